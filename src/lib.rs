@@ -1,0 +1,1 @@
+//! sockeye: packets, connections and what happened to them.
