@@ -1,1 +1,14 @@
 //! sockeye: packets, connections and what happened to them.
+//!
+//! A packet travels through the modules in this order: [`capture`] (where frames come from), [`filter`],
+//! [`decode`] (bytes to layers; never fails), [`flow`] (layers to conversations), [`event`] (what the engine
+//! tells the outputs), [`output`] (events to text, records and capture files). [`engine`] drives them;
+//! [`model`] holds the words they share and [`pcapfile`] the two capture file formats as pure codecs.
+//!
+//! Nothing here knows of command lines, terminals or the wall clock, but for `engine::clock`.
+
+pub mod capture;
+pub mod decode;
+pub mod event;
+pub mod flow;
+pub mod model;

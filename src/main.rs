@@ -1,1 +1,3 @@
+//! The sockeye program.
+
 fn main() {}

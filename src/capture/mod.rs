@@ -1,0 +1,11 @@
+//! Where frames come from: saved captures and live interfaces, behind one trait.
+//!
+//! A source is pulled: [`PacketSource::next`] gives one frame, whose bytes are the source's and are gone at the next
+//! call. Live sources answer [`Next::Idle`] when nothing came for a while, so that the caller can look at its
+//! clock, its signals and its outputs.
+
+pub mod error;
+pub mod source;
+
+pub use error::SourceError;
+pub use source::{Next, PacketSource};

@@ -1,0 +1,52 @@
+//! What the engine tells the outputs. The engine produces events and owns the [`Sink`] trait; outputs implement it, and
+//! neither knows the other.
+
+pub mod summary;
+
+pub use summary::{RunSummary, SourceSummary};
+
+use crate::decode::Packet;
+use crate::flow::{FlowRecord, Note};
+use crate::model::{Frame, Timestamp};
+use std::io;
+
+/// Something an output may want to show or store.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant)] // borrowed for one call only, never stored
+pub enum Event<'a> {
+    /// A packet that the filter let through.
+    Packet {
+        /// As captured.
+        frame: &'a Frame<'a>,
+        /// As decoded.
+        packet: &'a Packet<'a>,
+        /// As the tracker sees it; empty when no output asked for a tracker.
+        note: &'a Note,
+    },
+    /// The outcome of a TCP set-up is known (live, before the flow ends). `FlowRecord::handshake` is there.
+    Handshake(&'a FlowRecord),
+    /// A flow ended.
+    Flow(&'a FlowRecord),
+    /// Packet time went on without packets (live).
+    Tick(Timestamp),
+    /// The run is over. The last event.
+    Summary(&'a RunSummary),
+}
+
+/// Does an output want to go on?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Go on.
+    Going,
+    /// It has all it wants (`-c`): the run may end.
+    Enough,
+}
+
+/// An output.
+pub trait Sink {
+    /// Takes an event. An error ends the run.
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep>;
+
+    /// The source is idle, or a person asked (SIGUSR2): hand on what is buffered.
+    fn flush(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,50 @@
+//! The totals of a run: what was read, what was understood, what was lost.
+
+use crate::model::{SourceInfo, SourceStats, Timestamp};
+use std::collections::BTreeMap;
+
+/// A source of the run, with its counters at the end.
+#[derive(Clone, Debug)]
+pub struct SourceSummary {
+    /// What it was.
+    pub info: SourceInfo,
+    /// Its counters.
+    pub stats: SourceStats,
+    /// Frames of it that were cut by a snap length.
+    pub cut_frames: u64,
+    /// How it ended early, if it did (file damaged, interface gone).
+    pub problem: Option<String>,
+}
+
+/// Totals of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunSummary {
+    /// Each source, in the order given.
+    pub sources: Vec<SourceSummary>,
+    /// Frames read, before the filter.
+    pub read: u64,
+    /// Frames that the filter let through (all, without a filter).
+    pub matched: u64,
+    /// Bytes of those on the wire.
+    pub wire_bytes: u64,
+    /// Earliest and latest time of those; they need not be the first and the last.
+    pub time: Option<(Timestamp, Timestamp)>,
+    /// Packets by protocol word (`TCP`, `UDP`, `ICMP`, `ICMPv6`, `ARP`, `SCTP`, `other IP`, `other`), innermost layer, matched ones.
+    pub protocols: BTreeMap<&'static str, u64>,
+    /// Frames that were not understood as far as the transport layer, by reason in words.
+    pub not_understood: BTreeMap<String, u64>,
+    /// Different IP addresses seen, and whether the count stopped at its cap.
+    pub hosts: (u64, bool),
+    /// Ports most packets were sent to or from on the server side, most first; for "nothing matched".
+    pub busy_ports: Vec<(u16, u64)>,
+    /// Flows ended or left at the end.
+    pub flows: u64,
+    /// Flows pushed out because the table was full.
+    pub evicted: u64,
+    /// Fragments given up: (datagrams never completed, those pushed out by the cap).
+    pub fragments_lost: (u64, u64),
+    /// Frames that sockeye itself lost between reading and showing (0 with one thread).
+    pub dropped_here: u64,
+    /// Was the run live?
+    pub live: bool,
+}

@@ -1,0 +1,303 @@
+//! What is said of a flow when it ends: plain data, the source of tables, records and summaries.
+
+use super::FlowId;
+use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use std::fmt;
+
+/// A conversation's state in the words people see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// SYN seen, no answer yet.
+    Opening,
+    /// SYN-ACK seen and never acknowledged.
+    HalfOpen,
+    /// The handshake is complete.
+    Open,
+    /// Open, and a receiver's window is shut.
+    Stalled,
+    /// A FIN from each side, not all acknowledged; or one FIN, not yet acknowledged.
+    Closing,
+    /// One side has closed its half and that was acknowledged; the other goes on.
+    HalfClosed,
+    /// Both sides closed, both FINs acknowledged.
+    Closed,
+    /// The originator reset it: `reset →`.
+    ResetByOriginator,
+    /// The responder reset it: `reset ←`.
+    ResetByResponder,
+    /// RST in answer to the SYN, or ICMP port unreachable for a datagram.
+    Refused,
+    /// Another ICMP unreachable for its first packet.
+    Unreachable,
+    /// SYNs and nothing else.
+    NoAnswer,
+    /// It started before the capture.
+    Midway,
+    /// Datagrams both ways.
+    Answered,
+    /// A request of a known protocol without a reply.
+    NoReply,
+    /// Datagrams one way.
+    OneWay,
+}
+
+impl State {
+    /// The word of the screens, as in `reset ←`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+            Self::Stalled => "stalled",
+            Self::Closing => "closing",
+            Self::HalfClosed => "half-closed",
+            Self::Closed => "closed",
+            Self::ResetByOriginator => "reset →",
+            Self::ResetByResponder => "reset ←",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::NoAnswer => "no answer",
+            Self::Midway => "midway",
+            Self::Answered => "answered",
+            Self::NoReply => "no reply",
+            Self::OneWay => "one-way",
+        }
+    }
+}
+
+/// How an attempt to connect came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// SYN, SYN-ACK, ACK.
+    Established,
+    /// RST to the SYN.
+    Refused,
+    /// An ICMP error quotes the SYN.
+    Unreachable,
+    /// Nothing came back.
+    NoAnswer,
+    /// SYN-ACK never acknowledged.
+    HalfOpen,
+    /// Both sides sent a SYN to each other (RFC 9293 section 3.5).
+    Simultaneous,
+    /// The responder sent ACK and SYN in separate packets.
+    Split,
+    /// The set-up was before the capture.
+    Midway,
+}
+
+/// Why a record was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// Both sides closed.
+    Fin,
+    /// Reset.
+    Rst,
+    /// Silent for too long.
+    Timeout,
+    /// Its ports were used for a new conversation.
+    Reused,
+    /// The table was full.
+    Evicted,
+    /// The capture ended.
+    EndOfCapture,
+}
+
+/// By which evidence the originator was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DirectionReason {
+    /// It sent the SYN.
+    Syn,
+    /// The other side sent a SYN-ACK.
+    SynAck,
+    /// Its message is a request by the protocol's own field (ICMP type, DNS QR bit, TLS `ClientHello`, HTTP request).
+    Request,
+    /// It sent to a broadcast or multicast address.
+    Group,
+    /// The other side's port is a registered service and its own is not.
+    Service,
+    /// The other side's port is lower.
+    LowerPort,
+    /// Nothing decides: it sent the first packet seen.
+    First,
+}
+
+/// A TCP set-up, with the packets that are its evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handshake {
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Number and time of the first SYN.
+    pub syn: Option<(u64, Timestamp)>,
+    /// Number and time of the first SYN-ACK.
+    pub syn_ack: Option<(u64, Timestamp)>,
+    /// Number and time of the ACK that completes it.
+    pub ack: Option<(u64, Timestamp)>,
+    /// The packet that decided a failure: RST or ICMP error.
+    pub refusal: Option<(u64, Timestamp)>,
+    /// ICMP type and code, where that was it.
+    pub icmp: Option<(u8, u8)>,
+    /// SYNs beyond the first, with the same first number.
+    pub syn_retries: u32,
+    /// SYN-ACKs beyond the first.
+    pub syn_ack_retries: u32,
+    /// Time of the last SYN (equals the first's without retries).
+    pub last_syn: Option<Timestamp>,
+    /// Whole round trip: both legs.
+    pub rtt: Option<Span>,
+    /// Leg between the capture point and the originator: SYN-ACK to ACK.
+    pub rtt_originator: Option<Span>,
+    /// Leg between the capture point and the responder: last SYN to SYN-ACK.
+    pub rtt_responder: Option<Span>,
+    /// Did the SYN carry data, or a fast-open cookie (RFC 7413)?
+    pub fast_open: bool,
+}
+
+/// One side of a conversation. Counters count what was seen from this side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SideRecord {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of frames on the wire.
+    pub wire_bytes: u64,
+    /// Bytes of IP datagrams, headers included.
+    pub ip_bytes: u64,
+    /// Bytes after the transport header, repeats included.
+    pub payload_bytes: u64,
+    /// TCP: bytes of the stream seen at least once. Other protocols: the same as `payload_bytes`.
+    pub unique_bytes: u64,
+    /// Packets with ACK set.
+    pub ack_packets: u64,
+    /// ACKs without data, SYN, FIN and RST.
+    pub pure_acks: u64,
+    /// Packets with data.
+    pub data_packets: u64,
+    /// Packets that shut the window.
+    pub zero_windows: u64,
+    /// Largest data of a packet, bytes.
+    pub max_segment: Option<u32>,
+    /// Smallest data of a packet with data, bytes.
+    pub min_segment: Option<u32>,
+    /// Largest window offered, bytes, scaled where the scale is known.
+    pub max_window: Option<u32>,
+    /// Smallest window offered, bytes, scaled where the scale is known.
+    pub min_window: Option<u32>,
+    /// All TCP flags ever set, OR-ed (low 9 bits of RFC 9293's and RFC 3168's flag field).
+    pub flags: u16,
+    /// First sequence number.
+    pub isn: Option<u32>,
+    /// Maximum segment size offered, bytes.
+    pub mss: Option<u16>,
+    /// Window scale offered.
+    pub window_scale: Option<u8>,
+    /// Selective acknowledgments offered.
+    pub sack_permitted: bool,
+    /// Timestamps offered.
+    pub timestamps: bool,
+    /// Smallest TTL or hop limit.
+    pub ttl_min: Option<u8>,
+    /// Largest TTL or hop limit.
+    pub ttl_max: Option<u8>,
+    /// This end's state as an observer infers it (RFC 9293 section 3.3.2); `None` for other protocols.
+    pub tcp_state: Option<TcpState>,
+}
+
+/// States of RFC 9293 section 3.3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TcpState {
+    /// No connection.
+    Closed,
+    /// Waiting for a SYN.
+    Listen,
+    /// SYN sent.
+    SynSent,
+    /// SYN received and answered.
+    SynReceived,
+    /// Open.
+    Established,
+    /// FIN sent first.
+    FinWait1,
+    /// FIN sent first and acknowledged.
+    FinWait2,
+    /// The peer's FIN received.
+    CloseWait,
+    /// Both FINs crossed.
+    Closing,
+    /// Own FIN sent after the peer's.
+    LastAck,
+    /// Waiting for stray packets to die.
+    TimeWait,
+}
+
+impl fmt::Display for TcpState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "CLOSED",
+            Self::Listen => "LISTEN",
+            Self::SynSent => "SYN-SENT",
+            Self::SynReceived => "SYN-RECEIVED",
+            Self::Established => "ESTABLISHED",
+            Self::FinWait1 => "FIN-WAIT-1",
+            Self::FinWait2 => "FIN-WAIT-2",
+            Self::CloseWait => "CLOSE-WAIT",
+            Self::Closing => "CLOSING",
+            Self::LastAck => "LAST-ACK",
+            Self::TimeWait => "TIME-WAIT",
+        })
+    }
+}
+
+/// The wrapping a conversation was seen in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelRecord {
+    /// `ipip`, `gre`, `vxlan`, `geneve`.
+    pub kind: &'static str,
+    /// VNI or key, 0 where there is none.
+    pub id: u32,
+    /// Outer addresses, in the order of the flow's first packet.
+    pub outer: (std::net::IpAddr, std::net::IpAddr),
+}
+
+/// A conversation, whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowRecord {
+    /// Its ID.
+    pub id: FlowId,
+    /// Protocol after IP.
+    pub protocol: IpProtocol,
+    /// Who opened it. ICMP: the port is the type.
+    pub originator: Endpoint,
+    /// Who was called. ICMP: the port is the counter-type, or the code of one-way messages.
+    pub responder: Endpoint,
+    /// Community ID version 1, seed 0.
+    pub community_id: String,
+    /// VLAN ids, outermost first; empty where untagged.
+    pub vlan: Vec<u16>,
+    /// The wrapping, if any.
+    pub tunnel: Option<TunnelRecord>,
+    /// Time of the first packet.
+    pub start: Timestamp,
+    /// Time of the last packet.
+    pub end: Timestamp,
+    /// Source index (several files) and number of the first packet.
+    pub first_packet: (u16, u64),
+    /// Source index and number of the last packet.
+    pub last_packet: (u16, u64),
+    /// State in the words of the screens.
+    pub state: State,
+    /// Why the originator is the originator.
+    pub direction_reason: DirectionReason,
+    /// Why the record was made; `None` while the flow goes on (live views).
+    pub end_reason: Option<EndReason>,
+    /// TCP set-up.
+    pub handshake: Option<Handshake>,
+    /// Datagram protocols: time from the first request to the first reply.
+    pub response_time: Option<Span>,
+    /// ICMP type, code and packet number of the error that ended or marked it.
+    pub icmp_error: Option<(u8, u8, u64)>,
+    /// What the originator sent.
+    pub orig: SideRecord,
+    /// What the responder sent.
+    pub resp: SideRecord,
+}

@@ -1,0 +1,44 @@
+//! One frame as a source hands it over: bytes and what the capture knows of them.
+
+use super::{ByteOrder, LinkType, Timestamp};
+
+/// Which way a frame went, as seen from the capturing host (pcapng `epb_flags`, Linux packet type).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameDirection {
+    /// Received by the host.
+    Inbound,
+    /// Sent by the host.
+    Outbound,
+}
+
+/// Options of a pcapng packet block as they stand in the file, kept so that a copy loses nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameOptions<'a> {
+    /// The raw options of the block, without `opt_endofopt`.
+    pub bytes: &'a [u8],
+    /// Byte order of the section they came from.
+    pub order: ByteOrder,
+}
+
+/// A captured frame. The bytes belong to the source and are gone when the next frame is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Position in its source, from 1.
+    pub number: u64,
+    /// Which source of this run (several files, several live interfaces), from 0.
+    pub source: u16,
+    /// Which interface of that source, an index into its `SourceInfo::interfaces`.
+    pub interface: u32,
+    /// Capture time. `Timestamp::default()` (the epoch) where the format has none (pcapng Simple Packet Block).
+    pub ts: Timestamp,
+    /// What the bytes start with.
+    pub link: LinkType,
+    /// Length on the wire in bytes; at least `bytes.len()` in sane files, never relied on.
+    pub wire_len: u32,
+    /// What was captured.
+    pub bytes: &'a [u8],
+    /// Way of the frame, where the capture knows it.
+    pub direction: Option<FrameDirection>,
+    /// Options of the pcapng block this came from.
+    pub options: Option<FrameOptions<'a>>,
+}

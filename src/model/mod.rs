@@ -1,0 +1,17 @@
+//! Words that every other module shares. Standard library only, no I/O, no clock.
+
+pub mod bytes;
+pub mod endpoint;
+pub mod frame;
+pub mod linktype;
+pub mod protocol;
+pub mod source;
+pub mod time;
+
+pub use bytes::{ByteOrder, Cursor};
+pub use endpoint::{Endpoint, MacAddr};
+pub use frame::{Frame, FrameDirection, FrameOptions};
+pub use linktype::LinkType;
+pub use protocol::IpProtocol;
+pub use source::{FileFormat, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats};
+pub use time::{Span, Timestamp};
