@@ -6,6 +6,7 @@
 //! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
 //! `walk` holds the bounds that all of them obey. [`packet`] is the result.
 
+pub mod checksum;
 pub mod headers;
 pub mod icmp;
 pub mod packet;
@@ -22,6 +23,7 @@ mod wifi;
 #[cfg(test)]
 mod tests;
 
+pub use checksum::Checksum;
 pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
 pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
