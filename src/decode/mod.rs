@@ -1,7 +1,38 @@
 //! Bytes to layers. Decoding never fails: it returns what it understood and where it stopped.
 //!
-//! [`decode`] is stateless and works on one frame; fragments stay fragments. [`fragment`] joins them and decodes the whole.
+//! [`decode`] is stateless and works on one frame; fragments stay fragments.
+//!
+//! One way through the files: `link` (what the frame starts with) calls `network` (IP, ARP), which calls `transport`.
+//! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
+//! `walk` holds the bounds that all of them obey. [`packet`] is the result.
 
 pub mod packet;
 
+mod link;
+mod network;
+mod transport;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
+
+use crate::model::Frame;
+use walk::Walk;
+
+/// Decodes a frame as far as it can be understood. Never fails, never panics, never allocates; see [`Packet::issue`] for where it stopped.
+#[must_use]
+pub fn decode<'f>(frame: &Frame<'f>) -> Packet<'f> {
+    let mut packet = Packet::empty(frame.bytes);
+    link::frame(&mut Walk::new(&mut packet, frame.wire_len as usize), frame.link);
+    packet
+}
+
+/// Decodes an IP datagram without a link layer, such as one joined from fragments. The version is told by its first four bits.
+#[must_use]
+pub fn decode_ip(datagram: &[u8]) -> Packet<'_> {
+    let mut packet = Packet::empty(datagram);
+    network::ip(&mut Walk::new(&mut packet, datagram.len()), 0);
+    packet
+}
