@@ -115,7 +115,8 @@ hosts_direct() {
 # hosts_relay OPTION… : the same two hosts with relay.py between them, in a
 # namespace of its own. The options are relay.py's.
 hosts_relay() {
-    namespace client; namespace wire; namespace server
+    namespace client; namespace server
+    IPV6=no namespace wire
     link client eth0 wire left
     link server eth0 wire right
     plug wire left 02:00:00:00:77:f1
@@ -132,7 +133,9 @@ hosts_relay() {
 #     client eth0 ── port west trunk ── trunk east port ── eth0 server
 #                              ( tagged )
 hosts_trunk() {
-    namespace client; namespace west; namespace east; namespace server
+    namespace client; namespace server
+    IPV6=no namespace west
+    IPV6=no namespace east
     link client eth0 west port
     link west trunk east trunk
     link server eth0 east port
@@ -214,14 +217,15 @@ client_with_names() {
 capture() {
     local ns=sockeye-$$-$1 interface=$2 file=$3; shift 3
     local log=$WORK/$file.log
-    ip netns exec "$ns" tcpdump -Z root -n -U --immediate-mode --time-stamp-precision=nano \
+    ip netns exec "$ns" tcpdump -Z root -n -U --immediate-mode -B 65536 --time-stamp-precision=nano \
         -i "$interface" -w "$WORK/$file" "$@" 2>"$log" &
     CAPTURES+=($!)
     FILES+=("$file")
     wait_for "tcpdump on $interface" grep -q 'listening on' "$log"
 }
 
-# stop_capture : let the last packets arrive, then stop every capture.
+# stop_capture : let the last packets arrive, then stop every capture, and
+# refuse the result if the sniffer could not keep up.
 stop_capture() {
     sleep 0.5
     local pid
@@ -230,6 +234,17 @@ stop_capture() {
         wait "$pid" || true
     done
     CAPTURES=()
+    if grep -E '^[1-9][0-9]* packets? dropped|dropped on interface .*: [0-9]+/[1-9]' "$WORK"/*.log >&2; then refuse "the capture is not complete, try again"; fi
+}
+
+# truth FILE : hand over what relay.py did to the packets (its --log, which it
+# writes when it is stopped), with what the server's kernel counted.
+truth() {
+    local pid
+    for pid in $(ip netns pids "sockeye-$$-wire"); do kill "$pid"; done
+    wait_for "the log of relay.py" grep -q '^}' "$WORK/relay.json"
+    server "$PYTHON" "$MAKE/truth.py" "$WORK/relay.json" >"$WORK/$1"
+    FILES+=("$1")
 }
 
 # finish : stop, hand the files over, say what was made.
