@@ -152,6 +152,30 @@ hosts_trunk() {
     settle
 }
 
+# hosts_tunnel KIND OPTION… : client and server, a relay between them (OPTION…),
+# and a tunnel over it (see tunnel.py): device tun0, addresses 10.78.0.1 and .2,
+# fd00:78::1 and ::2. Capture on eth0 to see it from outside, on tun0 from inside.
+hosts_tunnel() {
+    local kind=$1; shift
+    hosts_relay "$@"
+    tunnel_end client "$kind" 10.77.0.1 10.77.0.2
+    tunnel_end server "$kind" 10.77.0.2 10.77.0.1
+    inside client ip addr add 10.78.0.1/24 dev tun0
+    inside server ip addr add 10.78.0.2/24 dev tun0
+    if [ "${IPV6:-no}" = yes ]; then
+        inside client ip addr add fd00:78::1/64 dev tun0 nodad
+        inside server ip addr add fd00:78::2/64 dev tun0 nodad
+    fi
+    settle
+}
+
+tunnel_end() {
+    background "$1" "$PYTHON" "$MAKE/tunnel.py" "$2" --device tun0 --local "$3" --remote "$4"
+    wait_for tunnel.py inside "$1" ip -o link show tun0 >/dev/null
+    [ "$2" != geneve ] || inside "$1" ip link set tun0 address "02:00:00:00:78:0${3##*.}"
+    inside "$1" ip link set tun0 mtu 1400 up
+}
+
 # relay NAME OPTION… : start relay.py and wait until it says that it forwards.
 relay() {
     local name=$1; shift

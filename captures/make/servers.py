@@ -73,6 +73,7 @@ def serve(port, name):
     if name == "slow":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)   # inherited by its connections
     listener.bind(("", port))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)     # no effect unless a sysctl allows it
     listener.listen()
     while True:
         conn, _ = listener.accept()
