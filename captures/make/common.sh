@@ -248,6 +248,17 @@ capture() {
     wait_for "tcpdump on $interface" grep -q 'listening on' "$log"
 }
 
+# capture_pcapng NAME FILE DUMPCAP OPTIONS : the same with dumpcap, which writes pcapng.
+capture_pcapng() {
+    local ns=sockeye-$$-$1 file=$2; shift 2
+    local log=$WORK/$file.log
+    ip netns exec "$ns" dumpcap -q "$@" -w "$WORK/$file" 2>"$log" &
+    CAPTURES+=($!)
+    FILES+=("$file")
+    wait_for dumpcap grep -q '^File: ' "$log"
+    sleep 0.5
+}
+
 # stop_capture : let the last packets arrive, then stop every capture, and
 # refuse the result if the sniffer could not keep up.
 stop_capture() {

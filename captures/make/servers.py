@@ -10,6 +10,7 @@ Each waits for connections until it is stopped, and treats them so:
     unread      closes with data still unread in its buffer: the kernel sends RST instead of FIN
     slow        has a small receive buffer and does not read for 2.5 seconds: zero window
     close       reads a request, answers, closes first
+    pop3        a mailbox with one message, which any name and password open
 """
 import socket
 import struct
@@ -56,7 +57,18 @@ def close(conn):
     conn.sendall(b"good-bye\n")
 
 
-HABITS = {"echo": echo, "reply": reply, "reset": reset, "unread": unread, "slow": slow, "close": close}
+def pop3(conn):
+    answers = {"CAPA": "+OK\r\nUSER\r\n.\r\n", "LIST": "+OK one message\r\n1 120\r\n.\r\n"}
+    conn.sendall(b"+OK mailbox of example.test ready\r\n")
+    for line in conn.makefile("r", encoding="ascii"):
+        command = line.split()[0].upper()
+        conn.sendall(answers.get(command, "+OK\r\n").encode())
+        if command == "QUIT":
+            return
+
+
+HABITS = {"echo": echo, "reply": reply, "reset": reset, "unread": unread, "slow": slow, "close": close,
+          "pop3": pop3}
 
 
 def treat(conn, habit):
