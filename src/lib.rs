@@ -10,5 +10,6 @@
 pub mod capture;
 pub mod decode;
 pub mod event;
+pub mod filter;
 pub mod flow;
 pub mod model;
