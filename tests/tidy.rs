@@ -107,7 +107,10 @@ fn time_is_read_in_one_place() {
         let inside = path.strip_prefix(root().join("src")).expect("below src").to_path_buf();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let library = !inside.starts_with("cli") && !inside.starts_with("tui");
-        let reads = code.contains("SystemTime::now") || code.contains("Instant::now") || code.contains("Utc::now") || code.contains("Local::now");
+        let reads = code.contains("SystemTime::now")
+            || code.contains("Instant::now")
+            || code.contains("Utc::now")
+            || code.contains("Local::now");
         assert!(!library || !reads || inside.ends_with("engine/clock.rs"), "{} reads the clock", inside.display());
     }
 }
