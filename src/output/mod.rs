@@ -4,10 +4,13 @@
 pub mod ends;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod handshakes;
+pub mod notices;
 pub mod style;
 pub mod summary;
 pub mod table;
 pub mod units;
 
+pub use handshakes::{HandshakesConfig, HandshakesSink};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};

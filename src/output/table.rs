@@ -25,7 +25,7 @@ pub struct Column {
     pub title: &'static str,
     /// Where its cells stand.
     pub align: Align,
-    /// When it goes, if the table is too wide: the smallest number first, `None` never.
+    /// When it goes, if the table is too wide: the smallest number first, equal ones together, `None` never.
     pub drop: Option<u8>,
 }
 
@@ -179,8 +179,9 @@ impl Table {
         let Some(limit) = self.style.width else {
             return Layout { tail_in_row: true, ..natural(&shown, 2) };
         };
-        let mut drops: Vec<_> = (0..self.columns.len()).filter_map(|i| Some((self.columns[i].drop?, i))).collect();
+        let mut drops: Vec<_> = self.columns.iter().filter_map(|c| c.drop).collect();
         drops.sort_unstable();
+        drops.dedup();
         let mut drops = drops.into_iter();
         loop {
             for gap in [2, 1] {
@@ -195,7 +196,11 @@ impl Table {
                 return tight;
             }
             match drops.next() {
-                Some((_, i)) => shown[i] = false,
+                Some(order) => {
+                    for (shown, column) in shown.iter_mut().zip(self.columns) {
+                        *shown &= column.drop != Some(order);
+                    }
+                }
                 // Nothing more to give: the terminal folds the lines.
                 None => return tight,
             }
@@ -229,8 +234,9 @@ impl Table {
         if !layout.tail_in_row && !tail.is_empty() {
             writeln!(out, "{:indent$}{tail}", "")?;
         }
-        for text in &row.below {
-            writeln!(out, "{:indent$}{}", "", self.style.glyphs(text))?;
+        let limit = self.style.width.map(|w| w.saturating_sub(indent));
+        for text in row.below.iter().flat_map(|text| fold(text, " · ", limit, 2)) {
+            writeln!(out, "{:indent$}{}", "", self.style.glyphs(&text))?;
         }
         Ok(())
     }
@@ -298,5 +304,82 @@ impl Line {
             self.text.extend(std::iter::repeat_n(' ', std::mem::take(&mut self.blanks)));
             self.text.push_str(text);
         }
+    }
+}
+
+/// Breaks a line after separators so that each part fits; the parts after the first are indented.
+pub(super) fn fold(text: &str, separator: &str, limit: Option<usize>, indent: usize) -> Vec<String> {
+    let Some(limit) = limit.filter(|limit| width(text) > *limit) else {
+        return vec![text.to_owned()];
+    };
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for part in text.split(separator) {
+        if line.trim_start().is_empty() {
+            line.push_str(part);
+        } else if width(&line) + width(separator) + width(part) <= limit {
+            line.push_str(separator);
+            line.push_str(part);
+        } else {
+            line.push_str(separator.trim_end());
+            lines.push(std::mem::replace(&mut line, format!("{:indent$}{part}", "")));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THREE: &[Column] =
+        &[Column::new("NAME", Align::Left), Column::new("SIZE", Align::Right), Column::new("NOTE", Align::Left).dropped(1)];
+
+    fn text(style: Style, batch: usize, rows: &[[&str; 3]]) -> String {
+        let mut out = Vec::new();
+        let mut table = Table::new(THREE, "", style, batch);
+        for row in rows {
+            let cells = row.iter().map(|t| Cell::plain(*t)).collect();
+            table.push(Row { cells, ..Row::default() }, &mut out).unwrap();
+        }
+        table.flush(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_blanks() {
+        let rows = [["a", "12", ""], ["long name", "3", "x → y"]];
+        assert_eq!(text(Style::default(), usize::MAX, &rows), "NAME       SIZE  NOTE\na            12\nlong name     3  x → y\n");
+        let ascii = Style { ascii: true, ..Style::default() };
+        assert!(text(ascii, usize::MAX, &rows).ends_with("  x -> y\n"));
+    }
+
+    #[test]
+    fn a_table_without_rows_is_nothing() {
+        assert_eq!(text(Style::default(), usize::MAX, &[]), "");
+    }
+
+    #[test]
+    fn a_stream_keeps_the_widths_of_its_first_rows() {
+        let rows = [["a", "1", ""], ["b", "2", ""], ["much longer", "333333", ""]];
+        assert_eq!(text(Style::default(), 2, &rows), "NAME  SIZE  NOTE\na        1\nb        2\nmuch longer  333333\n");
+    }
+
+    #[test]
+    fn a_row_with_too_few_cells_is_a_short_row() {
+        let mut out = Vec::new();
+        let mut table = Table::new(THREE, "", Style::default(), 1);
+        table.push(Row { cells: vec![Cell::plain("a")], ..Row::default() }, &mut out).unwrap();
+        assert_eq!(out, b"NAME  SIZE  NOTE\na\n");
+    }
+
+    #[test]
+    fn lines_are_folded_at_separators() {
+        assert_eq!(fold("aa · bb · cc", " · ", None, 2), ["aa · bb · cc"]);
+        assert_eq!(fold("aa · bb · cc", " · ", Some(8), 2), ["aa · bb ·", "  cc"]);
+        // What has no separator stays whole.
+        assert_eq!(fold("aaaaaaaaaaaa", " · ", Some(4), 2), ["aaaaaaaaaaaa"]);
+        assert_eq!(fold("", " · ", Some(4), 2), [""]);
     }
 }

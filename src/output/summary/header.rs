@@ -4,6 +4,7 @@ use super::vantage::Place;
 use crate::event::{RunSummary, SourceSummary};
 use crate::model::{FileFormat, LiveBackend, SourceKind};
 use crate::output::style::{Style, Tone};
+use crate::output::table::fold;
 use crate::output::units;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -67,28 +68,6 @@ fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result<()> {
         writeln!(out, "  {}", style.glyphs(&line))?;
     }
     Ok(())
-}
-
-/// Breaks a line after separators so that each part fits; the parts after the first are indented.
-pub(super) fn fold(text: &str, separator: &str, limit: Option<usize>, indent: usize) -> Vec<String> {
-    let Some(limit) = limit.filter(|limit| units::width(text) > *limit) else {
-        return vec![text.to_owned()];
-    };
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for part in text.split(separator) {
-        if line.trim_start().is_empty() {
-            line.push_str(part);
-        } else if units::width(&line) + units::width(separator) + units::width(part) <= limit {
-            line.push_str(separator);
-            line.push_str(part);
-        } else {
-            line.push_str(separator.trim_end());
-            lines.push(std::mem::replace(&mut line, format!("{:indent$}{part}", "")));
-        }
-    }
-    lines.push(line);
-    lines
 }
 
 /// `pcap, nanoseconds, Raw IP, whole packets`.

@@ -12,7 +12,7 @@ use self::ranking::Ranking;
 use self::vantage::Vantage;
 use super::ends::Ends;
 use super::style::{Style, Tone};
-use super::table::{Align, Cell, Column, Row, Table};
+use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::{FlowKind, FlowRecord, Outcome, State};
@@ -84,7 +84,7 @@ impl<W: Write> SummarySink<W> {
         table.flush(&mut self.out)?;
         if ranked.more > 0 {
             let text = format!("… {} more ({}): --all shows them", units::count(ranked.more), ranked.more_states());
-            for line in header::fold(&text, ", ", style.width, 2) {
+            for line in fold(&text, ", ", style.width, 2) {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }
         }
