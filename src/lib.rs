@@ -13,3 +13,4 @@ pub mod event;
 pub mod filter;
 pub mod flow;
 pub mod model;
+pub mod output;
