@@ -5,7 +5,9 @@
 //! clock, its signals and its outputs.
 
 pub mod error;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod source;
 
 pub use error::SourceError;
-pub use source::{Next, PacketSource};
+pub use source::{Next, PacketSource, SourceNotice};
