@@ -7,9 +7,11 @@ mod netns;
 
 use netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
 use pnet::datalink::{self, Channel};
+use sockeye::capture::interfaces::{InterfaceAddress, Interfaces, Obstacle};
 use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, Live, LiveSpec};
+use sockeye::capture::permission::Permission;
 use sockeye::capture::{Next, PacketSource, SourceError, SourceNotice};
-use sockeye::model::{FrameDirection, LinkType, LiveBackend};
+use sockeye::model::{FrameDirection, LinkType, LiveBackend, MacAddr};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
@@ -548,4 +550,39 @@ fn immediate_frames_come_at_once(backend: LiveBackend) {
         };
         assert!(age < 1_000_000_000, "{age} ns old");
     }
+}
+
+#[test]
+fn interfaces_are_listed_with_what_stands_in_the_way() {
+    let Some(pair) = Pair::new() else { return };
+    pair.near.ip("link add idle0 type veth peer name idle1");
+    let all = pair.near.run(Interfaces::list);
+    let of = |name| all.find(name).expect("listed");
+    let veth = of(VETH);
+    assert!(veth.up && veth.running && !veth.loopback);
+    assert_eq!(veth.mac, Some(MacAddr(NEAR_MAC)));
+    assert_eq!((veth.link, veth.obstacle), (Some(LinkType::ETHERNET), None));
+    let address = InterfaceAddress { address: NEAR_IP.parse().expect("an address"), prefix: 24 };
+    assert_eq!(veth.addresses, [address]);
+    assert!(of("lo").loopback && of("lo").mac.is_none());
+    assert_eq!((of("idle0").up, of("idle0").obstacle), (false, Some(Obstacle::Down)));
+    let names: Vec<_> = all.interfaces.iter().map(|interface| interface.name.as_str()).collect();
+    assert_eq!(names.iter().position(|name| *name == "lo"), Some(0), "up and lowest index first: {names:?}");
+    assert_eq!(all.suggest("vet0"), Some(VETH));
+    assert!(all.pseudo.iter().all(|device| device.name != "any" && device.name != VETH));
+
+    let refused = pair.near.run(|| netns::as_nobody(Interfaces::list));
+    assert_eq!(refused.any, Some(Obstacle::NotPermitted));
+    assert!(refused.interfaces.iter().all(|interface| interface.obstacle == Some(Obstacle::NotPermitted)));
+    assert_eq!(refused.interfaces.len(), all.interfaces.len());
+}
+
+#[test]
+fn the_missing_right_is_found() {
+    let Some(_pair) = Pair::new() else { return };
+    let (root, nobody) = (Permission::look(), netns::as_nobody(Permission::look));
+    assert!(root.effective && root.obtainable);
+    assert!(!nobody.effective && nobody.obtainable);
+    assert_eq!(nobody.mount, root.mount);
+    assert!(root.mount.is_some_and(|mount| std::env::current_exe().expect("runs").starts_with(mount.point)));
 }

@@ -6,7 +6,11 @@
 
 pub mod error;
 #[cfg(target_os = "linux")]
+pub mod interfaces;
+#[cfg(target_os = "linux")]
 pub mod live;
+#[cfg(target_os = "linux")]
+pub mod permission;
 pub mod source;
 
 pub use error::SourceError;

@@ -122,6 +122,19 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
     }
 }
 
+/// May this thread capture? Asked by trying.
+#[must_use]
+pub fn is_permitted() -> bool {
+    sys::packet_socket(libc::SOCK_RAW).is_ok()
+}
+
+/// The link type of a capture on an interface when none is asked for; `None` if there is no such interface.
+#[must_use]
+pub fn default_link(interface: &str) -> Option<LinkType> {
+    let device = sys::device(interface).ok()??;
+    raw::link_types(Place::One(device)).first().copied()
+}
+
 /// One interface or all of them.
 #[derive(Clone, Copy, Debug)]
 enum Place {
