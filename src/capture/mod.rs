@@ -5,7 +5,11 @@
 //! clock, its signals and its outputs.
 
 pub mod error;
+pub mod file;
+pub mod input;
 pub mod source;
 
 pub use error::SourceError;
+pub use file::FileSource;
+pub use input::{Failed, Input};
 pub use source::{Next, PacketSource};
