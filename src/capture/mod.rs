@@ -5,7 +5,13 @@
 //! clock, its signals and its outputs.
 
 pub mod error;
+#[cfg(target_os = "linux")]
+pub mod interfaces;
+#[cfg(target_os = "linux")]
+pub mod live;
+#[cfg(target_os = "linux")]
+pub mod permission;
 pub mod source;
 
 pub use error::SourceError;
-pub use source::{Next, PacketSource};
+pub use source::{Next, PacketSource, SourceNotice};

@@ -6,17 +6,26 @@
 //! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
 //! `walk` holds the bounds that all of them obey. [`packet`] is the result.
 
+pub mod headers;
+pub mod icmp;
 pub mod packet;
+pub mod tcp;
 
 mod link;
 mod network;
+mod ppp;
 mod transport;
+mod tunnel;
 mod walk;
+mod wifi;
 
 #[cfg(test)]
 mod tests;
 
+pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
+pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
+pub use tcp::{SackBlocks, TcpFlags, TcpHeader, TcpOption, TcpOptionError, TcpOptions};
 
 use crate::model::Frame;
 use walk::Walk;

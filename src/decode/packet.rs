@@ -164,6 +164,8 @@ pub enum IssueKind {
     BadHeader,
     /// A protocol that is not decoded: `needed` holds its number (`EtherType` or IP protocol).
     UnknownProtocol,
+    /// The contents are encrypted (an 802.11 frame with the protected flag).
+    Encrypted,
     /// More layers than are recorded.
     TooDeep,
     /// Link type not decoded: `needed` holds its number.
@@ -323,6 +325,15 @@ impl Packet<'_> {
         *slot = Layer { kind, offset }.pack();
         self.layer_count += 1;
         true
+    }
+}
+
+impl Packet<'_> {
+    /// Takes back a [`LayerKind::Payload`] at the end: what was listed as data turns out to have a header.
+    pub(crate) fn drop_payload_layer(&mut self) {
+        if self.layers().last().is_some_and(|l| l.kind == LayerKind::Payload) {
+            self.layer_count -= 1;
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) struct Walk<'p, 'f> {
     pub(super) packet: &'p mut Packet<'f>,
     limit: usize,
     wire: usize,
+    tunnels: bool,
 }
 
 impl<'p, 'f> Walk<'p, 'f> {
@@ -21,7 +22,13 @@ impl<'p, 'f> Walk<'p, 'f> {
         let captured = packet.bytes.len();
         packet.captured_end = to_u32(captured);
         let wire = wire_len.max(captured);
-        Self { packet, limit: wire, wire }
+        Self { packet, limit: wire, wire, tunnels: true }
+    }
+
+    /// Tunnels stay shut: an ICMP error is about the datagram that it quotes, not about one inside.
+    pub(super) fn without_tunnels(mut self) -> Self {
+        self.tunnels = false;
+        self
     }
 
     /// The captured bytes from `at` to the end of what encloses them.
@@ -46,6 +53,21 @@ impl<'p, 'f> Walk<'p, 'f> {
     /// The end on the wire that no enclosing length goes beyond.
     pub(super) const fn wire(&self) -> usize {
         self.wire
+    }
+
+    /// May tunnels be opened?
+    pub(super) const fn tunnels(&self) -> bool {
+        self.tunnels
+    }
+
+    /// Both ends, to be put back by [`Walk::set_bounds`] when what was tried came to nothing.
+    pub(super) const fn bounds(&self) -> (usize, usize) {
+        (self.limit, self.wire)
+    }
+
+    /// Puts the ends back; the third lies in the packet.
+    pub(super) fn set_bounds(&mut self, (limit, wire): (usize, usize)) {
+        (self.limit, self.wire) = (limit, wire);
     }
 
     /// A header says that its contents end at `end`.
