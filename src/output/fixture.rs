@@ -146,15 +146,13 @@ pub(crate) fn nine() -> Vec<FlowRecord> {
 pub(crate) fn source(name: &str, frames: u64) -> SourceSummary {
     SourceSummary {
         info: SourceInfo {
-            name: name.to_owned(),
-            kind: SourceKind::File(FileFormat::Pcap { nanoseconds: true }),
             interfaces: vec![InterfaceInfo {
                 link: Some(LinkType::RAW),
                 snaplen: Some(262_144),
                 ticks_per_second: Some(1_000_000_000),
                 ..InterfaceInfo::default()
             }],
-            warnings: Vec::new(),
+            ..SourceInfo::new(name, SourceKind::File(FileFormat::Pcap { nanoseconds: true }))
         },
         stats: SourceStats { frames, ..SourceStats::default() },
         cut_frames: 0,

@@ -1,10 +1,12 @@
 //! Events to bytes: text is made here and only here. Every output is an [`crate::event::Sink`] over an
 //! [`std::io::Write`] that the caller buffers; how it may look comes in a [`Style`].
 
+pub mod csv;
 pub mod ends;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod handshakes;
+pub mod json;
 pub mod notices;
 pub mod style;
 pub mod summary;
