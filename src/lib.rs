@@ -12,4 +12,5 @@ pub mod decode;
 pub mod event;
 pub mod flow;
 pub mod model;
+pub mod output;
 pub mod pcapfile;

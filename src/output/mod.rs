@@ -1,0 +1,5 @@
+//! Events to bytes: text is made here and only here.
+
+pub mod pcap;
+
+pub use pcap::{PcapConfig, PcapWriter};
