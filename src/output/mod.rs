@@ -8,11 +8,13 @@ pub(crate) mod fixture;
 pub mod handshakes;
 pub mod json;
 pub mod notices;
+pub mod pcap;
 pub mod style;
 pub mod summary;
 pub mod table;
 pub mod units;
 
 pub use handshakes::{HandshakesConfig, HandshakesSink};
+pub use pcap::{PcapConfig, PcapWriter};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};

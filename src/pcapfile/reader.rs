@@ -146,7 +146,7 @@ impl Reader {
         &mut self.info
     }
 
-    /// Grows whenever [`Self::info`] changes.
+    /// Grows whenever [`Self::info`] grows. Counters of interfaces, which are for the end, may change without it.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
@@ -238,9 +238,9 @@ impl Reader {
             block::STATISTICS => match extras::read_statistics(&block, section) {
                 Some((index, counters)) => {
                     if let Some(interface) = self.info.interfaces.get_mut(index) {
+                        // Not announced: counters are for the end, and a file may repeat them without end.
                         interface.counters = Some(counters);
                     }
-                    self.changed(true);
                 }
                 None => {
                     if !std::mem::replace(&mut self.told.statistics, true) {
