@@ -27,15 +27,22 @@ pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
 pub use tcp::{SackBlocks, TcpFlags, TcpHeader, TcpOption, TcpOptionError, TcpOptions};
 
-use crate::model::Frame;
+use crate::model::{Frame, LinkType};
 use walk::Walk;
 
 /// Decodes a frame as far as it can be understood. Never fails, never panics, never allocates; see [`Packet::issue`] for where it stopped.
+// Inlined so that the packet is made where the caller keeps it: handing it back through a call would copy it, and reading what
+// was written a moment ago in other sizes stalls the processor.
+#[inline]
 #[must_use]
 pub fn decode<'f>(frame: &Frame<'f>) -> Packet<'f> {
     let mut packet = Packet::empty(frame.bytes);
-    link::frame(&mut Walk::new(&mut packet, frame.wire_len as usize), frame.link);
+    fill(frame.link, frame.wire_len, &mut packet);
     packet
+}
+
+fn fill(link: LinkType, wire_len: u32, packet: &mut Packet<'_>) {
+    link::frame(&mut Walk::new(packet, wire_len as usize), link);
 }
 
 /// Decodes an IP datagram without a link layer, such as one joined from fragments. The version is told by its first four bits.
