@@ -55,6 +55,7 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         handshake: None,
         response_time: None,
         icmp_error: None,
+        icmp_errors: 0,
         orig: side(out),
         resp: side(inward),
     }
@@ -76,6 +77,7 @@ pub(crate) fn established(syn: u64, ms: f64, to_server: f64, to_client: f64) -> 
         rtt: leg(to_server + to_client),
         rtt_originator: leg(to_client),
         rtt_responder: leg(to_server),
+        rtt_ambiguous: false,
         fast_open: false,
     }
 }
@@ -155,6 +157,8 @@ pub(crate) fn source(name: &str, frames: u64) -> SourceSummary {
                 ..InterfaceInfo::default()
             }],
             warnings: Vec::new(),
+            notes: crate::model::FileNotes::default(),
+            file_id: None,
         },
         stats: SourceStats { frames, ..SourceStats::default() },
         cut_frames: 0,
