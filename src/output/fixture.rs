@@ -55,6 +55,7 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         handshake: None,
         response_time: None,
         icmp_error: None,
+        icmp_errors: 0,
         orig: side(out),
         resp: side(inward),
     }
@@ -77,6 +78,7 @@ pub(crate) fn established(syn: u64, ms: f64, to_server: f64, to_client: f64) -> 
         rtt_originator: leg(to_client),
         rtt_responder: leg(to_server),
         fast_open: false,
+        rtt_ambiguous: false,
     }
 }
 
