@@ -12,3 +12,4 @@ pub mod decode;
 pub mod event;
 pub mod flow;
 pub mod model;
+pub mod output;
