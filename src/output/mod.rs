@@ -7,6 +7,7 @@ pub mod ends;
 pub(crate) mod fixture;
 pub mod handshakes;
 pub mod json;
+pub mod line;
 pub mod notices;
 pub mod pcap;
 pub mod style;
