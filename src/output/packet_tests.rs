@@ -29,9 +29,9 @@ fn record_with(link: LinkType, bytes: &[u8], note: &Note) -> Value {
     let packet = decode(&frame);
     let mut sink = PacketJsonSink::new(Vec::new(), None);
     sink.on_event(&Event::Packet { frame: &frame, packet: &packet, note }).unwrap();
-    let text = sink.into_inner();
-    assert_eq!(text.iter().filter(|b| **b == b'\n').count(), 1);
-    serde_json::from_slice(&text).unwrap()
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() == 1, "{text:?}");
+    serde_json::from_str(&text).unwrap()
 }
 
 fn record(link: LinkType, bytes: &[u8]) -> Value {
