@@ -64,7 +64,7 @@ fn ethernet(tags: &[u8], ethertype: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// One of each: what the list of keys was written for.
-fn samples() -> Vec<Value> {
+pub(super) fn samples() -> Vec<Value> {
     let options =
         [&[2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8][..], &[3, 3, 10, 1, 34, 4, 0xaa, 0xbb, 28, 4, 0, 5]].concat();
     let id = FlowId { kind: FlowKind::Tcp, number: 1 };
