@@ -10,5 +10,8 @@
 pub mod capture;
 pub mod decode;
 pub mod event;
+pub mod filter;
 pub mod flow;
 pub mod model;
+pub mod output;
+pub mod pcapfile;

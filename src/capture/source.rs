@@ -8,6 +8,9 @@ use crate::model::{Frame, SourceInfo, SourceStats};
 pub enum Next<'a> {
     /// A frame.
     Frame(Frame<'a>),
+    /// What [`PacketSource::info`] of that source says has grown: interfaces, names, secrets, a warning. Comes before the
+    /// first frame that depends on it. The number is the frame's `source`: 0 where there is only one.
+    Changed(u16),
     /// Nothing came within the source's poll time; only live sources say this.
     Idle,
     /// Something happened to an interface; the source goes on. Only live sources say this.

@@ -10,7 +10,7 @@ use super::raw::{self, Raw};
 use super::sys::{self, LinkState};
 use super::{Counters, LiveSpec, Opened, Place};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
-use crate::model::{Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats};
+use crate::model::{FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -107,6 +107,8 @@ impl Live {
                 kind: SourceKind::Live(specs.first().map_or(LiveBackend::Pnet, of)),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
+                notes: FileNotes::default(),
+                file_id: None,
             },
             notices: VecDeque::new(),
             gathers: specs.iter().all(|spec| of(spec) == LiveBackend::Pnet && spec.may_gather()),
