@@ -14,3 +14,4 @@ pub mod filter;
 pub mod flow;
 pub mod model;
 pub mod output;
+pub mod pcapfile;

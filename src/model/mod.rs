@@ -14,6 +14,7 @@ pub use frame::{Frame, FrameDirection, FrameOptions};
 pub use linktype::LinkType;
 pub use protocol::IpProtocol;
 pub use source::{
-    FileFormat, FileNotes, InterfaceCounters, InterfaceInfo, LiveBackend, RawOptions, Secrets, SourceInfo, SourceKind, SourceStats,
+    FileFormat, FileNotes, InterfaceCounters, InterfaceInfo, LiveBackend, RawOptions, Secrets, SourceInfo, SourceKind,
+    SourceStats,
 };
 pub use time::{Span, Timestamp};

@@ -24,8 +24,6 @@ pub struct HandshakesConfig {
     pub style: Style,
     /// Times and options on a second line (`-v`).
     pub verbose: bool,
-    /// Only those that failed.
-    pub failed_only: bool,
 }
 
 /// Writes the table of attempts.
@@ -89,9 +87,7 @@ impl<W: Write> HandshakesSink<W> {
 
 impl<W: Write> Sink for HandshakesSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        if let Some((record, handshake)) = self.told.due(event)
-            && !(self.config.failed_only && came_about(handshake.outcome))
-        {
+        if let Some((record, handshake)) = self.told.due(event) {
             self.attempts += 1;
             self.table.push(row(record, handshake, self.config.verbose), &mut self.out)?;
         }
@@ -296,7 +292,6 @@ mod tests {
 
     #[test]
     fn on_a_terminal_only_what_failed_takes_a_second_line() {
-        let failed = HandshakesConfig { failed_only: true, ..at_width(Some(80)) };
         assert_eq!(
             shown(at_width(Some(80)), &attempts()),
             "\
@@ -313,7 +308,6 @@ c7 unreachable 10.98.0.1:4000 → 10.98.7.7:22       1  3.01s #2000 #2005
    #2005 ICMP host unreachable
 "
         );
-        assert_eq!(shown(failed, &attempts()).lines().count(), 7);
     }
 
     #[test]

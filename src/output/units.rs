@@ -6,7 +6,7 @@
 
 use crate::model::{Span, Timestamp};
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
@@ -113,6 +113,26 @@ fn long_parts(seconds: u64) -> String {
         format!("{hours} h {minutes} min")
     } else {
         format!("{minutes} min {} s", seconds % 60)
+    }
+}
+
+/// Seconds for records: exact to the nanosecond, without zeros at the end, never with an exponent: `0.022499`, `-1`, `0`.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub Span);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.nanos();
+        let (sign, size) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
+        let (whole, mut fraction, mut digits) = (size / 1_000_000_000, size % 1_000_000_000, 9);
+        if fraction == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        while fraction.is_multiple_of(10) {
+            fraction /= 10;
+            digits -= 1;
+        }
+        write!(f, "{sign}{whole}.{fraction:0digits$}")
     }
 }
 
@@ -256,6 +276,22 @@ mod tests {
             assert_eq!(duration_tight(Span::from_nanos(nanos)), tight, "{nanos}");
         }
         assert_eq!(duration(Span::from_nanos(i64::MIN)), "-106,751 d 23 h");
+    }
+
+    #[test]
+    fn seconds_of_records_are_exact() {
+        let cases = [
+            (0, "0"),
+            (22_499_000, "0.022499"),
+            (1, "0.000000001"),
+            (1_500_000_000, "1.5"),
+            (-1_000_000_000, "-1"),
+            (-20, "-0.00000002"),
+            (i64::MIN, "-9223372036.854775808"),
+        ];
+        for (nanos, text) in cases {
+            assert_eq!(Seconds(Span::from_nanos(nanos)).to_string(), text);
+        }
     }
 
     #[test]
