@@ -11,7 +11,7 @@ use sockeye::capture::interfaces::{InterfaceAddress, Interfaces, Obstacle};
 use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, Live, LiveSpec};
 use sockeye::capture::permission::Permission;
 use sockeye::capture::{Next, PacketSource, SourceError, SourceNotice};
-use sockeye::model::{FrameDirection, LinkType, LiveBackend, MacAddr};
+use sockeye::model::{FrameDirection, LinkType, LiveBackend, MacAddr, SourceKind};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
@@ -31,6 +31,7 @@ for_backends! {
     tags_stand_in_their_place
     frames_larger_than_the_mtu_are_not_cut
     loopback_is_seen_once
+    promiscuous_mode_ends_with_the_capture
     any_sees_every_interface_and_loopback_once
     drops_are_counted
     down_and_up_are_told_and_survived
@@ -45,6 +46,12 @@ for_backends! {
     link_types_are_listed_and_chosen
     immediate_frames_come_at_once
 }
+
+/// The engine may read in a thread of its own.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Live>();
+};
 
 /// A frame, kept.
 #[derive(Clone, Debug)]
@@ -249,6 +256,30 @@ fn loopback_is_seen_once(backend: LiveBackend) {
     assert_eq!(frames.len(), 50);
     assert_eq!(frames[0].link, LinkType::ETHERNET);
     assert_eq!(live.stats().received, Some(50), "the copies are not counted either");
+    if backend == LiveBackend::Pnet {
+        let spec = LiveSpec { direction: Some(Direction::Out), ..LiveSpec::new("lo") };
+        let mut live = pair.near.run(|| open(spec, backend));
+        sender.send_to(b"round", sink.local_addr().expect("bound")).expect("sends");
+        let frames = drain(&mut live);
+        assert_eq!((frames.len(), frames[0].direction), (1, Some(FrameDirection::Outbound)));
+    } else {
+        let spec = LiveSpec { direction: Some(Direction::Out), ..LiveSpec::new("lo") };
+        let refused = pair.near.run(|| live::open(&[spec], Some(backend)).err());
+        assert!(matches!(refused, Some(SourceError::Unsupported { .. })), "libpcap never shows outgoing ones");
+    }
+}
+
+fn promiscuous_mode_ends_with_the_capture(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let is_promiscuous = || pair.near.ip(&format!("-d link show {VETH}")).contains("promiscuity 1");
+    let plain = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    assert!(!is_promiscuous(), "not unless asked");
+    let asked = pair.near.run(|| open(LiveSpec { promiscuous: true, ..LiveSpec::new(VETH) }, backend));
+    assert!(is_promiscuous());
+    drop((plain, asked));
+    assert!(!is_promiscuous());
+    let any = pair.near.run(|| open(LiveSpec { promiscuous: true, ..LiveSpec::new(live::ANY) }, backend));
+    assert_eq!(any.info().warnings.len(), 1, "any cannot, and says so");
 }
 
 fn any_sees_every_interface_and_loopback_once(backend: LiveBackend) {
@@ -278,6 +309,28 @@ fn any_sees_every_interface_and_loopback_once(backend: LiveBackend) {
         panic!("any has no PPP")
     };
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error}");
+}
+
+/// By our own socket only: libpcap's SLL2 headers lose tags, which is why it is not the default there.
+#[test]
+fn any_keeps_tags_of_both_ways() {
+    let Some(pair) = Pair::new() else { return };
+    let any = |side: &netns::Namespace| side.run(|| live::open(&[LiveSpec::new(live::ANY)], None).expect("opens"));
+    let (mut near, mut far) = (any(&pair.near), any(&pair.far));
+    assert_eq!(near.info().kind, SourceKind::Live(LiveBackend::Pnet));
+    let tags: [&[(u16, u16)]; 4] = [&[(0x8100, 100)], &[(0x88a8, 7)], &[(0x88a8, 7), (0x8100, 100)], &[]];
+    let sent = tags.map(|tags| ethernet(tags, 0x0800, &[0x45; 60]));
+    inject(&pair, &sent);
+    for (live, way) in [(&mut near, 0), (&mut far, 4)] {
+        let frames = drain(live);
+        assert_eq!(frames.len(), sent.len());
+        for (got, want) in frames.iter().zip(&sent) {
+            assert_eq!(got.bytes[..2], want[12..14], "the first tag, or else the protocol");
+            assert_eq!((got.bytes[10], &got.bytes[12..18]), (way, &FAR_MAC[..]));
+            assert_eq!(got.bytes[20..], want[14..], "all that follows");
+            assert_eq!(got.wire_len as usize, want.len() + 6);
+        }
+    }
 }
 
 fn drops_are_counted(backend: LiveBackend) {

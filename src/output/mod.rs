@@ -13,6 +13,7 @@ pub mod flow_table;
 mod formats_doc;
 pub mod handshakes;
 pub mod json;
+pub mod line;
 pub mod notices;
 pub mod packet_json;
 mod packet_keys;

@@ -2,6 +2,7 @@
 //! it panics. Names carry the process and a counter, so tests run side by side.
 //!
 //! Needs root and iproute2. Without them tests print a loud line and pass.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -30,13 +31,14 @@ pub(crate) struct Pair {
     pub(crate) far: Namespace,
 }
 
-/// Runs `ip` with words separated by blanks.
+/// Runs `ip` with words separated by blanks, and gives what it prints.
 ///
 /// # Panics
 /// When it fails.
-pub(crate) fn ip(words: &str) {
+pub(crate) fn ip(words: &str) -> String {
     let output = Command::new("ip").args(words.split(' ')).output().expect("ip runs");
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Says so, past the test harness's capture, when this test cannot run here.
@@ -58,8 +60,8 @@ impl Namespace {
     }
 
     /// Runs `ip` in this namespace.
-    pub(crate) fn ip(&self, words: &str) {
-        ip(&format!("-n {} {words}", self.0));
+    pub(crate) fn ip(&self, words: &str) -> String {
+        ip(&format!("-n {} {words}", self.0))
     }
 
     /// Runs a closure in a thread of its own that lives in this namespace. What it opens stays there.
