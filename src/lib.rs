@@ -13,3 +13,5 @@ pub mod event;
 pub mod filter;
 pub mod flow;
 pub mod model;
+pub mod output;
+pub mod pcapfile;

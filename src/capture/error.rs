@@ -24,7 +24,7 @@ pub enum SourceError {
         /// The file.
         name: String,
     },
-    /// 0 bytes.
+    /// 0 bytes, after decompression.
     #[error("{name} is 0 bytes: not a capture")]
     Empty {
         /// The file.

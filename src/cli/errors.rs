@@ -2,8 +2,11 @@
 
 use super::exit::Exit;
 use crate::cli::words;
+use super::live::{no_such_interface, not_permitted};
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
+use sockeye::output::pcap::WriteError;
+use sockeye::output::units;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,11 +17,26 @@ pub(crate) struct Problem {
     pub(crate) exit: Exit,
     what: String,
     help: Vec<String>,
+    closed_output: bool,
 }
 
 impl Problem {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), help: Vec::new() }
+        Self { exit, what: what.into(), help: Vec::new(), closed_output: false }
+    }
+
+    /// Output that cannot be written: a full disk, a closed pipe.
+    pub(crate) fn output(error: io::Error) -> Self {
+        let closed_output = error.kind() == io::ErrorKind::BrokenPipe;
+        match error.downcast::<WriteError>() {
+            Ok(error) => Self { closed_output, ..Self::from(error) },
+            Err(error) => Self { closed_output, ..Self::new(Exit::Failed, format!("cannot write the output: {error}")) },
+        }
+    }
+
+    /// Nobody reads our output any more: the program ends without a word, as other filters do.
+    pub(crate) const fn is_closed_output(&self) -> bool {
+        self.closed_output
     }
 
     pub(crate) fn usage(what: impl Into<String>) -> Self {
@@ -77,13 +95,39 @@ impl From<SourceError> for Problem {
             ),
             SourceError::Damaged { name, what, frames, .. } => Self::new(Exit::Damaged, damage(&name, &what, frames)),
             SourceError::UnknownLinkType { name, link } => unknown_link_type(&name, link),
-            SourceError::NotPermitted { interface } => Self::new(Exit::Permission, format!("not allowed to capture on {interface} (needs CAP_NET_RAW)")),
-            SourceError::NoSuchInterface { interface } => Self::usage(format!("no interface \"{}\"", shown(&interface))),
+            SourceError::NotPermitted { interface } => not_permitted(&interface),
+            SourceError::NoSuchInterface { interface } => no_such_interface(&interface),
             SourceError::InterfaceDown { interface } => {
                 Self::usage(format!("interface {interface} exists but is down:  sudo ip link set {interface} up"))
             }
             SourceError::InterfaceGone { interface } => Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it")),
             SourceError::Unsupported { interface, what } => Self::usage(format!("{interface}: {what}")),
+        }
+    }
+}
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Exists { path, size, modified } => {
+                let when = modified.map_or_else(String::new, |at| format!(", written {}", super::time::ago(at)));
+                Self::usage(format!("{} exists ({}{when}); --force overwrites it", shown_path(&path), units::bytes(size)))
+            }
+            WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
+                Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
+            }
+            WriteError::SecondLinkType { path, first, second } => Self::new(
+                Exit::Failed,
+                format!("{}: a pcap file holds one link type, and packets of two came ({first}, {second})", shown_path(&path)),
+            )
+            .help("write pcapng, which holds both:  --write-format pcapng, or a name that ends in .pcapng"),
+            ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
+                let complete = if safe.complete { "; the file is complete up to there" } else { "" };
+                let packets = units::counted(safe.packets, "packet");
+                Self::new(Exit::Failed, format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)))
+            }
+            WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
+            WriteError::Create { .. } | WriteError::Write { .. } => Self::new(Exit::Failed, error.to_string()),
         }
     }
 }

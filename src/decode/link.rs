@@ -2,7 +2,9 @@
 
 use super::network;
 use super::packet::{IssueKind, LayerKind};
+use super::ppp;
 use super::walk::Walk;
+use super::wifi;
 use crate::model::LinkType;
 use crate::model::bytes::be16;
 use etherparse::{EtherType, Ethernet2HeaderSlice, SingleVlanHeaderSlice};
@@ -24,6 +26,11 @@ pub(super) fn frame(w: &mut Walk<'_, '_>, link: LinkType) {
         LinkType::NULL | LinkType::LOOP => null(w),
         LinkType::LINUX_SLL => sll(w),
         LinkType::LINUX_SLL2 => sll2(w),
+        LinkType::PPP => ppp::ppp(w, 0),
+        LinkType::PPP_HDLC => ppp::hdlc(w),
+        LinkType::PPP_ETHER => ppp::pppoe(w, 0),
+        LinkType::IEEE802_11 => wifi::ieee80211(w, 0, false),
+        LinkType::IEEE802_11_RADIOTAP => wifi::radiotap(w, 0),
         LinkType(number) => w.stop(IssueKind::UnknownLinkType, LayerKind::Payload, 0, u32::from(number)),
     }
 }
@@ -55,6 +62,8 @@ pub(super) fn ether_type(w: &mut Walk<'_, '_>, number: EtherType, layer: LayerKi
         EtherType::IPV6 => network::ipv6(w, at),
         EtherType::ARP | EtherType(0x8035) => network::arp(w, at),
         EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | OLD_QINQ => vlan(w, at),
+        EtherType(0x8847 | 0x8848) => mpls(w, at),
+        EtherType(0x8864) => ppp::pppoe(w, at),
         EtherType(number) => unknown(w, layer, start, number, at),
     }
 }
@@ -80,6 +89,27 @@ fn vlan(w: &mut Walk<'_, '_>, at: usize) {
         *free = id;
     }
     type_or_length(w, tag.ether_type(), LayerKind::Vlan, start, at + 4);
+}
+
+/// A stack of labels (RFC 3032). Nothing says what lies under it; IP is told by its version, which is how routers do it, too.
+pub(super) fn mpls(w: &mut Walk<'_, '_>, mut at: usize) {
+    loop {
+        let Some(&[_, _, third, _]) = w.take::<4>(LayerKind::Mpls, at) else { return };
+        if !w.push(LayerKind::Mpls, at) {
+            return;
+        }
+        at += 4;
+        let is_bottom = third & 1 == 1;
+        if is_bottom {
+            break;
+        }
+    }
+    match w.bytes(at).first().map(|b| b >> 4) {
+        Some(4) => network::ipv4(w, at),
+        Some(6) => network::ipv6(w, at),
+        Some(first) => unknown(w, LayerKind::Mpls, at - 4, u16::from(first), at),
+        None => w.short(LayerKind::Ipv4, at, 1),
+    }
 }
 
 /// 802.2 LLC, with SNAP inside if the service access points say so (IEEE 802-2014 clause 9.4, RFC 1042).

@@ -1,6 +1,8 @@
 //! TCP, UDP, ICMP and SCTP: where their headers end and how much data follows.
 
+use super::icmp;
 use super::packet::{IssueKind, LayerKind, Transport};
+use super::tunnel;
 use super::walk::Walk;
 use crate::model::IpProtocol;
 use etherparse::err::tcp;
@@ -13,10 +15,11 @@ pub(super) fn decode(w: &mut Walk<'_, '_>, protocol: IpProtocol, at: usize) {
     match protocol {
         IpProtocol::TCP => tcp(w, at),
         IpProtocol::UDP => udp(w, at),
-        IpProtocol::ICMP => icmp(w, LayerKind::Icmp, Transport::Icmp, at),
-        IpProtocol::ICMPV6 => icmp(w, LayerKind::Icmpv6, Transport::Icmpv6, at),
+        IpProtocol::ICMP => icmp_message(w, LayerKind::Icmp, Transport::Icmp, at),
+        IpProtocol::ICMPV6 => icmp_message(w, LayerKind::Icmpv6, Transport::Icmpv6, at),
         IpProtocol::SCTP => sctp(w, at),
         IpProtocol::NO_NEXT => w.payload(at),
+        other if tunnel::in_ip(w, other, at) => {}
         IpProtocol(number) => {
             w.stop(IssueKind::UnknownProtocol, network_layer(w), w.packet.network_at as usize, u32::from(number));
             w.payload(at);
@@ -82,12 +85,21 @@ fn udp(w: &mut Walk<'_, '_>, at: usize) {
         }
     }
     w.payload(at + 8);
+    tunnel::in_udp(w, header.destination_port(), at + 8);
 }
 
 /// Type, code, checksum and four bytes that belong to the type: 8 in all, though a hostile or odd message may end after 4.
-fn icmp(w: &mut Walk<'_, '_>, layer: LayerKind, transport: Transport, at: usize) {
-    if w.take::<4>(layer, at).is_some() && w.push(layer, at) {
-        w.packet.transport = transport;
+fn icmp_message(w: &mut Walk<'_, '_>, layer: LayerKind, transport: Transport, at: usize) {
+    let Some(head) = w.take::<4>(layer, at) else { return };
+    if !w.push(layer, at) {
+        return;
+    }
+    w.packet.transport = transport;
+    if icmp::is_error(transport == Transport::Icmpv6, head[0]) && !w.bytes(at + 8).is_empty() {
+        // As with data: where there is no room to list the quote, nothing was left undecoded.
+        let _ = w.packet.push_layer(LayerKind::Quoted, (at + 8) as u32);
+        w.rest(at + 8);
+    } else {
         w.payload((at + 8).min(w.limit()));
     }
 }

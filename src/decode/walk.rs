@@ -7,21 +7,31 @@
 
 use super::packet::{Issue, IssueKind, LayerKind, Packet};
 
+/// No end lies past this, so that any offset (an end, and at most one header more) fits 32 bits. Frames are far smaller.
+const MAX_OFFSET: usize = (u32::MAX - 0xffff) as usize;
+
 /// A frame on its way through the decoder.
 pub(super) struct Walk<'p, 'f> {
     /// What is known so far.
     pub(super) packet: &'p mut Packet<'f>,
     limit: usize,
     wire: usize,
+    tunnels: bool,
 }
 
 impl<'p, 'f> Walk<'p, 'f> {
     /// Starts with a frame of which `wire_len` bytes were on the wire (never fewer than were captured).
     pub(super) fn new(packet: &'p mut Packet<'f>, wire_len: usize) -> Self {
-        let captured = packet.bytes.len();
-        packet.captured_end = to_u32(captured);
-        let wire = wire_len.max(captured);
-        Self { packet, limit: wire, wire }
+        let captured = packet.bytes.len().min(MAX_OFFSET);
+        packet.captured_end = captured as u32;
+        let wire = wire_len.min(MAX_OFFSET).max(captured);
+        Self { packet, limit: wire, wire, tunnels: true }
+    }
+
+    /// Tunnels stay shut: an ICMP error is about the datagram that it quotes, not about one inside.
+    pub(super) fn without_tunnels(mut self) -> Self {
+        self.tunnels = false;
+        self
     }
 
     /// The captured bytes from `at` to the end of what encloses them.
@@ -48,16 +58,32 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.wire
     }
 
+    /// May tunnels be opened?
+    pub(super) const fn tunnels(&self) -> bool {
+        self.tunnels
+    }
+
+    /// Both ends, to be put back by [`Walk::set_bounds`] when what was tried came to nothing.
+    pub(super) const fn bounds(&self) -> (usize, usize) {
+        (self.limit, self.wire)
+    }
+
+    /// Puts the ends back; the third lies in the packet.
+    pub(super) fn set_bounds(&mut self, (limit, wire): (usize, usize)) {
+        (self.limit, self.wire) = (limit, wire);
+    }
+
     /// A header says that its contents end at `end`.
     pub(super) fn set_limit(&mut self, end: usize) {
+        let end = end.min(MAX_OFFSET);
         self.limit = end;
         self.wire = self.wire.min(end);
-        self.packet.captured_end = self.packet.captured_end.min(to_u32(end));
+        self.packet.captured_end = self.packet.captured_end.min(end as u32);
     }
 
     /// Records a header that was read; `false` (and an issue) when no room is left.
     pub(super) fn push(&mut self, kind: LayerKind, at: usize) -> bool {
-        let pushed = self.packet.push_layer(kind, to_u32(at));
+        let pushed = self.packet.push_layer(kind, at as u32);
         if !pushed {
             self.stop(IssueKind::TooDeep, kind, at, 0);
         }
@@ -67,8 +93,8 @@ impl<'p, 'f> Walk<'p, 'f> {
     /// Stops in `layer`, which starts at `at`: `needed` as in [`Issue::needed`].
     #[cold]
     pub(super) fn stop(&mut self, kind: IssueKind, layer: LayerKind, at: usize, needed: u32) {
-        let had = to_u32(self.bytes(at).len());
-        self.packet.issue = Some(Issue { kind, layer, offset: to_u32(at), needed, had });
+        let had = self.bytes(at).len() as u32;
+        self.packet.issue = Some(Issue { kind, layer, offset: at as u32, needed, had });
         self.rest(at);
     }
 
@@ -77,7 +103,7 @@ impl<'p, 'f> Walk<'p, 'f> {
     pub(super) fn short(&mut self, layer: LayerKind, at: usize, needed: usize) {
         let fits_the_wire = at.saturating_add(needed) <= self.wire;
         let kind = if fits_the_wire { IssueKind::CutByCapture } else { IssueKind::TooShort };
-        self.stop(kind, layer, at, to_u32(needed));
+        self.stop(kind, layer, at, needed as u32);
     }
 
     /// Everything from `at` is data that the decoder does not look into.
@@ -85,18 +111,13 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.rest(at);
         if self.packet.payload_len > 0 {
             // Data is no header: where there is no room to list it, nothing was left undecoded.
-            let _ = self.packet.push_layer(LayerKind::Payload, to_u32(at));
+            let _ = self.packet.push_layer(LayerKind::Payload, at as u32);
         }
     }
 
     /// What was not understood, or the data after a header that was not wholly there, starts at `at`.
     pub(super) fn rest(&mut self, at: usize) {
-        self.packet.payload_at = to_u32(at);
-        self.packet.payload_len = to_u32(self.limit.saturating_sub(at));
+        self.packet.payload_at = at as u32;
+        self.packet.payload_len = self.limit.saturating_sub(at) as u32;
     }
-}
-
-/// Offsets and lengths fit: a frame's wire length is 32 bits wide, and what a header adds to an offset is at most 20.
-fn to_u32(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }

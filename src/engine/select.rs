@@ -3,14 +3,44 @@
 use crate::model::{Frame, Timestamp};
 
 /// A part of a capture.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Selection {
     /// Packets from this moment on.
-    pub from: Option<Timestamp>,
+    pub from: Option<Bound>,
     /// Packets before this moment.
-    pub to: Option<Timestamp>,
+    pub to: Option<Bound>,
     /// Packets with these numbers in their file.
     pub numbers: Option<Numbers>,
+}
+
+/// One end of a stretch of time.
+pub enum Bound {
+    /// A moment.
+    At(Timestamp),
+    /// A time of the day of the first packet: worked out when that packet comes.
+    OnDayOf(Box<dyn Fn(Timestamp) -> Timestamp>),
+}
+
+impl Bound {
+    fn resolve(&mut self, first: Timestamp) -> Timestamp {
+        match self {
+            Self::At(moment) => *moment,
+            Self::OnDayOf(find) => {
+                let moment = find(first);
+                *self = Self::At(moment);
+                moment
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(moment) => write!(f, "At({moment:?})"),
+            Self::OnDayOf(_) => f.write_str("OnDayOf(..)"),
+        }
+    }
 }
 
 /// Sorted, disjoint ranges of packet numbers, both ends included.
@@ -18,11 +48,12 @@ pub struct Selection {
 pub struct Numbers(Vec<(u64, u64)>);
 
 impl Selection {
-    /// Is this frame in the part?
-    #[must_use]
-    pub fn holds(&self, frame: &Frame<'_>) -> bool {
-        self.from.is_none_or(|from| frame.ts >= from)
-            && self.to.is_none_or(|to| frame.ts < to)
+    /// Is this frame in the part? The first frame asked about settles what a time of day means.
+    pub fn holds(&mut self, frame: &Frame<'_>) -> bool {
+        let late_enough = self.from.as_mut().is_none_or(|from| frame.ts >= from.resolve(frame.ts));
+        let early_enough = self.to.as_mut().is_none_or(|to| frame.ts < to.resolve(frame.ts));
+        late_enough
+            && early_enough
             && self.numbers.as_ref().is_none_or(|numbers| numbers.hold(frame.number))
     }
 

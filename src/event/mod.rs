@@ -7,13 +7,21 @@ pub use summary::{RunSummary, SourceSummary};
 
 use crate::decode::Packet;
 use crate::flow::{FlowRecord, Note};
-use crate::model::{Frame, Timestamp};
+use crate::model::{Frame, SourceInfo, Timestamp};
 use std::io;
 
 /// Something an output may want to show or store.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant)] // borrowed for one call only, never stored
 pub enum Event<'a> {
+    /// What is known of a source: once at the start for each, and again when it grows (a pcapng file names interfaces,
+    /// address names and secrets as it goes). Comes before the first packet that depends on it.
+    Source {
+        /// The `source` of its frames.
+        index: u16,
+        /// All that is known now.
+        info: &'a SourceInfo,
+    },
     /// A packet that the filter let through.
     Packet {
         /// As captured.

@@ -13,5 +13,8 @@ pub use endpoint::{Endpoint, MacAddr};
 pub use frame::{Frame, FrameDirection, FrameOptions};
 pub use linktype::LinkType;
 pub use protocol::IpProtocol;
-pub use source::{FileFormat, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats};
+pub use source::{
+    FileFormat, FileNotes, InterfaceCounters, InterfaceInfo, LiveBackend, RawOptions, Secrets, SourceInfo, SourceKind,
+    SourceStats,
+};
 pub use time::{Span, Timestamp};

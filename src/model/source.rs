@@ -1,6 +1,7 @@
 //! What a source of frames says about itself: shared by the captures that fill it in and the outputs that show it.
 
-use super::LinkType;
+use super::{ByteOrder, LinkType, Timestamp};
+use std::net::IpAddr;
 
 /// What a source is.
 #[derive(Clone, Debug)]
@@ -11,8 +12,56 @@ pub struct SourceInfo {
     pub kind: SourceKind,
     /// The interfaces that `Frame::interface` counts. A classic pcap has exactly one, without a name.
     pub interfaces: Vec<InterfaceInfo>,
-    /// Things about the source worth telling once: an undeclared interface id, an odd time resolution, a comment.
+    /// Things about the source worth telling once: an undeclared interface id, an odd time resolution.
     pub warnings: Vec<String>,
+    /// What a pcapng file tells beside its packets. Empty for everything else.
+    pub notes: FileNotes,
+    /// Device and inode of a regular file, so that nobody overwrites what is being read.
+    pub file_id: Option<(u64, u64)>,
+}
+
+impl SourceInfo {
+    /// A source of which only name and kind are known.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: SourceKind) -> Self {
+        Self { name: name.into(), kind, interfaces: Vec::new(), warnings: Vec::new(), notes: FileNotes::default(), file_id: None }
+    }
+}
+
+/// What a pcapng file tells beside its packets and interfaces, kept so that a copy loses nothing. All of it is
+/// bounded: a reader stops keeping, and warns, when it grows beyond reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileNotes {
+    /// Comments of the sections, in order.
+    pub comments: Vec<String>,
+    /// Hardware that captured (first section that says so).
+    pub hardware: Option<String>,
+    /// Operating system that captured (first section that says so).
+    pub os: Option<String>,
+    /// Program that wrote the file (first section that says so).
+    pub application: Option<String>,
+    /// Names of addresses (Name Resolution Blocks), in order.
+    pub names: Vec<(IpAddr, String)>,
+    /// Decryption secrets, such as TLS key logs, in order.
+    pub secrets: Vec<Secrets>,
+}
+
+/// A Decryption Secrets Block as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// What the data are: `0x544c534b` is a TLS key log.
+    pub kind: u32,
+    /// The data, untouched.
+    pub data: Vec<u8>,
+}
+
+/// Options of a pcapng block that are carried from file to file without being understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawOptions {
+    /// The raw options (code, length, value, padding), without `opt_endofopt`.
+    pub bytes: Vec<u8>,
+    /// Byte order of the section they came from.
+    pub order: ByteOrder,
 }
 
 /// Saved or live.
@@ -68,6 +117,31 @@ pub struct InterfaceInfo {
     pub speed: Option<u64>,
     /// Comments in the interface block.
     pub comments: Vec<String>,
+    /// Bytes of frame check sequence at the end of each frame, where the capture says so.
+    pub fcs_len: Option<u8>,
+    /// Options of the interface block that have no field here (addresses, time zone, custom ones).
+    pub other: RawOptions,
+    /// Counters as the file gives them for this interface (pcapng Interface Statistics Block, the last one).
+    pub counters: Option<InterfaceCounters>,
+}
+
+/// Counters of one interface as recorded in a file; `None` is "not recorded", which is not 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceCounters {
+    /// Start of the capture.
+    pub start: Option<Timestamp>,
+    /// End of the capture.
+    pub end: Option<Timestamp>,
+    /// Frames received by the interface (`isb_ifrecv`).
+    pub received: Option<u64>,
+    /// Frames dropped by the interface (`isb_ifdrop`).
+    pub dropped_interface: Option<u64>,
+    /// Frames accepted by the capture filter (`isb_filteraccept`).
+    pub accepted: Option<u64>,
+    /// Frames dropped by the operating system (`isb_osdrop`).
+    pub dropped_kernel: Option<u64>,
+    /// Frames given to the capturing program (`isb_usrdeliv`).
+    pub delivered: Option<u64>,
 }
 
 /// Counters of a source; `None` is "not recorded", which is not 0.

@@ -1,5 +1,8 @@
 //! Whole frames, built by etherparse's `PacketBuilder` and by hand, through [`decode`].
 
+mod views;
+mod wrapped;
+
 use super::*;
 use crate::model::{IpProtocol, LinkType, Timestamp};
 use etherparse::PacketBuilder;

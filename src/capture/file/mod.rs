@@ -1,0 +1,310 @@
+//! Saved captures: plain files, pipes and standard input, and compressed ones, all through one reader.
+//!
+//! ```no_run
+//! use sockeye::capture::{Next, PacketSource, file};
+//!
+//! let mut source = file::open("mix.pcap".as_ref(), &file::OpenOptions::default())?;
+//! while let Next::Frame(frame) = source.next()? {
+//!     println!("{} {} bytes", frame.number, frame.wire_len);
+//! }
+//! # Ok::<(), sockeye::capture::SourceError>(())
+//! ```
+
+mod compressed;
+mod feed;
+mod raw;
+
+use super::{Next, PacketSource, SourceError};
+use crate::model::{Frame, FrameOptions, LinkType, SourceInfo, SourceStats, Timestamp};
+use crate::pcapfile::{self, Fault, Format, Packet, Part, Reader, Step};
+use compressed::Compression;
+use feed::Feed;
+use raw::{Meter, Opened, Raw};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// Take every frame for one of this link type, whatever the file says.
+    pub force_link: Option<LinkType>,
+    /// Accept files of which no frame can be decoded: a copy needs no decoding.
+    pub allow_unknown_link: bool,
+    /// Bytes read at a time, and the size of the buffer until a longer record comes.
+    pub buffer: usize,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20 }
+    }
+}
+
+/// A capture file being read.
+pub struct FileSource {
+    feed: Feed,
+    reader: Reader,
+    meter: Arc<Meter>,
+    size: Option<u64>,
+    compression: Option<Compression>,
+    /// The `source` of its frames.
+    index: u16,
+    /// The packet in view, and the bytes it will have taken once the next one is asked for.
+    packet: Packet,
+    held: usize,
+    /// A packet is in view that was not handed out, for something had to be announced first.
+    waiting: bool,
+    /// Revision of the info that the caller knows of.
+    announced: u64,
+    ended: bool,
+}
+
+/// Opens a capture file; `-` is standard input. Reads as far as the first packet, or as what is there without waiting.
+pub fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, SourceError> {
+    FileSource::start(raw::open(path)?, options)
+}
+
+impl FileSource {
+    /// Reads a capture from anything that gives bytes. `name` is for people.
+    pub fn from_reader(reader: impl Read + Send + 'static, name: &str, options: &OpenOptions) -> Result<Self, SourceError> {
+        Self::start(Opened { raw: Raw::new(reader), name: name.to_owned(), size: None, id: None }, options)
+    }
+
+    fn start(opened: Opened, options: &OpenOptions) -> Result<Self, SourceError> {
+        let Opened { raw, name, size, id } = opened;
+        let meter = raw.meter();
+        let mut feed = Feed::new(raw, options.buffer);
+        let failed = |error, compression| read_error(error, &name, &meter, compression, 0, 0);
+        feed.fill(Compression::SNIFFED).map_err(|e| failed(e, None))?;
+        let compression = Compression::sniff(feed.view());
+        if let Some(compression) = compression {
+            feed.inflate(compression).map_err(|e| failed(e, Some(compression)))?;
+        }
+        feed.fill(16).map_err(|e| failed(e, compression))?;
+        if feed.view().is_empty() {
+            return Err(SourceError::Empty { name });
+        }
+        let Some(format) = Format::sniff(feed.view()) else {
+            let starts_with = feed.view().iter().copied().take(16).collect();
+            return Err(SourceError::NotACapture { name, starts_with });
+        };
+        let mut reader = Reader::new(format, &name).force_link(options.force_link);
+        reader.info_mut().file_id = id;
+        let mut source = Self {
+            feed,
+            reader,
+            meter,
+            size,
+            compression,
+            index: 0,
+            packet: Packet::none(),
+            held: 0,
+            waiting: false,
+            announced: 0,
+            ended: false,
+        };
+        source.read_ahead()?;
+        source.check_links(options)?;
+        source.feed.opened(size);
+        source.announced = source.reader.revision();
+        Ok(source)
+    }
+
+    /// Reads up to the first packet, but waits for bytes only until an interface is known: the rest of a pipe may take
+    /// its time.
+    fn read_ahead(&mut self) -> Result<(), SourceError> {
+        while !self.reader.packet_is_next(self.feed.view()) {
+            let started = self.reader.has_started();
+            match self.reader.step(self.feed.view()) {
+                Ok(Step::Other { used }) => self.feed.consume(used),
+                Ok(Step::Need { len, part, of }) => {
+                    if !self.reader.info().interfaces.is_empty() {
+                        break;
+                    }
+                    if !self.fill(len)? {
+                        if started {
+                            break; // told when the first packet is asked for
+                        }
+                        return Err(self.cut(len, part, of));
+                    }
+                }
+                Err(fault) if !started => return Err(self.damaged(&fault)),
+                Ok(Step::Packet(_)) | Err(_) => break, // told when the first packet is asked for
+            }
+        }
+        Ok(())
+    }
+
+    fn check_links(&self, options: &OpenOptions) -> Result<(), SourceError> {
+        let mut links = self.reader.info().interfaces.iter().filter_map(|i| i.link);
+        let Some(first) = links.next() else { return Ok(()) };
+        if options.allow_unknown_link || options.force_link.is_some() || first.is_decoded() || links.any(LinkType::is_decoded) {
+            return Ok(());
+        }
+        Err(SourceError::UnknownLinkType { name: self.name().to_owned(), link: first })
+    }
+
+    /// The number that its frames bear as their source.
+    #[must_use]
+    pub(super) fn with_index(mut self, index: u16) -> Self {
+        self.index = index;
+        self
+    }
+
+    fn name(&self) -> &str {
+        &self.reader.info().name
+    }
+
+    /// Brings the next packet into view. False: there is none.
+    pub(super) fn advance(&mut self) -> Result<bool, SourceError> {
+        if self.ended {
+            return Ok(false);
+        }
+        let result = self.search();
+        self.ended = !matches!(result, Ok(true));
+        result
+    }
+
+    #[inline]
+    fn search(&mut self) -> Result<bool, SourceError> {
+        self.feed.consume(std::mem::take(&mut self.held));
+        loop {
+            match self.reader.step(self.feed.view()) {
+                Ok(Step::Packet(packet)) => {
+                    self.held = packet.used;
+                    self.packet = packet;
+                    return Ok(true);
+                }
+                Ok(Step::Other { used }) => self.feed.consume(used),
+                Ok(Step::Need { len, part, of }) => {
+                    if !self.fill(len)? {
+                        if self.feed.view().is_empty() {
+                            return Ok(false);
+                        }
+                        return Err(self.cut(len, part, of));
+                    }
+                }
+                Err(fault) => return Err(self.damaged(&fault)),
+            }
+        }
+    }
+
+    /// The packet in view.
+    #[inline]
+    pub(super) fn frame(&self) -> Frame<'_> {
+        let view = self.feed.view();
+        let packet = &self.packet;
+        // The positions are the reader's own, within the bytes it was shown and that are still there.
+        let bytes = view.get(packet.data.clone()).unwrap_or_default();
+        let options = view.get(packet.options.clone()).filter(|o| !o.is_empty());
+        Frame {
+            number: self.reader.packets(),
+            source: self.index,
+            interface: packet.interface,
+            ts: packet.ts,
+            link: packet.link,
+            wire_len: packet.wire_len,
+            bytes,
+            direction: packet.direction,
+            options: options.map(|bytes| FrameOptions { bytes, order: packet.order }),
+        }
+    }
+
+    /// Time of the packet in view.
+    pub(super) fn time(&self) -> Timestamp {
+        self.packet.ts
+    }
+
+    /// Has [`PacketSource::info`] changed since this was last asked?
+    #[inline]
+    pub(super) fn news(&mut self) -> bool {
+        let revision = self.reader.revision();
+        std::mem::replace(&mut self.announced, revision) != revision
+    }
+
+    #[cold]
+    fn fill(&mut self, len: usize) -> Result<bool, SourceError> {
+        self.feed.fill(len).map_err(|error| {
+            let (offset, frames) = (self.feed.offset(), self.reader.packets());
+            read_error(error, self.name(), &self.meter, self.compression, offset, frames)
+        })
+    }
+
+    #[cold]
+    fn cut(&self, len: usize, part: Part, of: usize) -> SourceError {
+        let missing = len.saturating_sub(self.feed.view().len());
+        self.damage(pcapfile::cut(part, missing, of), self.feed.view().len())
+    }
+
+    #[cold]
+    fn damaged(&self, fault: &Fault) -> SourceError {
+        self.damage(fault.what.clone(), fault.at)
+    }
+
+    fn damage(&self, what: String, at: usize) -> SourceError {
+        let offset = self.feed.offset() + at as u64;
+        SourceError::Damaged { name: self.name().to_owned(), what, offset, frames: self.reader.packets() }
+    }
+
+    /// Counters so far.
+    #[must_use]
+    pub fn stats(&self) -> SourceStats {
+        let sum = |of: fn(&crate::model::InterfaceCounters) -> Option<u64>| {
+            let mut counts = self.info().interfaces.iter().filter_map(|i| of(i.counters.as_ref()?)).peekable();
+            counts.peek()?;
+            Some(counts.fold(0_u64, u64::saturating_add))
+        };
+        SourceStats {
+            frames: self.reader.packets() - u64::from(self.waiting),
+            received: sum(|c| c.accepted.or(c.received)),
+            dropped_kernel: sum(|c| c.dropped_kernel).or(self.reader.dropped_between()),
+            dropped_interface: sum(|c| c.dropped_interface),
+            bytes_read: self.meter.bytes(),
+            bytes_total: self.size,
+        }
+    }
+}
+
+impl PacketSource for FileSource {
+    #[inline]
+    fn next(&mut self) -> Result<Next<'_>, SourceError> {
+        if !self.waiting && !self.advance()? {
+            return Ok(if self.news() { Next::Changed(self.index) } else { Next::End });
+        }
+        self.waiting = self.news();
+        if self.waiting {
+            return Ok(Next::Changed(self.index));
+        }
+        Ok(Next::Frame(self.frame()))
+    }
+
+    fn info(&self) -> &SourceInfo {
+        self.reader.info()
+    }
+
+    fn stats(&mut self) -> SourceStats {
+        Self::stats(self)
+    }
+}
+
+/// What a failed read means: a disk that fails, or compressed data that make no sense.
+fn read_error(
+    error: io::Error,
+    name: &str,
+    meter: &Meter,
+    compression: Option<Compression>,
+    offset: u64,
+    frames: u64,
+) -> SourceError {
+    let name = name.to_owned();
+    let Some(compression) = compression.filter(|_| !meter.failed()) else {
+        return SourceError::Io { operation: "cannot read", name, error };
+    };
+    let format = compression.name();
+    let what = match error.kind() {
+        ErrorKind::UnexpectedEof => format!("ends in the middle of its {format} data"),
+        _ => format!("holds {format} data that cannot be decompressed ({error})"),
+    };
+    SourceError::Damaged { name, what, offset, frames }
+}

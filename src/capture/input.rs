@@ -1,0 +1,177 @@
+//! All sources of one run behind one door: a saved file, several of them merged in time order, or something live.
+
+use super::file::{self, FileSource, OpenOptions};
+use super::{Next, PacketSource, SourceError};
+use crate::model::{SourceInfo, SourceStats, Timestamp};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::path::Path;
+use thiserror::Error;
+
+/// One source of a run ended early. The others go on.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct Failed {
+    /// Which: the `source` of its frames.
+    pub source_index: u16,
+    /// Why.
+    pub error: SourceError,
+}
+
+/// What a run reads from.
+pub struct Input(Kind);
+
+enum Kind {
+    One(Box<FileSource>),
+    Merged(Merged),
+    Live(Box<dyn PacketSource + Send>),
+}
+
+impl Input {
+    /// Opens files; `-` is standard input. Packets of several files come in time order, those of equal time in the order of
+    /// the files; within a file they keep the file's order even where its times run backwards.
+    pub fn open<P: AsRef<Path>>(paths: &[P], options: &OpenOptions) -> Result<Self, SourceError> {
+        // Buffers of all files together stay at about 64 MiB.
+        let buffer = options.buffer.min((64 << 20) / paths.len().max(1)).max(64 << 10);
+        let options = OpenOptions { buffer, ..*options };
+        let mut sources = Vec::with_capacity(paths.len());
+        for path in paths {
+            sources.push(file::open(path.as_ref(), &options)?);
+        }
+        Self::files(sources)
+    }
+
+    /// Reads these files, merged in time order. At most 65,536 of them.
+    pub fn files(sources: Vec<FileSource>) -> Result<Self, SourceError> {
+        if sources.len() > 1 << 16 {
+            let interface = "files".to_owned();
+            return Err(SourceError::Unsupported { interface, what: "more than 65,536 in one run".to_owned() });
+        }
+        let mut sources: Vec<_> = (0..=u16::MAX).zip(sources).map(|(i, source)| source.with_index(i)).collect();
+        Ok(Self(match (sources.len(), sources.pop()) {
+            (1, Some(only)) => Kind::One(Box::new(only)),
+            (_, last) => {
+                sources.extend(last);
+                Kind::Merged(Merged::new(sources))
+            }
+        }))
+    }
+
+    /// Reads from something live.
+    #[must_use]
+    pub fn live(source: Box<dyn PacketSource + Send>) -> Self {
+        Self(Kind::Live(source))
+    }
+
+    /// The next frame of any source. After a failure the other sources go on: call again, until [`Next::End`].
+    #[inline]
+    #[expect(clippy::should_implement_trait)] // its items borrow from it, which an iterator's cannot
+    pub fn next(&mut self) -> Result<Next<'_>, Failed> {
+        let first = |error| Failed { source_index: 0, error };
+        match &mut self.0 {
+            Kind::One(source) => source.next().map_err(first),
+            Kind::Merged(merged) => merged.next(),
+            Kind::Live(source) => source.next().map_err(first),
+        }
+    }
+
+    /// How many sources there are. Their frames bear the numbers from 0.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        match &self.0 {
+            Kind::One(_) | Kind::Live(_) => 1,
+            Kind::Merged(merged) => merged.sources.len(),
+        }
+    }
+
+    /// What is known of a source so far.
+    #[must_use]
+    pub fn info(&self, index: u16) -> Option<&SourceInfo> {
+        match &self.0 {
+            Kind::One(source) => (index == 0).then(|| source.info()),
+            Kind::Live(source) => (index == 0).then(|| source.info()),
+            Kind::Merged(merged) => merged.sources.get(usize::from(index)).map(PacketSource::info),
+        }
+    }
+
+    /// What is known of all sources so far, in their order.
+    pub fn infos(&self) -> impl Iterator<Item = &SourceInfo> {
+        (0..=u16::MAX).map_while(|i| self.info(i))
+    }
+
+    /// Counters of a source so far.
+    pub fn stats(&mut self, index: u16) -> Option<SourceStats> {
+        match &mut self.0 {
+            Kind::One(source) => (index == 0).then(|| FileSource::stats(source)),
+            Kind::Live(source) => (index == 0).then(|| source.stats()),
+            Kind::Merged(merged) => merged.sources.get_mut(usize::from(index)).map(|s| FileSource::stats(s)),
+        }
+    }
+
+    /// Bytes read of all sources, and of how many: for a progress bar. `None` where one of them is a pipe or live.
+    pub fn progress(&mut self) -> (u64, Option<u64>) {
+        let mut progress = (0, Some(0));
+        for index in 0..=u16::MAX {
+            let Some(stats) = self.stats(index) else { break };
+            progress.0 += stats.bytes_read;
+            progress.1 = progress.1.zip(stats.bytes_total).map(|(sum, size)| sum + size);
+        }
+        progress
+    }
+}
+
+/// Several files in time order. Each has its next packet in view in its own buffer; nothing is copied.
+struct Merged {
+    sources: Vec<FileSource>,
+    /// Time of the packet in view, by source; earliest first, then by order of files.
+    heads: BinaryHeap<Reverse<(Timestamp, u16)>>,
+    /// The next source whose first packet is to be found.
+    unstarted: usize,
+    /// Is the packet of the earliest source handed out already?
+    taken: bool,
+}
+
+impl Merged {
+    fn new(sources: Vec<FileSource>) -> Self {
+        Self { heads: BinaryHeap::with_capacity(sources.len()), sources, unstarted: 0, taken: false }
+    }
+
+    fn next(&mut self) -> Result<Next<'_>, Failed> {
+        while let Some(source) = self.sources.get_mut(self.unstarted) {
+            let index = self.unstarted as u16;
+            self.unstarted += 1;
+            if source.advance().map_err(|error| Failed { source_index: index, error })? {
+                self.heads.push(Reverse((source.time(), index)));
+            } else if source.news() {
+                return Ok(Next::Changed(index));
+            }
+        }
+        if std::mem::take(&mut self.taken)
+            && let Some(mut head) = self.heads.peek_mut()
+        {
+            let index = head.0.1;
+            let source = &mut self.sources[usize::from(index)];
+            match source.advance() {
+                Ok(true) => *head = Reverse((source.time(), index)),
+                Ok(false) => {
+                    PeekMut::pop(head);
+                    if source.news() {
+                        return Ok(Next::Changed(index));
+                    }
+                }
+                Err(error) => {
+                    PeekMut::pop(head);
+                    return Err(Failed { source_index: index, error });
+                }
+            }
+        }
+        let Some(&Reverse((_, index))) = self.heads.peek() else { return Ok(Next::End) };
+        let source = &mut self.sources[usize::from(index)];
+        if source.news() {
+            return Ok(Next::Changed(index));
+        }
+        self.taken = true;
+        Ok(Next::Frame(source.frame()))
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a capture file cannot be written, and what of it is safe.
+
+use crate::model::LinkType;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::time::SystemTime;
+use thiserror::Error;
+
+/// What went wrong with a capture file being written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// A regular file of that name exists, and nobody said that it may be overwritten.
+    #[error("{} exists", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// When it was last written.
+        modified: Option<SystemTime>,
+    },
+    /// The file is one of those being read.
+    #[error("{} is being read: it cannot be written at the same time", path.display())]
+    BeingRead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The name asks for compression, which is not done here.
+    #[error("{}: capture files are written uncompressed; write to - and compress that", path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be created or opened.
+    #[error("cannot create {}: {error}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A packet of a second link type, for a file that can hold only one.
+    #[error("{}: a pcap file holds one link type, and packets of two came ({first}, {second}); pcapng holds both", path.display())]
+    SecondLinkType {
+        /// The file.
+        path: PathBuf,
+        /// Type of the packets in the file.
+        first: LinkType,
+        /// Type of the packet that came.
+        second: LinkType,
+    },
+    /// Writing failed: disk full, broken pipe, device gone.
+    #[error("{}: {operation} failed after {} packets ({} bytes): {error}", path.display(), safe.packets, safe.bytes)]
+    Write {
+        /// The file; `-` is standard output.
+        path: PathBuf,
+        /// What was tried: `writing`, `closing`.
+        operation: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+        /// What is in the file for certain.
+        safe: Safe,
+    },
+}
+
+/// What of a file survived a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Safe {
+    /// Packets that are whole in the file.
+    pub packets: u64,
+    /// Length of the file that holds them.
+    pub bytes: u64,
+    /// The file ends with the last whole packet. False for pipes and devices, and where cutting the file back failed too.
+    pub complete: bool,
+}
+
+impl WriteError {
+    /// Was the disk full, or a quota used up?
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        matches!(self, Self::Write { error, .. } if full.contains(&error.kind()))
+    }
+}
+
+/// Keeps the kind, so that a broken pipe is still known for one; the error itself is inside.
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        let kind = match &error {
+            WriteError::Write { error, .. } | WriteError::Create { error, .. } => error.kind(),
+            WriteError::Exists { .. } => ErrorKind::AlreadyExists,
+            _ => ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,112 @@
+//! What is written to: a new file, a pipe, a device, standard output. A regular file is never overwritten unless asked.
+
+use super::error::WriteError;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, IntoRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Endings of names that promise a compressed file.
+const COMPRESSED: [&str; 4] = ["gz", "zst", "lz4", "xz"];
+
+/// An opened target.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Nothing once it is closed.
+    file: Option<File>,
+    path: PathBuf,
+    /// Can be cut back.
+    regular: bool,
+}
+
+/// A write that failed.
+pub(super) struct Broken {
+    /// Bytes that were written before.
+    pub(super) written: usize,
+    pub(super) error: io::Error,
+}
+
+impl Target {
+    /// Opens `path` for writing; `-` is standard output. `reading` are device and inode of files that must not be
+    /// overwritten whatever `force` says.
+    pub(super) fn open(path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<Self, WriteError> {
+        let create = |error| WriteError::Create { path: path.to_owned(), error };
+        if path.as_os_str() == "-" {
+            let out = io::stdout().as_fd().try_clone_to_owned().map_err(create)?;
+            return Self::of(File::from(out), path);
+        }
+        if path.extension().is_some_and(|e| COMPRESSED.iter().any(|c| e.eq_ignore_ascii_case(c))) {
+            return Err(WriteError::Compressed { path: path.to_owned() });
+        }
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match std::fs::metadata(path) {
+            Ok(old) if !old.is_file() => {}
+            Ok(old) if reading.contains(&(old.dev(), old.ino())) => {
+                return Err(WriteError::BeingRead { path: path.to_owned() });
+            }
+            Ok(_) if force => {
+                options.truncate(true);
+            }
+            Ok(old) => {
+                return Err(WriteError::Exists { path: path.to_owned(), size: old.len(), modified: old.modified().ok() });
+            }
+            // A file that appears in this very moment is not overwritten either.
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                options.create_new(true);
+            }
+            Err(e) => return Err(create(e)),
+        }
+        let file = options.open(path).map_err(create)?;
+        Self::of(file, path)
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self, WriteError> {
+        let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
+        // Standard output may be a file that others write to as well: `>>`. It is not cut.
+        let regular = data.is_file() && path.as_os_str() != "-";
+        Ok(Self { file: Some(file), path: path.to_owned(), regular })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all of it.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let mut written = 0;
+        let Some(file) = &mut self.file else {
+            return Err(Broken { written, error: io::Error::other("the file is closed") });
+        };
+        while written < bytes.len() {
+            match file.write(&bytes[written..]) {
+                Ok(0) => return Err(Broken { written, error: ErrorKind::WriteZero.into() }),
+                Ok(n) => written += n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Broken { written, error }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the file to this length. False: it cannot be cut.
+    pub(super) fn cut(&mut self, len: u64) -> bool {
+        self.regular && self.file.as_ref().is_some_and(|file| file.set_len(len).is_ok())
+    }
+
+    /// Closes the file and says what the system says: on a network file system it may say "disk full" only now, and
+    /// dropping a [`File`] would not tell.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let fd = file.into_raw_fd();
+        // SAFETY: `fd` was given up by the only `File` that owned it, so it is open, and nobody closes it again.
+        #[expect(unsafe_code)]
+        let result = unsafe { libc::close(fd) };
+        match io::Error::last_os_error() {
+            // The descriptor is gone all the same.
+            error if result == -1 && error.kind() != ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

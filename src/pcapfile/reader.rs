@@ -1,0 +1,336 @@
+//! One record after another from the front of some bytes. The reader keeps what the file says of itself and asks for more
+//! bytes when a record is not whole; where bytes come from is not its business.
+//!
+//! Its answers hold positions instead of slices, so that a caller with a sliding buffer can ask again in a loop.
+
+use super::block::{self, Framed};
+use super::classic::{Classic, FILE_HEADER};
+use super::error::{Fault, Part};
+use super::section::{Allowance, Interface, MAX_INTERFACES, Section};
+use super::{Format, extras, packets, section};
+use crate::model::{ByteOrder, FileFormat, FrameDirection, LinkType, SourceInfo, SourceKind, Timestamp};
+use std::ops::Range;
+
+/// Most warnings kept of one file.
+const MAX_WARNINGS: usize = 32;
+
+/// What stood at the front of the bytes. All positions count from their start.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A packet.
+    Packet(Packet),
+    /// Something that is no packet.
+    Other {
+        /// Bytes it took.
+        used: usize,
+    },
+    /// Too few bytes. At the end of a file that is damage, unless there are none at all.
+    Need {
+        /// So many are needed from the start.
+        len: usize,
+        /// For what.
+        part: Part,
+        /// Length of that part.
+        of: usize,
+    },
+}
+
+/// Where a packet lies in the bytes, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Bytes that the whole record takes.
+    pub used: usize,
+    /// Capture time; the epoch where the block has none.
+    pub ts: Timestamp,
+    /// Index into [`SourceInfo::interfaces`].
+    pub interface: u32,
+    /// What the frame starts with.
+    pub link: LinkType,
+    /// Length on the wire as recorded.
+    pub wire_len: u32,
+    /// Where the frame's bytes lie.
+    pub data: Range<usize>,
+    /// Way of the frame, where recorded.
+    pub direction: Option<FrameDirection>,
+    /// Where the block's options lie, without `opt_endofopt`; empty where there are none.
+    pub options: Range<usize>,
+    /// Byte order of the options.
+    pub order: ByteOrder,
+}
+
+impl Packet {
+    /// No packet: for callers that keep the last one.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            used: 0,
+            ts: Timestamp::from_nanos(0),
+            interface: 0,
+            link: LinkType::ETHERNET,
+            wire_len: 0,
+            data: 0..0,
+            direction: None,
+            options: 0..0,
+            order: ByteOrder::Little,
+        }
+    }
+}
+
+/// Reads a capture file's bytes from front to back.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    state: State,
+    info: SourceInfo,
+    revision: u64,
+    packets: u64,
+    forced: Option<LinkType>,
+    allowance: Allowance,
+    /// Sum of what packets say was lost before them.
+    dropped: Option<u64>,
+    told: Told,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Nothing read yet.
+    Start(Format),
+    Classic(Classic),
+    PcapNg(Section),
+}
+
+/// Which warnings were given: each is given once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    undeclared: bool,
+    no_interface: bool,
+    options: bool,
+    too_much: bool,
+    statistics: bool,
+}
+
+impl Reader {
+    /// A reader for a file of this format. `name` is for people.
+    #[must_use]
+    pub fn new(format: Format, name: &str) -> Self {
+        let kind = match format {
+            Format::Pcap { flavour, .. } => FileFormat::Pcap { nanoseconds: flavour == super::Flavour::Nanos },
+            Format::PcapNg => FileFormat::PcapNg,
+        };
+        Self {
+            state: State::Start(format),
+            info: SourceInfo::new(name, SourceKind::File(kind)),
+            revision: 0,
+            packets: 0,
+            forced: None,
+            allowance: Allowance::default(),
+            dropped: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Takes every frame for one of this link type, whatever the file says.
+    #[must_use]
+    pub fn force_link(mut self, link: Option<LinkType>) -> Self {
+        self.forced = link;
+        self
+    }
+
+    /// What the file says of itself, so far.
+    #[must_use]
+    pub fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    /// For adding what the bytes do not tell.
+    pub fn info_mut(&mut self) -> &mut SourceInfo {
+        &mut self.info
+    }
+
+    /// Grows whenever [`Self::info`] grows. Counters of interfaces, which are for the end, may change without it.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Packets read so far.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Frames lost between packets, where packets say so (`epb_dropcount`).
+    #[must_use]
+    pub fn dropped_between(&self) -> Option<u64> {
+        self.dropped
+    }
+
+    /// Has the file header been read?
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        !matches!(self.state, State::Start(_))
+    }
+
+    /// Is a packet the next thing in these bytes? Yes also where that cannot be told yet.
+    #[must_use]
+    pub fn packet_is_next(&self, bytes: &[u8]) -> bool {
+        let State::PcapNg(section) = &self.state else { return self.has_started() };
+        bytes.first_chunk::<4>().is_none_or(|kind| {
+            matches!(section.order.u32(*kind), block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::OLD_PACKET)
+        })
+    }
+
+    /// Reads what stands at the start of `bytes`. After an error there is no going on.
+    pub fn step(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
+        let number = self.packets + 1;
+        let step = match &self.state {
+            State::Classic(classic) => classic.step(bytes, number)?,
+            State::PcapNg(section) => {
+                let order = section.order;
+                self.block(bytes, order, number)?
+            }
+            State::Start(Format::PcapNg) => self.block(bytes, ByteOrder::Big, number)?,
+            State::Start(Format::Pcap { order, flavour }) => {
+                let (order, flavour) = (*order, *flavour);
+                let Some(header) = bytes.get(..FILE_HEADER) else {
+                    return Ok(Step::Need { len: FILE_HEADER, part: Part::FileHeader, of: FILE_HEADER });
+                };
+                let (mut classic, mut interface) = Classic::from_header(order, flavour, header)?;
+                if let Some(link) = self.forced {
+                    classic.force_link(link);
+                    interface.link = Some(link);
+                }
+                self.info.interfaces.push(interface);
+                self.revision += 1;
+                self.state = State::Classic(classic);
+                Step::Other { used: FILE_HEADER }
+            }
+        };
+        if let Step::Packet(_) = step {
+            self.packets = number;
+        }
+        Ok(step)
+    }
+
+    fn block(&mut self, bytes: &[u8], order: ByteOrder, number: u64) -> Result<Step, Fault> {
+        let block = match block::frame(bytes, order, number)? {
+            Framed::Whole(block) => block,
+            Framed::More(need) => return Ok(need),
+        };
+        let used = block.total;
+        if block.kind == block::SECTION_HEADER {
+            let kept = section::read_header(&block, &mut self.info.notes, &mut self.allowance)?;
+            self.state = State::PcapNg(Section { order: block.order, interfaces: Vec::new() });
+            self.changed(kept);
+            return Ok(Step::Other { used });
+        }
+        let State::PcapNg(section) = &mut self.state else {
+            return Err(Fault::new(0, "does not start with a section header"));
+        };
+        if matches!(block.kind, block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::OLD_PACKET) {
+            let read = packets::read(&block, section, number)?;
+            return Ok(self.packet(read, used));
+        }
+        match block.kind {
+            block::INTERFACE => {
+                let described = section::read_interface(&block, &mut self.allowance)?;
+                self.interface(described)?;
+            }
+            block::STATISTICS => match extras::read_statistics(&block, section) {
+                Some((index, counters)) => {
+                    if let Some(interface) = self.info.interfaces.get_mut(index) {
+                        // Not announced: counters are for the end, and a file may repeat them without end.
+                        interface.counters = Some(counters);
+                    }
+                }
+                None => {
+                    if !std::mem::replace(&mut self.told.statistics, true) {
+                        self.warn("statistics of an interface that was never declared are left out".to_owned());
+                    }
+                }
+            },
+            block::NAMES => {
+                let kept = extras::read_names(&block, &mut self.info.notes.names, &mut self.allowance);
+                self.changed(kept);
+            }
+            block::SECRETS => {
+                let secrets = extras::read_secrets(&block, &mut self.allowance);
+                let kept = secrets.is_some();
+                self.info.notes.secrets.extend(secrets);
+                self.changed(kept);
+            }
+            _ => {} // unknown and custom blocks are passed over by their length
+        }
+        Ok(Step::Other { used })
+    }
+
+    fn interface(&mut self, mut described: section::Described) -> Result<(), Fault> {
+        if let Some(link) = self.forced {
+            described.info.link = Some(link);
+        }
+        let global = self.info.interfaces.len();
+        if global >= MAX_INTERFACES {
+            return Err(Fault::new(0, format!("names more than {MAX_INTERFACES} interfaces")));
+        }
+        if let State::PcapNg(section) = &mut self.state {
+            let link = described.info.link.unwrap_or(LinkType::ETHERNET);
+            let snaplen = described.info.snaplen.unwrap_or(0);
+            section.interfaces.push(Interface { link, clock: described.clock, snaplen, global: global as u32 });
+        }
+        if described.clock.cannot_count_to_now() {
+            self.warn(format!("the clock of interface {global} is too fine to count to a date: its times start in 1970"));
+        }
+        if described.malformed {
+            self.malformed_option();
+        }
+        self.info.interfaces.push(described.info);
+        self.changed(described.kept);
+        Ok(())
+    }
+
+    fn packet(&mut self, read: packets::Read, used: usize) -> Step {
+        let (packet, undeclared, dropped, malformed) = match read {
+            packets::Read::Packet { packet, undeclared, dropped, malformed } => (packet, undeclared, dropped, malformed),
+            packets::Read::NoInterface => {
+                if !std::mem::replace(&mut self.told.no_interface, true) {
+                    self.warn("packets of a section that declares no interface are left out".to_owned());
+                }
+                return Step::Other { used };
+            }
+        };
+        if let Some(dropped) = dropped {
+            self.dropped = Some(self.dropped.unwrap_or(0).saturating_add(dropped));
+        }
+        if let Some(id) = undeclared
+            && !std::mem::replace(&mut self.told.undeclared, true)
+        {
+            let number = self.packets + 1;
+            self.warn(format!(
+                "packet {number} names interface {id}, which was never declared: such packets are read as interface 0's"
+            ));
+        }
+        if malformed {
+            self.malformed_option();
+        }
+        Step::Packet(packet)
+    }
+
+    fn malformed_option(&mut self) {
+        if !std::mem::replace(&mut self.told.options, true) {
+            self.warn("some options do not fit into their block and are left out".to_owned());
+        }
+    }
+
+    fn changed(&mut self, kept: bool) {
+        self.revision += 1;
+        if !kept && !std::mem::replace(&mut self.told.too_much, true) {
+            self.warn("comments, names or secrets are damaged or take more than 64 MiB: some are left out".to_owned());
+        }
+    }
+
+    fn warn(&mut self, what: String) {
+        if self.info.warnings.len() < MAX_WARNINGS {
+            self.info.warnings.push(what);
+            self.revision += 1;
+        }
+    }
+}
