@@ -65,7 +65,8 @@ fn query_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Keeps a descriptor from programs that this one starts.
+/// Keeps a descriptor from programs that this one starts. Our own sockets are born so, libpcap's are not.
+#[cfg(feature = "libpcap")]
 pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: fcntl(2) with F_SETFD takes a number and changes only the descriptor's flag.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
