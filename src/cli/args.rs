@@ -192,6 +192,7 @@ pub(crate) enum RecordFormat {
     Jsonl,
     Csv,
     Tsv,
+    Md,
 }
 
 /// `--write-format`.
@@ -253,6 +254,9 @@ pub(crate) struct PacketsArgs {
     /// Form of the output
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<RecordFormat>,
+    /// Only these fields, separated by commas (with --format)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output", requires = "format")]
+    pub(crate) fields: Vec<String>,
     /// Print only how many packets there are
     #[arg(long, help_heading = "Output", conflicts_with_all = ["write", "format"])]
     pub(crate) count: bool,
@@ -306,9 +310,9 @@ pub(crate) struct LineArgs {
     /// Bytes in hex and ASCII; -XX with the link-level header
     #[arg(short = 'X', action = ArgAction::Count, help_heading = "Packet lines")]
     pub(crate) hex_ascii: u8,
-    /// Bytes in ASCII
-    #[arg(short = 'A', help_heading = "Packet lines")]
-    pub(crate) ascii_dump: bool,
+    /// Bytes in ASCII; -AA with the link-level header
+    #[arg(short = 'A', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) ascii_dump: u8,
     /// With -v: don't verify checksums
     #[arg(short = 'K', long = "dont-verify-checksums", help_heading = "Packet lines")]
     pub(crate) no_checksums: bool,
@@ -369,9 +373,9 @@ pub(crate) struct HandshakesArgs {
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RecordArgs {
     /// Form of the output
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<RecordFormat>,
-    /// Only these columns (csv, tsv), separated by commas
+    /// Only these fields, separated by commas (not for tables)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output")]
     pub(crate) fields: Vec<String>,
     /// Write to this file instead of standard output

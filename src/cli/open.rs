@@ -3,7 +3,7 @@
 use super::args::{Backend, InputArgs, LiveArgs, WhichWay};
 use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
-use super::time::{self, Zone};
+use super::time;
 use super::words;
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
@@ -12,6 +12,7 @@ use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError, Program};
 use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::line::Zone;
 use std::fs;
 use std::path::PathBuf;
 

@@ -329,6 +329,24 @@ impl Packet<'_> {
 }
 
 impl Packet<'_> {
+    /// What is known of the layers below the innermost IP header, and where that header is; without the bytes.
+    pub(crate) fn below_network(&self) -> Packet<'static> {
+        let mut below = Packet::empty(&[]);
+        for layer in self.layers().take_while(|l| l.offset < self.network_at) {
+            below.push_layer(layer.kind, layer.offset);
+        }
+        below.vlan = self.vlan;
+        below.tunnel = self.tunnel;
+        below.network = self.network;
+        below.network_at = self.network_at;
+        below
+    }
+
+    /// The same of other bytes.
+    pub(crate) fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Packet<'b> {
+        Packet { bytes, ..*self }
+    }
+
     /// Takes back a [`LayerKind::Payload`] at the end: what was listed as data turns out to have a header.
     pub(crate) fn drop_payload_layer(&mut self) {
         if self.layers().last().is_some_and(|l| l.kind == LayerKind::Payload) {

@@ -69,6 +69,8 @@ pub struct Ended {
     pub failures: Vec<Failed>,
     /// The output failed: the run stopped there.
     pub output_error: Option<io::Error>,
+    /// What the filter could not do for some link types.
+    pub filter_warnings: Vec<String>,
 }
 
 /// Reads all of `input` and tells `sink`.
@@ -89,7 +91,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
-    Ended { summary, failures: run.failures, output_error }
+    Ended { summary, failures: run.failures, output_error, filter_warnings: run.pipeline.filter.take_warnings() }
 }
 
 struct Run {
