@@ -216,3 +216,21 @@ fn immediate_frames_come_at_once(backend: LiveBackend) {
         assert!(age < 1_000_000_000, "{age} ns old");
     }
 }
+
+/// Bytes, lengths and times of the same frames, as two sockets side by side see them.
+#[cfg(feature = "libpcap")]
+#[test]
+fn both_backends_agree() {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let backends = [LiveBackend::Libpcap, LiveBackend::Pnet];
+    let mut lives = pair.near.run(|| backends.map(|backend| open(LiveSpec { snaplen: 900, ..LiveSpec::new(VETH) }, backend)));
+    send(&pair, 4000, (0..300).map(|i| i * 4));
+    inject(&pair, &[ethernet(&[(0x88a8, 7), (0x8100, 100)], 0x0800, &[0x45; 1200]), ethernet(&[], 0x0026, &[0xaa; 38])]);
+    let [one, other] = lives.each_mut().map(drain);
+    assert_eq!((one.len(), other.len()), (302, 302));
+    for (one, other) in one.iter().zip(&other) {
+        assert_eq!((&one.bytes, one.wire_len, one.link), (&other.bytes, other.wire_len, other.link));
+        assert!((one.nanos - other.nanos).abs() < 1_000_000, "{} and {}", one.nanos, other.nanos);
+    }
+}
