@@ -10,6 +10,7 @@
 pub mod capture;
 pub mod decode;
 pub mod event;
+pub mod filter;
 pub mod flow;
 pub mod model;
 pub mod output;

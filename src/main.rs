@@ -1,3 +1,7 @@
-//! The sockeye program.
+//! The sockeye program: see `cli/`.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -7,9 +7,15 @@
 pub mod error;
 pub mod file;
 pub mod input;
+#[cfg(target_os = "linux")]
+pub mod interfaces;
+#[cfg(target_os = "linux")]
+pub mod live;
+#[cfg(target_os = "linux")]
+pub mod permission;
 pub mod source;
 
 pub use error::SourceError;
 pub use file::FileSource;
 pub use input::{Failed, Input};
-pub use source::{Next, PacketSource};
+pub use source::{Next, PacketSource, SourceNotice};

@@ -13,8 +13,33 @@ pub enum Next<'a> {
     Changed(u16),
     /// Nothing came within the source's poll time; only live sources say this.
     Idle,
+    /// Something happened to an interface; the source goes on. Only live sources say this.
+    Notice(SourceNotice),
     /// Nothing will come any more: end of the file, or the interface was closed.
     End,
+}
+
+/// What happens to a live interface while the capture goes on. The number counts `SourceInfo::interfaces`.
+///
+/// An interface that vanishes while others remain is `Gone`; when none remains, the source ends with
+/// [`SourceError::InterfaceGone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceNotice {
+    /// It went down; its frames come again when it is up.
+    Down {
+        /// Which.
+        interface: u32,
+    },
+    /// It is up again.
+    Up {
+        /// Which.
+        interface: u32,
+    },
+    /// It was removed, or moved to another network namespace.
+    Gone {
+        /// Which.
+        interface: u32,
+    },
 }
 
 /// A place frames come from.

@@ -1,7 +1,54 @@
 //! Bytes to layers. Decoding never fails: it returns what it understood and where it stopped.
 //!
-//! [`decode`] is stateless and works on one frame; fragments stay fragments. [`fragment`] joins them and decodes the whole.
+//! [`decode`] is stateless and works on one frame; fragments stay fragments.
+//!
+//! One way through the files: `link` (what the frame starts with) calls `network` (IP, ARP), which calls `transport`.
+//! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
+//! `walk` holds the bounds that all of them obey. [`packet`] is the result.
 
+pub mod headers;
+pub mod icmp;
 pub mod packet;
+pub mod tcp;
 
+mod link;
+mod network;
+mod ppp;
+mod transport;
+mod tunnel;
+mod walk;
+mod wifi;
+
+#[cfg(test)]
+mod tests;
+
+pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
+pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
+pub use tcp::{SackBlocks, TcpFlags, TcpHeader, TcpOption, TcpOptionError, TcpOptions};
+
+use crate::model::{Frame, LinkType};
+use walk::Walk;
+
+/// Decodes a frame as far as it can be understood. Never fails, never panics, never allocates; see [`Packet::issue`] for where it stopped.
+// Inlined so that the packet is made where the caller keeps it: handing it back through a call would copy it, and reading what
+// was written a moment ago in other sizes stalls the processor.
+#[inline]
+#[must_use]
+pub fn decode<'f>(frame: &Frame<'f>) -> Packet<'f> {
+    let mut packet = Packet::empty(frame.bytes);
+    fill(frame.link, frame.wire_len, &mut packet);
+    packet
+}
+
+fn fill(link: LinkType, wire_len: u32, packet: &mut Packet<'_>) {
+    link::frame(&mut Walk::new(packet, wire_len as usize), link);
+}
+
+/// Decodes an IP datagram without a link layer, such as one joined from fragments. The version is told by its first four bits.
+#[must_use]
+pub fn decode_ip(datagram: &[u8]) -> Packet<'_> {
+    let mut packet = Packet::empty(datagram);
+    network::ip(&mut Walk::new(&mut packet, datagram.len()), 0);
+    packet
+}

@@ -164,6 +164,8 @@ pub enum IssueKind {
     BadHeader,
     /// A protocol that is not decoded: `needed` holds its number (`EtherType` or IP protocol).
     UnknownProtocol,
+    /// The contents are encrypted (an 802.11 frame with the protected flag).
+    Encrypted,
     /// More layers than are recorded.
     TooDeep,
     /// Link type not decoded: `needed` holds its number.
@@ -213,6 +215,8 @@ pub struct Packet<'f> {
     pub payload_at: u32,
     /// Length of that data by the headers' lengths, never counting link-layer padding. May exceed what was captured.
     pub payload_len: u32,
+    /// End of the captured bytes that belong to the innermost datagram: what follows is padding or a trailer.
+    pub captured_end: u32,
     /// How the innermost datagram is wrapped.
     pub tunnel: Tunnel,
     /// Where decoding stopped before the transport header was understood, if it did.
@@ -237,6 +241,7 @@ impl<'f> Packet<'f> {
             transport_at: 0,
             payload_at: 0,
             payload_len: 0,
+            captured_end: 0,
             tunnel: Tunnel { kind: TunnelKind::None, depth: 0, id: 0, outer: 0 },
             issue: None,
         }
@@ -281,7 +286,7 @@ impl<'f> Packet<'f> {
         Some((Endpoint::new(source, sport), Endpoint::new(target, dport)))
     }
 
-    /// The innermost IP header and what was captured after it.
+    /// The innermost IP (or ARP) header and what was captured after it, padding included.
     #[must_use]
     pub fn network_bytes(&self) -> &'f [u8] {
         self.bytes.get(self.network_at as usize..).unwrap_or_default()
@@ -290,15 +295,18 @@ impl<'f> Packet<'f> {
     /// The transport header and what was captured after it, without link-layer padding.
     #[must_use]
     pub fn transport_bytes(&self) -> &'f [u8] {
-        let end = (self.payload_at as usize).saturating_add(self.payload_len as usize).min(self.bytes.len());
-        self.bytes.get(self.transport_at as usize..end).unwrap_or_default()
+        self.bytes.get(self.transport_at as usize..self.payload_end()).unwrap_or_default()
     }
 
     /// The captured part of the transport's data, without link-layer padding.
     #[must_use]
     pub fn payload(&self) -> &'f [u8] {
-        let end = (self.payload_at as usize).saturating_add(self.payload_len as usize).min(self.bytes.len());
-        self.bytes.get(self.payload_at as usize..end).unwrap_or_default()
+        self.bytes.get(self.payload_at as usize..self.payload_end()).unwrap_or_default()
+    }
+
+    fn payload_end(&self) -> usize {
+        let end = (self.payload_at as usize).saturating_add(self.payload_len as usize);
+        end.min(self.captured_end as usize).min(self.bytes.len())
     }
 }
 
@@ -317,6 +325,15 @@ impl Packet<'_> {
         *slot = Layer { kind, offset }.pack();
         self.layer_count += 1;
         true
+    }
+}
+
+impl Packet<'_> {
+    /// Takes back a [`LayerKind::Payload`] at the end: what was listed as data turns out to have a header.
+    pub(crate) fn drop_payload_layer(&mut self) {
+        if self.layers().last().is_some_and(|l| l.kind == LayerKind::Payload) {
+            self.layer_count -= 1;
+        }
     }
 }
 

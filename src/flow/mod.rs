@@ -1,7 +1,29 @@
 //! Packets to conversations. Sans-I/O: time comes with the packet.
+//!
+//! [`Tracker`] takes packets and calls the rest in this order: `key` (which conversation), `table` (where it is kept),
+//! `orientation` (who opened it), then `tcp` or `datagram` (what the packet means), and `timeout` (how long to wait now).
+//! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
+mod clock;
+pub mod community_id;
+mod datagram;
+pub mod event;
+pub mod fields;
+#[expect(clippy::module_inception)] // one conversation in the table of conversations
+mod flow;
+pub mod icmp;
+pub mod key;
 pub mod note;
+mod orientation;
+pub mod profile;
 pub mod record;
+mod table;
+mod tcp;
+pub mod timeout;
+pub mod tracker;
 
+pub use event::{FlowEvent, FlowSink};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
+pub use profile::Profile;
 pub use record::{DirectionReason, EndReason, FlowRecord, Handshake, Outcome, SideRecord, State};
+pub use tracker::{PacketMeta, Tracker, TrackerConfig, TrackerStats};

@@ -64,6 +64,27 @@ impl State {
             Self::OneWay => "one-way",
         }
     }
+
+    /// The word of records: `no_answer` for `no answer`, and `reset` for both directions (see [`Self::reset_by`]).
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::ResetByOriginator | Self::ResetByResponder => "reset",
+            Self::NoAnswer => "no_answer",
+            Self::NoReply => "no_reply",
+            other => other.word(),
+        }
+    }
+
+    /// Who reset it, in records.
+    #[must_use]
+    pub const fn reset_by(self) -> Option<&'static str> {
+        match self {
+            Self::ResetByOriginator => Some("orig"),
+            Self::ResetByResponder => Some("resp"),
+            _ => None,
+        }
+    }
 }
 
 /// How an attempt to connect came out.
@@ -87,6 +108,23 @@ pub enum Outcome {
     Midway,
 }
 
+impl Outcome {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::NoAnswer => "no_answer",
+            Self::HalfOpen => "half_open",
+            Self::Simultaneous => "simultaneous",
+            Self::Split => "split",
+            Self::Midway => "midway",
+        }
+    }
+}
+
 /// Why a record was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
@@ -104,23 +142,55 @@ pub enum EndReason {
     EndOfCapture,
 }
 
-/// By which evidence the originator was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+impl EndReason {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Rst => "rst",
+            Self::Timeout => "timeout",
+            Self::Reused => "reused",
+            Self::Evicted => "evicted",
+            Self::EndOfCapture => "end_of_capture",
+        }
+    }
+}
+
+/// By which evidence the originator was chosen, weakest first: stronger evidence that comes later turns the flow around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DirectionReason {
-    /// It sent the SYN.
-    Syn,
-    /// The other side sent a SYN-ACK.
-    SynAck,
-    /// Its message is a request by the protocol's own field (ICMP type, DNS QR bit, TLS `ClientHello`, HTTP request).
-    Request,
-    /// It sent to a broadcast or multicast address.
-    Group,
-    /// The other side's port is a registered service and its own is not.
-    Service,
-    /// The other side's port is lower.
-    LowerPort,
     /// Nothing decides: it sent the first packet seen.
     First,
+    /// The other side's port is lower.
+    LowerPort,
+    /// The other side's port is a registered service and its own is not.
+    Service,
+    /// Its message is a request by the protocol's own field (ICMP type, DNS QR bit, TLS `ClientHello`, HTTP request), or the
+    /// other side's is a reply.
+    Request,
+    /// It sent to a broadcast or multicast address. A group never sends, so this is stronger than any field.
+    Group,
+    /// The other side sent a SYN-ACK.
+    SynAck,
+    /// It sent the SYN.
+    Syn,
+}
+
+impl DirectionReason {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::LowerPort => "lower_port",
+            Self::Service => "service",
+            Self::Request => "request",
+            Self::Group => "group",
+            Self::SynAck => "syn_ack",
+            Self::Syn => "syn",
+        }
+    }
 }
 
 /// A TCP set-up, with the packets that are its evidence.
@@ -150,6 +220,9 @@ pub struct Handshake {
     pub rtt_originator: Option<Span>,
     /// Leg between the capture point and the responder: last SYN to SYN-ACK.
     pub rtt_responder: Option<Span>,
+    /// A SYN or SYN-ACK was repeated, and nothing tells which copy was answered (Karn): the last one was taken, so that the
+    /// round trips may be too short.
+    pub rtt_ambiguous: bool,
     /// Did the SYN carry data, or a fast-open cookie (RFC 7413)?
     pub fast_open: bool,
 }
@@ -167,21 +240,27 @@ pub struct SideRecord {
     pub payload_bytes: u64,
     /// TCP: bytes of the stream seen at least once. Other protocols: the same as `payload_bytes`.
     pub unique_bytes: u64,
+    /// `unique_bytes` may be too small: more holes were open at one time than are remembered.
+    pub unique_bytes_at_least: bool,
     /// Packets with ACK set.
     pub ack_packets: u64,
     /// ACKs without data, SYN, FIN and RST.
     pub pure_acks: u64,
     /// Packets with data.
     pub data_packets: u64,
-    /// Packets that shut the window.
+    /// Packets with ACK that offer a window of 0, resets left out.
     pub zero_windows: u64,
+    /// TCP packets that no host would take for this connection: a sequence or acknowledgment number far from everything
+    /// expected, a reset outside the window (RFC 5961). They are in the other counters, and change nothing else.
+    pub out_of_window_packets: u64,
     /// Largest data of a packet, bytes.
     pub max_segment: Option<u32>,
     /// Smallest data of a packet with data, bytes.
     pub min_segment: Option<u32>,
-    /// Largest window offered, bytes, scaled where the scale is known.
+    /// Largest window offered, bytes, scaled where the scale is known; the unscaled ones of the handshake are left out when
+    /// scaled ones followed.
     pub max_window: Option<u32>,
-    /// Smallest window offered, bytes, scaled where the scale is known.
+    /// Smallest window offered that is not 0, otherwise as above.
     pub min_window: Option<u32>,
     /// All TCP flags ever set, OR-ed (low 9 bits of RFC 9293's and RFC 3168's flag field).
     pub flags: u16,
@@ -230,9 +309,11 @@ pub enum TcpState {
     TimeWait,
 }
 
-impl fmt::Display for TcpState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl TcpState {
+    /// The RFC's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Closed => "CLOSED",
             Self::Listen => "LISTEN",
             Self::SynSent => "SYN-SENT",
@@ -244,7 +325,13 @@ impl fmt::Display for TcpState {
             Self::Closing => "CLOSING",
             Self::LastAck => "LAST-ACK",
             Self::TimeWait => "TIME-WAIT",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TcpState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -292,12 +379,31 @@ pub struct FlowRecord {
     pub end_reason: Option<EndReason>,
     /// TCP set-up.
     pub handshake: Option<Handshake>,
-    /// Datagram protocols: time from the first request to the first reply.
+    /// Datagram protocols: time from the originator's first packet to the responder's first, or to the ICMP error that came
+    /// instead.
     pub response_time: Option<Span>,
-    /// ICMP type, code and packet number of the error that ended or marked it.
+    /// ICMP type, code and packet number of the first ICMP error that quotes a packet of it.
     pub icmp_error: Option<(u8, u8, u64)>,
+    /// ICMP errors that quote a packet of it. They are in none of the sides' counters.
+    pub icmp_errors: u64,
     /// What the originator sent.
     pub orig: SideRecord,
     /// What the responder sent.
     pub resp: SideRecord,
+}
+
+impl FlowRecord {
+    /// Time from the first to the last packet, 0 if the capture's time ran backwards.
+    #[must_use]
+    pub fn duration(&self) -> Span {
+        (self.end - self.start).max(Span::ZERO)
+    }
+
+    /// The round trip to show where there is room for one: both legs of the handshake, else the leg to the responder (all
+    /// there is of a refused or half-open attempt), else the time to the first reply.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Span> {
+        let handshake = self.handshake.as_ref();
+        handshake.and_then(|h| h.rtt.or(h.rtt_responder)).or(self.response_time)
+    }
 }

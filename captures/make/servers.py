@@ -1,0 +1,97 @@
+"""TCP servers with one habit each, for conversations that do not end well.
+
+    servers.py PORT=HABIT…
+
+Each waits for connections until it is stopped, and treats them so:
+
+    echo        sends everything back, closes when the other side does
+    reply       reads to the end of the request, then answers in five pieces, then closes
+    reset       reads a request, answers half of it, closes with SO_LINGER 0: the kernel sends RST
+    unread      closes with data still unread in its buffer: the kernel sends RST instead of FIN
+    slow        has a small receive buffer and does not read for 2.5 seconds: zero window
+    close       reads a request, answers, closes first
+    pop3        a mailbox with one message, which any name and password open
+"""
+import socket
+import struct
+import sys
+import threading
+import time
+
+
+def read_to_end(conn):
+    while conn.recv(65536):
+        pass
+
+
+def echo(conn):
+    while data := conn.recv(65536):
+        conn.sendall(data)
+
+
+def reply(conn):
+    read_to_end(conn)
+    for number in range(1, 6):
+        conn.sendall(f"part {number} of 5, sent after the client had finished\n".encode())
+        time.sleep(0.05)
+
+
+def reset(conn):
+    conn.recv(65536)
+    conn.sendall(b"the first half of an ans")
+    time.sleep(0.05)
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def unread(conn):
+    time.sleep(0.2)
+
+
+def slow(conn):
+    time.sleep(2.5)
+    read_to_end(conn)
+
+
+def close(conn):
+    conn.recv(65536)
+    conn.sendall(b"good-bye\n")
+
+
+def pop3(conn):
+    answers = {"CAPA": "+OK\r\nUSER\r\n.\r\n", "LIST": "+OK one message\r\n1 120\r\n.\r\n"}
+    conn.sendall(b"+OK mailbox of example.test ready\r\n")
+    for line in conn.makefile("r", encoding="ascii"):
+        command = line.split()[0].upper()
+        conn.sendall(answers.get(command, "+OK\r\n").encode())
+        if command == "QUIT":
+            return
+
+
+HABITS = {"echo": echo, "reply": reply, "reset": reset, "unread": unread, "slow": slow, "close": close,
+          "pop3": pop3}
+
+
+def treat(conn, habit):
+    with conn:
+        try:
+            habit(conn)
+        except OSError as error:
+            print(f"servers.py: {error}", file=sys.stderr)
+
+
+def serve(port, name):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if name == "slow":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)   # inherited by its connections
+    listener.bind(("", port))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)     # no effect unless a sysctl allows it
+    listener.listen()
+    while True:
+        conn, _ = listener.accept()
+        threading.Thread(target=treat, args=(conn, HABITS[name]), daemon=True).start()
+
+
+for pair in sys.argv[1:]:
+    number, habit_name = pair.split("=")
+    threading.Thread(target=serve, args=(int(number), habit_name)).start()

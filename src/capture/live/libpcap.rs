@@ -1,0 +1,180 @@
+//! Capture by libpcap.
+//!
+//! Frames are taken with `pcap_dispatch` and copied into our batch, a copy of bytes that are read anyway. The way
+//! without a copy, `pcap_next_ex`, is not sound to borrow from: with the block ring of Linux (`TPACKET_V3`) libpcap
+//! gives a block back to the kernel before it returns the block's last frame, and under full load the kernel writes
+//! over the bytes that we would still be reading.
+//!
+//! libpcap's read time-out does not run while no frame has come, so the descriptor is polled by the caller of
+//! this module, and libpcap never waits.
+
+use super::batch::{Batch, Slot};
+use super::program::Gate;
+use super::{Counters, Direction, LiveSpec, Opened, Place, cannot, raw, sys, unsupported};
+use crate::capture::SourceError;
+use crate::model::{FrameDirection, LinkType};
+use pcap::{Active, Capture, Linktype, Precision};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Most frames of one dispatch: bounds the batch to 64 frames of the snap length.
+const BURST: usize = 64;
+/// How long the kernel may hold a ring block that is not full.
+const BLOCK_TIMEOUT_MS: i32 = 10;
+/// `DLT_RAW` of Linux, which files call 101.
+const DLT_RAW: i32 = 12;
+
+/// A libpcap handle.
+pub(super) struct Libpcap {
+    capture: Capture<Active>,
+    link: LinkType,
+    /// Known where only one way is captured, or from a cooked header; libpcap hides the packet type of other frames.
+    direction: Option<FrameDirection>,
+    last: [u32; 3],
+    counters: Counters,
+}
+
+const fn from_dlt(dlt: Linktype) -> LinkType {
+    if dlt.0 == DLT_RAW { LinkType::RAW } else { LinkType(dlt.0 as u16) }
+}
+
+fn to_dlt(link: LinkType) -> Linktype {
+    Linktype(if link == LinkType::RAW { DLT_RAW } else { i32::from(link.0) })
+}
+
+fn failed(spec: &LiveSpec, error: &pcap::Error) -> SourceError {
+    cannot("cannot capture on", spec, io::Error::other(error.to_string()))
+}
+
+fn activate(spec: &LiveSpec, place: Place) -> Result<Capture<Active>, SourceError> {
+    let buffer =
+        i32::try_from(spec.buffer_bytes).map_err(|_| unsupported(spec, "libpcap takes a buffer of at most 2 GiB".to_owned()))?;
+    Capture::from_device(spec.interface.as_str())
+        .and_then(|capture| {
+            capture
+                .snaplen(spec.snaplen() as i32)
+                .promisc(spec.promiscuous && place.device().is_some())
+                .buffer_size(buffer)
+                .timeout(BLOCK_TIMEOUT_MS)
+                .immediate_mode(spec.immediate)
+                .precision(Precision::Nano)
+                .open()
+        })
+        .and_then(Capture::setnonblock)
+        .map_err(|error| failed(spec, &error))
+}
+
+/// The way of a frame by the packet type in a cooked header.
+fn of_packet_type(packet_type: u8) -> FrameDirection {
+    if packet_type == libc::PACKET_OUTGOING { FrameDirection::Outbound } else { FrameDirection::Inbound }
+}
+
+/// The link types an interface can give, the default first.
+pub(super) fn link_types(spec: &LiveSpec, place: Place) -> Result<Vec<LinkType>, SourceError> {
+    let capture = activate(spec, place)?;
+    let default = preferred(&capture, spec)?;
+    let mut all = offered(&capture, spec)?;
+    all.retain(|link| *link != default);
+    all.insert(0, default);
+    Ok(all)
+}
+
+fn offered(capture: &Capture<Active>, spec: &LiveSpec) -> Result<Vec<LinkType>, SourceError> {
+    let list = capture.list_datalinks().map_err(|error| failed(spec, &error))?;
+    Ok(list.into_iter().map(from_dlt).collect())
+}
+
+/// SLL2 rather than SLL where libpcap would take the older: only SLL2 names the interface.
+fn preferred(capture: &Capture<Active>, spec: &LiveSpec) -> Result<LinkType, SourceError> {
+    let default = from_dlt(capture.get_datalink());
+    let newer = default == LinkType::LINUX_SLL && offered(capture, spec)?.contains(&LinkType::LINUX_SLL2);
+    Ok(if newer { LinkType::LINUX_SLL2 } else { default })
+}
+
+/// Opens and starts a capture.
+pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, SourceError> {
+    if spec.direction == Some(Direction::Out) && place.device().is_some_and(sys::Device::is_loopback) {
+        let what = "libpcap shows each loopback frame once, as incoming: no outgoing ones to capture".to_owned();
+        return Err(unsupported(spec, what));
+    }
+    let mut capture = activate(spec, place)?;
+    let link = match spec.link {
+        None => preferred(&capture, spec)?,
+        Some(link) if offered(&capture, spec)?.contains(&link) => link,
+        Some(link) => return Err(unsupported(spec, format!("no {link} from this interface"))),
+    };
+    if from_dlt(capture.get_datalink()) != link {
+        capture.set_datalink(to_dlt(link)).map_err(|error| failed(spec, &error))?;
+    }
+    let direction = match spec.direction {
+        None => pcap::Direction::InOut,
+        Some(Direction::In) => pcap::Direction::In,
+        Some(Direction::Out) => pcap::Direction::Out,
+    };
+    capture.direction(direction).map_err(|error| failed(spec, &error))?;
+    let cooked = matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2);
+    let gate = Gate { direction: spec.direction, loopback: place.loopback(), many: place.device().is_none(), keep: spec.cut() };
+    // libpcap has no filter of its own set, so it filters nothing in user space, and the kernel's program is ours
+    // alone. The few frames between its bind and our program come through: user space decides again anyway.
+    let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
+    let mut warnings = Vec::new();
+    warnings.extend(raw::attach(capture.as_fd(), gate, filter, spec).map_err(|error| cannot("cannot capture on", spec, error))?);
+    if spec.promiscuous && place.device().is_none() {
+        warnings.push("any: promiscuous mode is not to be had on all interfaces".to_owned());
+    }
+    let direction = spec.direction.map(|way| match way {
+        Direction::In => FrameDirection::Inbound,
+        Direction::Out => FrameDirection::Outbound,
+    });
+    let tap = Libpcap { capture, link, direction, last: [0; 3], counters: Counters::default() };
+    Ok(Opened { tap, link, warnings })
+}
+
+impl Libpcap {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.capture.as_fd()
+    }
+
+    /// Takes a batch. Returns whether there may be more at once.
+    pub(super) fn fill(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        batch.clear();
+        batch.bytes.clear();
+        let (bytes, slots) = (&mut batch.bytes, &mut batch.slots);
+        let way = |data: &[u8]| match self.link {
+            LinkType::LINUX_SLL => data.get(1).copied().map(of_packet_type),
+            LinkType::LINUX_SLL2 => data.get(10).copied().map(of_packet_type),
+            _ => self.direction,
+        };
+        let done = self.capture.dispatch(Some(BURST), |packet| {
+            let header = packet.header;
+            slots.push(Slot {
+                // Nanoseconds, for that is the precision asked for; Linux's libpcap always has it.
+                ts: sys::moment(header.ts.tv_sec, header.ts.tv_usec),
+                wire_len: header.len,
+                start: bytes.len(),
+                len: packet.data.len(),
+                direction: way(packet.data),
+            });
+            bytes.extend_from_slice(packet.data);
+        });
+        match done {
+            Ok(count) => Ok(count == BURST),
+            // Frames before the error are good; the error comes again.
+            Err(_) if !slots.is_empty() => Ok(true),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+
+    /// libpcap adds up in 32 bits; here it goes on in 64.
+    pub(super) fn counters(&mut self) -> Counters {
+        if let Ok(stat) = self.capture.stats() {
+            let now = [stat.received, stat.dropped, stat.if_dropped];
+            let grown = |i: usize| u64::from(now[i].wrapping_sub(self.last[i]));
+            self.counters.received += grown(0);
+            self.counters.dropped_kernel += grown(1);
+            self.counters.dropped_interface = Some(self.counters.dropped_interface.unwrap_or(0) + grown(2));
+            self.last = now;
+        }
+        self.counters
+    }
+}

@@ -1,0 +1,212 @@
+//! Live capture on Linux: one or several interfaces, by libpcap or by our own packet socket.
+//!
+//! [`open`] gives a [`Live`], which is a [`PacketSource`](super::PacketSource). `source` holds what both ways share (the poll, the merge,
+//! interfaces that go down), `libpcap` and `raw` fill batches, `program` makes the filter for the kernel, `sys` has
+//! the system calls.
+//!
+//! Both ways give the same bytes: a VLAN tag that the kernel took out stands in its place again, and of the two
+//! copies of a frame that a loopback interface shows one is left out.
+
+mod batch;
+#[cfg(feature = "libpcap")]
+mod libpcap;
+pub mod program;
+mod raw;
+mod source;
+mod sys;
+
+pub use program::{KernelFilter, KernelInstruction};
+pub use source::Live;
+
+use super::SourceError;
+use crate::model::{LinkType, LiveBackend};
+use std::io;
+
+/// The word that means all interfaces.
+pub const ANY: &str = "any";
+/// Most bytes kept of a frame when nothing is asked, as in tcpdump.
+pub const DEFAULT_SNAPLEN: u32 = 262_144;
+/// Bytes of the kernel's buffer when nothing is asked.
+pub const DEFAULT_BUFFER: usize = 32 << 20;
+
+/// Which way frames must go to be captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Received by this host.
+    In,
+    /// Sent by this host.
+    Out,
+}
+
+/// What to capture on one interface.
+#[derive(Clone, Debug)]
+pub struct LiveSpec {
+    /// The interface's name, or [`ANY`].
+    pub interface: String,
+    /// Most bytes kept of a frame; 0 = [`DEFAULT_SNAPLEN`], which is also the most.
+    pub snaplen: u32,
+    /// Also frames addressed to others.
+    pub promiscuous: bool,
+    /// Bytes of the kernel's buffer. libpcap's ring takes them at once, a packet socket as frames wait.
+    pub buffer_bytes: usize,
+    /// Only one way; `None` = both.
+    pub direction: Option<Direction>,
+    /// Link type, where the interface offers several; `None` = its default.
+    pub link: Option<LinkType>,
+    /// Each frame at once, at a much higher price. Else libpcap's frames come up to 10 ms late, in blocks; a
+    /// packet socket's never wait.
+    pub immediate: bool,
+    /// A program that accepts at least what is wanted. Left out on cooked captures (SLL, SLL2), where the kernel does not see
+    /// the header it was made for.
+    pub kernel_filter: Option<KernelFilter>,
+    /// The filter in words, for [`InterfaceInfo::filter`](crate::model::InterfaceInfo::filter).
+    pub filter_text: Option<String>,
+}
+
+impl LiveSpec {
+    /// Everything that passes this host on an interface, whole.
+    #[must_use]
+    pub fn new(interface: impl Into<String>) -> Self {
+        Self {
+            interface: interface.into(),
+            snaplen: 0,
+            promiscuous: false,
+            buffer_bytes: DEFAULT_BUFFER,
+            direction: None,
+            link: None,
+            immediate: false,
+            kernel_filter: None,
+            filter_text: None,
+        }
+    }
+
+    /// The snap length in force.
+    fn snaplen(&self) -> u32 {
+        if self.snaplen == 0 { DEFAULT_SNAPLEN } else { self.snaplen.min(DEFAULT_SNAPLEN) }
+    }
+
+    /// The snap length where it is worth telling the kernel.
+    fn cut(&self) -> Option<u32> {
+        Some(self.snaplen()).filter(|len| *len < DEFAULT_SNAPLEN)
+    }
+}
+
+/// The backend that is used when none is asked for: libpcap where it is built in.
+#[must_use]
+pub const fn default_backend() -> LiveBackend {
+    if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet }
+}
+
+/// Opens interfaces for capture, all by the same backend ([`default_backend`] if `None`).
+///
+/// # Errors
+/// In this order for each interface: there is none of that name, no right to capture, it is down, the backend
+/// cannot do what is asked, the system refuses.
+pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, SourceError> {
+    Live::open(specs, backend.unwrap_or(default_backend()))
+}
+
+/// The link types that can be asked of an interface, the default first.
+///
+/// # Errors
+/// As [`open`].
+pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<LinkType>, SourceError> {
+    let spec = LiveSpec::new(interface);
+    let place = Place::find(&spec)?;
+    match backend.unwrap_or(default_backend()) {
+        LiveBackend::Pnet => Ok(raw::link_types(place)),
+        #[cfg(feature = "libpcap")]
+        LiveBackend::Libpcap => libpcap::link_types(&spec, place),
+        #[cfg(not(feature = "libpcap"))]
+        LiveBackend::Libpcap => Err(not_built_in(&spec)),
+    }
+}
+
+/// May this thread capture? Asked by trying.
+#[must_use]
+pub fn is_permitted() -> bool {
+    sys::packet_socket(libc::SOCK_RAW).is_ok()
+}
+
+/// The link type of a capture on an interface when none is asked for; `None` if there is no such interface.
+#[must_use]
+pub fn default_link(interface: &str) -> Option<LinkType> {
+    let device = sys::device(interface).ok()??;
+    raw::link_types(Place::One(device)).first().copied()
+}
+
+/// One interface or all of them.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    One(sys::Device),
+    /// All of them; with the index of the loopback interface.
+    Any(Option<u32>),
+}
+
+impl Place {
+    /// Looks for the interface, and for the right to capture on it.
+    fn find(spec: &LiveSpec) -> Result<Self, SourceError> {
+        let name = &spec.interface;
+        let look = |name: &str| sys::device(name).map_err(|error| cannot("cannot look up", spec, error));
+        let place = if name == ANY {
+            Self::Any(look("lo")?.filter(|lo| lo.is_loopback()).map(|lo| lo.index))
+        } else {
+            Self::One(look(name)?.ok_or_else(|| SourceError::NoSuchInterface { interface: name.clone() })?)
+        };
+        match sys::packet_socket(libc::SOCK_RAW) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(SourceError::NotPermitted { interface: name.clone() });
+            }
+            Err(error) => return Err(cannot("cannot capture on", spec, error)),
+        }
+        match place {
+            Self::One(device) if !device.is_up() => Err(SourceError::InterfaceDown { interface: name.clone() }),
+            _ => Ok(place),
+        }
+    }
+
+    const fn device(self) -> Option<sys::Device> {
+        match self {
+            Self::One(device) => Some(device),
+            Self::Any(_) => None,
+        }
+    }
+
+    /// Index of the loopback interface that is seen here.
+    fn loopback(self) -> Option<u32> {
+        match self {
+            Self::One(device) => device.is_loopback().then_some(device.index),
+            Self::Any(loopback) => loopback,
+        }
+    }
+}
+
+/// Counters of one interface since it was opened.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    /// Frames that came by the kernel's filter, dropped ones included.
+    received: u64,
+    dropped_kernel: u64,
+    dropped_interface: Option<u64>,
+}
+
+/// What a backend's `open` gives.
+struct Opened<T> {
+    tap: T,
+    link: LinkType,
+    warnings: Vec<String>,
+}
+
+fn cannot(operation: &'static str, spec: &LiveSpec, error: io::Error) -> SourceError {
+    SourceError::Io { operation, name: spec.interface.clone(), error }
+}
+
+fn unsupported(spec: &LiveSpec, what: String) -> SourceError {
+    SourceError::Unsupported { interface: spec.interface.clone(), what }
+}
+
+#[cfg(not(feature = "libpcap"))]
+fn not_built_in(spec: &LiveSpec) -> SourceError {
+    unsupported(spec, "libpcap is not built in (cargo feature \"libpcap\")".to_owned())
+}

@@ -1,0 +1,355 @@
+//! System calls for live capture that the standard library does not have. Every `unsafe` of live capture is here,
+//! behind functions that are safe to call.
+//!
+//! Sources: packet(7), socket(7), netdevice(7), recvmmsg(2), cmsg(3).
+#![expect(unsafe_code, reason = "system calls without a safe binding; each with its SAFETY note")]
+
+use super::program::KernelInstruction;
+use crate::model::Timestamp;
+use libc::{c_int, c_void, sockaddr_ll, socklen_t};
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// What an interface is, by the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Device {
+    /// Interface index.
+    pub(super) index: u32,
+    /// `IFF_*` flags.
+    pub(super) flags: u32,
+    /// `ARPHRD_*` hardware type.
+    pub(super) hardware: u16,
+}
+
+impl Device {
+    /// Is it administratively up?
+    pub(super) const fn is_up(self) -> bool {
+        self.flags & libc::IFF_UP as u32 != 0
+    }
+
+    /// Is it the loopback interface?
+    pub(super) const fn is_loopback(self) -> bool {
+        self.flags & libc::IFF_LOOPBACK as u32 != 0
+    }
+}
+
+/// The state of an interface that is being captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkState {
+    Up,
+    Down,
+    Gone,
+}
+
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A packet socket that receives nothing until [`bind`]: its protocol is 0. Not blocking.
+pub(super) fn packet_socket(kind: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: socket(2) takes no pointers; a descriptor it returns is open and ours alone.
+    let fd = unsafe { libc::socket(libc::AF_PACKET, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) };
+    check(fd)?;
+    // SAFETY: see above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A socket for asking about interfaces: needs no rights.
+fn query_socket() -> io::Result<OwnedFd> {
+    // SAFETY: as in `packet_socket`.
+    let fd = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    check(fd)?;
+    // SAFETY: see above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets a socket option to a plain value. `T` is the very C type the option takes.
+fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    // SAFETY: the kernel reads `size_of::<T>()` bytes from a live reference and keeps nothing of them; the callers in
+    // this file give the type that the option is documented to take.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_ref(value).cast::<c_void>(),
+            mem::size_of::<T>() as socklen_t,
+        )
+    };
+    check(result).map(drop)
+}
+
+/// Reads a socket option into a plain value. `T` is a C type for which every bit pattern is valid.
+fn get_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut length = mem::size_of::<T>() as socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to memory that is that long.
+    let result = unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast::<c_void>(), &raw mut length) };
+    check(result)?;
+    // SAFETY: zeroed before, and the callers use integers and structs of integers only.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Asks for VLAN tags and true lengths beside each frame (`PACKET_AUXDATA`).
+pub(super) fn want_auxiliary_data(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option::<c_int>(fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1)
+}
+
+/// Asks for the kernel's receive time in nanoseconds beside each frame (`SO_TIMESTAMPNS`).
+pub(super) fn want_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1)
+}
+
+/// Makes the receive buffer `bytes` large, beyond the system's limit where we may. Returns what the kernel gave.
+pub(super) fn set_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize> {
+    // The kernel doubles the number for its own bookkeeping (socket(7)) and reports the double.
+    let asked = c_int::try_from(bytes / 2).unwrap_or(c_int::MAX / 2);
+    if set_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &asked).is_err() {
+        set_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &asked)?;
+    }
+    let given = get_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_RCVBUF)?;
+    Ok(usize::try_from(given).unwrap_or(0))
+}
+
+/// Puts the interface into promiscuous mode for as long as the socket lives.
+pub(super) fn join_promiscuous(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let request =
+        libc::packet_mreq { mr_ifindex: index as c_int, mr_type: libc::PACKET_MR_PROMISC as u16, mr_alen: 0, mr_address: [0; 8] };
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+}
+
+/// Gives the kernel a filter program; frames it refuses are neither queued nor counted.
+pub(super) fn attach_filter(fd: BorrowedFd<'_>, program: &[KernelInstruction]) -> io::Result<()> {
+    let len = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // `KernelInstruction` has the layout of `sock_filter`; the kernel only reads through the pointer.
+    const { assert!(mem::size_of::<KernelInstruction>() == mem::size_of::<libc::sock_filter>()) };
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast::<libc::sock_filter>() };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+/// Starts receiving every protocol of an interface; index 0 is all interfaces.
+pub(super) fn bind(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let mut address = no_address();
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_ifindex = index as c_int;
+    // SAFETY: the kernel reads one `sockaddr_ll` from a live local.
+    let result = unsafe {
+        libc::bind(fd.as_raw_fd(), (&raw const address).cast::<libc::sockaddr>(), mem::size_of::<sockaddr_ll>() as socklen_t)
+    };
+    check(result)?;
+    // Binding to an interface that is down succeeds and leaves an error behind.
+    match take_error(fd)? {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The socket's pending error (0 = none), which is cleared by reading.
+pub(super) fn take_error(fd: BorrowedFd<'_>) -> io::Result<c_int> {
+    get_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_ERROR)
+}
+
+/// Frames that came by the filter, and how many of those found no room, since the last call.
+pub(super) fn take_statistics(fd: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    let stats = get_option::<libc::tpacket_stats>(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
+    Ok((stats.tp_packets, stats.tp_drops))
+}
+
+/// Waits until a descriptor has something, `timeout_ms` passed, or a signal came (then 0).
+pub(super) fn wait(descriptors: &mut [libc::pollfd], timeout_ms: c_int) -> io::Result<usize> {
+    // SAFETY: pointer and count describe one live slice.
+    let result = unsafe { libc::poll(descriptors.as_mut_ptr(), descriptors.len() as libc::nfds_t, timeout_ms) };
+    match check(result) {
+        Ok(ready) => Ok(ready as usize),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            for descriptor in descriptors {
+                descriptor.revents = 0;
+            }
+            Ok(0)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn no_request() -> libc::ifreq {
+    // SAFETY: `ifreq` is integers and unions of integers and pointers that nothing follows here; zero is valid.
+    unsafe { mem::zeroed() }
+}
+
+fn ask(fd: BorrowedFd<'_>, request: libc::Ioctl, about: &mut libc::ifreq) -> io::Result<()> {
+    // SAFETY: the interface ioctls of netdevice(7) read and write one `ifreq`, which is live and exclusive.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(about)) }).map(drop)
+}
+
+/// Looks an interface up by name, in the network namespace of this thread. `None` = there is none.
+pub(super) fn device(name: &str) -> io::Result<Option<Device>> {
+    let mut about = no_request();
+    if name.is_empty() || name.len() >= about.ifr_name.len() || name.contains('\0') {
+        return Ok(None);
+    }
+    for (to, from) in about.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let socket = query_socket()?;
+    let fd = socket.as_fd();
+    match ask(fd, libc::SIOCGIFINDEX, &mut about) {
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(None),
+        other => other?,
+    }
+    // SAFETY: SIOCGIFINDEX wrote this member of the union.
+    let index = unsafe { about.ifr_ifru.ifru_ifindex } as u32;
+    ask(fd, libc::SIOCGIFFLAGS, &mut about)?;
+    // SAFETY: SIOCGIFFLAGS wrote this member.
+    let flags = u32::from(unsafe { about.ifr_ifru.ifru_flags } as u16);
+    ask(fd, libc::SIOCGIFHWADDR, &mut about)?;
+    // SAFETY: SIOCGIFHWADDR wrote this member.
+    let hardware = unsafe { about.ifr_ifru.ifru_hwaddr.sa_family };
+    Ok(Some(Device { index, flags, hardware }))
+}
+
+/// The state of the interface with this index, in the namespace the socket was opened in, whatever its name is by now.
+pub(super) fn link_state(fd: BorrowedFd<'_>, index: u32) -> LinkState {
+    let mut about = no_request();
+    about.ifr_ifru.ifru_ifindex = index as c_int;
+    if ask(fd, libc::SIOCGIFNAME, &mut about).is_err() || ask(fd, libc::SIOCGIFFLAGS, &mut about).is_err() {
+        return LinkState::Gone;
+    }
+    // SAFETY: SIOCGIFFLAGS wrote this member.
+    let flags = unsafe { about.ifr_ifru.ifru_flags };
+    if c_int::from(flags) & libc::IFF_UP == 0 { LinkState::Down } else { LinkState::Up }
+}
+
+/// Most frames of one [`Receiver::receive`].
+pub(super) const BURST: usize = 32;
+
+/// Room for a timestamp (32 bytes with its header) and the auxiliary data (40).
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Control([u8; 128]);
+
+/// C's seconds and nanoseconds as a timestamp.
+#[allow(clippy::useless_conversion, reason = "32 bits wide on some systems")]
+pub(super) fn moment(seconds: libc::time_t, nanos: libc::c_long) -> Timestamp {
+    Timestamp::from_parts(i64::from(seconds), i64::from(nanos))
+}
+
+/// What came beside the bytes of one frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    /// Bytes stored.
+    pub(super) stored: usize,
+    /// Bytes of the frame before any cut, without the tag the kernel took out.
+    pub(super) length: u32,
+    /// When the kernel got it.
+    pub(super) ts: Timestamp,
+    /// Tag that the kernel took out: protocol identifier and control information.
+    pub(super) tag: Option<(u16, u16)>,
+    /// Where it was seen: interface, protocol, packet type, hardware address.
+    pub(super) address: sockaddr_ll,
+}
+
+/// Receives bursts of frames from a packet socket, with their times, tags and lengths.
+pub(super) struct Receiver {
+    addresses: Box<[sockaddr_ll; BURST]>,
+    controls: Box<[Control; BURST]>,
+    received: Vec<Received>,
+}
+
+impl Receiver {
+    pub(super) fn new() -> Self {
+        Self {
+            addresses: Box::new([no_address(); BURST]),
+            controls: Box::new([Control([0; 128]); BURST]),
+            received: Vec::with_capacity(BURST),
+        }
+    }
+
+    /// Takes what is there, up to [`BURST`] frames, without waiting. Frame `i` goes to `bytes[i * slot + room ..
+    /// (i + 1) * slot]`; `bytes` must hold [`BURST`] slots, or fewer frames are asked for.
+    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, bytes: &mut [u8], slot: usize, room: usize) -> io::Result<&[Received]> {
+        self.received.clear();
+        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BURST];
+        // SAFETY: `mmsghdr` is integers and pointers; zero is a valid, empty one.
+        let mut messages: [libc::mmsghdr; BURST] = unsafe { mem::zeroed() };
+        let mut count = 0;
+        for (i, chunk) in bytes.chunks_exact_mut(slot).take(BURST).enumerate() {
+            let Some(chunk) = chunk.get_mut(room..) else { break };
+            vectors[i] = libc::iovec { iov_base: chunk.as_mut_ptr().cast::<c_void>(), iov_len: chunk.len() };
+            let header = &mut messages[i].msg_hdr;
+            header.msg_name = (&raw mut self.addresses[i]).cast::<c_void>();
+            header.msg_namelen = mem::size_of::<sockaddr_ll>() as socklen_t;
+            header.msg_iov = &raw mut vectors[i];
+            header.msg_iovlen = 1;
+            header.msg_control = (&raw mut self.controls[i]).cast::<c_void>();
+            header.msg_controllen = mem::size_of::<Control>() as _;
+            count += 1;
+        }
+        // SAFETY: each of the `count` headers points at live, distinct memory of the lengths written beside the
+        // pointers: a chunk of `bytes`, an address, a control buffer; none is touched until the call is over.
+        let result = unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                messages.as_mut_ptr(),
+                count,
+                (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
+                std::ptr::null_mut(),
+            )
+        };
+        let got = match check(result) {
+            Ok(got) => got as usize,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            Err(error) => return Err(error),
+        };
+        for (i, message) in messages.iter().enumerate().take(got) {
+            self.received.push(beside(message, vectors[i].iov_len, self.addresses[i]));
+        }
+        Ok(&self.received)
+    }
+}
+
+/// Reads the control messages of a received frame.
+fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Received {
+    let full = message.msg_len;
+    let mut received =
+        Received { stored: capacity.min(full as usize), length: full, ts: Timestamp::default(), tag: None, address };
+    let header = &raw const message.msg_hdr;
+    // SAFETY: the kernel filled `msg_control` up to `msg_controllen` with whole control messages, and the CMSG macros
+    // stay within it.
+    let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };
+    while !control.is_null() {
+        // SAFETY: not null, so it points at a whole header inside the control buffer.
+        let (level, kind, data) = unsafe { ((*control).cmsg_level, (*control).cmsg_type, libc::CMSG_DATA(control).cast_const()) };
+        match (level, kind) {
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                // SAFETY: the kernel put a `timespec` here (socket(7)); it may lie unaligned.
+                let time = unsafe { data.cast::<libc::timespec>().read_unaligned() };
+                received.ts = moment(time.tv_sec, time.tv_nsec);
+            }
+            (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
+                // SAFETY: the kernel put a `tpacket_auxdata` here (packet(7)); it may lie unaligned.
+                let aux = unsafe { data.cast::<libc::tpacket_auxdata>().read_unaligned() };
+                received.length = aux.tp_len;
+                received.tag = tag_of(&aux);
+            }
+            _ => {}
+        }
+        // SAFETY: as for CMSG_FIRSTHDR.
+        control = unsafe { libc::CMSG_NXTHDR(header, control) };
+    }
+    received
+}
+
+fn tag_of(aux: &libc::tpacket_auxdata) -> Option<(u16, u16)> {
+    if aux.tp_status & libc::TP_STATUS_VLAN_VALID == 0 {
+        return None;
+    }
+    let named = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
+    let tpid = if named { aux.tp_vlan_tpid } else { 0x8100 };
+    Some((tpid, aux.tp_vlan_tci))
+}
+
+const fn no_address() -> sockaddr_ll {
+    sockaddr_ll { sll_family: 0, sll_protocol: 0, sll_ifindex: 0, sll_hatype: 0, sll_pkttype: 0, sll_halen: 0, sll_addr: [0; 8] }
+}

@@ -1,0 +1,407 @@
+//! The command line as typed. What it means is worked out in `settings.rs`; which command a line without one means, in `words.rs`.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+/// An eye on sockets: packets, connections, and what happened to them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sockeye",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = false,
+    after_help = EXAMPLES,
+    max_term_width = 110
+)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Without a command, a file gets the summary and an interface the packet lines:
+  sockeye capture.pcapng                 what is in this file?
+  sudo sockeye -i eth0 'tcp port 443'    watch packets, as tcpdump prints them
+  sockeye handshakes capture.pcap        every attempt to connect";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Summary and connections of saved captures (the main job)
+    Summary(SummaryArgs),
+    /// One line per packet, as tcpdump prints it; -w writes the packets instead
+    Packets(Box<PacketsArgs>),
+    /// Every conversation, one record each
+    Flows(FlowsArgs),
+    /// Every attempt to connect: SYN, SYN-ACK, ACK, round trips, options, outcome
+    Handshakes(HandshakesArgs),
+    /// Save packets to a capture file, and nothing else
+    Capture(CaptureArgs),
+    /// What can be captured here, and why not
+    Interfaces(InterfacesArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+    /// Explain a topic: filters, time, states, json, linktypes, exit
+    Help {
+        /// A topic, or the name of a command
+        topic: Option<String>,
+    },
+}
+
+/// Where packets come from, and which of them.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct InputArgs {
+    /// Read a saved capture; `-` is standard input. May be given several times: packets are merged in time order
+    #[arg(short = 'r', long = "read", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input")]
+    pub(crate) read: Vec<PathBuf>,
+    /// Capture on an interface; `any` is all of them. May be given several times
+    #[arg(short = 'i', long = "interface", value_name = "IF", help_heading = "Input", conflicts_with = "read")]
+    pub(crate) interface: Vec<String>,
+    /// Capture filter (pcap-filter syntax), the same as the words at the end of the line
+    #[arg(short = 'f', long = "filter", value_name = "FILTER", help_heading = "Input")]
+    pub(crate) filter: Option<String>,
+    /// Read the capture filter from a file
+    #[arg(short = 'F', value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", conflicts_with = "filter")]
+    pub(crate) filter_file: Option<PathBuf>,
+    /// Use a compiled filter, the output of `tcpdump -ddd`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", conflicts_with_all = ["filter", "filter_file"])]
+    pub(crate) filter_bytecode: Option<PathBuf>,
+    /// Let the filter see VLAN tags as tcpdump's does: `port 80` then misses tagged frames
+    #[arg(long, help_heading = "Input")]
+    pub(crate) strict_bpf: bool,
+    /// Decode frames as this link type, whatever the file says: a name or a number
+    #[arg(long, value_name = "TYPE", help_heading = "Input")]
+    pub(crate) link_type: Option<String>,
+    /// Stop after N packets (those the filter lets through)
+    #[arg(short = 'c', value_name = "N", help_heading = "Input", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count_limit: Option<u64>,
+    /// Only packets from this time on: RFC 3339, `YYYY-MM-DD HH:MM:SS[.frac]`, `HH:MM:SS`, or seconds since 1970
+    #[arg(long, value_name = "TIME", help_heading = "Input")]
+    pub(crate) from: Option<String>,
+    /// Only packets before this time
+    #[arg(long, value_name = "TIME", help_heading = "Input")]
+    pub(crate) to: Option<String>,
+    /// Only packets with these numbers in their file: A-B, A-, -B or N, several with commas
+    #[arg(long, value_name = "A-B", help_heading = "Input", allow_hyphen_values = true)]
+    pub(crate) packets: Option<String>,
+    /// Files to read, and a capture filter
+    #[arg(value_name = "FILE or FILTER", value_hint = ValueHint::FilePath)]
+    pub(crate) words: Vec<String>,
+    /// A capture filter after `--`
+    #[arg(last = true, value_name = "FILTER")]
+    pub(crate) after_dashes: Vec<String>,
+}
+
+/// How to capture live.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct LiveArgs {
+    /// Keep at most LEN bytes of each packet (0: 262,144)
+    #[arg(short = 's', long = "snapshot-length", value_name = "LEN", help_heading = "Live capture")]
+    pub(crate) snaplen: Option<u32>,
+    /// Do not capture in promiscuous mode (the default; here for tcpdump's sake)
+    #[arg(short = 'p', long = "no-promiscuous-mode", help_heading = "Live capture", conflicts_with = "promisc")]
+    pub(crate) no_promisc: bool,
+    /// Capture in promiscuous mode: frames for other hosts, too
+    #[arg(long, help_heading = "Live capture")]
+    pub(crate) promisc: bool,
+    /// Size of the kernel's capture buffer in KiB
+    #[arg(short = 'B', long = "buffer-size", value_name = "KIB", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
+    pub(crate) buffer_kib: Option<u32>,
+    /// Only packets in this direction
+    #[arg(short = 'Q', long = "direction", value_name = "DIRECTION", help_heading = "Live capture")]
+    pub(crate) direction: Option<WhichWay>,
+    /// Link type to ask of the interface
+    #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
+    pub(crate) capture_link_type: Option<String>,
+    /// List the link types of the interface and stop
+    #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
+    pub(crate) list_link_types: bool,
+    /// What captures: libpcap, or a raw socket
+    #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
+    pub(crate) backend: Option<Backend>,
+    /// Stop after this time: 30s, 5m, 1h, 500ms
+    #[arg(long, value_name = "TIME", help_heading = "Live capture")]
+    pub(crate) duration: Option<String>,
+}
+
+/// `-Q`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhichWay {
+    In,
+    Out,
+    Inout,
+}
+
+/// `--backend`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    Libpcap,
+    Pnet,
+}
+
+/// How things look.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct LookArgs {
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) color: When,
+    /// Only ASCII: no arrows, no typographic dots
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ascii: bool,
+    /// Columns to fit, instead of the terminal's
+    #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(20..))]
+    pub(crate) width: Option<u16>,
+    /// A line with the progress on long files, on a terminal only
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) progress: Progress,
+    /// Don't convert addresses to names (the default; here for tcpdump's sake)
+    #[arg(short = 'n', action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) no_names: u8,
+    /// Overwrite an output file that exists
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum When {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum Progress {
+    #[default]
+    Auto,
+    Never,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordFormat {
+    Table,
+    Jsonl,
+    Csv,
+    Tsv,
+}
+
+/// `--write-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WriteFormat {
+    Pcap,
+    Pcapng,
+}
+
+/// Where packets are written, and how.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct WriteArgs {
+    /// Write the packets to a capture file; `-` is standard output
+    #[arg(short = 'w', long = "write", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) write: Option<PathBuf>,
+    /// Format of that file, instead of what its name says
+    #[arg(long, value_name = "FORMAT", help_heading = "Output", requires = "write")]
+    pub(crate) write_format: Option<WriteFormat>,
+    /// With -w: print the packets as well
+    #[arg(long, help_heading = "Output", requires = "write")]
+    pub(crate) print: bool,
+    /// Write each packet to the file as it comes
+    #[arg(short = 'U', long = "packet-buffered", help_heading = "Output")]
+    pub(crate) packet_buffered: bool,
+}
+
+/// `sockeye summary`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sockeye capture.pcapng\n  sockeye a.pcap b.pcap 'host 192.0.2.1'\n  zcat big.pcap.gz | sockeye summary -r - --all")]
+pub(crate) struct SummaryArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// Every connection, not only the 20 that matter
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all: bool,
+    /// Less: no header
+    #[arg(short = 'q', action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) quiet: u8,
+}
+
+/// `sockeye packets`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng")]
+pub(crate) struct PacketsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) lines: LineArgs,
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<RecordFormat>,
+    /// Print only how many packets there are
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["write", "format"])]
+    pub(crate) count: bool,
+    /// Print the compiled filter and stop; -dd as C, -ddd as numbers
+    #[arg(short = 'd', action = ArgAction::Count, help_heading = "Input")]
+    pub(crate) dump_filter: u8,
+    /// Read the names of the capture files from FILE, one a line
+    #[arg(short = 'V', value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", conflicts_with_all = ["read", "interface"])]
+    pub(crate) file_list: Option<PathBuf>,
+}
+
+/// How packet lines look.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct LineArgs {
+    /// Exactly tcpdump's line, without our note
+    #[arg(long, help_heading = "Packet lines")]
+    pub(crate) plain: bool,
+    /// Time: -t none, -tt seconds since 1970, -ttt since the last line, -tttt with the date, -ttttt since the first line
+    #[arg(short = 't', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) time_letters: u8,
+    /// Time, in words
+    #[arg(long = "time", value_name = "FORM", help_heading = "Packet lines", conflicts_with = "time_letters")]
+    pub(crate) time: Option<TimeWord>,
+    /// Times in UTC
+    #[arg(long, help_heading = "Packet lines")]
+    pub(crate) utc: bool,
+    /// Times of this time zone, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", help_heading = "Packet lines", conflicts_with = "utc")]
+    pub(crate) tz: Option<String>,
+    /// Nanoseconds in times
+    #[arg(long, alias = "nanosecond-precision", help_heading = "Packet lines")]
+    pub(crate) nano: bool,
+    /// Print the link-level header
+    #[arg(short = 'e', help_heading = "Packet lines")]
+    pub(crate) link_header: bool,
+    /// Less on each line
+    #[arg(short = 'q', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) quiet: u8,
+    /// More on each line; -vv and -vvv yet more
+    #[arg(short = 'v', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) verbose: u8,
+    /// Absolute sequence numbers
+    #[arg(short = 'S', long = "absolute-tcp-sequence-numbers", help_heading = "Packet lines")]
+    pub(crate) absolute: bool,
+    /// Number the lines
+    #[arg(short = '#', long = "number", help_heading = "Packet lines")]
+    pub(crate) number: bool,
+    /// Bytes in hex; -xx with the link-level header
+    #[arg(short = 'x', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) hex: u8,
+    /// Bytes in hex and ASCII; -XX with the link-level header
+    #[arg(short = 'X', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) hex_ascii: u8,
+    /// Bytes in ASCII
+    #[arg(short = 'A', help_heading = "Packet lines")]
+    pub(crate) ascii_dump: bool,
+    /// With -v: don't verify checksums
+    #[arg(short = 'K', long = "dont-verify-checksums", help_heading = "Packet lines")]
+    pub(crate) no_checksums: bool,
+    /// Flush each line (done anyway when live)
+    #[arg(short = 'l', help_heading = "Packet lines")]
+    pub(crate) line_buffered: bool,
+}
+
+/// `--time`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimeWord {
+    /// Hours, minutes, seconds
+    Clock,
+    /// Seconds since 1970
+    Epoch,
+    /// Since the last line
+    Delta,
+    /// With the date
+    Date,
+    /// Since the first line
+    Rel,
+    /// None
+    None,
+}
+
+/// `sockeye flows`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sockeye flows -r capture.pcap\n  sockeye flows -r capture.pcap --format jsonl 'tcp port 80'\n  sockeye flows -r capture.pcap --format csv --fields id,orig.ip,resp.ip,state")]
+pub(crate) struct FlowsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) records: RecordArgs,
+}
+
+/// `sockeye handshakes`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sockeye handshakes -r capture.pcap\n  sudo sockeye handshakes -i eth0\n  sockeye handshakes -r capture.pcap --format jsonl")]
+pub(crate) struct HandshakesArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) records: RecordArgs,
+    /// More: times and options of each packet
+    #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+}
+
+/// How records come out.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RecordArgs {
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(crate) format: Option<RecordFormat>,
+    /// Only these columns (csv, tsv), separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) fields: Vec<String>,
+    /// Write to this file instead of standard output
+    #[arg(short = 'o', long = "output", value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Most flows kept at once; beyond, the least useful are given out early and counted
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Output", value_parser = clap::value_parser!(u32).range(16..))]
+    pub(crate) max_flows: u32,
+}
+
+/// `sockeye capture`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng")]
+pub(crate) struct CaptureArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+}
+
+/// `sockeye interfaces`.
+#[derive(Debug, Args)]
+pub(crate) struct InterfacesArgs {
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// The same as the command: tcpdump's letter
+    #[arg(short = 'D', long = "list-interfaces", hide = true)]
+    pub(crate) letter: bool,
+}

@@ -1,0 +1,145 @@
+//! Long texts: the start page, `help TOPIC`, the manual page, completions.
+
+use super::args::Line;
+use super::errors::Problem;
+use super::exit::Exit;
+use clap::CommandFactory;
+use sockeye::model::LinkType;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+/// What `sockeye` alone prints: one command to try for each group of users.
+pub(crate) const START: &str = "\
+sockeye: an eye on sockets. Packets, connections, and what happened to them.
+
+  Look into a saved capture:     sockeye capture.pcapng
+  Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
+  See how connections start:     sockeye handshakes capture.pcap
+
+  All commands:                  sockeye --help
+  What can be captured here:     sockeye interfaces
+  Filters, time, states, json:   sockeye help filters | time | states | json
+";
+
+const TIME: &str = "\
+TIME
+
+Packet lines show local time (TZ is obeyed; --utc, --tz Europe/Berlin), as tcpdump does:
+  (nothing)  21:11:20.519936                -t      no time
+  -tt        1795209080.519936              -ttt    since the line before
+  -tttt      2026-11-20 21:11:20.519936     -ttttt  since the first line
+--time clock|epoch|delta|date|rel|none says the same in words. Six digits, nine with --nano.
+The summary and all records are in UTC; records carry nine digits.
+
+--from and --to take RFC 3339 (2026-11-20T21:11:20Z), a local date and time (2026-11-20 21:11:20.5), a time of the day of the
+capture's first packet (21:11:20), or seconds since 1970. --from is included, --to is not.
+";
+
+const STATES: &str = "\
+STATES
+
+TCP, in the words of the screens:
+  opening      SYN seen, no answer yet
+  open         SYN, SYN-ACK and ACK were seen
+  stalled      open, and a receiver's window is 0
+  half-open    SYN-ACK seen and never acknowledged
+  closing      a FIN was sent and is not acknowledged yet
+  half-closed  one side has closed its half, the other goes on
+  closed       both sides closed
+  reset →      the client reset it        reset ←   the server reset it
+  refused      the SYN was answered by RST
+  unreachable  an ICMP error came back for the SYN
+  no answer    SYNs and nothing else
+  midway       it started before the capture
+
+Datagrams: answered, no reply (a request of a known protocol), one-way, refused (ICMP port unreachable), unreachable.
+Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other. IDs count conversations after the capture filter.
+";
+
+const EXIT: &str = "\
+EXIT CODES
+
+  0    done; Ctrl-C on a live capture is a normal end
+  1    failed while running: disk full, interface gone, write error
+  2    usage, or a bad filter
+  3    input not usable: missing, not a capture, link type unknown
+  4    no permission
+  5    input damaged or cut short; everything before the damage was reported
+  130  stopped at once by a second Ctrl-C
+  141  standard output was closed (killed by SIGPIPE), as other filters end
+";
+
+/// Topics of `help`, with their texts.
+fn topic_text(topic: &str) -> Option<String> {
+    Some(match topic {
+        "filters" | "filter" => sockeye::filter::HELP.to_owned(),
+        "time" => TIME.to_owned(),
+        "states" => STATES.to_owned(),
+        "exit" | "exit-codes" => EXIT.to_owned(),
+        "json" | "jsonl" => sockeye::output::schema::json_schema(),
+        "linktypes" | "link-types" => link_types(),
+        _ => return None,
+    })
+}
+
+const TOPICS: [&str; 6] = ["filters", "time", "states", "json", "linktypes", "exit"];
+
+fn link_types() -> String {
+    let mut text = String::from("LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n");
+    for link in LinkType::decoded() {
+        let _ = writeln!(text, "  {:>3}  {:<17} {link}", link.0, link.name().unwrap_or_default());
+    }
+    text
+}
+
+/// `sockeye help [TOPIC]`.
+pub(crate) fn help(topic: Option<&str>) -> Result<(), Problem> {
+    let mut line = Line::command();
+    let text = match topic {
+        None => format!("{}\nTopics:  sockeye help {}\n", line.render_long_help(), TOPICS.join(" | ")),
+        Some(word) => match topic_text(word) {
+            Some(text) => text,
+            None => command_help(&mut line, word)?,
+        },
+    };
+    print(&text)
+}
+
+fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem> {
+    line.build();
+    if let Some(command) = line.find_subcommand_mut(word) {
+        return Ok(command.render_long_help().to_string());
+    }
+    let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
+    let near = TOPICS
+        .iter()
+        .map(|t| (*t).to_owned())
+        .chain(commands)
+        .map(|known| (strsim::damerau_levenshtein(word, &known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
+    Err(Problem::usage(format!("no help on \"{}\"{near}", super::errors::shown(word)))
+        .help(format!("topics: {}; or the name of a command", TOPICS.join(", "))))
+}
+
+/// `sockeye man`.
+pub(crate) fn man() -> Result<(), Problem> {
+    let mut page = Vec::new();
+    let made = clap_mangen::Man::new(Line::command()).render(&mut page);
+    made.map_err(|e| Problem::new(Exit::Failed, format!("cannot make the manual page: {e}")))?;
+    print(&String::from_utf8_lossy(&page))
+}
+
+/// `sockeye completions SHELL`.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<(), Problem> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Line::command(), "sockeye", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Text to standard output; a closed one ends the program as SIGPIPE would.
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(super::broken_output)
+}

@@ -1,0 +1,71 @@
+//! One line on standard error while a long file is read: on a terminal only, after a moment, and erased at the end.
+
+use super::args;
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sockeye::model::SourceStats;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Reads that take less show nothing.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+pub(crate) struct Progress {
+    name: String,
+    started: Instant,
+    bar: Option<ProgressBar>,
+    wanted: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(name: String, when: args::Progress) -> Self {
+        let wanted = when == args::Progress::Auto && std::io::stderr().is_terminal();
+        Self { name, started: Instant::now(), bar: None, wanted }
+    }
+
+    /// Shows how far the reading is: bytes of the files, packets, connections.
+    pub(crate) fn show(&mut self, stats: &SourceStats, packets: u64, flows: u64) {
+        if !self.wanted || self.started.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar
+        });
+        bar.set_message(line(&self.name, stats, packets, flows, self.started.elapsed()));
+        bar.tick();
+    }
+
+    /// Erases the line.
+    pub(crate) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `mix.pcap  61% of 4.90 GB · 2,100,000 packets · 38,112 connections · 12 s left`
+fn line(name: &str, stats: &SourceStats, packets: u64, flows: u64, taken: Duration) -> String {
+    let counts = format!("{} packets · {} connections", HumanCount(packets), HumanCount(flows));
+    let Some(total) = stats.bytes_total.filter(|t| *t > 0) else {
+        return format!("{name}  {} · {counts}", sockeye::output::units::bytes(stats.bytes_read));
+    };
+    let share = (stats.bytes_read as f64 / total as f64).min(1.0);
+    let left = if share > 0.01 { taken.mul_f64((1.0 - share) / share) } else { Duration::ZERO };
+    let left = if left.is_zero() { String::new() } else { format!(" · {} left", HumanDuration(left)) };
+    format!("{name}  {:.0}% of {} · {counts}{left}", share * 100.0, sockeye::output::units::bytes(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_where_the_size_is_known_and_bytes_elsewhere() {
+        let known = SourceStats { bytes_read: 610, bytes_total: Some(1000), ..SourceStats::default() };
+        let shown = line("mix.pcap", &known, 2_100_000, 38_112, Duration::from_secs(61));
+        assert!(shown.starts_with("mix.pcap  61% of 1.00 kB · 2,100,000 packets · 38,112 connections · 39 s"), "{shown}");
+        let unknown = SourceStats { bytes_read: 610, ..SourceStats::default() };
+        assert_eq!(line("-", &unknown, 5, 1, Duration::from_secs(1)), "-  610 B · 5 packets · 1 connections");
+    }
+}

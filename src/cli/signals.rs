@@ -1,0 +1,44 @@
+//! Signals of a live run: the first Ctrl-C ends it in order, the second at once; SIGUSR1 asks for a status line, SIGUSR2 for a flush.
+
+use super::errors::Problem;
+use super::exit::Exit;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::{flag, low_level};
+use sockeye::engine::Stop;
+use std::io;
+use std::process::ExitCode;
+
+/// Exit status after a second Ctrl-C.
+const STOPPED_AT_ONCE: i32 = 130;
+
+/// Lets signals set the flags of `stop`.
+pub(crate) fn watch(stop: &Stop) -> Result<(), Problem> {
+    register(stop).map_err(|e| Problem::new(Exit::Failed, format!("cannot watch for signals: {e}")))
+}
+
+fn register(stop: &Stop) -> io::Result<()> {
+    // In this order: at the first signal the flag is still down when the shutdown looks at it.
+    flag::register_conditional_shutdown(SIGINT, STOPPED_AT_ONCE, stop.stop_flag())?;
+    flag::register(SIGINT, stop.stop_flag())?;
+    flag::register(SIGTERM, stop.stop_flag())?;
+    if !is_ignored_hangup() {
+        flag::register(SIGHUP, stop.stop_flag())?;
+    }
+    flag::register(SIGUSR1, stop.status_flag())?;
+    flag::register(SIGUSR2, stop.flush_flag())?;
+    Ok(())
+}
+
+/// Was SIGHUP set to be ignored by whoever started us (`nohup`)? Then it stays ignored. Linux tells in /proc.
+fn is_ignored_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let bits = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    bits >> (SIGHUP - 1) & 1 == 1
+}
+
+/// Ends the program as SIGPIPE would have, so that the shell sees 141. Comes back only if that fails.
+pub(crate) fn die_of_closed_pipe() -> ExitCode {
+    let _ = low_level::emulate_default_handler(SIGPIPE);
+    ExitCode::from(141)
+}

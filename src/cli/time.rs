@@ -1,0 +1,152 @@
+//! Times and durations as people type them: `--from`, `--to`, `--duration`.
+
+use super::errors::{Problem, shown};
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use sockeye::engine::select::Bound;
+use sockeye::model::{Span, Timestamp};
+use std::time::Duration;
+
+/// The zone in which bare times are meant and packet lines are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// The system's, which obeys TZ.
+    #[default]
+    Local,
+    Utc,
+    Named(Tz),
+}
+
+impl Zone {
+    /// The zone that `--utc` and `--tz` ask for.
+    pub(crate) fn of(utc: bool, tz: Option<&str>) -> Result<Self, Problem> {
+        match tz {
+            _ if utc => Ok(Self::Utc),
+            None => Ok(Self::Local),
+            Some(name) => name.parse().map(Self::Named).map_err(|_| unknown_zone(name)),
+        }
+    }
+
+    fn moment(self, at: NaiveDateTime) -> Option<Timestamp> {
+        let utc = match self {
+            Self::Local => Local.from_local_datetime(&at).earliest()?.to_utc(),
+            Self::Utc => at.and_utc(),
+            Self::Named(tz) => tz.from_local_datetime(&at).earliest()?.to_utc(),
+        };
+        utc.timestamp_nanos_opt().map(Timestamp::from_nanos)
+    }
+
+    fn day_of(self, at: Timestamp) -> NaiveDate {
+        let utc: DateTime<Utc> = DateTime::from_timestamp_nanos(at.nanos());
+        match self {
+            Self::Local => utc.with_timezone(&Local).date_naive(),
+            Self::Utc => utc.date_naive(),
+            Self::Named(tz) => utc.with_timezone(&tz).date_naive(),
+        }
+    }
+}
+
+fn unknown_zone(name: &str) -> Problem {
+    let near = chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|tz| (strsim::damerau_levenshtein(&name.to_lowercase(), &tz.name().to_lowercase()), tz.name()))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
+    Problem::usage(format!("--tz: no time zone \"{}\"{near}", shown(name)))
+}
+
+/// A moment as `--from` and `--to` take it.
+pub(crate) fn bound(flag: &str, text: &str, zone: Zone) -> Result<Bound, Problem> {
+    let text = text.trim();
+    if let Some(moment) = seconds(text).or_else(|| rfc3339(text)).or_else(|| date_and_time(text, zone)) {
+        return Ok(Bound::At(moment));
+    }
+    if let Ok(time) = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")) {
+        return Ok(Bound::OnDayOf(Box::new(move |first| zone.moment(zone.day_of(first).and_time(time)).unwrap_or(first))));
+    }
+    Err(Problem::usage(format!("{flag}: \"{}\" is no time", shown(text)))
+        .help("write 2026-11-20T21:11:20Z, \"2026-11-20 21:11:20.5\", 21:11:20 (on the day of the first packet) or seconds since 1970"))
+}
+
+/// Seconds since 1970, with any fraction, exactly.
+fn seconds(text: &str) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
+    whole.parse().ok().map(|s| Timestamp::from_parts(s, nanos))
+}
+
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt().map(Timestamp::from_nanos)
+}
+
+fn date_and_time(text: &str, zone: Zone) -> Option<Timestamp> {
+    let forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+    let at = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    zone.moment(at.or_else(day)?)
+}
+
+/// A length of time: `30s`, `5m`, `1h`, `500ms`, `1.5s`; a bare number is seconds.
+pub(crate) fn span(flag: &str, text: &str) -> Result<Span, Problem> {
+    let wrong = || Problem::usage(format!("{flag}: \"{}\" is no length of time; write 30s, 5m, 1h or 500ms", shown(text)));
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim() {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(wrong()),
+    };
+    let seconds: f64 = number.parse().map_err(|_| wrong())?;
+    let span = Duration::try_from_secs_f64(seconds * factor).map_err(|_| wrong())?;
+    let nanos = i64::try_from(span.as_nanos()).map_err(|_| wrong())?;
+    if nanos == 0 { Err(wrong()) } else { Ok(Span::from_nanos(nanos)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Option<i64> {
+        match bound("--from", text, Zone::Utc) {
+            Ok(Bound::At(moment)) => Some(moment.nanos()),
+            Ok(Bound::OnDayOf(find)) => Some(find(Timestamp::from_parts(1_795_209_080, 0)).nanos()),
+            Err(_) => None,
+        }
+    }
+
+    #[test]
+    fn moments_in_every_form() {
+        let wanted = Some(1_795_209_080_500_000_000);
+        for text in [
+            "1795209080.5",
+            "2026-11-20T21:11:20.5Z",
+            "2026-11-20T22:11:20.5+01:00",
+            "2026-11-20 21:11:20.5",
+            "2026-11-20T21:11:20.5",
+            "21:11:20.5",
+        ] {
+            assert_eq!(at(text), wanted, "{text}");
+        }
+        assert_eq!(at("2026-11-20"), Some(1_795_132_800_000_000_000));
+        for text in ["", "yesterday", "25:00:00", "2026-13-01", "1.2.3"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        for (text, millis) in [("30s", 30_000), ("500ms", 500), ("1.5", 1500), ("2m", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(span("--duration", text).unwrap(), Span::from_millis(millis), "{text}");
+        }
+        for text in ["", "s", "-1s", "1y", "0", "1e400s"] {
+            assert!(span("--duration", text).is_err(), "{text}");
+        }
+    }
+}

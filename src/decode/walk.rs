@@ -1,0 +1,123 @@
+//! The bounds of a frame while it is decoded, and how decoding stops.
+//!
+//! Three ends matter, all offsets into the frame. `limit` is where the innermost header with a length field says its
+//! contents end; it may lie past everything else, for a header can say what it likes. `wire` is the end that no
+//! enclosing length or the wire itself reaches beyond. [`Packet::captured_end`] is `wire`, or the end of the captured
+//! bytes if that comes first: nothing is read past it, so padding never passes for data.
+
+use super::packet::{Issue, IssueKind, LayerKind, Packet};
+
+/// No end lies past this, so that any offset (an end, and at most one header more) fits 32 bits. Frames are far smaller.
+const MAX_OFFSET: usize = (u32::MAX - 0xffff) as usize;
+
+/// A frame on its way through the decoder.
+pub(super) struct Walk<'p, 'f> {
+    /// What is known so far.
+    pub(super) packet: &'p mut Packet<'f>,
+    limit: usize,
+    wire: usize,
+    tunnels: bool,
+}
+
+impl<'p, 'f> Walk<'p, 'f> {
+    /// Starts with a frame of which `wire_len` bytes were on the wire (never fewer than were captured).
+    pub(super) fn new(packet: &'p mut Packet<'f>, wire_len: usize) -> Self {
+        let captured = packet.bytes.len().min(MAX_OFFSET);
+        packet.captured_end = captured as u32;
+        let wire = wire_len.min(MAX_OFFSET).max(captured);
+        Self { packet, limit: wire, wire, tunnels: true }
+    }
+
+    /// Tunnels stay shut: an ICMP error is about the datagram that it quotes, not about one inside.
+    pub(super) fn without_tunnels(mut self) -> Self {
+        self.tunnels = false;
+        self
+    }
+
+    /// The captured bytes from `at` to the end of what encloses them.
+    pub(super) fn bytes(&self, at: usize) -> &'f [u8] {
+        self.packet.bytes.get(at..self.packet.captured_end as usize).unwrap_or_default()
+    }
+
+    /// The first `N` bytes at `at`, or nothing and an issue in `layer`.
+    pub(super) fn take<const N: usize>(&mut self, layer: LayerKind, at: usize) -> Option<&'f [u8; N]> {
+        let chunk = self.bytes(at).first_chunk();
+        if chunk.is_none() {
+            self.short(layer, at, N);
+        }
+        chunk
+    }
+
+    /// Where the innermost length field says that the contents end.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The end on the wire that no enclosing length goes beyond.
+    pub(super) const fn wire(&self) -> usize {
+        self.wire
+    }
+
+    /// May tunnels be opened?
+    pub(super) const fn tunnels(&self) -> bool {
+        self.tunnels
+    }
+
+    /// Both ends, to be put back by [`Walk::set_bounds`] when what was tried came to nothing.
+    pub(super) const fn bounds(&self) -> (usize, usize) {
+        (self.limit, self.wire)
+    }
+
+    /// Puts the ends back; the third lies in the packet.
+    pub(super) fn set_bounds(&mut self, (limit, wire): (usize, usize)) {
+        (self.limit, self.wire) = (limit, wire);
+    }
+
+    /// A header says that its contents end at `end`.
+    pub(super) fn set_limit(&mut self, end: usize) {
+        let end = end.min(MAX_OFFSET);
+        self.limit = end;
+        self.wire = self.wire.min(end);
+        self.packet.captured_end = self.packet.captured_end.min(end as u32);
+    }
+
+    /// Records a header that was read; `false` (and an issue) when no room is left.
+    pub(super) fn push(&mut self, kind: LayerKind, at: usize) -> bool {
+        let pushed = self.packet.push_layer(kind, at as u32);
+        if !pushed {
+            self.stop(IssueKind::TooDeep, kind, at, 0);
+        }
+        pushed
+    }
+
+    /// Stops in `layer`, which starts at `at`: `needed` as in [`Issue::needed`].
+    #[cold]
+    pub(super) fn stop(&mut self, kind: IssueKind, layer: LayerKind, at: usize, needed: u32) {
+        let had = self.bytes(at).len() as u32;
+        self.packet.issue = Some(Issue { kind, layer, offset: at as u32, needed, had });
+        self.rest(at);
+    }
+
+    /// Stops in `layer`, of which `needed` bytes are not all there: cut by the capture or too short of its own.
+    #[cold]
+    pub(super) fn short(&mut self, layer: LayerKind, at: usize, needed: usize) {
+        let fits_the_wire = at.saturating_add(needed) <= self.wire;
+        let kind = if fits_the_wire { IssueKind::CutByCapture } else { IssueKind::TooShort };
+        self.stop(kind, layer, at, needed as u32);
+    }
+
+    /// Everything from `at` is data that the decoder does not look into.
+    pub(super) fn payload(&mut self, at: usize) {
+        self.rest(at);
+        if self.packet.payload_len > 0 {
+            // Data is no header: where there is no room to list it, nothing was left undecoded.
+            let _ = self.packet.push_layer(LayerKind::Payload, at as u32);
+        }
+    }
+
+    /// What was not understood, or the data after a header that was not wholly there, starts at `at`.
+    pub(super) fn rest(&mut self, at: usize) {
+        self.packet.payload_at = at as u32;
+        self.packet.payload_len = self.limit.saturating_sub(at) as u32;
+    }
+}

@@ -1,0 +1,131 @@
+//! The way of one packet: selected, filtered, decoded, joined, tracked, told. Each step is one line of [`Pipeline::on_frame`].
+
+use super::select::Selection;
+use super::totals::Totals;
+use crate::decode::fragment::{FragmentPool, Inserted};
+use crate::decode::{Packet, decode, decode_ip};
+use crate::event::{Event, Keep, Sink};
+use crate::filter::Filter;
+use crate::flow::{FlowEvent, Note, PacketMeta, Tracker};
+use crate::model::{Frame, Timestamp};
+use std::io;
+
+/// Everything between a source and a sink.
+pub(super) struct Pipeline {
+    pub(super) selection: Selection,
+    pub(super) filter: Filter,
+    pub(super) tracker: Option<Tracker>,
+    pub(super) fragments: FragmentPool,
+    pub(super) totals: Totals,
+    /// Packets that may still be let through (`-c`).
+    pub(super) left: u64,
+}
+
+impl Pipeline {
+    /// Takes a frame all the way.
+    pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
+        if !self.selection.holds(frame) {
+            return Ok(if self.selection.is_past(frame.number) { Keep::Enough } else { Keep::Going });
+        }
+        self.totals.count_read();
+        if !self.filter.accepts(frame) {
+            self.turn_away(frame);
+            return Ok(Keep::Going);
+        }
+        let packet = decode(frame);
+        self.totals.count(frame, &packet);
+        let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
+        let note = match &mut self.tracker {
+            Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
+            None => Note::default(),
+        };
+        let Teller { told, handshakes, .. } = teller;
+        let mut keep = told?;
+        keep = least(keep, sink.on_event(&Event::Packet { frame, packet: &packet, note: &note })?);
+        for record in &handshakes {
+            keep = least(keep, sink.on_event(&Event::Handshake(record))?);
+        }
+        self.left -= 1;
+        Ok(if self.left == 0 { Keep::Enough } else { keep })
+    }
+
+    /// A frame that the filter does not want. Its time counts, and while nothing was let through its ports are worth telling.
+    fn turn_away(&mut self, frame: &Frame<'_>) {
+        if self.totals.matched() == 0 {
+            self.totals.count_rejected(&decode(frame));
+        }
+    }
+
+    /// Live time went by without packets.
+    pub(super) fn on_idle(&mut self, now: Timestamp, sink: &mut impl Sink) -> io::Result<Keep> {
+        let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
+        if let Some(tracker) = &mut self.tracker {
+            tracker.on_time(now, &mut |event: FlowEvent<'_>| teller.tell(event));
+        }
+        let keep = teller.told?;
+        Ok(least(keep, sink.on_event(&Event::Tick(now))?))
+    }
+
+    /// The source has ended: so does every flow.
+    pub(super) fn finish(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
+        let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
+        if let Some(tracker) = &mut self.tracker {
+            tracker.finish(&mut |event: FlowEvent<'_>| teller.tell(event));
+        }
+        teller.told
+    }
+}
+
+/// Gives a packet to the tracker: as it is, or the datagram that it completes. Pieces of unfinished datagrams belong to no flow yet.
+fn track<S: Sink>(
+    tracker: &mut Tracker,
+    fragments: &mut FragmentPool,
+    frame: &Frame<'_>,
+    packet: &Packet<'_>,
+    teller: &mut Teller<'_, S>,
+) -> Note {
+    let mut tell = |event: FlowEvent<'_>| teller.tell(event);
+    let mut meta =
+        PacketMeta { source: frame.source, number: frame.number, ts: frame.ts, wire_bytes: u64::from(frame.wire_len), frames: 1 };
+    if !packet.fragment.is_piece() {
+        return tracker.on_packet(&meta, packet, &mut tell);
+    }
+    match fragments.insert(frame, packet) {
+        Inserted::Joined(joined) => {
+            meta.wire_bytes = joined.wire_bytes;
+            meta.frames = joined.frames;
+            tracker.on_packet(&meta, &decode_ip(joined.bytes), &mut tell)
+        }
+        Inserted::Waiting => {
+            tracker.on_time(frame.ts, &mut tell);
+            Note::default()
+        }
+    }
+}
+
+/// Hands flow events on to the sink, and keeps what it answers. Records of flows that ended go out before the packet's event;
+/// the outcome of an attempt, which the packet brought about, after it.
+struct Teller<'a, S> {
+    totals: &'a mut Totals,
+    sink: &'a mut S,
+    told: io::Result<Keep>,
+    handshakes: Vec<crate::flow::FlowRecord>,
+}
+
+impl<S: Sink> Teller<'_, S> {
+    fn tell(&mut self, event: FlowEvent<'_>) {
+        let Ok(keep) = self.told else { return };
+        match event {
+            FlowEvent::Handshake(record) => self.handshakes.push(record.clone()),
+            FlowEvent::Ended(record) => {
+                self.totals.count_flow(record);
+                self.told = self.sink.on_event(&Event::Flow(record)).map(|answer| least(keep, answer));
+            }
+        }
+    }
+}
+
+/// One sink that has enough is enough.
+fn least(a: Keep, b: Keep) -> Keep {
+    if a == Keep::Enough { a } else { b }
+}

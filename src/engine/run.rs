@@ -1,0 +1,195 @@
+//! A run from the first frame to the summary, on one thread.
+
+use super::clock::{self, Stopwatch};
+use super::pipeline::Pipeline;
+use super::select::Selection;
+use super::stop::Stop;
+use super::totals::Totals;
+use crate::capture::{Failed, Input, Next, SourceNotice};
+use crate::decode::fragment::FragmentPool;
+use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
+use crate::filter::Filter;
+use crate::flow::{Tracker, TrackerConfig};
+use crate::model::{SourceInfo, Span};
+use std::io;
+
+/// Frames between two looks at clock, signals and progress.
+const LOOK_EVERY: u64 = 1024;
+/// Live frames may come this much later than their time: no flow is ended by the clock before.
+const LATENESS: Span = Span::from_secs(1);
+
+/// How to run.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Which part of the capture.
+    pub selection: Selection,
+    /// Most packets to let through.
+    pub limit: Option<u64>,
+    /// Follow conversations? Outputs that need nothing of them run faster without.
+    pub tracker: Option<TrackerConfig>,
+    /// Is the source live?
+    pub live: bool,
+    /// Stop after this much time by the clock.
+    pub duration: Option<Span>,
+    /// Flags that may interrupt the run.
+    pub stop: Stop,
+}
+
+/// How a run is going.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Frames read.
+    pub read: u64,
+    /// Frames the filter let through.
+    pub matched: u64,
+    /// Flows begun.
+    pub flows: u64,
+    /// Bytes of the files read so far.
+    pub bytes_read: u64,
+    /// Bytes of the files, where all of them are files.
+    pub bytes_total: Option<u64>,
+}
+
+/// Someone who looks on: a progress line, a person who sent a signal.
+pub trait Watch {
+    /// How it is going, now and then.
+    fn on_progress(&mut self, progress: &Progress);
+    /// Someone asked (SIGUSR1).
+    fn on_status(&mut self, progress: &Progress, summary: &RunSummary);
+    /// Something happened to an interface.
+    fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, progress: &Progress);
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Totals.
+    pub summary: RunSummary,
+    /// Sources that ended early. The others were read to their end.
+    pub failures: Vec<Failed>,
+    /// The output failed: the run stopped there.
+    pub output_error: Option<io::Error>,
+}
+
+/// Reads all of `input` and tells `sink`.
+pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Sink, watch: &mut impl Watch) -> Ended {
+    let pipeline = Pipeline {
+        selection: config.selection,
+        filter,
+        tracker: config.tracker.map(Tracker::new),
+        fragments: FragmentPool::default(),
+        totals: Totals::default(),
+        left: config.limit.unwrap_or(u64::MAX),
+    };
+    let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
+    let outcome = run.read(input, sink, watch);
+    let finished = outcome.and_then(|()| run.pipeline.finish(sink));
+    let mut output_error = finished.err();
+    let summary = run.summary(input);
+    if output_error.is_none() {
+        output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
+    }
+    Ended { summary, failures: run.failures, output_error }
+}
+
+struct Run {
+    pipeline: Pipeline,
+    live: bool,
+    duration: Option<Span>,
+    stop: Stop,
+    failures: Vec<Failed>,
+}
+
+impl Run {
+    fn read(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+        for (index, info) in (0..=u16::MAX).zip(input.infos()) {
+            sink.on_event(&Event::Source { index, info })?;
+        }
+        let started = Stopwatch::start();
+        let mut since_look = 0;
+        loop {
+            if self.stop.is_requested() {
+                return Ok(());
+            }
+            let mut idle = false;
+            match input.next() {
+                Ok(Next::Frame(frame)) => {
+                    if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
+                        return Ok(());
+                    }
+                }
+                Ok(Next::Changed(index)) => {
+                    if let Some(info) = input.info(index) {
+                        sink.on_event(&Event::Source { index, info })?;
+                    }
+                }
+                Ok(Next::Notice(notice)) => {
+                    let progress = self.progress(input);
+                    if let Some(info) = input.info(0) {
+                        watch.on_notice(notice, info, &progress);
+                    }
+                }
+                Ok(Next::Idle) => {
+                    idle = true;
+                    if self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
+                        return Ok(());
+                    }
+                    sink.flush()?;
+                }
+                Ok(Next::End) => return Ok(()),
+                Err(failed) => self.failures.push(failed),
+            }
+            since_look += 1;
+            if idle || since_look >= LOOK_EVERY {
+                since_look = 0;
+                self.look(input, sink, watch)?;
+            }
+            if self.live && self.duration.is_some_and(|span| started.is_past(span)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What need not be looked at with every packet.
+    fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+        let progress = self.progress(input);
+        watch.on_progress(&progress);
+        if self.stop.take_status() {
+            let summary = self.summary(input);
+            watch.on_status(&progress, &summary);
+        }
+        if self.stop.take_flush() {
+            sink.flush()?;
+        }
+        Ok(())
+    }
+
+    fn progress(&self, input: &mut Input) -> Progress {
+        let (bytes_read, bytes_total) = input.progress();
+        Progress {
+            read: self.pipeline.totals.read(),
+            matched: self.pipeline.totals.matched(),
+            flows: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().total()),
+            bytes_read,
+            bytes_total,
+        }
+    }
+
+    fn summary(&self, input: &mut Input) -> RunSummary {
+        let mut sources = Vec::with_capacity(input.sources());
+        for index in 0..=u16::MAX {
+            let Some(stats) = input.stats(index) else { break };
+            let Some(info) = input.info(index).cloned() else { break };
+            let problem = self.failures.iter().find(|f| f.source_index == index).map(ToString::to_string);
+            sources.push(SourceSummary { info, stats, cut_frames: self.pipeline.totals.cut_frames(usize::from(index)), problem });
+        }
+        let lost = self.pipeline.fragments.stats();
+        RunSummary {
+            sources,
+            evicted: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().evicted),
+            fragments_lost: (lost.expired, lost.evicted),
+            live: self.live,
+            ..self.pipeline.totals.summary()
+        }
+    }
+}

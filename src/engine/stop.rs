@@ -1,0 +1,55 @@
+//! How a run is asked to stop, or to say how it is going, from outside: flags that signal handlers may set.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Flags shared with whoever may interrupt a run. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    stop: Arc<AtomicBool>,
+    status: Arc<AtomicBool>,
+    flush: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Asks the run to end after the packet at hand.
+    pub fn request(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Was that asked?
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The flag behind [`Stop::request`], for signal registration.
+    #[must_use]
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// The flag that asks for one status line.
+    #[must_use]
+    pub fn status_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.status)
+    }
+
+    /// The flag that asks outputs to hand on what they hold.
+    #[must_use]
+    pub fn flush_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flush)
+    }
+
+    /// Was a status line asked for since the last look?
+    #[must_use]
+    pub fn take_status(&self) -> bool {
+        self.status.load(Ordering::Relaxed) && self.status.swap(false, Ordering::Relaxed)
+    }
+
+    /// Was a flush asked for since the last look?
+    #[must_use]
+    pub fn take_flush(&self) -> bool {
+        self.flush.load(Ordering::Relaxed) && self.flush.swap(false, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,161 @@
+//! Counts the totals of a run. Per packet only array increments; names are looked up at the end.
+
+use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, Transport};
+use crate::event::RunSummary;
+use crate::flow::FlowRecord;
+use crate::model::{Frame, Timestamp};
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Most different addresses that are counted one by one: 100,000 hosts are about 3 MB.
+const MAX_HOSTS: usize = 100_000;
+/// Most kinds of "not understood" that are told apart.
+const MAX_REASONS: usize = 256;
+
+const PROTOCOLS: [&str; 9] = ["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "ARP", "IP fragments", "other IP", "not IP"];
+
+#[derive(Default)]
+pub(super) struct Totals {
+    read: u64,
+    matched: u64,
+    wire_bytes: u64,
+    time: Option<(Timestamp, Timestamp)>,
+    protocols: [u64; PROTOCOLS.len()],
+    reasons: BTreeMap<(IssueWord, u32), u64>,
+    hosts: HashSet<IpAddr, foldhash::fast::RandomState>,
+    hosts_capped: bool,
+    flows: u64,
+    /// Packets per source: cut by a snap length.
+    cut: Vec<u64>,
+    /// Ports of packets that the filter turned away, while it has let none through.
+    ports: Option<Box<[u64; 65536]>>,
+}
+
+/// A reason in two parts: layer and kind, both as small numbers, and the unknown protocol's number.
+type IssueWord = (u8, u8);
+
+impl Totals {
+    pub(super) fn count_read(&mut self) {
+        self.read += 1;
+    }
+
+    pub(super) const fn matched(&self) -> u64 {
+        self.matched
+    }
+
+    pub(super) const fn read(&self) -> u64 {
+        self.read
+    }
+
+    pub(super) fn count(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) {
+        self.matched += 1;
+        self.wire_bytes += u64::from(frame.wire_len);
+        self.time = Some(match self.time {
+            None => (frame.ts, frame.ts),
+            Some((first, last)) => (first.min(frame.ts), last.max(frame.ts)),
+        });
+        self.protocols[protocol(packet)] += 1;
+        if (frame.bytes.len() as u64) < u64::from(frame.wire_len) {
+            let source = usize::from(frame.source);
+            if self.cut.len() <= source {
+                self.cut.resize(source + 1, 0);
+            }
+            self.cut[source] += 1;
+        }
+        if let Some(issue) = &packet.issue {
+            self.count_issue(issue);
+        }
+    }
+
+    fn count_issue(&mut self, issue: &Issue) {
+        let number = match issue.kind {
+            IssueKind::UnknownProtocol | IssueKind::UnknownLinkType => issue.needed,
+            _ => 0,
+        };
+        let reason = ((issue.layer as u8, issue.kind as u8), number);
+        if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&reason) {
+            *self.reasons.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Remembers the ports of a packet that the filter turned away; of use only if it turns all away.
+    pub(super) fn count_rejected(&mut self, packet: &Packet<'_>) {
+        if let Some((a, b)) = packet.ports() {
+            let ports = self.ports.get_or_insert_with(|| Box::new([0; 65536]));
+            ports[usize::from(a.min(b))] += 1;
+        }
+    }
+
+    pub(super) fn count_flow(&mut self, flow: &FlowRecord) {
+        self.flows += 1;
+        for ip in [flow.originator.ip, flow.responder.ip] {
+            if self.hosts.len() < MAX_HOSTS {
+                self.hosts.insert(ip);
+            } else if !self.hosts.contains(&ip) {
+                self.hosts_capped = true;
+            }
+        }
+    }
+
+    pub(super) fn cut_frames(&self, source: usize) -> u64 {
+        self.cut.get(source).copied().unwrap_or(0)
+    }
+
+    /// The part of the summary that these totals know.
+    pub(super) fn summary(&self) -> RunSummary {
+        let named = PROTOCOLS.iter().zip(self.protocols).filter(|(_, n)| *n > 0).map(|(name, n)| (*name, n));
+        RunSummary {
+            read: self.read,
+            matched: self.matched,
+            wire_bytes: self.wire_bytes,
+            time: self.time,
+            protocols: named.collect(),
+            not_understood: self.reasons.iter().map(|(reason, n)| (words(*reason), *n)).collect(),
+            hosts: (self.hosts.len() as u64, self.hosts_capped),
+            busy_ports: self.busy_ports(),
+            flows: self.flows,
+            ..RunSummary::default()
+        }
+    }
+
+    fn busy_ports(&self) -> Vec<(u16, u64)> {
+        let Some(ports) = &self.ports else { return Vec::new() };
+        let mut busy: Vec<(u16, u64)> = (0..=u16::MAX).zip(ports.iter().copied()).filter(|(_, n)| *n > 0).collect();
+        busy.sort_by_key(|&(port, n)| (std::cmp::Reverse(n), port));
+        busy.truncate(3);
+        busy
+    }
+}
+
+fn protocol(packet: &Packet<'_>) -> usize {
+    match (packet.transport, packet.network) {
+        (Transport::Tcp, _) => 0,
+        (Transport::Udp, _) => 1,
+        (Transport::Icmp, _) => 2,
+        (Transport::Icmpv6, _) => 3,
+        (Transport::Sctp, _) => 4,
+        (Transport::None, Network::Arp) => 5,
+        (Transport::None, Network::Ipv4 | Network::Ipv6) if packet.fragment.is_piece() => 6,
+        (Transport::None, Network::Ipv4 | Network::Ipv6) => 7,
+        (Transport::None, Network::None) => 8,
+    }
+}
+
+/// A reason for people: `IPv4 header: cut by the snap length`.
+fn words(((layer, kind), number): (IssueWord, u32)) -> String {
+    let layer = LayerKind::ALL.get(usize::from(layer)).map_or("frame", |kind| kind.name());
+    match kind {
+        k if k == IssueKind::CutByCapture as u8 => format!("{layer} cut by the snap length"),
+        k if k == IssueKind::TooShort as u8 => format!("{layer} too short"),
+        k if k == IssueKind::BadHeader as u8 => format!("{layer} header makes no sense"),
+        k if k == IssueKind::UnknownProtocol as u8 => format!("{layer} carries unknown protocol {}", unknown(number)),
+        k if k == IssueKind::TooDeep as u8 => "too many layers".to_owned(),
+        _ => format!("link type {number} not decoded"),
+    }
+}
+
+/// An IP protocol number as it is written, an `EtherType` in hex.
+fn unknown(number: u32) -> String {
+    if number < 256 { number.to_string() } else { format!("0x{number:04x}") }
+}

@@ -1,0 +1,275 @@
+//! One classic BPF instruction: eight bytes as the kernel and libpcap lay them out, and what its code means.
+//!
+//! The encoding is that of the paper "The BSD Packet Filter" (USENIX 1993), with the later `mod` and `xor`, and
+//! of Linux's `struct sock_filter`. What is not listed in [`Op`] is not an instruction.
+
+/// A classic BPF instruction as it stands in memory (`struct bpf_insn`, `struct sock_filter`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Insn {
+    /// What to do; see [`Op::decode`].
+    pub code: u16,
+    /// Instructions to skip when a comparison holds.
+    pub jt: u8,
+    /// Instructions to skip when it does not.
+    pub jf: u8,
+    /// The constant, offset or jump distance.
+    pub k: u32,
+}
+
+impl Insn {
+    /// An instruction without jumps.
+    #[must_use]
+    pub const fn stmt(code: u16, k: u32) -> Self {
+        Self { code, jt: 0, jf: 0, k }
+    }
+
+    /// A comparison with its two distances.
+    #[must_use]
+    pub const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> Self {
+        Self { code, jt, jf, k }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl From<Insn> for libc::sock_filter {
+    fn from(i: Insn) -> Self {
+        Self { code: i.code, jt: i.jt, jf: i.jf, k: i.k }
+    }
+}
+
+/// Codes used when programs are built here rather than read.
+pub mod code {
+    /// `ld #pktlen`.
+    pub const LD_LEN: u16 = 0x80;
+    /// `ldx #pktlen`.
+    pub const LDX_LEN: u16 = 0x81;
+    /// `ld [k]`, four bytes.
+    pub const LD_WORD: u16 = 0x20;
+    /// `ldh [k]`, two bytes.
+    pub const LD_HALF: u16 = 0x28;
+    /// `ldb [k]`, one byte.
+    pub const LD_BYTE: u16 = 0x30;
+    /// `jeq #k`.
+    pub const JEQ: u16 = 0x15;
+    /// `jge #k`.
+    pub const JGE: u16 = 0x35;
+    /// `ja`.
+    pub const JA: u16 = 0x05;
+    /// `ret #k`.
+    pub const RET: u16 = 0x06;
+}
+
+/// Linux's loads of what the kernel knows beside the bytes: absolute offsets from [`ancillary::OFFSET`] on
+/// (`SKF_AD_OFF` in `linux/filter.h`).
+pub mod ancillary {
+    /// Where they begin: -0x1000 as an unsigned number.
+    pub const OFFSET: u32 = 0xffff_f000;
+    /// `EtherType` of the packet, tags taken off.
+    pub const PROTOCOL: u32 = 0;
+    /// Packet type: 0 to us, 1 broadcast, 2 multicast, 3 to others, 4 outgoing.
+    pub const PACKET_TYPE: u32 = 4;
+    /// Kernel's number of the interface.
+    pub const INTERFACE: u32 = 8;
+    /// Tag control information of the VLAN tag the kernel took off.
+    pub const VLAN_TAG: u32 = 44;
+    /// 1 when the kernel took a VLAN tag off, else 0.
+    pub const VLAN_TAG_PRESENT: u32 = 48;
+    /// TPID of the VLAN tag the kernel took off.
+    pub const VLAN_TPID: u32 = 60;
+    /// First offset that is no ancillary load any more.
+    pub const END: u32 = 64;
+
+    /// The ancillary number an absolute offset stands for.
+    #[must_use]
+    pub const fn number(k: u32) -> Option<u32> {
+        if k >= OFFSET && k - OFFSET < END { Some(k - OFFSET) } else { None }
+    }
+}
+
+/// Arithmetic of the accumulator with a constant or with X.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Alu {
+    /// Addition, wrapping.
+    Add,
+    /// Subtraction, wrapping.
+    Sub,
+    /// Multiplication, wrapping.
+    Mul,
+    /// Unsigned division; by 0 ends the program with 0.
+    Div,
+    /// Unsigned remainder; by 0 ends the program with 0.
+    Mod,
+    /// Bitwise and.
+    And,
+    /// Bitwise or.
+    Or,
+    /// Bitwise exclusive or.
+    Xor,
+    /// Shift left; by 32 or more gives 0.
+    Lsh,
+    /// Shift right; by 32 or more gives 0.
+    Rsh,
+}
+
+/// A comparison of the accumulator with a constant or with X, unsigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Test {
+    /// Equal.
+    Eq,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+    /// Any bit in common.
+    Set,
+}
+
+/// What an instruction does. A is the accumulator, X the index register, M the sixteen words of scratch memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Ends with `k`.
+    RetK,
+    /// Ends with A.
+    RetA,
+    /// A = four bytes at `k`.
+    Word,
+    /// A = two bytes at `k`.
+    Half,
+    /// A = the byte at `k`.
+    Byte,
+    /// A = what the kernel knows beside the bytes, `k` as in [`ancillary`], of any width.
+    Ancillary,
+    /// A = four bytes at X + `k`.
+    WordX,
+    /// A = two bytes at X + `k`.
+    HalfX,
+    /// A = the byte at X + `k`.
+    ByteX,
+    /// A = length on the wire.
+    Len,
+    /// A = `k`.
+    Imm,
+    /// A = M[`k`].
+    Mem,
+    /// X = `k`.
+    XImm,
+    /// X = M[`k`].
+    XMem,
+    /// X = length on the wire.
+    XLen,
+    /// X = 4 times the low nibble of the byte at `k`: the length of an IPv4 header.
+    XNibble,
+    /// M[`k`] = A.
+    Store,
+    /// M[`k`] = X.
+    StoreX,
+    /// A = A op `k`.
+    AluK(Alu),
+    /// A = A op X.
+    AluX(Alu),
+    /// A = -A.
+    Neg,
+    /// Goes on `k` instructions further; `k` is signed.
+    Jump,
+    /// Goes on `jt` or `jf` further, as A compares with `k`.
+    IfK(Test),
+    /// Goes on `jt` or `jf` further, as A compares with X.
+    IfX(Test),
+    /// X = A.
+    Tax,
+    /// A = X.
+    Txa,
+}
+
+impl Op {
+    /// The meaning of an instruction, or nothing where its code is none.
+    #[must_use]
+    pub const fn decode(insn: Insn) -> Option<Self> {
+        Some(match insn.code {
+            0x06 => Self::RetK,
+            0x16 => Self::RetA,
+            0x20 | 0x28 | 0x30 if ancillary::number(insn.k).is_some() => Self::Ancillary,
+            0x20 => Self::Word,
+            0x28 => Self::Half,
+            0x30 => Self::Byte,
+            0x40 => Self::WordX,
+            0x48 => Self::HalfX,
+            0x50 => Self::ByteX,
+            0x80 => Self::Len,
+            0x00 => Self::Imm,
+            0x60 => Self::Mem,
+            0x01 => Self::XImm,
+            0x61 => Self::XMem,
+            0x81 => Self::XLen,
+            0xb1 => Self::XNibble,
+            0x02 => Self::Store,
+            0x03 => Self::StoreX,
+            0x84 => Self::Neg,
+            0x05 => Self::Jump,
+            0x07 => Self::Tax,
+            0x87 => Self::Txa,
+            code => return Self::decode_two_operands(code),
+        })
+    }
+
+    /// Arithmetic and comparisons: class in the low three bits, 0x08 = with X, the rest says which.
+    const fn decode_two_operands(code: u16) -> Option<Self> {
+        let with_x = code & 0x08 != 0;
+        match code & !0x08 {
+            0x04 => Some(Self::alu(Alu::Add, with_x)),
+            0x14 => Some(Self::alu(Alu::Sub, with_x)),
+            0x24 => Some(Self::alu(Alu::Mul, with_x)),
+            0x34 => Some(Self::alu(Alu::Div, with_x)),
+            0x44 => Some(Self::alu(Alu::Or, with_x)),
+            0x54 => Some(Self::alu(Alu::And, with_x)),
+            0x64 => Some(Self::alu(Alu::Lsh, with_x)),
+            0x74 => Some(Self::alu(Alu::Rsh, with_x)),
+            0x94 => Some(Self::alu(Alu::Mod, with_x)),
+            0xa4 => Some(Self::alu(Alu::Xor, with_x)),
+            0x15 => Some(Self::test(Test::Eq, with_x)),
+            0x25 => Some(Self::test(Test::Gt, with_x)),
+            0x35 => Some(Self::test(Test::Ge, with_x)),
+            0x45 => Some(Self::test(Test::Set, with_x)),
+            _ => None,
+        }
+    }
+
+    const fn alu(alu: Alu, with_x: bool) -> Self {
+        if with_x { Self::AluX(alu) } else { Self::AluK(alu) }
+    }
+
+    const fn test(test: Test, with_x: bool) -> Self {
+        if with_x { Self::IfX(test) } else { Self::IfK(test) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instruction_is_eight_bytes() {
+        assert_eq!(size_of::<Insn>(), 8);
+        #[cfg(target_os = "linux")]
+        assert_eq!(size_of::<Insn>(), size_of::<libc::sock_filter>());
+    }
+
+    #[test]
+    fn ancillary_offsets_are_a_window_at_the_top() {
+        assert_eq!(ancillary::number(0xffff_f000), Some(0));
+        assert_eq!(ancillary::number(0xffff_f030), Some(48));
+        assert_eq!(ancillary::number(0xffff_f040), None);
+        assert_eq!(ancillary::number(0), None);
+    }
+
+    #[test]
+    fn of_all_codes_fifty_are_instructions() {
+        // 2 returns, 3 absolute, 3 indirect, 3 other loads of A, 4 of X, 2 stores, 10 × 2 arithmetic, 1 negation, 1 jump,
+        // 4 × 2 comparisons, 2 moves; absolute loads count once, whatever their offset.
+        let n = (0..=u16::MAX).filter(|&c| Op::decode(Insn::stmt(c, 1)).is_some()).count();
+        assert_eq!(n, 2 + 3 + 3 + 3 + 4 + 2 + 20 + 1 + 1 + 8 + 2);
+    }
+}

@@ -1,0 +1,26 @@
+//! What the tracker tells beside its notes. The tracker owns the trait; whoever drives it implements it.
+
+use super::record::FlowRecord;
+
+/// Something about a whole flow.
+#[derive(Clone, Copy, Debug)]
+pub enum FlowEvent<'a> {
+    /// The outcome of a TCP set-up is known: `record.handshake` has it. Told again if it changes (an unreachable host that
+    /// answers the next SYN after all); at the latest just before [`FlowEvent::Ended`]. Not told of connections that began
+    /// before the capture.
+    Handshake(&'a FlowRecord),
+    /// The flow ended, for the reason in `record.end_reason`. Told once of every flow.
+    Ended(&'a FlowRecord),
+}
+
+/// Takes flow events. Implemented for closures.
+pub trait FlowSink {
+    /// Takes an event.
+    fn on_flow_event(&mut self, event: FlowEvent<'_>);
+}
+
+impl<F: FnMut(FlowEvent<'_>)> FlowSink for F {
+    fn on_flow_event(&mut self, event: FlowEvent<'_>) {
+        self(event);
+    }
+}

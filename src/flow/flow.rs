@@ -1,0 +1,215 @@
+//! One conversation in the table. What every packet touches stands first; what is needed once, when the record is made,
+//! stands last; what most flows do not have is behind a box.
+
+use super::community_id;
+use super::datagram::Datagram;
+use super::key::{End, FlowKey};
+use super::note::{Direction, FlowId, FlowKind};
+use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord};
+use super::tcp::Connection;
+use super::timeout::Class;
+use crate::model::{IpProtocol, Timestamp};
+
+/// Counters of one end, of every protocol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Side {
+    pub(super) packets: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) ip_bytes: u64,
+    pub(super) payload_bytes: u64,
+    /// Smallest and largest TTL; smallest above largest before the first packet.
+    pub(super) ttl: (u8, u8),
+}
+
+impl Side {
+    const NEW: Self = Self { packets: 0, wire_bytes: 0, ip_bytes: 0, payload_bytes: 0, ttl: (u8::MAX, 0) };
+
+    pub(super) fn count(&mut self, frames: u32, wire_bytes: u64, ip_bytes: u32, payload: u32, ttl: u8) {
+        self.packets += u64::from(frames);
+        self.wire_bytes = self.wire_bytes.saturating_add(wire_bytes);
+        self.ip_bytes += u64::from(ip_bytes);
+        self.payload_bytes += u64::from(payload);
+        self.ttl = (self.ttl.0.min(ttl), self.ttl.1.max(ttl));
+    }
+}
+
+/// ICMP errors that quote a packet of the flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IcmpMark {
+    /// Type and code, of the first.
+    pub(super) kind: (u8, u8),
+    pub(super) number: u64,
+    pub(super) ts: Timestamp,
+    /// Who sent the packet that the first one quotes.
+    pub(super) quoted: End,
+    pub(super) v6: bool,
+    pub(super) count: u64,
+}
+
+/// What a protocol keeps of its own.
+#[derive(Debug)]
+pub(super) enum Body {
+    Tcp(Box<Connection>),
+    Datagram(Datagram),
+    /// The slot is free.
+    Free,
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) key: FlowKey,
+    pub(super) hash: u64,
+    /// Flow time of the last packet.
+    pub(super) touched: Timestamp,
+    pub(super) class: Class,
+    pub(super) kind: FlowKind,
+    pub(super) originator: End,
+    pub(super) reason: DirectionReason,
+    pub(super) last_source: u16,
+    pub(super) first_source: u16,
+    pub(super) end: Timestamp,
+    pub(super) last_number: u64,
+    pub(super) body: Body,
+    pub(super) sides: [Side; 2],
+    pub(super) number: u64,
+    pub(super) start: Timestamp,
+    pub(super) first_number: u64,
+    pub(super) icmp: Option<Box<IcmpMark>>,
+    pub(super) tunnel: Option<Box<TunnelRecord>>,
+}
+
+/// Where and when a packet was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) source: u16,
+    pub(super) number: u64,
+    pub(super) ts: Timestamp,
+}
+
+impl Flow {
+    pub(super) fn new(
+        key: FlowKey,
+        hash: u64,
+        kind: FlowKind,
+        number: u64,
+        place: Place,
+        originator: (End, DirectionReason),
+    ) -> Self {
+        let body = match kind {
+            FlowKind::Tcp => Body::Tcp(Box::new(Connection::new())),
+            _ => Body::Datagram(Datagram::default()),
+        };
+        Self {
+            key,
+            hash,
+            touched: place.ts,
+            class: Class::Attempt,
+            kind,
+            originator: originator.0,
+            reason: originator.1,
+            last_source: place.source,
+            first_source: place.source,
+            end: place.ts,
+            last_number: place.number,
+            body,
+            sides: [Side::NEW; 2],
+            number,
+            start: place.ts,
+            first_number: place.number,
+            icmp: None,
+            tunnel: None,
+        }
+    }
+
+    pub(super) const fn id(&self) -> FlowId {
+        FlowId { kind: self.kind, number: self.number }
+    }
+
+    /// Which side of the conversation an end is.
+    pub(super) fn direction(&self, end: End) -> Direction {
+        if end == self.originator { Direction::Originator } else { Direction::Responder }
+    }
+
+    /// A packet of it, or about it, was seen.
+    pub(super) fn seen(&mut self, place: Place) {
+        self.end = self.end.max(place.ts);
+        (self.last_source, self.last_number) = (place.source, place.number);
+    }
+
+    /// The state in the words of the screens; `ended`: nothing more will come.
+    pub(super) fn word(&self, ended: bool) -> State {
+        match &self.body {
+            Body::Tcp(connection) => connection.word(self.originator, ended),
+            Body::Datagram(_) | Body::Free => Datagram::word(self, ended),
+        }
+    }
+
+    /// The record as things stand. `otherwise`: what makes the table give the flow up, `None` while it goes on.
+    pub(super) fn record(&self, otherwise: Option<EndReason>) -> FlowRecord {
+        let (low, high) = (self.key.endpoint(End::Low), self.key.endpoint(End::High));
+        let (originator, responder) = if self.originator == End::Low { (low, high) } else { (high, low) };
+        let protocol = self.key.protocol();
+        let vlan = self.key.vlan().into_iter().filter(|&id| id != 0).collect();
+        let (handshake, response_time, end_reason) = match &self.body {
+            Body::Tcp(connection) => {
+                let reason = otherwise.map(|reason| connection.end_reason(reason));
+                (Some(connection.handshake(self.originator)), None, reason)
+            }
+            Body::Datagram(datagram) => (None, datagram.response_time(self), otherwise),
+            Body::Free => (None, None, otherwise),
+        };
+        FlowRecord {
+            id: self.id(),
+            protocol,
+            originator,
+            responder,
+            community_id: community_id::of(originator, responder, protocol, 0),
+            vlan,
+            tunnel: self.tunnel.as_deref().cloned(),
+            start: self.start,
+            end: self.end,
+            first_packet: (self.first_source, self.first_number),
+            last_packet: (self.last_source, self.last_number),
+            state: self.word(otherwise.is_some()),
+            direction_reason: self.reason,
+            end_reason,
+            handshake,
+            response_time,
+            icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
+            icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
+            orig: self.side_record(self.originator),
+            resp: self.side_record(self.originator.other()),
+        }
+    }
+
+    fn side_record(&self, end: End) -> SideRecord {
+        let side = &self.sides[end.index()];
+        let seen = side.packets > 0;
+        let mut record = SideRecord {
+            packets: side.packets,
+            wire_bytes: side.wire_bytes,
+            ip_bytes: side.ip_bytes,
+            payload_bytes: side.payload_bytes,
+            unique_bytes: side.payload_bytes,
+            ttl_min: seen.then_some(side.ttl.0),
+            ttl_max: seen.then_some(side.ttl.1),
+            ..SideRecord::default()
+        };
+        if let Body::Tcp(connection) = &self.body {
+            connection.fill_side(end, &mut record);
+        }
+        record
+    }
+}
+
+/// The letter of a protocol's flows.
+pub(super) const fn kind_of(protocol: IpProtocol) -> FlowKind {
+    match protocol {
+        IpProtocol::TCP => FlowKind::Tcp,
+        IpProtocol::UDP => FlowKind::Udp,
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => FlowKind::Icmp,
+        IpProtocol::SCTP => FlowKind::Sctp,
+        _ => FlowKind::Other,
+    }
+}

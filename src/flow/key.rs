@@ -1,0 +1,271 @@
+//! Which conversation a packet belongs to: protocol, both ends in one fixed order, VLAN and tunnel, packed into 48 bytes.
+//!
+//! A packet and its answer give the same key, because the smaller (address, port) always stands first; which of the two
+//! places the sender has is told apart, as [`End`]. The one exception is ICMP messages that have no answer (errors,
+//! redirects): there the sender always stands first, so that each direction is a conversation of its own, as Community ID
+//! and Zeek have it. The ICMP echo identifier is not part of the key, for the same reason: two pings between one pair of
+//! hosts at one time are one conversation.
+
+use super::icmp;
+use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::model::bytes::be16;
+use crate::model::endpoint::ip_from_16;
+use crate::model::{Endpoint, IpProtocol};
+use foldhash::quality::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+/// One of the two places in a key. Says nothing of who opened the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum End {
+    /// The smaller (address, port).
+    Low = 0,
+    /// The larger one.
+    High = 1,
+}
+
+impl End {
+    /// The other place.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+
+    /// 0 or 1, for arrays of two.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A conversation's key. Equal keys mean the same conversation.
+///
+/// Words 0–1 and 2–3: the two addresses, IPv4 in its IPv4-mapped form. Word 4: ports (16 + 16), protocol (8), VLAN ids
+/// (12 + 12). Word 5: 63 bits of the tunnel's hash, then 1 bit for the family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowKey([u64; 6]);
+
+/// What the ends of a conversation are made from: addresses, ports and whether their order may be turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Sender's address, 16 bytes.
+    pub source: [u8; 16],
+    /// Target's address, 16 bytes.
+    pub target: [u8; 16],
+    /// Sender's port, or ICMP type.
+    pub sport: u16,
+    /// Target's port, or ICMP counter-type or code.
+    pub dport: u16,
+    /// Protocol after IP.
+    pub protocol: IpProtocol,
+    /// IPv6?
+    pub v6: bool,
+    /// May a packet the other way share the key? `false` for ICMP messages without an answer.
+    pub two_way: bool,
+}
+
+impl Ends {
+    /// The ends of a decoded packet's innermost datagram, or `None` where it has no place in a conversation: no IP, a
+    /// piece of a datagram, or a transport header that was not understood.
+    #[must_use]
+    pub fn of(packet: &Packet<'_>) -> Option<Self> {
+        if packet.fragment.is_piece() {
+            return None;
+        }
+        let ip = packet.network_bytes();
+        let (source, target, v6) = match packet.network {
+            Network::Ipv4 => (mapped(ip.get(12..16)?), mapped(ip.get(16..20)?), false),
+            Network::Ipv6 => (ip.get(8..24)?.try_into().ok()?, ip.get(24..40)?.try_into().ok()?, true),
+            Network::None | Network::Arp => return None,
+        };
+        let protocol = packet.protocol;
+        let transport = packet.bytes.get(packet.transport_at as usize..).unwrap_or_default();
+        let (sport, dport, two_way) = match packet.transport {
+            Transport::Tcp | Transport::Udp | Transport::Sctp => (be16(transport, 0)?, be16(transport, 2)?, true),
+            Transport::Icmp | Transport::Icmpv6 => icmp::ports(v6, *transport.first()?, *transport.get(1)?),
+            Transport::None if has_ports(protocol) => return None,
+            Transport::None => (0, 0, true),
+        };
+        Some(Self { source, target, sport, dport, protocol, v6, two_way })
+    }
+
+    /// From addresses and ports, for tests, benchmarks and quoted headers.
+    #[must_use]
+    pub fn new(source: Endpoint, target: Endpoint, protocol: IpProtocol) -> Self {
+        Self {
+            source: crate::model::endpoint::ip_to_16(source.ip),
+            target: crate::model::endpoint::ip_to_16(target.ip),
+            sport: source.port,
+            dport: target.port,
+            protocol,
+            v6: source.ip.is_ipv6(),
+            two_way: true,
+        }
+    }
+
+    /// The key, and the place that the sender has in it. `tunnel` comes from [`KeyMaker::tunnel`].
+    #[must_use]
+    pub fn key(&self, vlan: [u16; 2], tunnel: u64) -> (FlowKey, End) {
+        let source = u128::from_be_bytes(self.source);
+        let target = u128::from_be_bytes(self.target);
+        let sender = if self.two_way && (target, self.dport) < (source, self.sport) { End::High } else { End::Low };
+        let (low, high, low_port, high_port) = match sender {
+            End::Low => (source, target, self.sport, self.dport),
+            End::High => (target, source, self.dport, self.sport),
+        };
+        let word = u64::from(low_port) << 48
+            | u64::from(high_port) << 32
+            | u64::from(self.protocol.0) << 24
+            | u64::from(vlan[0] & 0xfff) << 12
+            | u64::from(vlan[1] & 0xfff);
+        let words = [(low >> 64) as u64, low as u64, (high >> 64) as u64, high as u64, word, tunnel << 1 | u64::from(self.v6)];
+        (FlowKey(words), sender)
+    }
+}
+
+/// Do packets of this protocol have ports or types, so that one without them was not understood?
+const fn has_ports(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::TCP | IpProtocol::UDP | IpProtocol::SCTP | IpProtocol::ICMP | IpProtocol::ICMPV6)
+}
+
+fn mapped(v4: &[u8]) -> [u8; 16] {
+    let mut out = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
+    out[12..].copy_from_slice(v4);
+    out
+}
+
+impl FlowKey {
+    /// Address and port (or ICMP type) in one of the two places.
+    #[must_use]
+    pub fn endpoint(&self, end: End) -> Endpoint {
+        let at = end.index() * 2;
+        let bytes = (u128::from(self.0[at]) << 64 | u128::from(self.0[at + 1])).to_be_bytes();
+        let port = match end {
+            End::Low => self.0[4] >> 48,
+            End::High => self.0[4] >> 32,
+        } as u16;
+        Endpoint::new(ip_from_16(bytes, self.0[5] & 1 == 1), port)
+    }
+
+    /// Protocol after IP.
+    #[must_use]
+    pub const fn protocol(&self) -> IpProtocol {
+        IpProtocol((self.0[4] >> 24) as u8)
+    }
+
+    /// VLAN ids, outermost first, 0 where there is none.
+    #[must_use]
+    pub const fn vlan(&self) -> [u16; 2] {
+        [(self.0[4] >> 12 & 0xfff) as u16, (self.0[4] & 0xfff) as u16]
+    }
+}
+
+/// Makes hashes with a seed of its own, so that nobody outside can prepare keys that collide.
+#[derive(Clone, Debug, Default)]
+pub struct KeyMaker {
+    seed: RandomState,
+}
+
+impl KeyMaker {
+    /// Hash of a key. Symmetric because keys are: both directions have the same one.
+    #[must_use]
+    pub fn hash(&self, key: &FlowKey) -> u64 {
+        // Six words by hand: `derive(Hash)` on arrays writes length prefixes and costs twice as much.
+        let mut hasher = self.seed.build_hasher();
+        for &word in &key.0 {
+            hasher.write_u64(word);
+        }
+        hasher.finish()
+    }
+
+    /// What stands for the wrapping in a key: kind, id and the two outer addresses in any order. 0 = not wrapped.
+    #[must_use]
+    pub fn tunnel(&self, packet: &Packet<'_>) -> u64 {
+        if packet.tunnel.kind == TunnelKind::None {
+            return 0;
+        }
+        let outer = outer_addresses(packet);
+        let mut words = outer.map_or([0; 2], |(a, b)| [a, b].map(|ip| u128::from_be_bytes(crate::model::endpoint::ip_to_16(ip))));
+        words.sort_unstable();
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(packet.tunnel.id));
+        hasher.write_u128(words[0]);
+        hasher.write_u128(words[1]);
+        // Never 0, which means "not wrapped"; the key drops the top bit.
+        hasher.finish() >> 1 | 1
+    }
+}
+
+/// Addresses of the IP header around the last wrapping.
+#[must_use]
+pub fn outer_addresses(packet: &Packet<'_>) -> Option<(IpAddr, IpAddr)> {
+    let ip = packet.bytes.get(packet.tunnel.outer as usize..)?;
+    if ip.first()? >> 4 == 4 {
+        let source: [u8; 4] = ip.get(12..16)?.try_into().ok()?;
+        let target: [u8; 4] = ip.get(16..20)?.try_into().ok()?;
+        Some((source.into(), target.into()))
+    } else {
+        let source: [u8; 16] = ip.get(8..24)?.try_into().ok()?;
+        let target: [u8; 16] = ip.get(24..40)?.try_into().ok()?;
+        Some((source.into(), target.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn endpoint() -> impl Strategy<Value = Endpoint> {
+        let v4 = any::<[u8; 4]>().prop_map(IpAddr::from);
+        (v4, any::<u16>()).prop_map(|(ip, port)| Endpoint::new(ip, port))
+    }
+
+    proptest! {
+        #[test]
+        fn a_packet_and_its_answer_have_one_key(a in endpoint(), b in endpoint(), outer in 0u16..4096, inner in 0u16..4096, tunnel in 0u64..1 << 62) {
+            let there = Ends::new(a, b, IpProtocol::TCP).key([outer, inner], tunnel);
+            let back = Ends::new(b, a, IpProtocol::TCP).key([outer, inner], tunnel);
+            prop_assert_eq!(there.0, back.0);
+            let maker = KeyMaker::default();
+            prop_assert_eq!(maker.hash(&there.0), maker.hash(&back.0));
+            if a != b {
+                prop_assert_eq!(there.1, back.1.other());
+            }
+            prop_assert_eq!(there.0.endpoint(there.1), a);
+            prop_assert_eq!(there.0.endpoint(there.1.other()), b);
+            prop_assert_eq!(there.0.vlan(), [outer, inner]);
+            prop_assert_eq!(there.0.protocol(), IpProtocol::TCP);
+        }
+    }
+
+    #[test]
+    fn family_vlan_tunnel_and_protocol_each_make_another_key() {
+        let a = Endpoint::new("192.0.2.1".parse().unwrap(), 1000);
+        let b = Endpoint::new("192.0.2.2".parse().unwrap(), 80);
+        let base = Ends::new(a, b, IpProtocol::TCP).key([0, 0], 0).0;
+        let six = |e: Endpoint| Endpoint::new(format!("::ffff:{}", e.ip).parse().unwrap(), e.port);
+        for other in [
+            Ends::new(a, b, IpProtocol::UDP).key([0, 0], 0).0,
+            Ends::new(a, b, IpProtocol::TCP).key([7, 0], 0).0,
+            Ends::new(a, b, IpProtocol::TCP).key([0, 7], 0).0,
+            Ends::new(a, b, IpProtocol::TCP).key([0, 0], 1).0,
+            Ends::new(six(a), six(b), IpProtocol::TCP).key([0, 0], 0).0,
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn a_message_without_an_answer_keeps_its_sender_first() {
+        let a = Endpoint::new("192.0.2.9".parse().unwrap(), 3);
+        let b = Endpoint::new("192.0.2.1".parse().unwrap(), 3);
+        let one_way = |from, to| Ends { two_way: false, ..Ends::new(from, to, IpProtocol::ICMP) }.key([0, 0], 0);
+        assert_eq!(one_way(a, b).1, End::Low);
+        assert_ne!(one_way(a, b).0, one_way(b, a).0);
+    }
+}

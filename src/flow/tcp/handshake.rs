@@ -1,0 +1,219 @@
+//! The set-up of a connection: which packets made it, how often they were repeated, both legs of the round trip, and the
+//! outcome.
+//!
+//! Round trips. The leg to the responder runs from the originator's last SYN to the first packet that acknowledges it; the
+//! leg to the originator from the responder's last SYN (normally its SYN-ACK) to the first packet that acknowledges that.
+//! So the same two rules measure a normal, a simultaneous and a split set-up. Where a SYN was repeated it is open which copy
+//! was answered (Karn's problem): the timestamp echo tells where both sides use timestamps; otherwise the last copy is
+//! taken and the record says that the round trip is ambiguous.
+
+use super::segment::Offer;
+use super::seq::Seq;
+use crate::flow::key::End;
+use crate::flow::record::Outcome;
+use crate::model::{Span, Timestamp};
+
+/// A packet as evidence: its number (0 = none) and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sight {
+    pub(super) number: u64,
+    pub(super) ts: Timestamp,
+}
+
+impl Sight {
+    pub(super) fn get(self) -> Option<(u64, Timestamp)> {
+        (self.number != 0).then_some((self.number, self.ts))
+    }
+
+    const fn is_none(self) -> bool {
+        self.number == 0
+    }
+}
+
+/// One side's SYN and the answer to it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Knock {
+    /// First and last copy.
+    first: Timestamp,
+    last: Timestamp,
+    /// Timestamp option's value in both.
+    first_value: u32,
+    last_value: u32,
+    copies: u32,
+    /// Time from the copy that was answered to the answer.
+    leg: Option<Span>,
+    /// Which copy was answered is a guess.
+    ambiguous: bool,
+    /// The last copy was a bare SYN.
+    bare: bool,
+}
+
+/// What is known of a set-up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Setup {
+    pub(super) syn: Sight,
+    pub(super) syn_ack: Sight,
+    pub(super) ack: Sight,
+    pub(super) refusal: Sight,
+    pub(super) icmp: Option<(u8, u8)>,
+    pub(super) fast_open: bool,
+    knocks: [Knock; 2],
+    syn_copies: u32,
+    syn_ack_copies: u32,
+    /// Who has sent a bare SYN, a SYN-ACK.
+    sent_syn: [bool; 2],
+    sent_syn_ack: [bool; 2],
+    /// A side acknowledged the other's SYN before it sent one of its own.
+    acked_first: bool,
+    pub(super) outcome: Option<Outcome>,
+    /// The outcome that was last told.
+    pub(super) told: Option<Outcome>,
+}
+
+impl Setup {
+    /// That of a connection which began before the capture.
+    pub(super) fn unseen() -> Self {
+        Self { outcome: Some(Outcome::Midway), ..Self::default() }
+    }
+
+    /// A SYN or SYN-ACK of `from`. Says how many copies of it have now been seen.
+    pub(super) fn on_syn(&mut self, from: End, bare: bool, data: bool, offer: Offer, sight: Sight) -> u32 {
+        let value = offer.timestamps.map_or(0, |(value, _)| value);
+        let knock = &mut self.knocks[from.index()];
+        if knock.copies == 0 {
+            knock.first = sight.ts;
+            knock.first_value = value;
+        }
+        knock.copies += 1;
+        (knock.last, knock.last_value, knock.bare) = (sight.ts, value, bare);
+        self.fast_open |= bare && (data || offer.fast_open);
+        if bare {
+            self.sent_syn[from.index()] = true;
+            if self.syn.is_none() {
+                self.syn = sight;
+            }
+            // In a simultaneous or split set-up there are two of them: repeats are counted per side.
+            let first_of_side = knock.copies == 1;
+            self.syn_copies += u32::from(!first_of_side || self.syn_copies == 0);
+            self.syn_copies
+        } else {
+            self.sent_syn_ack[from.index()] = true;
+            if self.syn_ack.is_none() {
+                self.syn_ack = sight;
+            }
+            self.syn_ack_copies += 1;
+            self.syn_ack_copies
+        }
+    }
+
+    /// `from` acknowledges the other side's SYN for the first time, perhaps with a SYN of its own.
+    pub(super) fn on_syn_acked(&mut self, from: End, with_syn: bool, echo: Option<u32>, ts: Timestamp) {
+        let knock = &mut self.knocks[from.other().index()];
+        if knock.copies == 0 || knock.leg.is_some() {
+            return;
+        }
+        let answered = match echo {
+            _ if knock.copies == 1 => knock.last,
+            Some(echo) if echo != 0 && echo == knock.last_value => knock.last,
+            Some(echo) if echo != 0 && echo == knock.first_value => knock.first,
+            _ => {
+                knock.ambiguous = true;
+                knock.last
+            }
+        };
+        knock.leg = Some(ts - answered);
+        if !with_syn && self.knocks[from.index()].copies == 0 {
+            self.acked_first = true;
+        }
+    }
+
+    /// The other side's answer to `from`'s SYN was a reset or an ICMP error.
+    pub(super) fn on_refusal(&mut self, of: End, outcome: Outcome, sight: Sight) {
+        let knock = &mut self.knocks[of.index()];
+        if knock.leg.is_none() && knock.copies > 0 {
+            knock.leg = Some(sight.ts - knock.last);
+            knock.ambiguous = knock.copies > 1;
+        }
+        if self.refusal.is_none() {
+            self.refusal = sight;
+        }
+        self.outcome = Some(outcome);
+    }
+
+    /// A SYN-ACK after an ICMP error or a reset: the attempt goes on after all, and its round trip is that of the answer.
+    pub(super) fn revive(&mut self, of: End) {
+        if self.outcome.take().is_some() {
+            self.knocks[of.index()].leg = None;
+        }
+    }
+
+    /// Both SYNs are acknowledged, or the conversation goes on as if they were.
+    pub(super) fn on_established(&mut self) {
+        let both_syns = self.sent_syn == [true, true];
+        self.outcome = Some(if both_syns && self.sent_syn_ack == [true, true] {
+            // RFC 9293 (3.5), figure 8: after two bare SYNs each side sends a SYN-ACK.
+            Outcome::Simultaneous
+        } else if both_syns || self.acked_first {
+            Outcome::Split
+        } else {
+            Outcome::Established
+        });
+    }
+
+    /// Was a bare SYN of this end the last that it knocked with?
+    pub(super) const fn knocked_bare(&self, end: End) -> bool {
+        self.knocks[end.index()].bare
+    }
+
+    /// Has this end sent a SYN-ACK?
+    pub(super) const fn sent_syn_ack(&self, end: End) -> bool {
+        self.sent_syn_ack[end.index()]
+    }
+
+    /// Has a SYN-ACK been seen?
+    pub(super) const fn answered(&self) -> bool {
+        self.sent_syn_ack[0] || self.sent_syn_ack[1]
+    }
+
+    /// The outcome, or the one that it has if nothing more comes.
+    pub(super) fn outcome_so_far(&self) -> Outcome {
+        self.outcome.unwrap_or(if self.answered() || self.acked_first { Outcome::HalfOpen } else { Outcome::NoAnswer })
+    }
+
+    pub(super) const fn syn_retries(&self) -> u32 {
+        self.syn_copies.saturating_sub(1)
+    }
+
+    pub(super) const fn syn_ack_retries(&self) -> u32 {
+        // A simultaneous open has one from each side.
+        let sides = self.sent_syn_ack[0] as u32 + self.sent_syn_ack[1] as u32;
+        self.syn_ack_copies.saturating_sub(sides)
+    }
+
+    /// The leg on which `end`'s SYN travelled and came back as an acknowledgment.
+    pub(super) const fn leg(&self, end: End) -> Option<Span> {
+        self.knocks[end.index()].leg
+    }
+
+    /// Is either leg a guess?
+    pub(super) const fn ambiguous(&self) -> bool {
+        self.knocks[0].ambiguous || self.knocks[1].ambiguous
+    }
+
+    /// Time of the last copy of this end's SYN.
+    pub(super) fn last_syn(&self, end: End) -> Option<Timestamp> {
+        let knock = &self.knocks[end.index()];
+        (knock.copies > 0).then_some(knock.last)
+    }
+}
+
+/// The timestamp echo of a segment that is not necessarily a SYN.
+pub(super) fn echo(options: &[u8]) -> Option<u32> {
+    Offer::read(options).timestamps.map(|(_, echo)| echo)
+}
+
+/// Is `ack` an acknowledgment of a SYN with this first number and so many bytes of data?
+pub(super) const fn acknowledges(ack: Seq, isn: Seq, data: u32) -> bool {
+    let steps = ack.since(isn);
+    steps >= 1 && steps as u32 <= data.saturating_add(1)
+}

@@ -1,0 +1,421 @@
+//! A TCP connection as it is seen on its way. This file says in which order a segment's questions are asked; the answers are
+//! in the files beside it.
+
+mod coverage;
+mod endpoint;
+mod handshake;
+mod report;
+mod segment;
+mod seq;
+mod state;
+
+use self::endpoint::{Endpoint, Known};
+use self::handshake::{Setup, Sight};
+use self::segment::Offer;
+pub(super) use self::segment::Segment;
+use super::key::End;
+use super::note::Change;
+use super::record::{Outcome, State};
+use super::timeout::Class;
+use crate::decode::TcpFlags;
+use crate::model::Timestamp;
+
+/// How a connection came to its end without FINs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    No,
+    /// Reset by this end.
+    Reset(End),
+    /// A reset answered the SYN.
+    Refused,
+}
+
+/// A TCP connection.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    ends: [Endpoint; 2],
+    /// The handshake is complete, or was before the capture began.
+    open: bool,
+    over: Over,
+    /// A reset came after both FINs: what it leaves unacknowledged will stay so.
+    cut: bool,
+    /// Filled at the first SYN; a connection without one began before the capture.
+    setup: Option<Box<Setup>>,
+}
+
+/// What one segment did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    pub(super) change: Option<Change>,
+    pub(super) relative_seq: Option<u32>,
+    pub(super) relative_ack: Option<u32>,
+    pub(super) window_scale: Option<u8>,
+}
+
+impl Connection {
+    pub(super) fn new() -> Self {
+        Self { ends: [Endpoint::new(), Endpoint::new()], open: false, over: Over::No, cut: false, setup: None }
+    }
+
+    /// The sender's end, the other one.
+    fn pair(&mut self, from: End) -> (&mut Endpoint, &mut Endpoint) {
+        let [low, high] = &mut self.ends;
+        match from {
+            End::Low => (low, high),
+            End::High => (high, low),
+        }
+    }
+
+    fn end(&self, end: End) -> &Endpoint {
+        &self.ends[end.index()]
+    }
+
+    /// Takes a segment that belongs to this connection (see [`Self::begins_another`]).
+    pub(super) fn on_segment(&mut self, from: End, originator: End, segment: &Segment<'_>, number: u64, ts: Timestamp) -> Step {
+        let sight = Sight { number, ts };
+        let before = self.word(originator, false);
+        let special = if segment.has(TcpFlags::RST) {
+            self.on_reset(from, segment, sight);
+            None
+        } else if segment.is_bare_syn() {
+            self.on_bare_syn(from, segment, sight)
+        } else if segment.is_syn_ack() {
+            self.on_syn_ack(from, segment, sight)
+        } else {
+            self.on_other(from, segment, sight);
+            None
+        };
+        let window_scale = self.scale_of(from);
+        let (me, peer) = self.pair(from);
+        me.count(segment, window_scale);
+        let relative_seq = me.relative(segment.seq);
+        let relative_ack = if segment.has(TcpFlags::ACK) { peer.relative(segment.ack) } else { None };
+        let after = self.word(originator, false);
+        Step { change: special.or_else(|| change(before, after)), relative_seq, relative_ack, window_scale }
+    }
+
+    /// What to multiply this end's window field with: RFC 7323 (2.2) has scaling only where both SYNs offered it.
+    fn scale_of(&self, end: End) -> Option<u8> {
+        let both = self.ends[0].scale.is_some() && self.ends[1].scale.is_some();
+        if both { self.end(end).scale } else { None }
+    }
+
+    fn on_bare_syn(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Option<Change> {
+        let offer = Offer::read(segment.options);
+        let open = self.open;
+        let (me, peer) = self.pair(from);
+        if me.known == Known::Syn && !me.starts_with(segment.seq) {
+            me.out_of_window += 1;
+            return None;
+        }
+        me.start(segment.seq, offer);
+        if let Some(offset) = me.find(segment.seq) {
+            me.send(offset, segment);
+        }
+        state::syn_sent(me, peer);
+        let setup = self.setup.get_or_insert_default();
+        if self.over == Over::Reset(from) && !open {
+            // It gave up an answer that was not for it (a challenge ACK, say) and tries on.
+            self.over = Over::No;
+            setup.outcome = None;
+        }
+        let copies = setup.on_syn(from, true, segment.len > 0, offer, sight);
+        if open && setup.outcome.is_none() {
+            // It was overtaken by what came after it.
+            setup.outcome = Some(Outcome::Established);
+        }
+        (copies > 1).then(|| Change::SynRetry(copies - 1)).or(if open { None } else { Some(Change::State(State::Opening)) })
+    }
+
+    fn on_syn_ack(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Option<Change> {
+        let offer = Offer::read(segment.options);
+        let open = self.open;
+        let (me, peer) = self.pair(from);
+        // RFC 9293 (3.10.7.3): in SYN-SENT an acknowledgment must be of the SYN and no more than was sent.
+        let answers = peer.isn().is_none_or(|isn| {
+            let sent = peer.next.min(u64::from(u32::MAX >> 2)) as u32;
+            open || handshake::acknowledges(segment.ack, isn, sent.saturating_sub(1))
+        });
+        let known = me.known == Known::Syn;
+        if !answers || (known && !me.starts_with(segment.seq) && open) {
+            me.out_of_window += 1;
+            return None;
+        }
+        if known && !me.starts_with(segment.seq) {
+            me.start_again(segment.seq, offer);
+        } else {
+            me.start(segment.seq, offer);
+        }
+        if let Some(offset) = me.find(segment.seq) {
+            me.send(offset, segment);
+        }
+        let first_answer = peer.known == Known::Syn && peer.acked == 0;
+        peer.acknowledge(segment.ack);
+        state::syn_ack_sent(me, peer);
+        let setup = self.setup.get_or_insert_default();
+        if self.over == Over::Refused || setup.outcome == Some(Outcome::Unreachable) {
+            self.over = Over::No;
+            setup.revive(from.other());
+        }
+        setup.on_syn(from, false, segment.len > 0, offer, sight);
+        let mut change = None;
+        if first_answer {
+            setup.on_syn_acked(from, true, offer.timestamps.map(|(_, echo)| echo), sight.ts);
+            change = setup.leg(from.other()).map(Change::SynAck);
+        }
+        self.open_if_answered(sight);
+        change
+    }
+
+    /// Everything but SYN and RST.
+    fn on_other(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
+        let open = self.open;
+        let midway = self.setup.is_none();
+        let (me, peer) = self.pair(from);
+        if midway {
+            state::opened(me);
+            state::opened(peer);
+        }
+        if segment.has(TcpFlags::ACK) && !self.acknowledge(from, segment, sight) {
+            return;
+        }
+        let (me, _) = self.pair(from);
+        let Some(offset) = me.place(segment) else {
+            me.out_of_window += 1;
+            return;
+        };
+        let had_fin = me.has_fin();
+        me.send(offset, segment);
+        let fin = !had_fin && me.has_fin();
+        if midway {
+            self.open = true;
+        } else if !open {
+            self.open_if_answered(sight);
+            self.open_if_it_goes_on(from, segment);
+        }
+        if fin {
+            let (me, peer) = self.pair(from);
+            state::fin_sent(me, peer);
+        }
+    }
+
+    /// The acknowledgment of a segment that is neither SYN nor RST. `false` if it is one that no host would take.
+    fn acknowledge(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> bool {
+        let open = self.open;
+        let [low, high] = &mut self.ends;
+        let (me, peer) = if from == End::Low { (low, high) } else { (high, low) };
+        let opening = !open && peer.known == Known::Syn;
+        let bare = self.setup.as_ref().is_some_and(|setup| setup.knocked_bare(from.other()));
+        if opening && peer.find(segment.ack).is_none_or(|at| at == 0 || (bare && at > peer.next)) {
+            // A host that remembers an older connection answers the SYN like this (RFC 5961 section 4: challenge ACK).
+            me.out_of_window += 1;
+            return false;
+        }
+        let first_answer = opening && peer.acked == 0;
+        if peer.acknowledge(segment.ack) && peer.fin_acked() {
+            state::fin_acknowledged(peer);
+        }
+        if first_answer && let Some(setup) = &mut self.setup {
+            setup.on_syn_acked(from, false, handshake::echo(segment.options), sight.ts);
+        }
+        true
+    }
+
+    /// Opens the connection if both SYNs are acknowledged. A SYN that was missed counts as acknowledged once the SYN-ACK is.
+    fn open_if_answered(&mut self, sight: Sight) {
+        let Some(setup) = &self.setup else { return };
+        let answered = |end: End| match self.end(end).known {
+            Known::Syn => self.end(end).acked > 0,
+            _ => setup.sent_syn_ack(end.other()),
+        };
+        if self.open || !answered(End::Low) || !answered(End::High) {
+            return;
+        }
+        self.become_open();
+        if let Some(setup) = &mut self.setup {
+            setup.ack = sight;
+        }
+    }
+
+    /// Opens the connection where a packet of the handshake was missed, but what follows it was seen.
+    fn open_if_it_goes_on(&mut self, from: End, segment: &Segment<'_>) {
+        let Some(setup) = &self.setup else { return };
+        if self.open {
+            return;
+        }
+        let me = self.end(from);
+        let peer = self.end(from.other());
+        // The SYN-ACK was missed: the originator acknowledges something.
+        let opener_goes_on = setup.knocked_bare(from) && peer.known != Known::Syn && segment.has(TcpFlags::ACK);
+        // The ACK was missed: the responder sends data, which it may do before the ACK only with fast open.
+        let answerer_goes_on = me.known == Known::Syn
+            && !setup.knocked_bare(from)
+            && !setup.fast_open
+            && (segment.len > 0 || segment.has(TcpFlags::FIN));
+        if opener_goes_on || answerer_goes_on {
+            self.become_open();
+        }
+    }
+
+    fn become_open(&mut self) {
+        self.open = true;
+        for end in &mut self.ends {
+            state::opened(end);
+        }
+        if let Some(setup) = &mut self.setup {
+            setup.on_established();
+        }
+    }
+
+    fn on_reset(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
+        let open = self.open;
+        let over = self.over != Over::No || self.ends.iter().all(Endpoint::has_fin);
+        let scale_known = self.scale_of(from.other()).is_some();
+        let (me, peer) = self.pair(from);
+        let to_syn = !open && peer.known == Known::Syn && me.known != Known::Syn;
+        let fits = if to_syn {
+            // RFC 9293 (3.10.7.3): in SYN-SENT a reset counts if it acknowledges the SYN.
+            let ack = peer.find(segment.ack);
+            segment.has(TcpFlags::ACK) && ack.is_some_and(|at| at > 0 && at <= peer.next)
+        } else {
+            let window = if scale_known { peer.window() } else { peer.window().min(0xffff) << 14 };
+            me.reset_fits(segment.seq, window)
+        };
+        if !fits {
+            me.out_of_window += 1;
+            return;
+        }
+        if over {
+            self.cut = true;
+            return;
+        }
+        state::reset(&mut self.ends);
+        self.over = if to_syn { Over::Refused } else { Over::Reset(from) };
+        if let Some(setup) = &mut self.setup
+            && !open
+        {
+            if to_syn {
+                setup.on_refusal(from.other(), Outcome::Refused, sight);
+            } else {
+                setup.outcome = Some(setup.outcome_so_far());
+            }
+        }
+    }
+
+    /// An ICMP error quotes a segment of `quoted`, which began with this sequence number.
+    pub(super) fn on_icmp_error(&mut self, quoted: End, seq: Option<u32>, kind: (u8, u8), number: u64, ts: Timestamp) {
+        if self.open || self.over != Over::No {
+            return;
+        }
+        let isn = self.end(quoted).isn();
+        let Some(setup) = &mut self.setup else { return };
+        // RFC 5927 (4.1): the number quoted must be one that was sent. Only the SYN was.
+        if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != seq {
+            return;
+        }
+        setup.icmp = Some(kind);
+        setup.on_refusal(quoted, Outcome::Unreachable, Sight { number, ts });
+    }
+
+    /// Does this segment begin another connection on the same ports? `joins_after_end`: see
+    /// [`super::profile::Profile::same_isn_joins_after_end`].
+    pub(super) fn begins_another(&self, from: End, segment: &Segment<'_>, joins_after_end: bool) -> bool {
+        if segment.has(TcpFlags::RST) || !segment.has(TcpFlags::SYN) {
+            return false;
+        }
+        let me = self.end(from);
+        let peer = self.end(from.other());
+        let ended = self.over != Over::No || self.is_closed();
+        let starts = me.starts_with(segment.seq);
+        if segment.is_bare_syn() {
+            return match me.known {
+                // The answer to the other side's SYN, by a SYN of its own.
+                Known::Not => ended || self.setup.is_none(),
+                // The same SYN again, or one that fits what was seen of this side without it.
+                _ => !starts || (ended && !joins_after_end),
+            };
+        }
+        let answers = peer.isn().is_some_and(|isn| handshake::acknowledges(segment.ack, isn, 0));
+        match me.known {
+            _ if answers => false,
+            Known::Not => ended,
+            Known::Syn => !starts && ended,
+            Known::Acked | Known::Midway => !starts,
+        }
+    }
+
+    /// Have both sides closed, and are both FINs acknowledged (or one side gone after both were sent)?
+    fn is_closed(&self) -> bool {
+        let acked = |end: &Endpoint| end.fin_acked() || (self.cut && end.has_fin());
+        self.ends.iter().all(acked)
+    }
+
+    /// The state in the words of the screens. `ended`: nothing more will come, so that an attempt under way has failed.
+    pub(super) fn word(&self, originator: End, ended: bool) -> State {
+        match self.over {
+            Over::Refused => return State::Refused,
+            Over::Reset(by) if by == originator => return State::ResetByOriginator,
+            Over::Reset(_) => return State::ResetByResponder,
+            Over::No => {}
+        }
+        if !self.open {
+            return self.word_before_open(ended);
+        }
+        let [low, high] = &self.ends;
+        match (low.has_fin(), high.has_fin()) {
+            (true, true) if self.is_closed() => State::Closed,
+            (true, false) if low.fin_acked() => State::HalfClosed,
+            (false, true) if high.fin_acked() => State::HalfClosed,
+            (true, _) | (_, true) => State::Closing,
+            (false, false) if low.shut || high.shut => State::Stalled,
+            (false, false) if self.setup.is_none() => State::Midway,
+            (false, false) => State::Open,
+        }
+    }
+
+    fn word_before_open(&self, ended: bool) -> State {
+        let outcome = self.setup.as_ref().map(|setup| setup.outcome_so_far());
+        match outcome {
+            Some(Outcome::Unreachable) => State::Unreachable,
+            Some(Outcome::HalfOpen) if ended => State::HalfOpen,
+            _ if ended => State::NoAnswer,
+            _ => State::Opening,
+        }
+    }
+
+    /// What it waits for.
+    pub(super) fn class(&self) -> Class {
+        if self.over != Over::No {
+            return Class::Reset;
+        }
+        if !self.open {
+            return if self.setup.as_ref().is_some_and(|setup| setup.answered()) { Class::HalfOpen } else { Class::Attempt };
+        }
+        let [low, high] = &self.ends;
+        match (low.has_fin(), high.has_fin()) {
+            (true, true) if self.is_closed() => Class::Closed,
+            (true, false) if low.fin_acked() => Class::Established,
+            (false, true) if high.fin_acked() => Class::Established,
+            (false, false) if self.setup.is_none() && self.one_sided() => Class::Stray,
+            (false, false) => Class::Established,
+            _ => Class::Closing,
+        }
+    }
+
+    /// Has only one side been seen?
+    fn one_sided(&self) -> bool {
+        self.ends.iter().any(|end| end.flags == 0 && end.ack_packets + end.data_packets == 0)
+    }
+}
+
+/// The word that a change of state is told with.
+fn change(before: State, after: State) -> Option<Change> {
+    if before == after {
+        return None;
+    }
+    Some(match (before, after) {
+        (_, State::Stalled) => Change::ZeroWindow,
+        (State::Stalled, State::Open | State::Midway) => Change::WindowOpened,
+        _ => Change::State(after),
+    })
+}

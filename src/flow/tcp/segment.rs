@@ -1,0 +1,106 @@
+//! A TCP header as the tracker needs it (RFC 9293 section 3.1), and the options that a SYN offers.
+
+use super::seq::Seq;
+use crate::decode::{Packet, TcpFlags, TcpOption, TcpOptions};
+
+const SYN_ACK: TcpFlags = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
+const ACK_OR_RST: TcpFlags = TcpFlags(TcpFlags::ACK.0 | TcpFlags::RST.0);
+
+/// The fixed part of a TCP header and the length of what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::flow) struct Segment<'f> {
+    pub(in crate::flow) seq: Seq,
+    pub(in crate::flow) ack: Seq,
+    pub(in crate::flow) flags: TcpFlags,
+    /// As it stands in the header, unscaled.
+    pub(in crate::flow) window: u16,
+    /// Bytes of data by the headers' lengths, captured or not.
+    pub(in crate::flow) len: u32,
+    /// The captured part of the options.
+    pub(in crate::flow) options: &'f [u8],
+}
+
+impl<'f> Segment<'f> {
+    /// `None` when the packet is no TCP with at least the fixed part of its header captured.
+    pub(in crate::flow) fn of(packet: &Packet<'f>) -> Option<Self> {
+        let header = packet.tcp()?;
+        Some(Self {
+            seq: Seq(header.seq()),
+            ack: Seq(header.ack()),
+            // Without the bits that nobody uses.
+            flags: TcpFlags(header.flags().0 & !TcpFlags::RESERVED.0),
+            window: header.window(),
+            len: packet.payload_len,
+            options: header.option_bytes(),
+        })
+    }
+
+    /// Is any of these flags set?
+    pub(in crate::flow) const fn has(&self, any: TcpFlags) -> bool {
+        self.flags.intersects(any)
+    }
+
+    /// A SYN without ACK: the start of an attempt.
+    pub(in crate::flow) const fn is_bare_syn(&self) -> bool {
+        self.flags.contains(TcpFlags::SYN) && !self.has(ACK_OR_RST)
+    }
+
+    /// A SYN with ACK.
+    pub(in crate::flow) const fn is_syn_ack(&self) -> bool {
+        self.flags.contains(SYN_ACK) && !self.has(TcpFlags::RST)
+    }
+}
+
+/// What a SYN or SYN-ACK offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// Maximum segment size (RFC 9293 section 3.7.1).
+    pub(super) mss: Option<u16>,
+    /// Window scale, at most 14 (RFC 7323 section 2.3).
+    pub(super) scale: Option<u8>,
+    /// Selective acknowledgments (RFC 2018).
+    pub(super) sack: bool,
+    /// Timestamps: value and echo (RFC 7323 section 3).
+    pub(super) timestamps: Option<(u32, u32)>,
+    /// Fast open, cookie or request for one (RFC 7413).
+    pub(super) fast_open: bool,
+}
+
+impl Offer {
+    /// Reads options up to the first that makes no sense.
+    pub(super) fn read(options: &[u8]) -> Self {
+        let mut offer = Self::default();
+        for option in TcpOptions::new(options).map_while(Result::ok) {
+            match option {
+                TcpOption::Mss(mss) => offer.mss = Some(mss),
+                // RFC 7323 (2.3): a larger count is used as 14.
+                TcpOption::WindowScale(scale) => offer.scale = Some(scale.min(14)),
+                TcpOption::SackPermitted => offer.sack = true,
+                TcpOption::Timestamps { value, echo } => offer.timestamps = Some((value, echo)),
+                TcpOption::FastOpen { .. } => offer.fast_open = true,
+                _ => {}
+            }
+        }
+        offer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_linux_syn_are_read() {
+        let options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 10];
+        let offer = Offer::read(&options);
+        assert_eq!(offer, Offer { mss: Some(1460), scale: Some(10), sack: true, timestamps: Some((9, 0)), fast_open: false });
+    }
+
+    #[test]
+    fn broken_options_end_the_reading() {
+        for broken in [&[2u8][..], &[2, 0], &[2, 1, 9], &[8, 10, 0], &[3, 3, 200, 5, 255]] {
+            let _ = Offer::read(broken);
+        }
+        assert_eq!(Offer::read(&[3, 3, 200]).scale, Some(14));
+    }
+}

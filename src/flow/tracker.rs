@@ -1,0 +1,333 @@
+//! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
+
+use super::clock::Clock;
+use super::datagram::Datagram;
+use super::event::{FlowEvent, FlowSink};
+use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
+use super::icmp;
+use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
+use super::note::{Change, FlowKind, Note};
+use super::orientation;
+use super::profile::Profile;
+use super::record::{EndReason, FlowRecord, State, TunnelRecord};
+use super::table::{self, Table};
+use super::tcp::{Segment, Step};
+use super::timeout::Class;
+use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::model::Timestamp;
+
+/// How to track.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackerConfig {
+    /// By which rules.
+    pub profile: Profile,
+    /// Most flows at one time. When a new one finds no room, an old one's record is made early ([`EndReason::Evicted`]):
+    /// attempts without an answer first, then datagrams, then the connection that has been silent longest.
+    pub max_flows: usize,
+    /// Tell [`FlowEvent::Handshake`]. Costs a record per connection.
+    pub handshake_events: bool,
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self { profile: Profile::OURS, max_flows: 1_000_000, handshake_events: true }
+    }
+}
+
+/// What the capture knows of a packet. For a datagram joined from fragments: of the last piece, and of all of them together.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketMeta {
+    /// Which source of the run.
+    pub source: u16,
+    /// Number in that source, from 1.
+    pub number: u64,
+    /// Capture time.
+    pub ts: Timestamp,
+    /// Bytes of all its frames on the wire.
+    pub wire_bytes: u64,
+    /// Number of frames, 1 but for joined datagrams.
+    pub frames: u32,
+}
+
+/// Totals of a tracker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackerStats {
+    /// Flows in the table now.
+    pub active: u64,
+    /// Flows ever begun, by letter: TCP, UDP, ICMP, SCTP, other.
+    pub tcp: u64,
+    /// UDP.
+    pub udp: u64,
+    /// ICMP and `ICMPv6`.
+    pub icmp: u64,
+    /// SCTP.
+    pub sctp: u64,
+    /// Other IP protocols.
+    pub other: u64,
+    /// Flows that were not over when they had to make room.
+    pub evicted: u64,
+}
+
+impl TrackerStats {
+    /// Flows ever begun.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.tcp + self.udp + self.icmp + self.sctp + self.other
+    }
+
+    fn count(&mut self, kind: FlowKind) -> u64 {
+        let counter = match kind {
+            FlowKind::Tcp => &mut self.tcp,
+            FlowKind::Udp => &mut self.udp,
+            FlowKind::Icmp => &mut self.icmp,
+            FlowKind::Sctp => &mut self.sctp,
+            FlowKind::Other => &mut self.other,
+        };
+        *counter += 1;
+        *counter
+    }
+}
+
+/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
+#[derive(Debug)]
+pub struct Tracker {
+    config: TrackerConfig,
+    keys: KeyMaker,
+    clock: Clock,
+    table: Table,
+    stats: TrackerStats,
+}
+
+/// A packet as the steps below hand it on.
+struct Seen<'p, 'f> {
+    meta: &'p PacketMeta,
+    packet: &'p Packet<'f>,
+    ends: Ends,
+    sender: End,
+    segment: Option<Segment<'f>>,
+    now: Timestamp,
+}
+
+impl Seen<'_, '_> {
+    const fn place(&self) -> Place {
+        Place { source: self.meta.source, number: self.meta.number, ts: self.meta.ts }
+    }
+}
+
+impl Tracker {
+    /// An empty tracker.
+    #[must_use]
+    pub fn new(config: TrackerConfig) -> Self {
+        let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), ..config };
+        Self {
+            config,
+            keys: KeyMaker::default(),
+            clock: Clock::default(),
+            table: Table::new(config.profile.timeouts),
+            stats: TrackerStats::default(),
+        }
+    }
+
+    /// Packet time goes on: flows that have been silent for too long end. [`Tracker::on_packet`] does this itself; call it for
+    /// packets that are not given to the tracker, and when live time passes without packets.
+    pub fn on_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let now = self.clock.advance(ts);
+        while let Some(slot) = self.table.expired(now) {
+            self.end_flow(slot, EndReason::Timeout, sink);
+        }
+    }
+
+    /// Takes a packet.
+    pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        self.on_time(meta.ts, sink);
+        let Some(ends) = Ends::of(packet) else { return Note::default() };
+        let segment = match packet.transport {
+            Transport::Tcp => match Segment::of(packet) {
+                Some(segment) => Some(segment),
+                None => return Note::default(),
+            },
+            Transport::Icmp | Transport::Icmpv6 => {
+                if let Some(note) = self.on_icmp_error(meta, packet) {
+                    return note;
+                }
+                None
+            }
+            _ => None,
+        };
+        let (key, sender) = self.key(&ends, packet);
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
+        let slot = self.slot_for(key, &seen, sink);
+        let note = self.update(slot, &seen);
+        self.tell_outcome(slot, sink);
+        note
+    }
+
+    /// The run is over: every flow left ends.
+    pub fn finish(&mut self, sink: &mut impl FlowSink) {
+        for slot in self.table.in_order() {
+            self.end_flow(slot, EndReason::EndOfCapture, sink);
+        }
+    }
+
+    /// Totals so far.
+    #[must_use]
+    pub fn stats(&self) -> TrackerStats {
+        TrackerStats { active: self.table.len() as u64, ..self.stats }
+    }
+
+    /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.
+    pub fn for_each_active(&self, mut each: impl FnMut(FlowRecord)) {
+        for slot in self.table.in_order() {
+            each(self.table.get(slot).record(None));
+        }
+    }
+
+    fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
+        let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
+        ends.key(vlan, self.keys.tunnel(packet))
+    }
+
+    /// The slot of the flow that a packet belongs to: one under way, or a new one.
+    fn slot_for(&mut self, key: FlowKey, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> u32 {
+        let hash = self.keys.hash(&key);
+        if let Some(slot) = self.table.find(hash, &key) {
+            let flow = self.table.get_mut(slot);
+            if !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
+                reorient(flow, seen);
+                return slot;
+            }
+            self.end_flow(slot, EndReason::Reused, sink);
+        } else if self.table.len() >= self.config.max_flows {
+            self.make_room(sink);
+        }
+        let kind = kind_of(seen.ends.protocol);
+        let guess =
+            orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
+        let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
+        flow.tunnel = tunnel_record(seen.packet);
+        self.table.insert(flow, seen.now)
+    }
+
+    /// Counts the packet and lets its protocol look at it.
+    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>) -> Note {
+        let flow = self.table.get_mut(slot);
+        let place = seen.place();
+        flow.seen(place);
+        let side = &mut flow.sides[seen.sender.index()];
+        let first_of_side = side.packets == 0;
+        let (meta, packet) = (seen.meta, seen.packet);
+        side.count(meta.frames, meta.wire_bytes, packet.ip_len, packet.payload_len, ttl(packet));
+        let (step, class) = match (&mut flow.body, &seen.segment) {
+            (Body::Tcp(connection), Some(segment)) => {
+                let step = connection.on_segment(seen.sender, flow.originator, segment, place.number, place.ts);
+                (step, connection.class())
+            }
+            (Body::Datagram(datagram), _) => {
+                datagram.on_packet(seen.sender, first_of_side, place.ts);
+                let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
+                let change = answers.then_some(Change::State(State::Answered));
+                (Step { change, ..Step::default() }, Datagram::class(flow))
+            }
+            _ => (Step::default(), Class::Other),
+        };
+        let note = Note {
+            flow: Some(flow.id()),
+            direction: Some(flow.direction(seen.sender)),
+            change: step.change,
+            relative_seq: step.relative_seq,
+            relative_ack: step.relative_ack,
+            window_scale: step.window_scale,
+        };
+        self.table.touch(slot, class, seen.now);
+        note
+    }
+
+    /// An ICMP error belongs to the flow it quotes, if that is known. It is in none of its counters and keeps it alive for no
+    /// longer.
+    fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
+        let quote = icmp::quote(packet)?;
+        let (key, quoted) = self.key(&quote.ends, packet);
+        let slot = self.table.find(self.keys.hash(&key), &key)?;
+        let flow = self.table.get_mut(slot);
+        flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
+        let mark = flow.icmp.get_or_insert_with(|| {
+            Box::new(IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 0 })
+        });
+        mark.count += 1;
+        if let Body::Tcp(connection) = &mut flow.body
+            && icmp::is_unreachable(quote.v6, quote.kind)
+        {
+            connection.on_icmp_error(quoted, quote.seq, quote.kind, meta.number, meta.ts);
+        }
+        let direction = flow.direction(quoted).flip();
+        Some(Note { flow: Some(flow.id()), direction: Some(direction), change: Some(Change::IcmpError), ..Note::default() })
+    }
+
+    fn make_room(&mut self, sink: &mut impl FlowSink) {
+        if let Some(slot) = self.table.victim() {
+            self.stats.evicted += u64::from(!self.table.get(slot).class.is_over());
+            self.end_flow(slot, EndReason::Evicted, sink);
+        }
+    }
+
+    /// Tells the outcome of a handshake as soon as it is known.
+    fn tell_outcome(&mut self, slot: u32, sink: &mut impl FlowSink) {
+        if !self.config.handshake_events {
+            return;
+        }
+        let flow = self.table.get_mut(slot);
+        if let Body::Tcp(connection) = &mut flow.body
+            && connection.outcome_to_tell(false)
+        {
+            sink.on_flow_event(FlowEvent::Handshake(&flow.record(None)));
+        }
+    }
+
+    fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
+        let flow = self.table.get_mut(slot);
+        let tell = match &mut flow.body {
+            Body::Tcp(connection) => connection.outcome_to_tell(true),
+            Body::Datagram(_) | Body::Free => false,
+        };
+        let record = flow.record(Some(reason));
+        self.table.release(slot);
+        if tell && self.config.handshake_events {
+            sink.on_flow_event(FlowEvent::Handshake(&record));
+        }
+        sink.on_flow_event(FlowEvent::Ended(&record));
+    }
+}
+
+/// Does a packet with this flow's key begin another one?
+fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bool {
+    match (&flow.body, &seen.segment) {
+        (Body::Tcp(connection), Some(segment)) => connection.begins_another(seen.sender, segment, joins_after_end),
+        _ => false,
+    }
+}
+
+/// Turns the flow around if this packet is better evidence of who opened it.
+fn reorient(flow: &mut Flow, seen: &Seen<'_, '_>) {
+    let guess = orientation::stronger(flow.reason, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
+    if let Some((originator, reason)) = guess {
+        (flow.originator, flow.reason) = (originator, reason);
+    }
+}
+
+fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
+    let kind = match packet.tunnel.kind {
+        TunnelKind::None => return None,
+        TunnelKind::IpIp => "ipip",
+        TunnelKind::Gre => "gre",
+        TunnelKind::Vxlan => "vxlan",
+        TunnelKind::Geneve => "geneve",
+    };
+    let outer = outer_addresses(packet)?;
+    Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
+}
+
+/// TTL or hop limit of the innermost IP header.
+fn ttl(packet: &Packet<'_>) -> u8 {
+    let at = if packet.network == Network::Ipv4 { 8 } else { 7 };
+    packet.network_bytes().get(at).copied().unwrap_or_default()
+}

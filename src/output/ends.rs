@@ -1,0 +1,159 @@
+//! Both ends of a conversation as people read them, `10.0.0.1:4711 → [2001:db8::1]:80`, cut to fit a column where that
+//! must be. Ports are never cut, IPv4 addresses neither; IPv6 addresses lose their middle.
+
+use super::units::width;
+use crate::flow::{FlowKind, FlowRecord};
+use crate::model::{Endpoint, IpProtocol};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// What an IPv6 address keeps at least, besides the ellipsis.
+const KEPT: usize = 8;
+
+/// Who called whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ends {
+    from: Endpoint,
+    to: Endpoint,
+    ports: bool,
+    /// A word after both: `(ping)`, `(gre)`.
+    word: String,
+}
+
+impl Ends {
+    /// The ends of a flow, originator first. ICMP and protocols without ports get a word for what they carry instead.
+    #[must_use]
+    pub fn of(flow: &FlowRecord) -> Self {
+        let (ports, word) = match flow.id.kind {
+            FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp => (true, String::new()),
+            FlowKind::Icmp => (false, icmp_word(flow.protocol, flow.originator.port)),
+            FlowKind::Other => (false, format!(" ({})", flow.protocol)),
+        };
+        Self { from: flow.originator, to: flow.responder, ports, word }
+    }
+
+    /// The text in full. `arrow` is `→` or its stand-in.
+    #[must_use]
+    pub fn full(&self, arrow: &str) -> String {
+        let mut text = String::with_capacity(48);
+        self.write(&mut text, arrow, |ip| ip.to_string());
+        text
+    }
+
+    /// The text in at most `columns` columns, or as near to it as may be cut. `dots` is `…` or its stand-in.
+    #[must_use]
+    pub fn cut(&self, columns: usize, arrow: &str, dots: &str) -> String {
+        let full = self.full(arrow);
+        let excess = width(&full).saturating_sub(columns);
+        if excess == 0 {
+            return full;
+        }
+        let (a, b) = (cuttable(self.from.ip, dots), cuttable(self.to.ip, dots));
+        if a + b == 0 {
+            return full;
+        }
+        // Each gives in proportion to what it could; what rounding leaves over, the second gives.
+        let give_a = (excess * a).div_ceil(a + b).min(a);
+        let give_b = (excess - give_a.min(excess)).min(b);
+        let mut text = String::with_capacity(full.len());
+        let mut first = true;
+        self.write(&mut text, arrow, |ip| {
+            let give = if std::mem::take(&mut first) { give_a } else { give_b };
+            without_middle(&ip.to_string(), give, dots)
+        });
+        text
+    }
+
+    /// Columns of the shortest text that [`Self::cut`] makes.
+    #[must_use]
+    pub fn least(&self, arrow: &str, dots: &str) -> usize {
+        width(&self.full(arrow)) - cuttable(self.from.ip, dots) - cuttable(self.to.ip, dots)
+    }
+
+    fn write(&self, text: &mut String, arrow: &str, mut address: impl FnMut(IpAddr) -> String) {
+        for (i, end) in [self.from, self.to].into_iter().enumerate() {
+            if i == 1 {
+                // A String takes everything, here and below.
+                let _ = write!(text, " {arrow} ");
+            }
+            let ip = address(end.ip);
+            let _ = match (self.ports, end.ip) {
+                (false, _) => write!(text, "{ip}"),
+                (true, IpAddr::V4(_)) => write!(text, "{ip}:{}", end.port),
+                (true, IpAddr::V6(_)) => write!(text, "[{ip}]:{}", end.port),
+            };
+        }
+        text.push_str(&self.word);
+    }
+}
+
+/// How many columns an address can give away: none for IPv4.
+fn cuttable(ip: IpAddr, dots: &str) -> usize {
+    match ip {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(v6) => width(&v6.to_string()).saturating_sub(KEPT + width(dots)),
+    }
+}
+
+/// ASCII text made shorter by `give` columns: its middle gives way to `dots`.
+fn without_middle(text: &str, give: usize, dots: &str) -> String {
+    if give == 0 {
+        return text.to_owned();
+    }
+    let kept = text.len().saturating_sub(give + width(dots));
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    match (text.get(..head), text.get(text.len() - tail..)) {
+        (Some(head), Some(tail)) => format!("{head}{dots}{tail}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// What an ICMP conversation is about: the type its first packet had (RFC 792, RFC 4443, RFC 4861).
+fn icmp_word(protocol: IpProtocol, kind: u16) -> String {
+    let word = match (protocol, kind) {
+        (IpProtocol::ICMP, 8) | (IpProtocol::ICMPV6, 128) => "ping",
+        (IpProtocol::ICMP, 3) | (IpProtocol::ICMPV6, 1) => "unreachable",
+        (IpProtocol::ICMP, 11) | (IpProtocol::ICMPV6, 3) => "time exceeded",
+        (IpProtocol::ICMPV6, 2) => "packet too big",
+        (IpProtocol::ICMP, 5) | (IpProtocol::ICMPV6, 137) => "redirect",
+        (IpProtocol::ICMPV6, 133) => "router solicitation",
+        (IpProtocol::ICMPV6, 134) => "router advertisement",
+        (IpProtocol::ICMPV6, 135) => "neighbor solicitation",
+        (IpProtocol::ICMPV6, 136) => "neighbor advertisement",
+        (IpProtocol::ICMPV6, 143) => "multicast listener report",
+        _ => return format!(" (type {kind})"),
+    };
+    format!(" ({word})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(a: &str, b: &str) -> Ends {
+        let at = |ip: &str, port| Endpoint::new(ip.parse().unwrap(), port);
+        Ends { from: at(a, 49370), to: at(b, 443), ports: true, word: String::new() }
+    }
+
+    #[test]
+    fn ipv6_loses_its_middle_and_keeps_its_port() {
+        let long = ends("2001:db8:aaaa:bbbb:cccc:dddd:eeee:1", "2001:db8::80");
+        assert_eq!(long.full("→"), "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:49370 → [2001:db8::80]:443");
+        for columns in [60, 50, 45] {
+            let text = long.cut(columns, "→", "…");
+            assert_eq!(width(&text), columns, "{text}");
+            assert!(text.contains("]:49370 → [2001") && text.ends_with("]:443"), "{text}");
+        }
+        assert_eq!(long.cut(0, "→", "…"), "[2001…ee:1]:49370 → [2001…::80]:443");
+        assert_eq!(width(&long.cut(0, "→", "…")), long.least("→", "…"));
+        assert_eq!(long.cut(0, "->", "..."), "[2001...ee:1]:49370 -> [2001...::80]:443");
+    }
+
+    #[test]
+    fn ipv4_is_never_cut() {
+        let v4 = ends("192.168.100.200", "203.0.113.255");
+        assert_eq!(v4.cut(10, "→", "…"), "192.168.100.200:49370 → 203.0.113.255:443");
+        let mixed = ends("192.168.100.200", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1");
+        assert_eq!(mixed.cut(48, "→", "…"), "192.168.100.200:49370 → [2001:db8:…d:eeee:1]:443");
+    }
+}

@@ -1,0 +1,337 @@
+//! One JSON object a line (RFC 8259), written straight into a buffer: no tree, no allocation per value.
+//!
+//! [`JsonLine`] keeps commas right; that keys are not repeated and objects are closed is the caller's business. Text
+//! from captures is escaped so that a terminal that shows the line stays safe, and so that it stays valid JSON.
+
+use super::style::is_dangerous;
+use super::units::Seconds;
+use crate::model::{MacAddr, Span, Timestamp};
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+/// A line under construction.
+#[derive(Debug)]
+pub struct JsonLine {
+    buffer: Vec<u8>,
+    /// Does the next value need a comma before it?
+    comma: bool,
+    /// The second whose text is kept, and its text up to the dot.
+    second: i64,
+    second_text: [u8; 20],
+}
+
+impl Default for JsonLine {
+    fn default() -> Self {
+        Self { buffer: Vec::with_capacity(1024), comma: false, second: 0, second_text: *b"1970-01-01T00:00:00." }
+    }
+}
+
+impl JsonLine {
+    /// Starts an object of this `type`, forgetting what was not written.
+    pub fn start(&mut self, kind: &str) {
+        self.buffer.clear();
+        self.buffer.push(b'{');
+        self.comma = false;
+        self.key("type");
+        self.text(kind);
+    }
+
+    /// Ends the object and the line, and writes it in one piece.
+    pub fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.buffer.extend_from_slice(b"}\n");
+        out.write_all(&self.buffer)
+    }
+
+    /// The name of the next value. Names are ours: nothing in them needs an escape.
+    pub fn key(&mut self, name: &str) {
+        self.separate();
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(name.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
+        self.comma = false;
+    }
+
+    /// Opens an object as the next value.
+    pub fn open(&mut self) {
+        self.separate();
+        self.buffer.push(b'{');
+        self.comma = false;
+    }
+
+    /// Closes the object opened last.
+    pub fn close(&mut self) {
+        self.buffer.push(b'}');
+        self.comma = true;
+    }
+
+    /// Opens a list as the next value.
+    pub fn open_list(&mut self) {
+        self.separate();
+        self.buffer.push(b'[');
+        self.comma = false;
+    }
+
+    /// Closes the list opened last.
+    pub fn close_list(&mut self) {
+        self.buffer.push(b']');
+        self.comma = true;
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.buffer.push(b',');
+        }
+        self.comma = true;
+    }
+
+    /// Not known.
+    pub fn null(&mut self) {
+        self.separate();
+        self.buffer.extend_from_slice(b"null");
+    }
+
+    /// Yes or no.
+    pub fn bool(&mut self, value: bool) {
+        self.separate();
+        self.buffer.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, value: u64) {
+        self.separate();
+        push_decimal(&mut self.buffer, value);
+    }
+
+    /// A whole number, where there is one.
+    pub fn maybe(&mut self, value: Option<u64>) {
+        match value {
+            Some(value) => self.number(value),
+            None => self.null(),
+        }
+    }
+
+    /// A length of time in seconds, exact to the nanosecond, without zeros at the end: `0.022499`.
+    pub fn seconds(&mut self, span: Span) {
+        self.separate();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.buffer, "{}", Seconds(span));
+    }
+
+    /// Text.
+    pub fn text(&mut self, text: &str) {
+        self.separate();
+        self.buffer.push(b'"');
+        push_escaped(&mut self.buffer, text);
+        self.buffer.push(b'"');
+    }
+
+    /// What `write` makes of a value, where there is one.
+    pub fn or_null<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            Some(value) => write(self, value),
+            None => self.null(),
+        }
+    }
+
+    /// Text, where there is some.
+    pub fn maybe_text(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(text),
+            None => self.null(),
+        }
+    }
+
+    /// What something prints as, as text. For our own types, whose text needs no escapes.
+    pub fn display(&mut self, value: impl std::fmt::Display) {
+        self.separate();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.buffer, "\"{value}\"");
+    }
+
+    /// An address as text.
+    pub fn ip(&mut self, ip: IpAddr) {
+        let IpAddr::V4(v4) = ip else {
+            return self.display(ip);
+        };
+        self.separate();
+        self.buffer.push(b'"');
+        for (i, octet) in v4.octets().into_iter().enumerate() {
+            if i > 0 {
+                self.buffer.push(b'.');
+            }
+            push_decimal(&mut self.buffer, u64::from(octet));
+        }
+        self.buffer.push(b'"');
+    }
+
+    /// A link-layer address: six bytes with colons, others in plain hexadecimal, as text.
+    pub fn hardware(&mut self, bytes: &[u8]) {
+        if let Ok(mac) = <[u8; 6]>::try_from(bytes) {
+            return self.display(MacAddr(mac));
+        }
+        self.bytes(bytes);
+    }
+
+    /// Bytes in hexadecimal, as text.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.separate();
+        self.buffer.push(b'"');
+        for byte in bytes {
+            let _ = write!(self.buffer, "{byte:02x}");
+        }
+        self.buffer.push(b'"');
+    }
+
+    /// A moment: RFC 3339 with nine digits, UTC, as text.
+    pub fn time(&mut self, ts: Timestamp) {
+        if ts.seconds() != self.second {
+            // All moments that can be held have four-digit years.
+            let text = super::units::rfc3339(ts);
+            if let Some(head) = text.as_bytes().first_chunk() {
+                self.second = ts.seconds();
+                self.second_text = *head;
+            }
+        }
+        self.separate();
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(&self.second_text);
+        let mut digits = [b'0'; 9];
+        let mut rest = ts.subsec_nanos();
+        for digit in digits.iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
+        self.buffer.extend_from_slice(&digits);
+        self.buffer.extend_from_slice(b"Z\"");
+    }
+}
+
+/// Appends a number in decimal.
+fn push_decimal(buffer: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    buffer.extend_from_slice(&digits[at..]);
+}
+
+/// Appends text as the inside of a JSON string (RFC 8259 section 7).
+fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'"' && b != b'\\') {
+        return buffer.extend_from_slice(text.as_bytes());
+    }
+    for c in text.chars() {
+        match c {
+            '"' => buffer.extend_from_slice(b"\\\""),
+            '\\' => buffer.extend_from_slice(b"\\\\"),
+            '\n' => buffer.extend_from_slice(b"\\n"),
+            '\t' => buffer.extend_from_slice(b"\\t"),
+            '\r' => buffer.extend_from_slice(b"\\r"),
+            c if is_dangerous(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a Vec cannot fail.
+                    let _ = write!(buffer, "\\u{unit:04x}");
+                }
+            }
+            c => buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(fill: impl FnOnce(&mut JsonLine)) -> String {
+        let mut json = JsonLine::default();
+        json.start("test");
+        fill(&mut json);
+        let mut out = Vec::new();
+        json.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn commas_stand_between_values_only() {
+        let text = line(|j| {
+            j.key("a");
+            j.number(0);
+            j.key("b");
+            j.open();
+            j.close();
+            j.key("c");
+            j.open_list();
+            j.number(u64::MAX);
+            j.null();
+            j.open();
+            j.key("d");
+            j.bool(true);
+            j.close();
+            j.close_list();
+            j.key("e");
+            j.seconds(Span::from_nanos(22_499_000));
+        });
+        assert_eq!(text, "{\"type\":\"test\",\"a\":0,\"b\":{},\"c\":[18446744073709551615,null,{\"d\":true}],\"e\":0.022499}\n");
+    }
+
+    #[test]
+    fn times_and_addresses() {
+        let text = line(|j| {
+            j.key("t");
+            j.open_list();
+            for nanos in [0, -1, 1_795_209_080_519_936_000, 1_795_209_080_519_936_001, i64::MAX, i64::MIN] {
+                j.time(Timestamp::from_nanos(nanos));
+            }
+            j.close_list();
+            j.key("ip");
+            j.ip([192, 0, 2, 10].into());
+            j.key("six");
+            j.ip("2001:db8::1".parse().unwrap());
+            j.key("mac");
+            j.hardware(&[0, 1, 2, 0xfd, 0xfe, 0xff]);
+            j.key("hex");
+            j.hardware(&[0, 0xff]);
+        });
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            value["t"],
+            serde_json::json!([
+                "1970-01-01T00:00:00.000000000Z",
+                "1969-12-31T23:59:59.999999999Z",
+                "2026-11-20T21:11:20.519936000Z",
+                "2026-11-20T21:11:20.519936001Z",
+                "2262-04-11T23:47:16.854775807Z",
+                "1677-09-21T00:12:43.145224192Z"
+            ])
+        );
+        assert_eq!(value["ip"], "192.0.2.10");
+        assert_eq!(value["six"], "2001:db8::1");
+        assert_eq!(value["mac"], "00:01:02:fd:fe:ff");
+        assert_eq!(value["hex"], "00ff");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_and_is_safe_to_show(text in any::<String>()) {
+            let line = line(|j| { j.key("text"); j.text(&text); });
+            prop_assert!(!line.trim_end_matches('\n').contains(is_dangerous));
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(value["text"].as_str(), Some(text.as_str()));
+        }
+
+        #[test]
+        fn any_number_comes_back(n in any::<u64>(), nanos in any::<i64>()) {
+            let line = line(|j| { j.key("n"); j.number(n); j.key("s"); j.seconds(Span::from_nanos(nanos)); });
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(value["n"].as_u64(), Some(n));
+            prop_assert!((value["s"].as_f64().unwrap() - nanos as f64 / 1e9).abs() <= 1e-5);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The first sequence numbers of connections, from which printed ones are counted.
+//!
+//! tcpdump keeps these for packet lines alone, apart from any connection tracking: an entry is made by the first packet of
+//! a pair of endpoints that has the ACK flag, and made anew by each later one with SYN and ACK. That packet's own line
+//! shows the numbers of the wire. This table does the same, but holds at most [`CAPACITY`] connections; when it is full,
+//! the one not used for the longest time makes room, and its next packet shows the numbers of the wire again.
+
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hash};
+
+/// Most connections remembered.
+pub(super) const CAPACITY: usize = 65_536;
+
+/// Both ends of a connection in the order in which tcpdump compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    addresses: [u128; 2],
+    ports: [u16; 2],
+    v6: bool,
+}
+
+impl Key {
+    /// The key of a packet's connection, and whether the packet goes from the second end to the first.
+    pub(super) fn new(source: (u128, u16), target: (u128, u16), v6: bool) -> (Self, bool) {
+        let back = source.1 > target.1 || (source.1 == target.1 && source.0 > target.0);
+        let (a, b) = if back { (target, source) } else { (source, target) };
+        (Self { addresses: [a.0, b.0], ports: [a.1, b.1], v6 }, back)
+    }
+}
+
+/// What is subtracted from the numbers of one packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Base {
+    /// From its sequence number.
+    pub(super) seq: u32,
+    /// From its acknowledgment number.
+    pub(super) ack: u32,
+    /// From the edges of its SACK blocks. Set also for the packet that makes the entry.
+    pub(super) sack: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: Key,
+    /// Bases of the numbers that the first and the second end of the key send.
+    bases: [u32; 2],
+    newer: u32,
+    older: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Relative {
+    index: HashTable<u32>,
+    entries: Vec<Entry>,
+    hasher: foldhash::quality::RandomState,
+    newest: u32,
+    oldest: u32,
+    capacity: usize,
+}
+
+impl Relative {
+    /// An empty table for `capacity` connections.
+    pub(super) fn new(capacity: usize) -> Self {
+        let hasher = foldhash::quality::RandomState::default();
+        Self { index: HashTable::new(), entries: Vec::new(), hasher, newest: NONE, oldest: NONE, capacity: capacity.max(1) }
+    }
+
+    /// What to subtract from the numbers of a packet that has the ACK flag; remembers its connection.
+    pub(super) fn base(&mut self, key: Key, back: bool, syn: bool, seq: u32, ack: u32) -> Base {
+        let hash = self.hasher.hash_one(key);
+        let found = self.index.find(hash, |&i| self.entries[i as usize].key == key).copied();
+        let (i, fresh) = match found {
+            Some(i) => (i, syn),
+            None => (self.insert(key, hash), true),
+        };
+        self.touch(i);
+        let bases = &mut self.entries[i as usize].bases;
+        let (own, peer) = if back { (1, 0) } else { (0, 1) };
+        if fresh {
+            bases[own] = seq;
+            bases[peer] = ack.wrapping_sub(1);
+        }
+        let sack = bases[peer];
+        if fresh { Base { seq: 0, ack: 0, sack } } else { Base { seq: bases[own], ack: bases[peer], sack } }
+    }
+
+    fn insert(&mut self, key: Key, hash: u64) -> u32 {
+        let entry = Entry { key, bases: [0; 2], newer: NONE, older: NONE };
+        let i = if self.entries.len() < self.capacity {
+            self.entries.push(entry);
+            (self.entries.len() - 1) as u32
+        } else {
+            let i = self.oldest;
+            self.unlink(i);
+            let old = self.hasher.hash_one(self.entries[i as usize].key);
+            if let Ok(gone) = self.index.find_entry(old, |&at| at == i) {
+                gone.remove();
+            }
+            self.entries[i as usize] = entry;
+            i
+        };
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.index.insert_unique(hash, i, |&i| hasher.hash_one(entries[i as usize].key));
+        self.link(i);
+        i
+    }
+
+    /// Makes an entry the newest.
+    fn touch(&mut self, i: u32) {
+        if self.newest != i {
+            self.unlink(i);
+            self.link(i);
+        }
+    }
+
+    fn unlink(&mut self, i: u32) {
+        let Entry { newer, older, .. } = self.entries[i as usize];
+        match newer {
+            NONE => self.newest = older,
+            _ => self.entries[newer as usize].older = older,
+        }
+        match older {
+            NONE => self.oldest = newer,
+            _ => self.entries[older as usize].newer = newer,
+        }
+    }
+
+    fn link(&mut self, i: u32) {
+        let before = self.newest;
+        let entry = &mut self.entries[i as usize];
+        (entry.newer, entry.older) = (NONE, before);
+        match before {
+            NONE => self.oldest = i,
+            _ => self.entries[before as usize].newer = i,
+        }
+        self.newest = i;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: (u128, u16) = (1, 40_000);
+    const B: (u128, u16) = (2, 80);
+
+    #[test]
+    fn the_packet_that_makes_an_entry_shows_the_wire_and_the_next_ones_count_from_it() {
+        let mut table = Relative::new(8);
+        let (key, back) = Key::new(B, A, false);
+        assert_eq!(table.base(key, back, true, 9000, 1001), Base { seq: 0, ack: 0, sack: 1000 });
+        let (same, forth) = Key::new(A, B, false);
+        assert_eq!((same, forth), (key, !back));
+        assert_eq!(table.base(key, forth, false, 1001, 9001), Base { seq: 1000, ack: 9000, sack: 9000 });
+        assert_eq!(table.base(key, back, false, 9001, 1028), Base { seq: 9000, ack: 1000, sack: 1000 });
+    }
+
+    #[test]
+    fn a_second_syn_ack_starts_the_count_anew() {
+        let mut table = Relative::new(8);
+        let (key, back) = Key::new(B, A, false);
+        table.base(key, back, true, 9000, 1001);
+        assert_eq!(table.base(key, back, true, 70, 51).seq, 0);
+        assert_eq!(table.base(key, !back, false, 51, 71), Base { seq: 50, ack: 70, sack: 70 });
+    }
+
+    #[test]
+    fn equal_ports_are_told_apart_by_address_and_families_do_not_mix() {
+        let (key, back) = Key::new((2, 80), (1, 80), false);
+        assert!(back);
+        assert_eq!(Key::new((1, 80), (2, 80), false), (key, false));
+        assert_ne!(Key::new((1, 80), (2, 80), true).0, key);
+    }
+
+    #[test]
+    fn the_table_forgets_the_connection_not_used_for_the_longest_time() {
+        let mut table = Relative::new(2);
+        let key = |n: u128| Key::new((n, 1), (0, 2), false).0;
+        table.base(key(1), false, false, 10, 10);
+        table.base(key(2), false, false, 20, 20);
+        table.base(key(1), false, false, 11, 11);
+        table.base(key(3), false, false, 30, 30); // 2 goes
+        assert_eq!(table.base(key(1), false, false, 12, 12).seq, 10);
+        assert_eq!(table.base(key(2), false, false, 21, 21).seq, 0);
+        assert_eq!(table.entries.len(), 2);
+        assert_eq!(table.index.len(), 2);
+    }
+}

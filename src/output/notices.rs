@@ -1,0 +1,107 @@
+//! Sentences for a person beside the output, made from the totals of a run: no packets, nothing matched, packets lost.
+//! The caller puts `sockeye: ` in front and sends them to standard error.
+
+use super::units::count;
+use crate::event::RunSummary;
+use crate::model::SourceKind;
+use crate::output::style::clean;
+
+/// Why there is nothing to see, where there is nothing: a capture without packets, or none that matched the filter.
+#[must_use]
+pub fn nothing_seen(summary: &RunSummary, filter: Option<&str>) -> Option<String> {
+    if summary.matched > 0 {
+        return None;
+    }
+    if summary.read > 0 {
+        let what = filter.map_or_else(|| "what was asked for".to_owned(), |f| format!("\"{}\"", clean(f)));
+        let mut text = format!("no packet matched {what} ({} read)", count(summary.read));
+        if !summary.busy_ports.is_empty() {
+            let ports: Vec<_> = summary.busy_ports.iter().take(5).map(|(port, _)| port.to_string()).collect();
+            text.push_str(". Ports seen most: ");
+            text.push_str(&ports.join(", "));
+        }
+        return Some(text);
+    }
+    let [source] = &summary.sources[..] else {
+        return Some("no packets in any of the sources".to_owned());
+    };
+    let name = clean(&source.info.name);
+    // A damaged file has its own message.
+    if source.problem.is_some() {
+        return None;
+    }
+    Some(match source.info.kind {
+        SourceKind::Live(_) => format!("no packets were seen on {name}"),
+        SourceKind::File(_) => {
+            let links: Vec<_> = source.info.interfaces.iter().filter_map(|i| i.link).map(|l| l.to_string()).collect();
+            let link = links.first().map_or_else(String::new, |link| format!(" ({link})"));
+            format!("{name} is a good capture{link} with no packets in it")
+        }
+    })
+}
+
+/// Packets lost while live, with what may help; nothing when none were.
+#[must_use]
+pub fn packets_lost(summary: &RunSummary) -> Option<String> {
+    if !summary.live {
+        return None;
+    }
+    let total = |of: fn(&crate::model::SourceStats) -> Option<u64>| {
+        summary.sources.iter().filter_map(|s| of(&s.stats)).fold(0_u64, u64::saturating_add)
+    };
+    let (kernel, interface) = (total(|s| s.dropped_kernel), total(|s| s.dropped_interface));
+    let here = summary.dropped_here;
+    let lost = kernel.saturating_add(interface).saturating_add(here);
+    if lost == 0 {
+        return None;
+    }
+    // Some counters of received packets hold the dropped ones, some do not: at least what was read and lost came in.
+    let all = total(|s| s.received).max(summary.read.saturating_add(lost));
+    Some(format!(
+        "{} of {} packets were dropped (kernel {}, interface {}, sockeye {}): loss figures are unreliable\n  \
+         try:  -B 65536   or a capture filter   or -s 128",
+        count(lost),
+        count(all),
+        count(kernel),
+        count(interface),
+        count(here)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LinkType, LiveBackend};
+    use crate::output::fixture::{source, totals};
+
+    #[test]
+    fn an_empty_capture_is_told_from_a_filter_that_matched_nothing() {
+        assert_eq!(nothing_seen(&totals(), None), None);
+        let nothing = RunSummary { matched: 0, ..totals() };
+        assert_eq!(
+            nothing_seen(&nothing, Some("port 8080")).unwrap(),
+            "no packet matched \"port 8080\" (1,951 read). Ports seen most: 80, 9002, 53"
+        );
+        let mut quiet = RunSummary { sources: vec![source("quiet.pcap", 0)], ..RunSummary::default() };
+        quiet.sources[0].info.interfaces[0].link = Some(LinkType::ETHERNET);
+        assert_eq!(nothing_seen(&quiet, None).unwrap(), "quiet.pcap is a good capture (Ethernet) with no packets in it");
+        quiet.sources[0].problem = Some("ends in the middle of packet 1".into());
+        assert_eq!(nothing_seen(&quiet, None), None);
+    }
+
+    #[test]
+    fn lost_packets_are_never_silent() {
+        let mut summary = RunSummary { live: true, read: 1_186_331, ..totals() };
+        assert_eq!(packets_lost(&summary), None);
+        summary.sources[0].info.kind = SourceKind::Live(LiveBackend::Libpcap);
+        summary.sources[0].stats.dropped_kernel = Some(18_220);
+        summary.sources[0].stats.received = Some(1_204_551);
+        assert_eq!(
+            packets_lost(&summary).unwrap(),
+            "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0): loss figures are unreliable
+  try:  -B 65536   or a capture filter   or -s 128"
+        );
+        summary.sources[0].stats.dropped_interface = Some(u64::MAX);
+        assert!(packets_lost(&summary).unwrap().starts_with("18,446,744,073,709,551,615 of"));
+    }
+}

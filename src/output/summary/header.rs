@@ -1,0 +1,263 @@
+//! The head of the summary: what the capture is, when, how much, what was not understood, where it was taken and what it lost.
+
+use super::vantage::Place;
+use crate::event::{RunSummary, SourceSummary};
+use crate::model::{FileFormat, LiveBackend, SourceKind};
+use crate::output::style::{Style, Tone};
+use crate::output::table::fold;
+use crate::output::units;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// So many reasons, warnings or interface names are listed; of the rest only the number is told.
+const LISTED: usize = 5;
+
+/// Writes the head.
+pub(super) fn write(
+    out: &mut impl Write,
+    style: &Style,
+    summary: &RunSummary,
+    filter: Option<&str>,
+    place: Place,
+) -> io::Result<()> {
+    let several = summary.sources.len() > 1;
+    for source in &summary.sources {
+        let name = style.foreign(&source.info.name);
+        let name = style.paint(Tone::Heading, &name);
+        let about = fold(&describe(source, several), ", ", style.width.map(|w| w.saturating_sub(6)), 4);
+        writeln!(out, "{name}   {}", style.glyphs(&about.join("\n")))?;
+        if several && let Some(line) = drops(source, summary) {
+            say(out, style, &line)?;
+        }
+        remarks(out, style, source)?;
+    }
+    if several {
+        writeln!(out, "{}", style.paint(Tone::Heading, &format!("{} sources together", summary.sources.len())))?;
+    }
+    if summary.matched > 0
+        && let Some((from, to)) = summary.time
+    {
+        say(out, style, &format!("{} UTC ({})", units::time_range(from, to), units::capture_length(to - from)))?;
+    }
+    if summary.matched != summary.read || filter.is_some() {
+        let words = filter.map_or_else(|| "match".to_owned(), |f| format!("match \"{}\"", style.foreign(f)));
+        say(out, style, &format!("{} read, {} {words}", units::counted(summary.read, "packet"), units::count(summary.matched)))?;
+    }
+    say(out, style, &amount(summary))?;
+    for line in not_understood(summary) {
+        say(out, style, &style.foreign(&line))?;
+    }
+    if let Some(line) = place_line(place) {
+        say(out, style, &line)?;
+    }
+    if !several
+        && let Some(source) = summary.sources.first()
+        && let Some(line) = drops(source, summary)
+    {
+        say(out, style, &line)?;
+    }
+    losses(out, style, summary)
+}
+
+/// A line of the head, indented, folded where it is too long for the terminal.
+fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result<()> {
+    let limit = style.width.map(|w| w.saturating_sub(2));
+    for line in fold(text, " · ", limit, 2) {
+        writeln!(out, "  {}", style.glyphs(&line))?;
+    }
+    Ok(())
+}
+
+/// `pcap, nanoseconds, Raw IP, whole packets`.
+fn describe(source: &SourceSummary, several: bool) -> String {
+    let info = &source.info;
+    let mut parts = Vec::new();
+    match info.kind {
+        SourceKind::File(FileFormat::Pcap { nanoseconds }) => {
+            parts.push("pcap".to_owned());
+            parts.push(if nanoseconds { "nanoseconds" } else { "microseconds" }.to_owned());
+        }
+        SourceKind::File(FileFormat::PcapNg) => {
+            parts.push("pcapng".to_owned());
+            parts.extend(distinct(info.interfaces.iter().filter_map(|i| i.ticks_per_second).map(resolution), " and "));
+        }
+        SourceKind::Live(backend) => {
+            let backend = match backend {
+                LiveBackend::Libpcap => "libpcap",
+                LiveBackend::Pnet => "raw socket",
+            };
+            parts.push(format!("live, {backend}"));
+        }
+    }
+    parts.extend(distinct(info.interfaces.iter().filter_map(|i| i.link).map(|l| l.to_string()), " and "));
+    if info.interfaces.len() > 1 {
+        parts.push(interfaces(source));
+    }
+    parts.push(cut(source));
+    if several {
+        parts.push(units::counted(source.stats.frames, "packet"));
+    }
+    parts.join(", ")
+}
+
+/// Different words, in order of their first appearance.
+fn distinct(words: impl Iterator<Item = String>, joint: &str) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let words: Vec<_> = words.filter(|w| seen.insert(w.clone())).collect();
+    if words.is_empty() { None } else { Some(words.join(joint)) }
+}
+
+fn resolution(ticks_per_second: u64) -> String {
+    match ticks_per_second {
+        1 => "seconds".to_owned(),
+        1_000 => "milliseconds".to_owned(),
+        1_000_000 => "microseconds".to_owned(),
+        1_000_000_000 => "nanoseconds".to_owned(),
+        n => format!("{} ticks a second", units::count(n)),
+    }
+}
+
+fn interfaces(source: &SourceSummary) -> String {
+    let all = &source.info.interfaces;
+    let names: Vec<_> = all.iter().filter_map(|i| i.name.as_deref()).collect();
+    let text = units::counted(all.len() as u64, "interface");
+    if names.is_empty() {
+        return text;
+    }
+    let more = if names.len() > LISTED { " …" } else { "" };
+    let listed: Vec<_> = names.iter().take(LISTED).map(|n| crate::output::style::clean(n)).collect();
+    format!("{text} ({}{more})", listed.join(" "))
+}
+
+/// `whole packets`, or how many were cut to what.
+fn cut(source: &SourceSummary) -> String {
+    if source.cut_frames == 0 {
+        return "whole packets".to_owned();
+    }
+    let lengths: BTreeSet<_> = source.info.interfaces.iter().filter_map(|i| i.snaplen).collect();
+    let many = units::counted(source.cut_frames, "packet");
+    match lengths.iter().collect::<Vec<_>>()[..] {
+        [length] => format!("cut to {} bytes ({many})", units::count(u64::from(*length))),
+        _ => format!("{many} cut short"),
+    }
+}
+
+/// What the file or the interface said about itself, and how it ended.
+fn remarks(out: &mut impl Write, style: &Style, source: &SourceSummary) -> io::Result<()> {
+    let warnings = &source.info.warnings;
+    for warning in warnings.iter().take(LISTED) {
+        say(out, style, &format!("Note: {}", style.foreign(warning)))?;
+    }
+    if warnings.len() > LISTED {
+        say(out, style, &format!("… {} more notes like these", warnings.len() - LISTED))?;
+    }
+    if let Some(problem) = &source.problem {
+        let text = format!("Ended early: {}", style.foreign(problem));
+        writeln!(out, "  {}", style.paint(Tone::Bad, &style.glyphs(&text)))?;
+    }
+    Ok(())
+}
+
+/// `1,951 packets, 1.74 MB: TCP 1,945, UDP 5, ICMP 1 · 3 hosts · 0 not understood`.
+fn amount(summary: &RunSummary) -> String {
+    // A String takes everything that is written to it here.
+    let mut text = units::counted(summary.matched, "packet");
+    if summary.matched == 0 {
+        return text;
+    }
+    let _ = write!(text, ", {}", units::bytes(summary.wire_bytes));
+    let mut protocols: Vec<_> = summary.protocols.iter().filter(|(_, n)| **n > 0).collect();
+    protocols.sort_by_key(|(word, n)| (Reverse(**n), **word));
+    for (i, (word, n)) in protocols.into_iter().enumerate() {
+        text.push_str(if i == 0 { ": " } else { ", " });
+        let _ = write!(text, "{word} {}", units::count(*n));
+    }
+    let (hosts, capped) = summary.hosts;
+    let plus = if capped { "+" } else { "" };
+    let plural = if hosts == 1 { "" } else { "s" };
+    let strange: u64 = summary.not_understood.values().sum();
+    let _ = write!(text, " · {}{plus} host{plural} · {} not understood", units::count(hosts), units::count(strange));
+    text
+}
+
+/// Why, most first.
+fn not_understood(summary: &RunSummary) -> Vec<String> {
+    let mut reasons: Vec<_> = summary.not_understood.iter().filter(|(_, n)| **n > 0).collect();
+    reasons.sort_by_key(|(words, n)| (Reverse(**n), *words));
+    let mut lines: Vec<_> = reasons.iter().take(LISTED).map(|(words, n)| format!("  {} {words}", units::count(**n))).collect();
+    if reasons.len() > LISTED {
+        let rest: u64 = reasons[LISTED..].iter().map(|(_, n)| **n).sum();
+        lines.push(format!("  {} for {} other reasons", units::count(rest), reasons.len() - LISTED));
+    }
+    lines
+}
+
+fn place_line(place: Place) -> Option<String> {
+    Some(match place {
+        Place::NoHandshakes => return None,
+        Place::Host(ip, own, other) => {
+            format!("Seen near {ip} (it answers in {}, the other side in {})", units::duration(own), units::duration(other))
+        }
+        Place::Clients(own, other) => {
+            format!("Seen near the clients (they answer in {}, the servers in {})", units::duration(own), units::duration(other))
+        }
+        Place::Servers(own, other) => {
+            format!("Seen near the servers (they answer in {}, the clients in {})", units::duration(own), units::duration(other))
+        }
+        Place::Unclear(clients, servers) => format!(
+            "Seen where the handshakes do not tell (clients answer in {}, servers in {})",
+            units::duration(clients),
+            units::duration(servers)
+        ),
+    })
+}
+
+/// Frames that were lost before they came here. "Not recorded" is not 0.
+fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
+    let stats = &source.stats;
+    let known = |n: Option<u64>| n.map_or_else(|| "unknown".to_owned(), units::count);
+    match source.info.kind {
+        SourceKind::Live(_) => {
+            let of = stats.received.map_or_else(String::new, |n| format!(" of {} received", units::count(n)));
+            Some(format!(
+                "Drops: kernel {}, interface {}, sockeye {}{of}",
+                known(stats.dropped_kernel),
+                known(stats.dropped_interface),
+                units::count(summary.dropped_here)
+            ))
+        }
+        SourceKind::File(_) if stats.frames == 0 => None,
+        SourceKind::File(FileFormat::Pcap { .. }) => {
+            Some("Drops while capturing: unknown, this file format does not record them".to_owned())
+        }
+        SourceKind::File(FileFormat::PcapNg) => {
+            if stats.dropped_kernel.is_none() && stats.dropped_interface.is_none() {
+                return Some("Drops while capturing: unknown, this file does not record them".to_owned());
+            }
+            let of = stats.received.map_or_else(String::new, |n| format!(" of {} received", units::count(n)));
+            let (kernel, interface) = (known(stats.dropped_kernel), known(stats.dropped_interface));
+            Some(format!("Drops while capturing: kernel {kernel}, interface {interface}{of}"))
+        }
+    }
+}
+
+/// What was given up on the way, where anything was.
+fn losses(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
+    if summary.evicted > 0 {
+        let text =
+            format!("{} pushed out of the full flow table and counted up to then", units::counted(summary.evicted, "flow"));
+        say(out, style, &text)?;
+    }
+    let (incomplete, pushed_out) = summary.fragments_lost;
+    if incomplete > 0 || pushed_out > 0 {
+        let text = format!(
+            "Fragments: {} never completed, {} given up for want of room",
+            units::counted(incomplete, "datagram"),
+            units::count(pushed_out)
+        );
+        say(out, style, &text)?;
+    }
+    Ok(())
+}

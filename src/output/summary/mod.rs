@@ -1,0 +1,183 @@
+//! The main job's output: what the capture is, where it was taken, its conversations, and what to run next.
+//!
+//! Nothing is written before the run ends. What is kept meanwhile is bounded unless `all` is asked for: see
+//! [`ranking`] and [`vantage`].
+
+mod header;
+pub mod next;
+mod ranking;
+mod vantage;
+
+use self::ranking::Ranking;
+use self::vantage::Vantage;
+use super::ends::Ends;
+use super::style::{Style, Tone};
+use super::table::{Align, Cell, Column, Row, Table, fold};
+use super::units;
+use crate::event::{Event, Keep, RunSummary, Sink};
+use crate::flow::{FlowKind, FlowRecord, Outcome, State};
+use crate::model::Span;
+use std::io::{self, Write};
+
+/// How to show a summary.
+#[derive(Clone, Debug, Default)]
+pub struct SummaryConfig {
+    /// What the reader's terminal can do.
+    pub style: Style,
+    /// Every conversation, however many there are; they are all kept until the end.
+    pub all: bool,
+    /// Only the table.
+    pub quiet: bool,
+    /// The source as it is to be repeated in the commands proposed: `-r`, `mix.pcap`. Unquoted words.
+    pub source_words: Vec<String>,
+    /// The capture filter, to be repeated, too.
+    pub filter: Option<String>,
+}
+
+/// Writes the summary when the run is over.
+#[derive(Debug)]
+pub struct SummarySink<W> {
+    out: W,
+    config: SummaryConfig,
+    ranking: Ranking,
+    vantage: Vantage,
+}
+
+impl<W: Write> SummarySink<W> {
+    /// A summary that will be written to `out`.
+    #[must_use]
+    pub fn new(out: W, config: SummaryConfig) -> Self {
+        let ranking = Ranking::new(if config.all { None } else { Some(ranking::SHOWN_ALL) });
+        Self { out, config, ranking, vantage: Vantage::default() }
+    }
+
+    /// The writer, to be closed with its own error checked.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn write(&mut self, summary: &RunSummary) -> io::Result<()> {
+        let quiet = self.config.quiet;
+        if !quiet {
+            header::write(&mut self.out, &self.config.style, summary, self.config.filter.as_deref(), self.vantage.place())?;
+        }
+        let ranked = std::mem::take(&mut self.ranking).finish();
+        if ranked.rows.is_empty() {
+            return Ok(());
+        }
+        let style = self.config.style;
+        if !quiet {
+            writeln!(self.out)?;
+            if ranked.more > 0 {
+                let text = format!(
+                    "{} conversations; the {} that matter most (failed first, then by bytes):",
+                    units::count(ranked.rows.len() as u64 + ranked.more),
+                    ranked.rows.len()
+                );
+                writeln!(self.out, "{}", style.glyphs(&text))?;
+            }
+        }
+        let mut table = Table::new(COLUMNS, "", style, usize::MAX);
+        for record in &ranked.rows {
+            table.push(row(record), &mut self.out)?;
+        }
+        table.flush(&mut self.out)?;
+        if ranked.more > 0 {
+            let text = format!("… {} more ({}): --all shows them", units::count(ranked.more), ranked.more_states());
+            for line in fold(&text, ", ", style.width, 2) {
+                writeln!(self.out, "{}", style.glyphs(&line))?;
+            }
+        }
+        let hidden: Vec<_> = table.hidden().collect();
+        if let (false, Some(width)) = (hidden.is_empty(), style.width) {
+            let text = format!("({} left out at {width} columns; --width shows more)", hidden.join(" and "));
+            writeln!(self.out, "{}", style.paint(Tone::Faint, &text))?;
+        }
+        if !quiet {
+            let ranked = &ranked.rows;
+            for line in next::lines(&self.config, ranked, summary.live) {
+                writeln!(self.out, "{}", style.glyphs(&line))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Sink for SummarySink<W> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        match event {
+            Event::Flow(record) => {
+                self.vantage.note(record);
+                self.ranking.take(record);
+            }
+            Event::Summary(summary) => {
+                self.write(summary)?;
+                self.out.flush()?;
+            }
+            Event::Source { .. } | Event::Packet { .. } | Event::Handshake(_) | Event::Tick(_) => {}
+        }
+        Ok(Keep::Going)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    Column::new("ID", Align::Left),
+    Column::new("STATE", Align::Left),
+    Column::new("CLIENT → SERVER", Align::Left),
+    Column::new("RTT", Align::Right),
+    Column::new("OUT", Align::Right).dropped(1),
+    Column::new("IN", Align::Right).dropped(2),
+];
+
+fn row(record: &FlowRecord) -> Row {
+    let cells = vec![
+        Cell::plain(record.id.to_string()),
+        state(record.state),
+        Cell::Ends(Ends::of(record)),
+        round_trip(record).map_or_else(Cell::none, |rtt| Cell::plain(units::duration_tight(rtt))),
+        Cell::plain(units::bytes(record.orig.unique_bytes)),
+        Cell::plain(units::bytes(record.resp.unique_bytes)),
+    ];
+    Row { cells, ..Row::default() }
+}
+
+/// The state's word, in the colour of what it means.
+pub(super) fn state(state: State) -> Cell {
+    let tone = match state {
+        State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply => Tone::Bad,
+        State::ResetByOriginator | State::ResetByResponder | State::Stalled => Tone::Odd,
+        State::Midway | State::OneWay => Tone::Faint,
+        State::Opening | State::Open | State::Closing | State::HalfClosed | State::Closed | State::Answered => Tone::Plain,
+    };
+    Cell::Text(state.word().to_owned(), tone)
+}
+
+/// Time from the first question to the first answer, whatever the protocol: the whole round trip of a handshake, the
+/// leg to the responder where no more is known, the time to the refusal, or the time to a datagram's reply.
+pub(super) fn round_trip(record: &FlowRecord) -> Option<Span> {
+    let Some(handshake) = &record.handshake else {
+        return record.response_time;
+    };
+    if handshake.outcome == Outcome::Midway {
+        return None;
+    }
+    let refused = || Some(handshake.refusal?.1 - handshake.last_syn?);
+    handshake.rtt.or(handshake.rtt_responder).or_else(refused).filter(|span| span.nanos() >= 0)
+}
+
+/// The word for flows of this kind in commands: `tcp`, `udp`.
+const fn filter_word(kind: FlowKind) -> Option<&'static str> {
+    match kind {
+        FlowKind::Tcp => Some("tcp"),
+        FlowKind::Udp => Some("udp"),
+        FlowKind::Sctp => Some("sctp"),
+        FlowKind::Icmp | FlowKind::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Which conversations the summary shows. Up to [`SHOWN_ALL`] all of them, in order of first packet; with more, the
+//! [`SHOWN_BEST`] that matter: failed first, then by bytes. Memory is bounded by those numbers; a flow costs
+//! O(log n) at most.
+
+use crate::flow::{FlowRecord, State};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// Up to so many conversations are all shown.
+pub(super) const SHOWN_ALL: usize = 50;
+/// Of more, so many are shown.
+pub(super) const SHOWN_BEST: usize = 20;
+
+/// Conversations as they come in.
+#[derive(Debug, Default)]
+pub(super) struct Ranking {
+    /// Most that are all kept; `None`: no end to it.
+    limit: Option<usize>,
+    /// While there are few: all.
+    all: Vec<FlowRecord>,
+    /// Afterwards: the best, the least of them on top.
+    best: BinaryHeap<Reverse<Ranked>>,
+    states: BTreeMap<&'static str, u64>,
+    total: u64,
+}
+
+/// What is to be shown, in order.
+pub(super) struct Choice {
+    pub(super) rows: Vec<FlowRecord>,
+    pub(super) more: u64,
+    left_out: BTreeMap<&'static str, u64>,
+}
+
+impl Ranking {
+    pub(super) fn new(limit: Option<usize>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    pub(super) fn take(&mut self, record: &FlowRecord) {
+        self.total += 1;
+        *self.states.entry(record.state.word()).or_default() += 1;
+        if self.best.is_empty() && self.limit.is_none_or(|limit| self.all.len() < limit) {
+            self.all.push(record.clone());
+            return;
+        }
+        for record in self.all.drain(..) {
+            keep_best(&mut self.best, record);
+        }
+        if self.best.peek().is_none_or(|least| rank(record) > rank(&least.0.0)) {
+            keep_best(&mut self.best, record.clone());
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Choice {
+        let mut rows = self.all;
+        rows.sort_by_key(|r| (r.start, r.first_packet));
+        // Sorted ascending by Reverse: the best first.
+        rows.extend(self.best.into_sorted_vec().into_iter().map(|r| r.0.0));
+        for record in &rows {
+            if let Some(n) = self.states.get_mut(record.state.word()) {
+                *n -= 1;
+            }
+        }
+        self.states.retain(|_, n| *n > 0);
+        Choice { more: self.total - rows.len() as u64, rows, left_out: self.states }
+    }
+}
+
+fn keep_best(best: &mut BinaryHeap<Reverse<Ranked>>, record: FlowRecord) {
+    best.push(Reverse(Ranked(record)));
+    if best.len() > SHOWN_BEST {
+        best.pop();
+    }
+}
+
+impl Choice {
+    /// The states of those left out, most first: `closed 4,000, refused 211`.
+    pub(super) fn more_states(&self) -> String {
+        let mut states: Vec<_> = self.left_out.iter().collect();
+        states.sort_by_key(|(word, n)| (Reverse(**n), **word));
+        let words: Vec<_> = states.iter().map(|(word, n)| format!("{word} {}", super::units::count(**n))).collect();
+        words.join(", ")
+    }
+}
+
+/// What makes a conversation matter: it failed, it moved many bytes, it came early.
+type Rank = (bool, u64, Reverse<(crate::model::Timestamp, (u16, u64))>);
+
+fn rank(r: &FlowRecord) -> Rank {
+    let bytes = r.orig.wire_bytes.saturating_add(r.resp.wire_bytes);
+    (has_failed(r.state), bytes, Reverse((r.start, r.first_packet)))
+}
+
+/// Did the conversation never come about?
+pub(super) const fn has_failed(state: State) -> bool {
+    matches!(state, State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply)
+}
+
+/// A record by its rank.
+#[derive(Debug)]
+struct Ranked(FlowRecord);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        rank(&self.0).cmp(&rank(&other.0))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowKind;
+    use crate::output::fixture::{at, flow};
+
+    fn many(n: u64) -> impl Iterator<Item = FlowRecord> {
+        (1..=n).map(|i| {
+            let state = if i % 100 == 0 { State::Refused } else { State::Closed };
+            let mut record = flow(FlowKind::Tcp, i, state, "10.0.0.1:5000", "10.0.0.2:80", i * 7919 % 10_007, 0);
+            record.start = at(i as f64);
+            record
+        })
+    }
+
+    #[test]
+    fn fifty_are_all_shown_in_order_of_first_packet_whatever_the_order_of_their_ends() {
+        let mut ranking = Ranking::new(Some(SHOWN_ALL));
+        let mut records: Vec<_> = many(50).collect();
+        records.reverse();
+        for record in &records {
+            ranking.take(record);
+        }
+        let ranked = ranking.finish();
+        assert_eq!(ranked.more, 0);
+        assert!(ranked.rows.iter().map(|r| r.id.number).eq(1..=50));
+    }
+
+    #[test]
+    fn of_many_the_failed_come_first_and_then_the_biggest() {
+        let mut ranking = Ranking::new(Some(SHOWN_ALL));
+        let records: Vec<_> = many(1000).collect();
+        for record in &records {
+            ranking.take(record);
+            assert!(ranking.all.len() <= SHOWN_ALL && ranking.best.len() <= SHOWN_BEST, "memory is bounded");
+        }
+        let ranked = ranking.finish();
+        // The slow way, to compare.
+        let mut expected = records;
+        expected.sort_by_key(|r| (r.state != State::Refused, Reverse(r.orig.unique_bytes), r.start));
+        let ids = |rows: &[FlowRecord]| rows.iter().map(|r| r.id.number).collect::<Vec<_>>();
+        assert_eq!(ids(&ranked.rows), ids(&expected[..20]));
+        assert_eq!(ranked.more, 980);
+        assert_eq!(ranked.more_states(), "closed 980");
+    }
+
+    #[test]
+    fn all_means_all() {
+        let mut ranking = Ranking::new(None);
+        many(300).for_each(|r| ranking.take(&r));
+        assert_eq!(ranking.finish().rows.len(), 300);
+    }
+}

@@ -1,0 +1,234 @@
+//! The summary as people see it, to the character.
+
+use super::*;
+use crate::flow::FlowId;
+use crate::model::{FileFormat, InterfaceInfo, LinkType, LiveBackend, SourceKind};
+use crate::output::fixture::{at, established, flow, nine, source, totals};
+
+const PIPE: Style = Style { width: None, colour: false, ascii: false };
+const TERMINAL: Style = Style { width: Some(80), colour: false, ascii: false };
+
+fn config(style: Style) -> SummaryConfig {
+    SummaryConfig { style, source_words: vec!["-r".into(), "mix.pcap".into()], ..SummaryConfig::default() }
+}
+
+fn shown(config: SummaryConfig, records: &[FlowRecord], summary: &RunSummary) -> String {
+    let mut sink = SummarySink::new(Vec::new(), config);
+    for record in records {
+        sink.on_event(&Event::Flow(record)).unwrap();
+    }
+    sink.on_event(&Event::Summary(summary)).unwrap();
+    String::from_utf8(sink.into_inner()).unwrap()
+}
+
+const NINE: &str = "\
+mix.pcap   pcap, nanoseconds, Raw IP, whole packets
+  2026-11-20 21:11:20.520 to 21:11:35.908 UTC (15.388 s)
+  1,951 packets, 1.74 MB: TCP 1,945, UDP 5, ICMP 1 · 3 hosts · 0 not understood
+  Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
+  Drops while capturing: unknown, this file format does not record them
+
+ID  STATE      CLIENT → SERVER                      RTT     OUT       IN
+c1  closed     10.98.0.1:49370 → 10.98.0.2:80    22.5ms    73 B     92 B
+c2  refused    10.98.0.1:36086 → 10.98.0.2:81    22.5ms     0 B      0 B
+u1  answered   10.98.0.1:50511 → 10.98.0.2:53    23.0ms    34 B     50 B
+u2  answered   10.98.0.1:46485 → 10.98.0.2:53    22.5ms    33 B     33 B
+c3  closed     10.98.0.1:49382 → 10.98.0.2:80    22.4ms    76 B  1.50 MB
+c4  reset ←    10.98.0.1:34594 → 10.98.0.2:9001  26.6ms     2 B      0 B
+c5  closed     10.98.0.1:44092 → 10.98.0.2:9002  22.4ms  120 kB      0 B
+u3  refused    10.98.0.1:51524 → 10.98.0.2:9999  23.2ms     4 B      0 B
+c6  no answer  10.98.0.1:55510 → 10.98.0.99:80        -     0 B      0 B
+
+Next: sockeye handshakes -r mix.pcap
+      sockeye packets -r mix.pcap 'host 10.98.0.2 and tcp port 81'
+";
+
+#[test]
+fn nine_conversations() {
+    assert_eq!(shown(config(TERMINAL), &nine(), &totals()), NINE);
+    // Nothing of it is too wide for a terminal, so a pipe gets the same.
+    assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE);
+}
+
+#[test]
+fn ascii_and_colour_change_no_word() {
+    let ascii = shown(config(Style { ascii: true, ..TERMINAL }), &nine(), &totals());
+    assert!(ascii.is_ascii());
+    assert!(ascii.contains("c4  reset <-   10.98.0.1:34594 -> 10.98.0.2:9001  26.6ms"), "{ascii}");
+    let colour = shown(config(Style { colour: true, ..TERMINAL }), &nine(), &totals());
+    assert!(colour.contains("c2  \x1b[31mrefused\x1b[0m    10.98.0.1:36086"), "{colour}");
+    let mut bare = colour;
+    for code in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m"] {
+        bare = bare.replace(code, "");
+    }
+    assert_eq!(bare, NINE);
+}
+
+#[test]
+fn quiet_is_the_table_alone() {
+    let text = shown(SummaryConfig { quiet: true, ..config(PIPE) }, &nine(), &totals());
+    assert_eq!(text, NINE.split_inclusive('\n').skip(6).take(10).collect::<String>());
+}
+
+#[test]
+fn a_filter_is_repeated_and_what_it_left_out_is_said() {
+    let config = SummaryConfig { filter: Some("tcp port 81 or icmp".into()), ..config(TERMINAL) };
+    let summary = RunSummary { matched: 2, wire_bytes: 104, protocols: [("TCP", 2)].into(), ..totals() };
+    let text = shown(config, &nine()[1..2], &summary);
+    assert!(text.contains("\n  1,951 packets read, 2 match \"tcp port 81 or icmp\"\n  2 packets, 104 B: TCP 2 ·"), "{text}");
+    assert!(
+        text.ends_with(
+            "
+Next: sockeye handshakes -r mix.pcap 'tcp port 81 or icmp'
+      sockeye packets -r mix.pcap '(tcp port 81 or icmp) and host 10.98.0.2 and tcp port 81'
+"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn long_ipv6_addresses_are_cut_on_a_terminal_and_whole_in_a_pipe() {
+    let mut record = flow(
+        FlowKind::Tcp,
+        1,
+        State::HalfClosed,
+        "[2001:db8:aaaa:bbbb:1234:5678:9abc:def0]:49370",
+        "[2001:db8:cafe:babe:1111:2222:3333:4444]:443",
+        123_456,
+        7_654_321,
+    );
+    record.handshake = Some(established(1, 0.0, 22.4, 0.03));
+    let table = |style| shown(SummaryConfig { quiet: true, ..config(style) }, std::slice::from_ref(&record), &totals());
+    assert_eq!(
+        table(TERMINAL),
+        "\
+ID STATE       CLIENT → SERVER                                RTT    OUT      IN
+c1 half-closed [2001:d…c:def0]:49370 → [2001:d…3:4444]:443 22.4ms 123 kB 7.65 MB
+"
+    );
+    assert_eq!(
+        table(PIPE),
+        "\
+ID  STATE        CLIENT → SERVER                                                                                   RTT     OUT       IN
+c1  half-closed  [2001:db8:aaaa:bbbb:1234:5678:9abc:def0]:49370 → [2001:db8:cafe:babe:1111:2222:3333:4444]:443  22.4ms  123 kB  7.65 MB
+"
+    );
+    // So narrow that columns go, in their order; state and round trip never do.
+    let narrow = table(Style { width: Some(64), ..TERMINAL });
+    assert_eq!(
+        narrow,
+        "\
+ID STATE       CLIENT → SERVER                               RTT
+c1 half-closed [2001:d…:def0]:49370 → [2001:d…3:4444]:443 22.4ms
+(OUT and IN left out at 64 columns; --width shows more)
+"
+    );
+}
+
+#[test]
+fn of_many_conversations_twenty_are_shown_and_the_rest_counted() {
+    let records: Vec<_> = (1..=4231)
+        .map(|n| {
+            let state = if n % 500 == 0 { State::NoAnswer } else { State::Closed };
+            let mut record = flow(FlowKind::Tcp, n, state, "10.0.0.1:5000", "10.0.0.2:80", n, 0);
+            record.start = at(n as f64);
+            record
+        })
+        .collect();
+    let text = shown(config(TERMINAL), &records, &RunSummary { flows: 4231, ..totals() });
+    let lines: Vec<_> = text.lines().skip(5).collect();
+    assert_eq!(lines[0], "4,231 conversations; the 20 that matter most (failed first, then by bytes):");
+    assert!(lines[2].starts_with("c4000  no answer  "), "{}", lines[2]);
+    assert!(lines[10].starts_with("c4231  closed  "), "{}", lines[10]);
+    assert_eq!(lines[22], "… 4,211 more (closed 4,211): --all shows them");
+    let all = shown(SummaryConfig { all: true, ..config(TERMINAL) }, &records, &totals());
+    assert_eq!(all.lines().filter(|l| l.starts_with('c')).count(), 4231);
+    assert!(!all.contains("--all"));
+}
+
+#[test]
+fn several_files_have_a_head_each_and_a_total() {
+    let mut second = source("b.pcapng", 20);
+    second.info.kind = SourceKind::File(FileFormat::PcapNg);
+    second.info.interfaces = ["eth0", "lo\x1b[2J"]
+        .map(|name| InterfaceInfo {
+            name: Some(name.into()),
+            link: Some(LinkType::ETHERNET),
+            snaplen: Some(96),
+            ticks_per_second: Some(1_000_000),
+            ..InterfaceInfo::default()
+        })
+        .to_vec();
+    second.stats.dropped_kernel = Some(1234);
+    second.stats.received = Some(20_000);
+    second.cut_frames = 12;
+    second.info.warnings = vec!["interface 7 was never declared".into()];
+    second.problem = Some("ends in the middle of packet 21 (17 of 40 bytes missing)".into());
+    let mut summary = totals();
+    summary.sources.push(second);
+    summary.not_understood =
+        [("EtherType 0x88cc is not decoded".to_owned(), 7), ("cut short in the TCP header".to_owned(), 12)].into();
+    summary.evicted = 1;
+    summary.fragments_lost = (2, 0);
+    let text = shown(config(TERMINAL), &nine(), &summary);
+    let head: Vec<_> = text.lines().take_while(|l| !l.is_empty()).collect();
+    assert_eq!(
+        head.join("\n"),
+        "\
+mix.pcap   pcap, nanoseconds, Raw IP, whole packets, 1,951 packets
+  Drops while capturing: unknown, this file format does not record them
+b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
+    cut to 96 bytes (12 packets), 20 packets
+  Drops while capturing: kernel 1,234, interface unknown of 20,000 received
+  Note: interface 7 was never declared
+  Ended early: ends in the middle of packet 21 (17 of 40 bytes missing)
+2 sources together
+  2026-11-20 21:11:20.520 to 21:11:35.908 UTC (15.388 s)
+  1,951 packets, 1.74 MB: TCP 1,945, UDP 5, ICMP 1 · 3 hosts · 19 not understood
+    12 cut short in the TCP header
+    7 EtherType 0x88cc is not decoded
+  Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
+  1 flow pushed out of the full flow table and counted up to then
+  Fragments: 2 datagrams never completed, 0 given up for want of room"
+    );
+}
+
+#[test]
+fn live_tells_its_drops_and_proposes_nothing_that_cannot_be_repeated() {
+    let mut summary = totals();
+    summary.live = true;
+    summary.sources[0].info.name = "eth0".into();
+    summary.sources[0].info.kind = SourceKind::Live(LiveBackend::Libpcap);
+    summary.sources[0].info.interfaces[0].link = Some(LinkType::ETHERNET);
+    summary.sources[0].stats.received = Some(1951);
+    summary.sources[0].stats.dropped_kernel = Some(0);
+    summary.sources[0].stats.dropped_interface = Some(0);
+    let text = shown(config(TERMINAL), &nine(), &summary);
+    assert!(text.starts_with("eth0   live, libpcap, Ethernet, whole packets\n"), "{text}");
+    assert!(text.contains("\n  Drops: kernel 0, interface 0, sockeye 0 of 1,951 received\n"), "{text}");
+    assert!(!text.contains("Next:"), "{text}");
+}
+
+#[test]
+fn a_capture_without_packets_has_a_head_and_no_table() {
+    let mut summary = RunSummary { sources: vec![source("quiet.pcap", 0)], ..RunSummary::default() };
+    summary.sources[0].info.interfaces[0].link = Some(LinkType::ETHERNET);
+    let text = shown(config(TERMINAL), &[], &summary);
+    assert_eq!(text, "quiet.pcap   pcap, nanoseconds, Ethernet, whole packets\n  0 packets\n");
+}
+
+#[test]
+fn odd_records_are_shown_and_not_believed() {
+    let mut record = flow(FlowKind::Other, u64::MAX, State::Midway, "10.0.0.1:0", "10.0.0.2:0", u64::MAX, u64::MAX - 1);
+    record.handshake = Some(established(1, 0.0, -5.0, -1.0));
+    record.id = FlowId { kind: FlowKind::Other, number: 3 };
+    let text = shown(SummaryConfig { quiet: true, ..config(TERMINAL) }, &[record], &totals());
+    assert_eq!(
+        text,
+        "\
+ID  STATE   CLIENT → SERVER            RTT      OUT       IN
+x3  midway  10.0.0.1 → 10.0.0.2 (gre)    -  18.4 EB  18.4 EB
+"
+    );
+}
