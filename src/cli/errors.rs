@@ -1,9 +1,12 @@
 //! What went wrong, in words: one line that says what, at most three that help, and an exit code.
 
 use super::exit::Exit;
+use super::live::{no_such_interface, not_permitted};
 use crate::cli::words;
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
+use sockeye::output::pcap::WriteError;
+use sockeye::output::units;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,11 +17,26 @@ pub(crate) struct Problem {
     pub(crate) exit: Exit,
     what: String,
     help: Vec<String>,
+    closed_output: bool,
 }
 
 impl Problem {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), help: Vec::new() }
+        Self { exit, what: what.into(), help: Vec::new(), closed_output: false }
+    }
+
+    /// Output that cannot be written: a full disk, a closed pipe.
+    pub(crate) fn output(error: io::Error) -> Self {
+        let closed_output = error.kind() == io::ErrorKind::BrokenPipe;
+        match error.downcast::<WriteError>() {
+            Ok(error) => Self { closed_output, ..Self::from(error) },
+            Err(error) => Self { closed_output, ..Self::new(Exit::Failed, format!("cannot write the output: {error}")) },
+        }
+    }
+
+    /// Nobody reads our output any more: the program ends without a word, as other filters do.
+    pub(crate) const fn is_closed_output(&self) -> bool {
+        self.closed_output
     }
 
     pub(crate) fn usage(what: impl Into<String>) -> Self {
@@ -61,11 +79,16 @@ impl From<SourceError> for Problem {
                 io::ErrorKind::PermissionDenied => Self::new(Exit::Permission, format!("{operation} {}: {error}", shown(&name))),
                 _ => Self::new(Exit::Input, format!("{operation} {}: {error}", shown(&name))),
             },
-            SourceError::IsDirectory { name } => Self::new(Exit::Input, format!("{} is a directory, not a capture file", shown(&name)))
-                .help(format!("its captures:  sockeye {}/*.pcap*", shown(name.trim_end_matches('/')))),
+            SourceError::IsDirectory { name } => {
+                Self::new(Exit::Input, format!("{} is a directory, not a capture file", shown(&name)))
+                    .help(format!("its captures:  sockeye {}/*.pcap*", shown(name.trim_end_matches('/'))))
+            }
             SourceError::Empty { name } => Self::new(
                 Exit::Input,
-                format!("{} is 0 bytes: not a capture. Was tcpdump still running? It writes on exit unless -U is given.", shown(&name)),
+                format!(
+                    "{} is 0 bytes: not a capture. Was tcpdump still running? It writes on exit unless -U is given.",
+                    shown(&name)
+                ),
             ),
             SourceError::NotACapture { name, starts_with } => Self::new(
                 Exit::Input,
@@ -77,13 +100,44 @@ impl From<SourceError> for Problem {
             ),
             SourceError::Damaged { name, what, frames, .. } => Self::new(Exit::Damaged, damage(&name, &what, frames)),
             SourceError::UnknownLinkType { name, link } => unknown_link_type(&name, link),
-            SourceError::NotPermitted { interface } => Self::new(Exit::Permission, format!("not allowed to capture on {interface} (needs CAP_NET_RAW)")),
-            SourceError::NoSuchInterface { interface } => Self::usage(format!("no interface \"{}\"", shown(&interface))),
+            SourceError::NotPermitted { interface } => not_permitted(&interface),
+            SourceError::NoSuchInterface { interface } => no_such_interface(&interface),
             SourceError::InterfaceDown { interface } => {
                 Self::usage(format!("interface {interface} exists but is down:  sudo ip link set {interface} up"))
             }
-            SourceError::InterfaceGone { interface } => Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it")),
+            SourceError::InterfaceGone { interface } => {
+                Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it"))
+            }
             SourceError::Unsupported { interface, what } => Self::usage(format!("{interface}: {what}")),
+        }
+    }
+}
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Exists { path, size, modified } => {
+                let when = modified.map_or_else(String::new, |at| format!(", written {}", super::time::ago(at)));
+                Self::usage(format!("{} exists ({}{when}); --force overwrites it", shown_path(&path), units::bytes(size)))
+            }
+            WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
+                Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
+            }
+            WriteError::SecondLinkType { path, first, second } => Self::new(
+                Exit::Failed,
+                format!("{}: a pcap file holds one link type, and packets of two came ({first}, {second})", shown_path(&path)),
+            )
+            .help("write pcapng, which holds both:  --write-format pcapng, or a name that ends in .pcapng"),
+            ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
+                let complete = if safe.complete { "; the file is complete up to there" } else { "" };
+                let packets = units::counted(safe.packets, "packet");
+                Self::new(
+                    Exit::Failed,
+                    format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)),
+                )
+            }
+            WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
+            WriteError::Create { .. } | WriteError::Write { .. } => Self::new(Exit::Failed, error.to_string()),
         }
     }
 }

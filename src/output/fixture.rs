@@ -12,7 +12,7 @@ pub(crate) const START: Timestamp = Timestamp::from_nanos(1_795_209_080_519_936_
 
 /// So many milliseconds after the first packet.
 pub(crate) fn at(ms: f64) -> Timestamp {
-    START + Span::from_nanos((ms * 1e6) as i64)
+    START + Span::from_nanos((ms * 1e6).round() as i64)
 }
 
 /// A flow that has sent and received so many bytes.
@@ -63,7 +63,7 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
 
 /// A completed set-up with these legs in milliseconds, its SYN being this packet at this millisecond.
 pub(crate) fn established(syn: u64, ms: f64, to_server: f64, to_client: f64) -> Handshake {
-    let leg = |ms: f64| Some(Span::from_nanos((ms * 1e6) as i64));
+    let leg = |ms: f64| Some(Span::from_nanos((ms * 1e6).round() as i64));
     Handshake {
         outcome: Outcome::Established,
         syn: Some((syn, at(ms))),
@@ -77,8 +77,8 @@ pub(crate) fn established(syn: u64, ms: f64, to_server: f64, to_client: f64) -> 
         rtt: leg(to_server + to_client),
         rtt_originator: leg(to_client),
         rtt_responder: leg(to_server),
-        fast_open: false,
         rtt_ambiguous: false,
+        fast_open: false,
     }
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn failed(outcome: Outcome, syn: u64, ms: f64, refusal: Option<(u64, 
         refusal: refusal.map(|(number, after)| (number, at(ms + after))),
         rtt: None,
         rtt_originator: None,
-        rtt_responder: refusal.map(|(_, after)| Span::from_nanos((after * 1e6) as i64)),
+        rtt_responder: refusal.map(|(_, after)| Span::from_nanos((after * 1e6).round() as i64)),
         ..established(syn, ms, 0.0, 0.0)
     }
 }
@@ -113,7 +113,7 @@ fn tcp(mut record: FlowRecord, first: u64, ms: f64, handshake: Handshake) -> Flo
 fn udp(mut record: FlowRecord, first: u64, ms: f64, answered: f64) -> FlowRecord {
     record.start = at(ms);
     record.first_packet.1 = first;
-    record.response_time = Some(Span::from_nanos((answered * 1e6) as i64));
+    record.response_time = Some(Span::from_nanos((answered * 1e6).round() as i64));
     record.direction_reason = DirectionReason::Service;
     record
 }

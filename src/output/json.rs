@@ -4,7 +4,8 @@
 //! from captures is escaped so that a terminal that shows the line stays safe, and so that it stays valid JSON.
 
 use super::style::is_dangerous;
-use crate::model::{MacAddr, Timestamp};
+use super::units::Seconds;
+use crate::model::{MacAddr, Span, Timestamp};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -109,15 +110,11 @@ impl JsonLine {
         }
     }
 
-    /// A number with a fraction, shortest text that reads back the same; what is no number is `null`.
-    pub fn float(&mut self, value: f64) {
-        if value.is_finite() {
-            self.separate();
-            // Writing to a Vec cannot fail. `{}` never writes an exponent, and JSON would take one.
-            let _ = write!(self.buffer, "{value}");
-        } else {
-            self.null();
-        }
+    /// A length of time in seconds, exact to the nanosecond, without zeros at the end: `0.022499`.
+    pub fn seconds(&mut self, span: Span) {
+        self.separate();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.buffer, "{}", Seconds(span));
     }
 
     /// Text.
@@ -126,6 +123,14 @@ impl JsonLine {
         self.buffer.push(b'"');
         push_escaped(&mut self.buffer, text);
         self.buffer.push(b'"');
+    }
+
+    /// What `write` makes of a value, where there is one.
+    pub fn or_null<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            Some(value) => write(self, value),
+            None => self.null(),
+        }
     }
 
     /// Text, where there is some.
@@ -159,11 +164,16 @@ impl JsonLine {
         self.buffer.push(b'"');
     }
 
-    /// Bytes in hexadecimal, as text; six of them as a link-layer address.
-    pub fn hex(&mut self, bytes: &[u8]) {
+    /// A link-layer address: six bytes with colons, others in plain hexadecimal, as text.
+    pub fn hardware(&mut self, bytes: &[u8]) {
         if let Ok(mac) = <[u8; 6]>::try_from(bytes) {
             return self.display(MacAddr(mac));
         }
+        self.bytes(bytes);
+    }
+
+    /// Bytes in hexadecimal, as text.
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.separate();
         self.buffer.push(b'"');
         for byte in bytes {
@@ -266,14 +276,9 @@ mod tests {
             j.close();
             j.close_list();
             j.key("e");
-            j.float(0.022_499);
-            j.key("f");
-            j.float(f64::NAN);
+            j.seconds(Span::from_nanos(22_499_000));
         });
-        assert_eq!(
-            text,
-            "{\"type\":\"test\",\"a\":0,\"b\":{},\"c\":[18446744073709551615,null,{\"d\":true}],\"e\":0.022499,\"f\":null}\n"
-        );
+        assert_eq!(text, "{\"type\":\"test\",\"a\":0,\"b\":{},\"c\":[18446744073709551615,null,{\"d\":true}],\"e\":0.022499}\n");
     }
 
     #[test]
@@ -290,9 +295,9 @@ mod tests {
             j.key("six");
             j.ip("2001:db8::1".parse().unwrap());
             j.key("mac");
-            j.hex(&[0, 1, 2, 0xfd, 0xfe, 0xff]);
+            j.hardware(&[0, 1, 2, 0xfd, 0xfe, 0xff]);
             j.key("hex");
-            j.hex(&[0, 0xff]);
+            j.hardware(&[0, 0xff]);
         });
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
@@ -322,11 +327,11 @@ mod tests {
         }
 
         #[test]
-        fn any_number_comes_back(n in any::<u64>(), f in proptest::num::f64::NORMAL) {
-            let line = line(|j| { j.key("n"); j.number(n); j.key("f"); j.float(f); });
+        fn any_number_comes_back(n in any::<u64>(), nanos in any::<i64>()) {
+            let line = line(|j| { j.key("n"); j.number(n); j.key("s"); j.seconds(Span::from_nanos(nanos)); });
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(value["n"].as_u64(), Some(n));
-            prop_assert!((value["f"].as_f64().unwrap() - f).abs() <= f.abs() * 1e-15);
+            prop_assert!((value["s"].as_f64().unwrap() - nanos as f64 / 1e9).abs() <= 1e-5);
         }
     }
 }

@@ -1,21 +1,40 @@
 //! Events to bytes: text is made here and only here. Every output is an [`crate::event::Sink`] over an
 //! [`std::io::Write`] that the caller buffers; how it may look comes in a [`Style`].
 
+mod capture_record;
+pub mod columns;
 pub mod csv;
 pub mod ends;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod flow_records;
+pub mod flow_table;
+#[cfg(test)]
+mod formats_doc;
 pub mod handshakes;
 pub mod json;
 pub mod line;
 pub mod notices;
+pub mod packet_json;
+mod packet_keys;
+pub mod packet_rows;
+#[cfg(test)]
+mod packet_tests;
 pub mod pcap;
+pub mod schema;
 pub mod style;
 pub mod summary;
 pub mod table;
 pub mod units;
+pub mod values;
 
+pub use csv::Separated;
+pub use flow_records::{FlowJsonSink, FlowRowsSink};
+pub use flow_table::FlowTableSink;
 pub use handshakes::{HandshakesConfig, HandshakesSink};
+pub use packet_json::PacketJsonSink;
+pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};
+pub use values::Records;

@@ -6,7 +6,7 @@
 
 use crate::model::{Span, Timestamp};
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
@@ -116,11 +116,31 @@ fn long_parts(seconds: u64) -> String {
     }
 }
 
-/// The length of a capture: `15.388 s`, from 100 seconds on as [`duration`] says it.
+/// Seconds for records: exact to the nanosecond, without zeros at the end, never with an exponent: `0.022499`, `-1`, `0`.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub Span);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.nanos();
+        let (sign, size) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
+        let (whole, mut fraction, mut digits) = (size / 1_000_000_000, size % 1_000_000_000, 9);
+        if fraction == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        while fraction.is_multiple_of(10) {
+            fraction /= 10;
+            digits -= 1;
+        }
+        write!(f, "{sign}{whole}.{fraction:0digits$}")
+    }
+}
+
+/// The length of a capture: `15.388 s`; below one second and from 100 seconds on as [`duration`] says it.
 #[must_use]
 pub fn capture_length(span: Span) -> String {
     let seconds = span.as_secs_f64();
-    if seconds.abs() < 99.9995 { format!("{seconds:.3} s") } else { duration(span) }
+    if (1.0..99.9995).contains(&seconds) { format!("{seconds:.3} s") } else { duration(span) }
 }
 
 /// A moment's date and time of day in UTC. Years 1677 to 2262, all that a [`Timestamp`] can hold.
@@ -259,6 +279,22 @@ mod tests {
     }
 
     #[test]
+    fn seconds_of_records_are_exact() {
+        let cases = [
+            (0, "0"),
+            (22_499_000, "0.022499"),
+            (1, "0.000000001"),
+            (1_500_000_000, "1.5"),
+            (-1_000_000_000, "-1"),
+            (-20, "-0.00000002"),
+            (i64::MIN, "-9223372036.854775808"),
+        ];
+        for (nanos, text) in cases {
+            assert_eq!(Seconds(Span::from_nanos(nanos)).to_string(), text);
+        }
+    }
+
+    #[test]
     fn moments_are_utc_and_rounded() {
         let t = Timestamp::from_parts(1_795_209_080, 519_936_000);
         assert_eq!(date_time(t), "2026-11-20 21:11:20.520");
@@ -284,5 +320,6 @@ mod tests {
         assert_eq!(time_range(t, t + Span::from_secs(86_400)), "2026-11-20 21:11:20.520 to 2026-11-21 21:11:20.520");
         assert_eq!(capture_length(Span::from_millis(15_388)), "15.388 s");
         assert_eq!(capture_length(Span::from_secs(7200)), "2 h 0 min");
+        assert_eq!(capture_length(Span::from_millis(45)), "45.0 ms");
     }
 }

@@ -1,0 +1,145 @@
+//! What is said when a live capture cannot start, with what to do about it; and the lines at its begin and end.
+
+use super::errors::{Problem, shown};
+use super::exit::Exit;
+use sockeye::capture::interfaces::{Interface, Interfaces};
+use sockeye::capture::permission::Permission;
+use sockeye::event::RunSummary;
+use sockeye::model::SourceInfo;
+use std::env;
+use std::fmt::Write as _;
+
+/// The right to capture is missing: why, and the one command that helps.
+pub(crate) fn not_permitted(interface: &str) -> Problem {
+    advise(interface, &Permission::look(), &typed_words())
+}
+
+/// The words after the program's name as they were typed, to be repeated behind sudo.
+fn typed_words() -> String {
+    let words: Vec<_> = env::args().skip(1).map(|word| sockeye::output::summary::next::quote(&word).into_owned()).collect();
+    words.join(" ")
+}
+
+fn advise(interface: &str, facts: &Permission, words: &str) -> Problem {
+    let problem = Problem::new(Exit::Permission, format!("not allowed to capture on {} (needs CAP_NET_RAW)", shown(interface)));
+    let program = facts.program.as_ref().map_or_else(|| "sockeye".to_owned(), |p| shown(&p.display().to_string()));
+    let once = if facts.no_new_privs {
+        "once:        not from here: no_new_privs is set, so sudo gives nothing; start it from another shell".to_owned()
+    } else {
+        format!("once:        sudo \"$(command -v sockeye)\" {words}")
+    };
+    let for_good = if facts.container.is_some() && !facts.obtainable {
+        "for good:    run the container with --cap-add NET_RAW".to_owned()
+    } else if facts.setcap_helps() {
+        format!("for good:    sudo setcap cap_net_raw+ep {program}      (again after each upgrade)")
+    } else {
+        format!("for good:    {}", why_setcap_fails(facts))
+    };
+    problem
+        .help(once)
+        .help(for_good)
+        .help(format!("without it:  sockeye FILE still works; so does  sudo tcpdump -i {} -w - | sockeye -r -", shown(interface)))
+}
+
+fn why_setcap_fails(facts: &Permission) -> String {
+    match &facts.mount {
+        Some(mount) if mount.nosuid => format!("setcap has no effect here: {} is mounted nosuid", mount.point.display()),
+        Some(mount) if mount.read_only => format!("setcap cannot be used here: {} is mounted read-only", mount.point.display()),
+        _ if facts.no_new_privs => "setcap has no effect here: no_new_privs is set".to_owned(),
+        _ => "setcap has no effect here: CAP_NET_RAW is not in the bounding set".to_owned(),
+    }
+}
+
+/// No interface has that name: which there are, and which was probably meant.
+pub(crate) fn no_such_interface(name: &str) -> Problem {
+    let there = Interfaces::list();
+    let near = there.suggest(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let mut line = String::new();
+    let (up, down): (Vec<_>, Vec<_>) = there.interfaces.iter().partition(|i| i.up);
+    let _ = write!(line, "up: {}", listed(&up));
+    if !down.is_empty() {
+        let _ = write!(line, " · down: {}", listed(&down));
+    }
+    Problem::usage(format!("no interface \"{}\"{near}", shown(name))).help(line)
+}
+
+/// `eth0 (192.0.2.2), lo (127.0.0.1)`, a handful of them.
+fn listed(interfaces: &[&Interface]) -> String {
+    const MOST: usize = 8;
+    if interfaces.is_empty() {
+        return "none".to_owned();
+    }
+    let mut names: Vec<String> = interfaces
+        .iter()
+        .take(MOST)
+        .map(|i| i.addresses.first().map_or_else(|| i.name.clone(), |a| format!("{} ({})", i.name, a.address)))
+        .collect();
+    if interfaces.len() > MOST {
+        names.push(format!("{} more", interfaces.len() - MOST));
+    }
+    names.join(", ")
+}
+
+/// What is said when a capture starts.
+pub(crate) fn listening(info: &SourceInfo) -> String {
+    let each = info.interfaces.iter().map(|i| {
+        let name = i.name.as_deref().unwrap_or("?");
+        i.link.map_or_else(|| name.to_owned(), |link| format!("{name} ({link})"))
+    });
+    let snaplen = info.interfaces.iter().filter_map(|i| i.snaplen).max().unwrap_or(0);
+    let cut = if snaplen == 0 { String::new() } else { format!(", at most {snaplen} bytes of each packet") };
+    format!("listening on {}{cut}", each.collect::<Vec<_>>().join(", "))
+}
+
+/// tcpdump's closing lines.
+pub(crate) fn closing_lines(summary: &RunSummary) -> String {
+    let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| {
+        summary.sources.iter().filter_map(|s| of(&s.stats)).fold(0_u64, u64::saturating_add)
+    };
+    let packets = |n: u64| format!("{n} packet{}", if n == 1 { "" } else { "s" });
+    let mut lines = format!(
+        "{} captured\n{} received by filter\n{} dropped by kernel\n",
+        packets(summary.matched),
+        packets(total(|s| s.received)),
+        packets(total(|s| s.dropped_kernel))
+    );
+    let interface = total(|s| s.dropped_interface);
+    if interface > 0 {
+        let _ = writeln!(lines, "{} dropped by interface", packets(interface));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sockeye::capture::permission::{Container, Mount};
+    use std::path::PathBuf;
+
+    fn facts() -> Permission {
+        Permission { obtainable: true, program: Some(PathBuf::from("/usr/local/bin/sockeye")), ..Permission::default() }
+    }
+
+    #[test]
+    fn a_plain_user_gets_two_commands() {
+        let text = advise("eth0", &facts(), "-i eth0").to_string();
+        assert_eq!(
+            text,
+            "not allowed to capture on eth0 (needs CAP_NET_RAW)\n\
+             \x20 once:        sudo \"$(command -v sockeye)\" -i eth0\n\
+             \x20 for good:    sudo setcap cap_net_raw+ep /usr/local/bin/sockeye      (again after each upgrade)\n\
+             \x20 without it:  sockeye FILE still works; so does  sudo tcpdump -i eth0 -w - | sockeye -r -\n"
+        );
+    }
+
+    #[test]
+    fn what_cannot_help_is_not_advised() {
+        let mount = Mount { point: "/mnt".into(), kind: "ext4".into(), nosuid: true, read_only: false };
+        let text = advise("eth0", &Permission { mount: Some(mount), ..facts() }, "-i eth0").to_string();
+        assert!(text.contains("setcap has no effect here: /mnt is mounted nosuid"), "{text}");
+        let boxed = Permission { container: Some(Container::Docker), obtainable: false, ..facts() };
+        assert!(advise("eth0", &boxed, "").to_string().contains("--cap-add NET_RAW"));
+        let bound = Permission { no_new_privs: true, ..facts() };
+        assert!(advise("eth0", &bound, "").to_string().contains("no_new_privs is set"));
+    }
+}

@@ -1,0 +1,257 @@
+//! From arguments to opened things: sources and filter. All that can fail before the first packet fails here.
+
+use super::args::{Backend, InputArgs, LiveArgs, WhichWay};
+use super::errors::{Problem, no_such_file, shown, shown_path};
+use super::exit::Exit;
+use super::time;
+use super::words;
+use sockeye::capture::Input;
+use sockeye::capture::file::OpenOptions;
+use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
+use sockeye::engine::Selection;
+use sockeye::engine::select::Numbers;
+use sockeye::filter::program::ACCEPT;
+use sockeye::filter::{Filter, FilterError, SocketBytes};
+use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::line::Zone;
+use std::fs;
+use std::path::PathBuf;
+
+/// Sources, filter and selection of a run.
+pub(crate) struct Opened {
+    pub(crate) input: Input,
+    pub(crate) filter: Filter,
+    /// The filter in words.
+    pub(crate) filter_text: Option<String>,
+    pub(crate) selection: Selection,
+    pub(crate) limit: Option<u64>,
+    pub(crate) duration: Option<Span>,
+    pub(crate) live: bool,
+    /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
+    pub(crate) source_words: Vec<String>,
+}
+
+/// What is to be opened: the line's words sorted out.
+pub(crate) struct Plan {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) filter_text: Option<String>,
+    bytecode: Option<PathBuf>,
+    strict: bool,
+    force_link: Option<LinkType>,
+    selection: Selection,
+    limit: Option<u64>,
+}
+
+impl Plan {
+    /// Sorts out the words and reads what files the arguments name, but opens no source yet.
+    pub(crate) fn new(args: &InputArgs, zone: Zone) -> Result<Self, Problem> {
+        let (files, mut filter_words) = if args.read.is_empty() && args.interface.is_empty() {
+            let sorted = words::sort(args.words.clone());
+            if let (true, Some(first)) = (sorted.files.is_empty(), sorted.filter.first()) {
+                return Err(no_such_file(first));
+            }
+            (sorted.files, sorted.filter)
+        } else {
+            (args.read.clone(), args.words.clone())
+        };
+        filter_words.extend(args.after_dashes.iter().cloned());
+        let bound = |flag, text: &Option<String>| text.as_deref().map(|t| time::bound(flag, t, zone)).transpose();
+        let selection = Selection {
+            from: bound("--from", &args.from)?,
+            to: bound("--to", &args.to)?,
+            numbers: args
+                .packets
+                .as_deref()
+                .map(Numbers::parse)
+                .transpose()
+                .map_err(|e| Problem::usage(format!("--packets: {e}")))?,
+        };
+        Ok(Self {
+            files,
+            interfaces: args.interface.clone(),
+            filter_text: filter_text(args, &filter_words)?,
+            bytecode: args.filter_bytecode.clone(),
+            strict: args.strict_bpf,
+            force_link: args.link_type.as_deref().map(|word| link_type("--link-type", word)).transpose()?,
+            selection,
+            limit: args.count_limit,
+        })
+    }
+
+    /// The filter, for no link type yet.
+    pub(crate) fn filter(&self) -> Result<Filter, Problem> {
+        match (&self.bytecode, &self.filter_text) {
+            (Some(_), Some(_)) => Err(Problem::usage("--filter-bytecode and a filter in words exclude each other")),
+            (Some(path), None) => {
+                let text = fs::read(path).map_err(|e| unreadable("--filter-bytecode", path, &e))?;
+                Ok(Filter::bytecode(&shown_path(path), &text)?)
+            }
+            (None, Some(text)) => Ok(Filter::expression(text, self.strict)?),
+            (None, None) => Ok(Filter::everything()),
+        }
+    }
+
+    /// Opens the sources. `copying`: frames of unknown link types are welcome, nothing is decoded.
+    pub(crate) fn open(self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
+        let mut filter = self.filter()?;
+        let live_run = !self.interfaces.is_empty();
+        let source_words = self.source_words();
+        let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
+        let input = if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying)? };
+        prepare(&mut filter, &input)?;
+        Ok(Opened {
+            input,
+            filter,
+            filter_text: self.filter_text,
+            selection: self.selection,
+            limit: self.limit,
+            duration,
+            live: live_run,
+            source_words,
+        })
+    }
+
+    fn source_words(&self) -> Vec<String> {
+        let flag = if self.interfaces.is_empty() { "-r" } else { "-i" };
+        let files = self.files.iter().map(|f| shown_path(f));
+        let names = files.chain(self.interfaces.iter().cloned());
+        names.flat_map(|name| [flag.to_owned(), name]).collect()
+    }
+
+    fn open_files(&self, live: &LiveArgs, copying: bool) -> Result<Input, Problem> {
+        if self.files.is_empty() {
+            return Err(Problem::usage("nothing to read: name a file, or an interface with -i")
+                .help("sockeye capture.pcapng        a saved capture        -r - reads a pipe")
+                .help("sudo sockeye -i eth0          an interface           sockeye interfaces lists them"));
+        }
+        if let Some(flag) = live_only(live) {
+            return Err(Problem::usage(format!("{flag} is for live capture (-i), not for files")));
+        }
+        if self.files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
+            return Err(Problem::usage("standard input (-) can be read only once"));
+        }
+        let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
+        Ok(Input::open(&self.files, &options)?)
+    }
+
+    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Input, Problem> {
+        let backend = backend(args.backend)?;
+        let mut specs = Vec::with_capacity(self.interfaces.len());
+        for name in &self.interfaces {
+            let mut spec = LiveSpec::new(name);
+            spec.snaplen = args.snaplen.unwrap_or(0);
+            spec.promiscuous = args.promisc;
+            if let Some(kib) = args.buffer_kib {
+                spec.buffer_bytes = kib as usize * 1024;
+            }
+            spec.direction = match args.direction {
+                Some(WhichWay::In) => Some(Direction::In),
+                Some(WhichWay::Out) => Some(Direction::Out),
+                Some(WhichWay::Inout) | None => None,
+            };
+            spec.link = args.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
+            spec.filter_text.clone_from(&self.filter_text);
+            let link = match spec.link {
+                Some(link) => link,
+                None => *live::link_types(name, backend)?.first().unwrap_or(&LinkType::ETHERNET),
+            };
+            filter.prepare(link).map_err(|e| e.coming_from("this interface"))?;
+            spec.kernel_filter = kernel_filter(filter, link);
+            specs.push(spec);
+        }
+        Ok(Input::live(Box::new(live::open(&specs, backend)?)))
+    }
+}
+
+/// Readies the filter for the link types known so far. It is an error only if it can match frames of none of them.
+fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
+    let links: Vec<LinkType> = input.infos().flat_map(|info| info.interfaces.iter().filter_map(|i| i.link)).collect();
+    let mut first_error = None;
+    for link in links {
+        match filter.prepare(link) {
+            Ok(()) => return Ok(()),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    first_error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// What the kernel may decide already: at least what the filter accepts.
+fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
+    if matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
+        return None; // the kernel does not see the cooked header
+    }
+    let program = filter.kernel_program(link, SocketBytes::Frame, ACCEPT)?;
+    let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
+    Some(KernelFilter { instructions: instructions.collect() })
+}
+
+/// A flag that was given and means nothing for files.
+fn live_only(args: &LiveArgs) -> Option<&'static str> {
+    let given = [
+        (args.snaplen.is_some(), "-s"),
+        (args.promisc, "--promisc"),
+        (args.buffer_kib.is_some(), "-B"),
+        (args.direction.is_some(), "-Q"),
+        (args.list_link_types, "-L"),
+        (args.capture_link_type.is_some(), "-y"),
+        (args.backend.is_some(), "--backend"),
+        (args.duration.is_some(), "--duration"),
+    ];
+    given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
+}
+
+/// The backend asked for, where it is built in.
+pub(crate) fn backend(asked: Option<Backend>) -> Result<Option<LiveBackend>, Problem> {
+    match asked {
+        None => Ok(None),
+        Some(Backend::Pnet) => Ok(Some(LiveBackend::Pnet)),
+        Some(Backend::Libpcap) if cfg!(feature = "libpcap") => Ok(Some(LiveBackend::Libpcap)),
+        Some(Backend::Libpcap) => Err(Problem::usage("--backend libpcap: this sockeye was built without libpcap")
+            .help("use --backend pnet, or build with the default features (package libpcap-dev or libpcap-devel)")),
+    }
+}
+
+/// The filter as one text: words, `-f`, or the file of `-F` (`#` starts a comment there).
+fn filter_text(args: &InputArgs, words: &[String]) -> Result<Option<String>, Problem> {
+    let mut texts: Vec<String> = Vec::new();
+    if let Some(path) = &args.filter_file {
+        let text = fs::read_to_string(path).map_err(|e| unreadable("-F", path, &e))?;
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        texts.push(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
+    }
+    texts.extend(args.filter.clone());
+    if !words.is_empty() {
+        texts.push(words.join(" "));
+    }
+    match texts.len() {
+        0 => Ok(None),
+        1 => Ok(texts.pop().filter(|text| !text.trim().is_empty())),
+        _ => Err(Problem::usage("two filters: one by -f or -F, one in the words at the end; join them with `and`")),
+    }
+}
+
+fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Problem {
+    Problem::new(Exit::Input, format!("{flag} {}: {error}", shown_path(path)))
+}
+
+/// A link type by name or number.
+pub(crate) fn link_type(flag: &str, word: &str) -> Result<LinkType, Problem> {
+    LinkType::from_word(word).ok_or_else(|| {
+        Problem::usage(format!("{flag}: no link type \"{}\"", shown(word)))
+            .help("known: sockeye help linktypes; a number does, too")
+    })
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        let text = error.to_string();
+        let mut lines = text.lines();
+        let mut problem = Self::usage(lines.next().unwrap_or_default());
+        for line in lines {
+            problem = problem.help(line.strip_prefix("  ").unwrap_or(line));
+        }
+        problem
+    }
+}
