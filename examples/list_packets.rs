@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let (wire, captured) = (frame.wire_len, frame.bytes.len());
                 writeln!(out, "{}\t{}\t{seconds}.{nanos:09}\t{wire}\t{captured}", frame.source, frame.number)?;
             }
-            Ok(Next::Changed(_) | Next::Idle) => {}
+            Ok(Next::Changed(_) | Next::Idle | Next::Notice(_)) => {}
             Ok(Next::End) => break,
             // The other files go on.
             Err(failed) => {

@@ -221,7 +221,9 @@ pub(crate) struct WriteArgs {
 
 /// `sockeye summary`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye capture.pcapng\n  sockeye a.pcap b.pcap 'host 192.0.2.1'\n  zcat big.pcap.gz | sockeye summary -r - --all")]
+#[command(
+    after_help = "Examples:\n  sockeye capture.pcapng\n  sockeye a.pcap b.pcap 'host 192.0.2.1'\n  zcat big.pcap.gz | sockeye summary -r - --all"
+)]
 pub(crate) struct SummaryArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -239,7 +241,9 @@ pub(crate) struct SummaryArgs {
 
 /// `sockeye packets`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng")]
+#[command(
+    after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng"
+)]
 pub(crate) struct PacketsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -340,7 +344,9 @@ pub(crate) enum TimeWord {
 
 /// `sockeye flows`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye flows -r capture.pcap\n  sockeye flows -r capture.pcap --format jsonl 'tcp port 80'\n  sockeye flows -r capture.pcap --format csv --fields id,orig.ip,resp.ip,state")]
+#[command(
+    after_help = "Examples:\n  sockeye flows -r capture.pcap\n  sockeye flows -r capture.pcap --format jsonl 'tcp port 80'\n  sockeye flows -r capture.pcap --format csv --fields id,orig.ip,resp.ip,state"
+)]
 pub(crate) struct FlowsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -354,7 +360,9 @@ pub(crate) struct FlowsArgs {
 
 /// `sockeye handshakes`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye handshakes -r capture.pcap\n  sudo sockeye handshakes -i eth0\n  sockeye handshakes -r capture.pcap --format jsonl")]
+#[command(
+    after_help = "Examples:\n  sockeye handshakes -r capture.pcap\n  sudo sockeye handshakes -i eth0\n  sockeye handshakes -r capture.pcap --format jsonl"
+)]
 pub(crate) struct HandshakesArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -388,7 +396,9 @@ pub(crate) struct RecordArgs {
 
 /// `sockeye capture`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng")]
+#[command(
+    after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng"
+)]
 pub(crate) struct CaptureArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,

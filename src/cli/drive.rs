@@ -17,7 +17,12 @@ use sockeye::output::{notices, units};
 use std::io::{self, Write};
 
 /// Drives a run to its end and reports on standard error. The sink is the caller's, to be closed before [`finish`].
-pub(crate) fn drive(opened: Opened, tracker: Option<TrackerConfig>, progress: args::Progress, sink: &mut impl Sink) -> Result<Ended, Problem> {
+pub(crate) fn drive(
+    opened: Opened,
+    tracker: Option<TrackerConfig>,
+    progress: args::Progress,
+    sink: &mut impl Sink,
+) -> Result<Ended, Problem> {
     let Opened { mut input, filter, selection, limit, duration, live, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
@@ -37,7 +42,7 @@ pub(crate) fn drive(opened: Opened, tracker: Option<TrackerConfig>, progress: ar
 
 /// What is said after a run, and its exit code. `told`: the output has shown totals and losses itself.
 pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
-    let Ended { summary, failures, output_error, filter_warnings } = ended;
+    let Ended { summary, failures, output_error, filter: filtered } = ended;
     if summary.live {
         let _ = io::stderr().write_all(live::closing_lines(&summary).as_bytes());
     }
@@ -47,7 +52,7 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
     for source in summary.sources.iter().filter(|_| !summary.live) {
         source.info.warnings.iter().for_each(|w| say(&format!("{}: {w}", source.info.name)));
     }
-    filter_warnings.iter().for_each(|w| say(w));
+    filtered?.iter().for_each(|w| say(&format!("filter: {w}")));
     let mut exit = Exit::Done;
     for failed in failures {
         exit = exit.max(tell_failure(failed.error, &summary));
@@ -93,7 +98,9 @@ impl Watch for Lookout {
     }
 
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
-        let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| summary.sources.iter().filter_map(|s| of(&s.stats)).sum::<u64>();
+        let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| {
+            summary.sources.iter().filter_map(|s| of(&s.stats)).sum::<u64>()
+        };
         say(&format!(
             "{} captured, {} received by filter, {} dropped by kernel, {} flows",
             units::counted(progress.matched, "packet"),

@@ -322,3 +322,26 @@ fn one_port_of_a_server_keeps_its_clients_apart() {
     assert!(all.iter().all(|r| r.orig.packets == 1 && r.resp.packets == 1));
     assert_eq!(all[41].id.to_string(), "c42");
 }
+
+#[test]
+fn ipv6_connections_are_connections() {
+    let mut w = World::new();
+    let (a, b) = ([0x20; 16], [0x21; 16]);
+    let send = |w: &mut World, from_a: bool, syn: bool, ack: Option<u32>| {
+        let step = if from_a {
+            etherparse::PacketBuilder::ipv6(a, b, 61).tcp(40000, 443, 1000, 500)
+        } else {
+            etherparse::PacketBuilder::ipv6(b, a, 52).tcp(443, 40000, 1000, 500)
+        };
+        let step = if syn { step.syn() } else { step };
+        let mut out = Vec::new();
+        ack.map_or(step.clone(), |ack| step.ack(ack)).write(&mut out, &[]).unwrap();
+        w.send(&out)
+    };
+    send(&mut w, true, true, None);
+    send(&mut w, false, true, Some(1001));
+    send(&mut w, true, false, Some(1001));
+    let r = w.only();
+    assert_eq!((r.state, r.originator.to_string()), (State::Open, "[2020:2020:2020:2020:2020:2020:2020:2020]:40000".to_owned()));
+    assert_eq!((r.orig.ttl_min, r.resp.ttl_max, r.orig.ip_bytes), (Some(61), Some(52), 120));
+}

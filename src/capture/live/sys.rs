@@ -65,6 +65,13 @@ fn query_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Keeps a descriptor from programs that this one starts. Our own sockets are born so, libpcap's are not.
+#[cfg(feature = "libpcap")]
+pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: fcntl(2) with F_SETFD takes a number and changes only the descriptor's flag.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
 /// Sets a socket option to a plain value. `T` is the very C type the option takes.
 fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // SAFETY: the kernel reads `size_of::<T>()` bytes from a live reference and keeps nothing of them; the callers in

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-pub(crate) fn run(args: CaptureArgs) -> Done {
+pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.live.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
@@ -63,7 +63,10 @@ impl Writing {
             Some(WriteFormat::Pcapng) => FileFormat::PcapNg,
             None => format_of_name(&path, nanoseconds),
         };
-        let section = SectionInfo { application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()), ..SectionInfo::default() };
+        let section = SectionInfo {
+            application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
+            ..SectionInfo::default()
+        };
         let config = PcapConfig { format, force: look.force, reading: infos.iter().filter_map(|i| i.file_id).collect(), section };
         let at_once = args.packet_buffered || (opened.live && path.as_os_str() == "-");
         Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
@@ -86,7 +89,12 @@ impl Writing {
             ));
         }
         if self.path.as_os_str() != "-" && io::stderr().is_terminal() {
-            say(&format!("wrote {} ({}) to {}", units::counted(written.packets, "packet"), units::bytes(written.bytes), shown_path(&self.path)));
+            say(&format!(
+                "wrote {} ({}) to {}",
+                units::counted(written.packets, "packet"),
+                units::bytes(written.bytes),
+                shown_path(&self.path)
+            ));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::cli::open::Plan;
 use sockeye::output::line::Zone;
 use sockeye::output::{FlowTableSink, Records};
 
-pub(crate) fn run(args: FlowsArgs) -> Done {
+pub(crate) fn run(args: &FlowsArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
     records::run(plan, &args.live, &args.look, &args.records, Records::Flows, FlowTableSink::new)
 }

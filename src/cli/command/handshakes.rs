@@ -7,7 +7,7 @@ use crate::cli::open::Plan;
 use sockeye::output::line::Zone;
 use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 
-pub(crate) fn run(args: HandshakesArgs) -> Done {
+pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
     let verbose = args.verbose > 0;
     records::run(plan, &args.live, &args.look, &args.records, Records::Handshakes, |out, style| {

@@ -1,7 +1,7 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
-use super::records::{output, separated};
 use super::capture::{Writing, list_link_types};
+use super::records::{output, separated};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
@@ -36,13 +36,15 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants_notes = !lines.plain || args.format.is_some();
     let opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
-    let print = match (args.format, args.count) {
-        (_, true) => Print::Count(0),
+    let print = match (args.format, args.format.and_then(separated)) {
+        _ if args.count => Print::Count(0),
         (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(output(None, false)?, filter.clone())),
-        (Some(format), _) if separated(format).is_some() => {
-            Print::Rows(PacketRowsSink::new(output(None, false)?, separated(format).unwrap_or_default(), &args.fields)?)
-        }
-        _ => Print::Lines(Lines { printer: LinePrinter::new(lines), buffer: Vec::new(), at_once: live || args.lines.line_buffered }),
+        (_, Some(form)) => Print::Rows(PacketRowsSink::new(output(None, false)?, form, &args.fields)?),
+        _ => Print::Lines(Lines {
+            printer: LinePrinter::new(lines),
+            buffer: Vec::new(),
+            at_once: live || args.lines.line_buffered,
+        }),
     };
     let writing = Writing::open(&args.write, &args.look, &opened)?;
     let track = !copying && !args.count && wants_notes;
@@ -192,11 +194,10 @@ fn dump_filter(args: &PacketsArgs, zone: Zone) -> Done {
             first.unwrap_or(LinkType::ETHERNET)
         }
     };
-    filter.prepare(&[link])?;
     let form = match args.dump_filter {
-        1 => ProgramForm::Readable,
+        1 => ProgramForm::Words,
         2 => ProgramForm::C,
-        _ => ProgramForm::Numbers,
+        _ => ProgramForm::Decimal,
     };
-    manual::print(&filter.program(link).listing(form).to_string()).map(|()| Exit::Done)
+    manual::print(&filter.program(link)?.listing(form).to_string()).map(|()| Exit::Done)
 }

@@ -9,7 +9,7 @@ use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink};
 use std::io;
 
-pub(crate) fn run(args: SummaryArgs) -> Done {
+pub(crate) fn run(args: &SummaryArgs) -> Done {
     let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
