@@ -85,7 +85,9 @@ fn topic_text(topic: &str) -> Option<String> {
 const TOPICS: [&str; 6] = ["filters", "time", "states", "json", "linktypes", "exit"];
 
 fn link_types() -> String {
-    let mut text = String::from("LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n");
+    let mut text = String::from(
+        "LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n",
+    );
     for link in LinkType::decoded() {
         let _ = writeln!(text, "  {:>3}  {:<17} {link}", link.0, link.name().unwrap_or_default());
     }

@@ -1,11 +1,14 @@
 //! Bytes to layers. Decoding never fails: it returns what it understood and where it stopped.
 //!
-//! [`decode`] is stateless and works on one frame; fragments stay fragments.
+//! [`decode`] is stateless and works on one frame; fragments stay fragments. [`FragmentPool`] joins them
+//! and decodes the whole.
 //!
 //! One way through the files: `link` (what the frame starts with) calls `network` (IP, ARP), which calls `transport`.
 //! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
 //! `walk` holds the bounds that all of them obey. [`packet`] is the result.
 
+pub mod checksum;
+pub mod fragment;
 pub mod headers;
 pub mod icmp;
 pub mod packet;
@@ -22,6 +25,8 @@ mod wifi;
 #[cfg(test)]
 mod tests;
 
+pub use checksum::Checksum;
+pub use fragment::{FragmentLimits, FragmentPool, FragmentStats, Inserted, Joined};
 pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
 pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};

@@ -208,7 +208,10 @@ fn fragment_header(w: &mut Walk<'_, '_>, at: usize) -> Option<(u8, usize)> {
         w.short(LayerKind::Ipv6Fragment, at, 8);
         return None;
     };
-    w.packet.fragment = Fragment { offset: header.fragment_offset().byte_offset(), more: header.more_fragments() };
+    // A second one, inside a first fragment, is a piece of its data.
+    if !w.packet.fragment.is_piece() {
+        w.packet.fragment = Fragment { offset: header.fragment_offset().byte_offset(), more: header.more_fragments() };
+    }
     w.push(LayerKind::Ipv6Fragment, at).then_some((header.next_header().0, at + 8))
 }
 

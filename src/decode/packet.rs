@@ -329,6 +329,24 @@ impl Packet<'_> {
 }
 
 impl Packet<'_> {
+    /// What is known of the layers below the innermost IP header, and where that header is; without the bytes.
+    pub(crate) fn below_network(&self) -> Packet<'static> {
+        let mut below = Packet::empty(&[]);
+        for layer in self.layers().take_while(|l| l.offset < self.network_at) {
+            below.push_layer(layer.kind, layer.offset);
+        }
+        below.vlan = self.vlan;
+        below.tunnel = self.tunnel;
+        below.network = self.network;
+        below.network_at = self.network_at;
+        below
+    }
+
+    /// The same of other bytes.
+    pub(crate) fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Packet<'b> {
+        Packet { bytes, ..*self }
+    }
+
     /// Takes back a [`LayerKind::Payload`] at the end: what was listed as data turns out to have a header.
     pub(crate) fn drop_payload_layer(&mut self) {
         if self.layers().last().is_some_and(|l| l.kind == LayerKind::Payload) {
@@ -379,6 +397,40 @@ impl LayerKind {
         Self::Quoted,
         Self::Payload,
     ];
+
+    /// The protocol's name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ethernet => "Ethernet",
+            Self::Vlan => "VLAN",
+            Self::Llc => "LLC",
+            Self::Sll => "Linux cooked",
+            Self::Sll2 => "Linux cooked v2",
+            Self::Null => "loopback",
+            Self::Ppp => "PPP",
+            Self::Pppoe => "PPPoE",
+            Self::Mpls => "MPLS",
+            Self::Radiotap => "radiotap",
+            Self::Ieee80211 => "802.11",
+            Self::Arp => "ARP",
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+            Self::Ipv6Extension => "IPv6 extension",
+            Self::Ipv6Fragment => "IPv6 fragment",
+            Self::Ah => "AH",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Icmp => "ICMP",
+            Self::Icmpv6 => "ICMPv6",
+            Self::Sctp => "SCTP",
+            Self::Gre => "GRE",
+            Self::Vxlan => "VXLAN",
+            Self::Geneve => "Geneve",
+            Self::Quoted => "quoted",
+            Self::Payload => "payload",
+        }
+    }
 
     fn from_index(index: u8) -> Self {
         Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Payload)

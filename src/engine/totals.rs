@@ -29,7 +29,7 @@ pub(super) struct Totals {
     /// Packets per source: cut by a snap length.
     cut: Vec<u64>,
     /// Ports of packets that the filter turned away, while it has let none through.
-    ports: Option<Box<[u64; 65536]>>,
+    ports: Vec<u64>,
 }
 
 /// A reason in two parts: layer and kind, both as small numbers, and the unknown protocol's number.
@@ -82,8 +82,8 @@ impl Totals {
     /// Remembers the ports of a packet that the filter turned away; of use only if it turns all away.
     pub(super) fn count_rejected(&mut self, packet: &Packet<'_>) {
         if let Some((a, b)) = packet.ports() {
-            let ports = self.ports.get_or_insert_with(|| Box::new([0; 65536]));
-            ports[usize::from(a.min(b))] += 1;
+            self.ports.resize(1 << 16, 0);
+            self.ports[usize::from(a.min(b))] += 1;
         }
     }
 
@@ -120,8 +120,7 @@ impl Totals {
     }
 
     fn busy_ports(&self) -> Vec<(u16, u64)> {
-        let Some(ports) = &self.ports else { return Vec::new() };
-        let mut busy: Vec<(u16, u64)> = (0..=u16::MAX).zip(ports.iter().copied()).filter(|(_, n)| *n > 0).collect();
+        let mut busy: Vec<(u16, u64)> = (0..=u16::MAX).zip(self.ports.iter().copied()).filter(|(_, n)| *n > 0).collect();
         busy.sort_by_key(|&(port, n)| (std::cmp::Reverse(n), port));
         busy.truncate(3);
         busy

@@ -61,7 +61,7 @@ impl<W: Write> SummarySink<W> {
         if !quiet {
             header::write(&mut self.out, &self.config.style, summary, self.config.filter.as_deref(), self.vantage.place())?;
         }
-        let ranked = std::mem::take(&mut self.ranking).finish();
+        let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1);
         if ranked.rows.is_empty() {
             return Ok(());
         }
