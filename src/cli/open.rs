@@ -10,8 +10,7 @@ use sockeye::capture::file::OpenOptions;
 use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
-use sockeye::filter::program::ACCEPT;
-use sockeye::filter::{Filter, FilterError, SocketBytes};
+use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
 use sockeye::output::line::Zone;
 use std::fs;
@@ -179,10 +178,7 @@ fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
 
 /// What the kernel may decide already: at least what the filter accepts.
 fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
-    if matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
-        return None; // the kernel does not see the cooked header
-    }
-    let program = filter.kernel_program(link, SocketBytes::Frame, ACCEPT)?;
+    let program = filter.kernel_program(link)?;
     let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
     Some(KernelFilter { instructions: instructions.collect() })
 }
