@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
-use sockeye::flow::TrackerConfig;
+use sockeye::flow::{FlowRecord, Outcome, TrackerConfig};
 use sockeye::output::{FlowJsonSink, FlowRowsSink, Records, Separated, Style, units};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -78,7 +78,7 @@ pub(super) fn run<T: Sink>(
     Ok(exit)
 }
 
-/// Counts the records: a table without any would be silence.
+/// Counts what there is to tell of: a table without a row would be silence.
 struct Counted<T> {
     sink: Output<T>,
     records: Records,
@@ -87,9 +87,11 @@ struct Counted<T> {
 
 impl<T: Sink> Sink for Counted<T> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        self.told += u64::from(match self.records {
-            Records::Flows => matches!(event, Event::Flow(_)),
-            Records::Handshakes => matches!(event, Event::Handshake(_)),
+        let attempt = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|h| h.outcome != Outcome::Midway);
+        self.told += u64::from(match (self.records, event) {
+            (Records::Flows, Event::Flow(_)) => true,
+            (Records::Handshakes, Event::Flow(record) | Event::Handshake(record)) => attempt(record),
+            _ => false,
         });
         self.sink.on_event(event)
     }
