@@ -9,6 +9,7 @@
 
 pub mod capture;
 pub mod decode;
+pub mod engine;
 pub mod event;
 pub mod filter;
 pub mod flow;

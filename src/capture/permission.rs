@@ -196,17 +196,17 @@ mod tests {
     #[test]
     fn the_longest_and_last_mount_counts() {
         let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
-                      40 22 8:2 / /home rw,nosuid,nodev shared:2 master:3 - xfs /dev/sda2 rw\n\
-                      41 22 0:9 / /home/a\\040b rw - fuse.AppImage x ro,user_id=0\n\
-                      42 22 8:2 / /homes rw - xfs /dev/sda3 rw\n\
+                      40 22 8:2 / /srv rw,nosuid,nodev shared:2 master:3 - xfs /dev/sda2 rw\n\
+                      41 22 0:9 / /srv/a\\040b rw - fuse.AppImage x ro,user_id=0\n\
+                      42 22 8:2 / /srvs rw - xfs /dev/sda3 rw\n\
                       garbage\n";
         let mount = |path: &str| mount_of(mounts, Path::new(path)).expect("has a mount");
         assert_eq!(mount("/usr/bin/sockeye").point, Path::new("/"));
         assert!(!mount("/usr/bin/sockeye").nosuid);
-        assert!(mount("/home/x/sockeye").nosuid);
-        assert!(mount("/home/a b/sockeye").read_only);
-        assert_eq!(mount("/home/a b/sockeye").kind, "fuse.AppImage");
-        assert!(!mount("/homes/sockeye").nosuid);
+        assert!(mount("/srv/x/sockeye").nosuid);
+        assert!(mount("/srv/a b/sockeye").read_only);
+        assert_eq!(mount("/srv/a b/sockeye").kind, "fuse.AppImage");
+        assert!(!mount("/srvs/sockeye").nosuid);
         assert_eq!(mount_of("", Path::new("/")), None);
     }
 
@@ -238,7 +238,7 @@ mod tests {
         assert!(good.setcap_helps());
         assert!(!Permission { no_new_privs: true, ..good.clone() }.setcap_helps());
         assert!(!Permission { obtainable: false, ..good.clone() }.setcap_helps());
-        let mount = Mount { point: "/home".into(), kind: "xfs".to_owned(), nosuid: true, read_only: false };
+        let mount = Mount { point: "/srv".into(), kind: "xfs".to_owned(), nosuid: true, read_only: false };
         assert!(!Permission { mount: Some(mount), ..good }.setcap_helps());
     }
 }

@@ -192,6 +192,7 @@ pub(crate) enum RecordFormat {
     Jsonl,
     Csv,
     Tsv,
+    Md,
 }
 
 /// `--write-format`.
@@ -220,7 +221,9 @@ pub(crate) struct WriteArgs {
 
 /// `sockeye summary`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye capture.pcapng\n  sockeye a.pcap b.pcap 'host 192.0.2.1'\n  zcat big.pcap.gz | sockeye summary -r - --all")]
+#[command(
+    after_help = "Examples:\n  sockeye capture.pcapng\n  sockeye a.pcap b.pcap 'host 192.0.2.1'\n  zcat big.pcap.gz | sockeye summary -r - --all"
+)]
 pub(crate) struct SummaryArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -238,7 +241,9 @@ pub(crate) struct SummaryArgs {
 
 /// `sockeye packets`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng")]
+#[command(
+    after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng"
+)]
 pub(crate) struct PacketsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -253,6 +258,9 @@ pub(crate) struct PacketsArgs {
     /// Form of the output
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<RecordFormat>,
+    /// Only these fields, separated by commas (with --format)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output", requires = "format")]
+    pub(crate) fields: Vec<String>,
     /// Print only how many packets there are
     #[arg(long, help_heading = "Output", conflicts_with_all = ["write", "format"])]
     pub(crate) count: bool,
@@ -306,9 +314,9 @@ pub(crate) struct LineArgs {
     /// Bytes in hex and ASCII; -XX with the link-level header
     #[arg(short = 'X', action = ArgAction::Count, help_heading = "Packet lines")]
     pub(crate) hex_ascii: u8,
-    /// Bytes in ASCII
-    #[arg(short = 'A', help_heading = "Packet lines")]
-    pub(crate) ascii_dump: bool,
+    /// Bytes in ASCII; -AA with the link-level header
+    #[arg(short = 'A', action = ArgAction::Count, help_heading = "Packet lines")]
+    pub(crate) ascii_dump: u8,
     /// With -v: don't verify checksums
     #[arg(short = 'K', long = "dont-verify-checksums", help_heading = "Packet lines")]
     pub(crate) no_checksums: bool,
@@ -336,7 +344,9 @@ pub(crate) enum TimeWord {
 
 /// `sockeye flows`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye flows -r capture.pcap\n  sockeye flows -r capture.pcap --format jsonl 'tcp port 80'\n  sockeye flows -r capture.pcap --format csv --fields id,orig.ip,resp.ip,state")]
+#[command(
+    after_help = "Examples:\n  sockeye flows -r capture.pcap\n  sockeye flows -r capture.pcap --format jsonl 'tcp port 80'\n  sockeye flows -r capture.pcap --format csv --fields id,orig.ip,resp.ip,state"
+)]
 pub(crate) struct FlowsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -350,7 +360,9 @@ pub(crate) struct FlowsArgs {
 
 /// `sockeye handshakes`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sockeye handshakes -r capture.pcap\n  sudo sockeye handshakes -i eth0\n  sockeye handshakes -r capture.pcap --format jsonl")]
+#[command(
+    after_help = "Examples:\n  sockeye handshakes -r capture.pcap\n  sudo sockeye handshakes -i eth0\n  sockeye handshakes -r capture.pcap --format jsonl"
+)]
 pub(crate) struct HandshakesArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -369,9 +381,9 @@ pub(crate) struct HandshakesArgs {
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RecordArgs {
     /// Form of the output
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<RecordFormat>,
-    /// Only these columns (csv, tsv), separated by commas
+    /// Only these fields, separated by commas (not for tables)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output")]
     pub(crate) fields: Vec<String>,
     /// Write to this file instead of standard output
@@ -384,7 +396,9 @@ pub(crate) struct RecordArgs {
 
 /// `sockeye capture`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng")]
+#[command(
+    after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng"
+)]
 pub(crate) struct CaptureArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,

@@ -1,8 +1,8 @@
 //! What went wrong, in words: one line that says what, at most three that help, and an exit code.
 
 use super::exit::Exit;
-use crate::cli::words;
 use super::live::{no_such_interface, not_permitted};
+use crate::cli::words;
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
 use sockeye::output::pcap::WriteError;
@@ -79,11 +79,16 @@ impl From<SourceError> for Problem {
                 io::ErrorKind::PermissionDenied => Self::new(Exit::Permission, format!("{operation} {}: {error}", shown(&name))),
                 _ => Self::new(Exit::Input, format!("{operation} {}: {error}", shown(&name))),
             },
-            SourceError::IsDirectory { name } => Self::new(Exit::Input, format!("{} is a directory, not a capture file", shown(&name)))
-                .help(format!("its captures:  sockeye {}/*.pcap*", shown(name.trim_end_matches('/')))),
+            SourceError::IsDirectory { name } => {
+                Self::new(Exit::Input, format!("{} is a directory, not a capture file", shown(&name)))
+                    .help(format!("its captures:  sockeye {}/*.pcap*", shown(name.trim_end_matches('/'))))
+            }
             SourceError::Empty { name } => Self::new(
                 Exit::Input,
-                format!("{} is 0 bytes: not a capture. Was tcpdump still running? It writes on exit unless -U is given.", shown(&name)),
+                format!(
+                    "{} is 0 bytes: not a capture. Was tcpdump still running? It writes on exit unless -U is given.",
+                    shown(&name)
+                ),
             ),
             SourceError::NotACapture { name, starts_with } => Self::new(
                 Exit::Input,
@@ -100,7 +105,9 @@ impl From<SourceError> for Problem {
             SourceError::InterfaceDown { interface } => {
                 Self::usage(format!("interface {interface} exists but is down:  sudo ip link set {interface} up"))
             }
-            SourceError::InterfaceGone { interface } => Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it")),
+            SourceError::InterfaceGone { interface } => {
+                Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it"))
+            }
             SourceError::Unsupported { interface, what } => Self::usage(format!("{interface}: {what}")),
         }
     }
@@ -124,7 +131,10 @@ impl From<WriteError> for Problem {
             ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
                 let complete = if safe.complete { "; the file is complete up to there" } else { "" };
                 let packets = units::counted(safe.packets, "packet");
-                Self::new(Exit::Failed, format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)))
+                Self::new(
+                    Exit::Failed,
+                    format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)),
+                )
             }
             WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
             WriteError::Create { .. } | WriteError::Write { .. } => Self::new(Exit::Failed, error.to_string()),

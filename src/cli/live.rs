@@ -35,10 +35,10 @@ fn advise(interface: &str, facts: &Permission, words: &str) -> Problem {
     } else {
         format!("for good:    {}", why_setcap_fails(facts))
     };
-    problem.help(once).help(for_good).help(format!(
-        "without it:  sockeye FILE still works; so does  sudo tcpdump -i {} -w - | sockeye -r -",
-        shown(interface)
-    ))
+    problem
+        .help(once)
+        .help(for_good)
+        .help(format!("without it:  sockeye FILE still works; so does  sudo tcpdump -i {} -w - | sockeye -r -", shown(interface)))
 }
 
 fn why_setcap_fails(facts: &Permission) -> String {

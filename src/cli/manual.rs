@@ -16,8 +16,11 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
   See how connections start:     sockeye handshakes capture.pcap
 
-  All commands:                  sockeye --help
+  Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
+  Conversations as records:      sockeye flows capture.pcap --format jsonl
   What can be captured here:     sockeye interfaces
+
+  All commands:                  sockeye --help
   Filters, time, states, json:   sockeye help filters | time | states | json
 ";
 
@@ -85,7 +88,9 @@ fn topic_text(topic: &str) -> Option<String> {
 const TOPICS: [&str; 6] = ["filters", "time", "states", "json", "linktypes", "exit"];
 
 fn link_types() -> String {
-    let mut text = String::from("LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n");
+    let mut text = String::from(
+        "LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n",
+    );
     for link in LinkType::decoded() {
         let _ = writeln!(text, "  {:>3}  {:<17} {link}", link.0, link.name().unwrap_or_default());
     }

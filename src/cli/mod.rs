@@ -48,11 +48,11 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Command) -> Done {
     match command {
-        Command::Summary(args) => command::summary::run(args),
+        Command::Summary(args) => command::summary::run(&args),
         Command::Packets(args) => command::packets::run(*args),
-        Command::Flows(args) => command::flows::run(args),
-        Command::Handshakes(args) => command::handshakes::run(args),
-        Command::Capture(args) => command::capture::run(args),
+        Command::Flows(args) => command::flows::run(&args),
+        Command::Handshakes(args) => command::handshakes::run(&args),
+        Command::Capture(args) => command::capture::run(&args),
         Command::Interfaces(args) => command::interfaces::run(&args),
         Command::Completions { shell } => manual::completions(shell).map(|()| Exit::Done),
         Command::Man => manual::man().map(|()| Exit::Done),

@@ -3,15 +3,16 @@
 use super::args::{Backend, InputArgs, LiveArgs, WhichWay};
 use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
-use super::time::{self, Zone};
+use super::time;
 use super::words;
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
 use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
-use sockeye::filter::{Filter, FilterError, Program};
+use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::line::Zone;
 use std::fs;
 use std::path::PathBuf;
 
@@ -34,10 +35,12 @@ pub(crate) struct Plan {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) interfaces: Vec<String>,
     pub(crate) filter_text: Option<String>,
-    bytecode: Option<Program>,
+    bytecode: Option<PathBuf>,
     strict: bool,
     force_link: Option<LinkType>,
     selection: Selection,
+    /// Flags that say which part of the files is looked at and how, as they are repeated in proposed commands.
+    repeated: Vec<String>,
     limit: Option<u64>,
 }
 
@@ -58,16 +61,22 @@ impl Plan {
         let selection = Selection {
             from: bound("--from", &args.from)?,
             to: bound("--to", &args.to)?,
-            numbers: args.packets.as_deref().map(Numbers::parse).transpose().map_err(|e| Problem::usage(format!("--packets: {e}")))?,
+            numbers: args
+                .packets
+                .as_deref()
+                .map(Numbers::parse)
+                .transpose()
+                .map_err(|e| Problem::usage(format!("--packets: {e}")))?,
         };
         Ok(Self {
             files,
             interfaces: args.interface.clone(),
-            filter_text: filter_text(args, filter_words)?,
-            bytecode: args.filter_bytecode.as_ref().map(read_bytecode).transpose()?,
+            filter_text: filter_text(args, &filter_words)?,
+            bytecode: args.filter_bytecode.clone(),
             strict: args.strict_bpf,
             force_link: args.link_type.as_deref().map(|word| link_type("--link-type", word)).transpose()?,
             selection,
+            repeated: repeated(args),
             limit: args.count_limit,
         })
     }
@@ -76,8 +85,11 @@ impl Plan {
     pub(crate) fn filter(&self) -> Result<Filter, Problem> {
         match (&self.bytecode, &self.filter_text) {
             (Some(_), Some(_)) => Err(Problem::usage("--filter-bytecode and a filter in words exclude each other")),
-            (Some(program), None) => Ok(Filter::from_program(program.clone())),
-            (None, Some(text)) => Filter::new(text, self.strict).map_err(Problem::from),
+            (Some(path), None) => {
+                let text = fs::read(path).map_err(|e| unreadable("--filter-bytecode", path, &e))?;
+                Ok(Filter::bytecode(&shown_path(path), &text)?)
+            }
+            (None, Some(text)) => Ok(Filter::expression(text, self.strict)?),
             (None, None) => Ok(Filter::everything()),
         }
     }
@@ -88,15 +100,8 @@ impl Plan {
         let live_run = !self.interfaces.is_empty();
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
-        let input = if live_run {
-            self.open_live(live, &mut filter)?
-        } else {
-            self.open_files(live, copying)?
-        };
-        for info in input.infos() {
-            let links: Vec<LinkType> = info.interfaces.iter().filter_map(|i| i.link).collect();
-            filter.prepare(&links)?;
-        }
+        let input = if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying)? };
+        prepare(&mut filter, &input)?;
         Ok(Opened {
             input,
             filter,
@@ -113,7 +118,7 @@ impl Plan {
         let flag = if self.interfaces.is_empty() { "-r" } else { "-i" };
         let files = self.files.iter().map(|f| shown_path(f));
         let names = files.chain(self.interfaces.iter().cloned());
-        names.flat_map(|name| [flag.to_owned(), name]).collect()
+        names.flat_map(|name| [flag.to_owned(), name]).chain(self.repeated.iter().cloned()).collect()
     }
 
     fn open_files(&self, live: &LiveArgs, copying: bool) -> Result<Input, Problem> {
@@ -153,7 +158,7 @@ impl Plan {
                 Some(link) => link,
                 None => *live::link_types(name, backend)?.first().unwrap_or(&LinkType::ETHERNET),
             };
-            filter.prepare(&[link])?;
+            filter.prepare(link).map_err(|e| e.coming_from("this interface"))?;
             spec.kernel_filter = kernel_filter(filter, link);
             specs.push(spec);
         }
@@ -161,8 +166,28 @@ impl Plan {
     }
 }
 
+/// What a proposed command must repeat, so that it sees the same packets and counts the same conversations.
+fn repeated(args: &InputArgs) -> Vec<String> {
+    let valued = [("--from", &args.from), ("--to", &args.to), ("--packets", &args.packets), ("--link-type", &args.link_type)];
+    let given = valued.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    given.flatten().chain(args.strict_bpf.then(|| "--strict-bpf".to_owned())).collect()
+}
+
+/// Readies the filter for the link types known so far. It is an error only if it can match frames of none of them.
+fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
+    let links: Vec<LinkType> = input.infos().flat_map(|info| info.interfaces.iter().filter_map(|i| i.link)).collect();
+    let mut first_error = None;
+    for link in links {
+        match filter.prepare(link) {
+            Ok(()) => return Ok(()),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    first_error.map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// What the kernel may decide already: at least what the filter accepts.
-fn kernel_filter(filter: &Filter, link: LinkType) -> Option<KernelFilter> {
+fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
     let program = filter.kernel_program(link)?;
     let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
     Some(KernelFilter { instructions: instructions.collect() })
@@ -195,7 +220,7 @@ pub(crate) fn backend(asked: Option<Backend>) -> Result<Option<LiveBackend>, Pro
 }
 
 /// The filter as one text: words, `-f`, or the file of `-F` (`#` starts a comment there).
-fn filter_text(args: &InputArgs, words: Vec<String>) -> Result<Option<String>, Problem> {
+fn filter_text(args: &InputArgs, words: &[String]) -> Result<Option<String>, Problem> {
     let mut texts: Vec<String> = Vec::new();
     if let Some(path) = &args.filter_file {
         let text = fs::read_to_string(path).map_err(|e| unreadable("-F", path, &e))?;
@@ -213,13 +238,6 @@ fn filter_text(args: &InputArgs, words: Vec<String>) -> Result<Option<String>, P
     }
 }
 
-fn read_bytecode(path: &PathBuf) -> Result<Program, Problem> {
-    let text = fs::read(path).map_err(|e| unreadable("--filter-bytecode", path, &e))?;
-    Program::parse(&text).map_err(|e| {
-        Problem::usage(format!("--filter-bytecode {}: {e}", shown_path(path))).help("it takes the output of  tcpdump -ddd 'FILTER'")
-    })
-}
-
 fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Problem {
     Problem::new(Exit::Input, format!("{flag} {}: {error}", shown_path(path)))
 }
@@ -227,7 +245,8 @@ fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Pro
 /// A link type by name or number.
 pub(crate) fn link_type(flag: &str, word: &str) -> Result<LinkType, Problem> {
     LinkType::from_word(word).ok_or_else(|| {
-        Problem::usage(format!("{flag}: no link type \"{}\"", shown(word))).help("known: sockeye help linktypes; a number does, too")
+        Problem::usage(format!("{flag}: no link type \"{}\"", shown(word)))
+            .help("known: sockeye help linktypes; a number does, too")
     })
 }
 

@@ -2,28 +2,28 @@
 
 use super::args;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sockeye::model::SourceStats;
+use sockeye::engine::run::Progress;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Reads that take less show nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-pub(crate) struct Progress {
+pub(crate) struct ProgressLine {
     name: String,
     started: Instant,
     bar: Option<ProgressBar>,
     wanted: bool,
 }
 
-impl Progress {
+impl ProgressLine {
     pub(crate) fn new(name: String, when: args::Progress) -> Self {
         let wanted = when == args::Progress::Auto && std::io::stderr().is_terminal();
         Self { name, started: Instant::now(), bar: None, wanted }
     }
 
     /// Shows how far the reading is: bytes of the files, packets, connections.
-    pub(crate) fn show(&mut self, stats: &SourceStats, packets: u64, flows: u64) {
+    pub(crate) fn show(&mut self, progress: &Progress) {
         if !self.wanted || self.started.elapsed() < PATIENCE {
             return;
         }
@@ -32,7 +32,7 @@ impl Progress {
             bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar
         });
-        bar.set_message(line(&self.name, stats, packets, flows, self.started.elapsed()));
+        bar.set_message(line(&self.name, progress, self.started.elapsed()));
         bar.tick();
     }
 
@@ -45,12 +45,12 @@ impl Progress {
 }
 
 /// `mix.pcap  61% of 4.90 GB · 2,100,000 packets · 38,112 connections · 12 s left`
-fn line(name: &str, stats: &SourceStats, packets: u64, flows: u64, taken: Duration) -> String {
-    let counts = format!("{} packets · {} connections", HumanCount(packets), HumanCount(flows));
-    let Some(total) = stats.bytes_total.filter(|t| *t > 0) else {
-        return format!("{name}  {} · {counts}", sockeye::output::units::bytes(stats.bytes_read));
+fn line(name: &str, progress: &Progress, taken: Duration) -> String {
+    let counts = format!("{} packets · {} connections", HumanCount(progress.read), HumanCount(progress.flows));
+    let Some(total) = progress.bytes_total.filter(|t| *t > 0) else {
+        return format!("{name}  {} · {counts}", sockeye::output::units::bytes(progress.bytes_read));
     };
-    let share = (stats.bytes_read as f64 / total as f64).min(1.0);
+    let share = (progress.bytes_read as f64 / total as f64).min(1.0);
     let left = if share > 0.01 { taken.mul_f64((1.0 - share) / share) } else { Duration::ZERO };
     let left = if left.is_zero() { String::new() } else { format!(" · {} left", HumanDuration(left)) };
     format!("{name}  {:.0}% of {} · {counts}{left}", share * 100.0, sockeye::output::units::bytes(total))
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_share_where_the_size_is_known_and_bytes_elsewhere() {
-        let known = SourceStats { bytes_read: 610, bytes_total: Some(1000), ..SourceStats::default() };
-        let shown = line("mix.pcap", &known, 2_100_000, 38_112, Duration::from_secs(61));
+        let known = Progress { read: 2_100_000, flows: 38_112, bytes_read: 610, bytes_total: Some(1000), ..Progress::default() };
+        let shown = line("mix.pcap", &known, Duration::from_secs(61));
         assert!(shown.starts_with("mix.pcap  61% of 1.00 kB · 2,100,000 packets · 38,112 connections · 39 s"), "{shown}");
-        let unknown = SourceStats { bytes_read: 610, ..SourceStats::default() };
-        assert_eq!(line("-", &unknown, 5, 1, Duration::from_secs(1)), "-  610 B · 5 packets · 1 connections");
+        let unknown = Progress { read: 5, flows: 1, bytes_read: 610, ..Progress::default() };
+        assert_eq!(line("-", &unknown, Duration::from_secs(1)), "-  610 B · 5 packets · 1 connections");
     }
 }

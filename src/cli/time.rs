@@ -1,49 +1,41 @@
 //! Times and durations as people type them: `--from`, `--to`, `--duration`.
 
 use super::errors::{Problem, shown};
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use sockeye::engine::select::Bound;
 use sockeye::model::{Span, Timestamp};
-use std::time::Duration;
+use sockeye::output::line::Zone;
+use std::time::{Duration, SystemTime};
 
-/// The zone in which bare times are meant and packet lines are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Zone {
-    /// The system's, which obeys TZ.
-    #[default]
-    Local,
-    Utc,
-    Named(Tz),
+/// The zone that `--utc` and `--tz` ask for; without them the system's, which obeys TZ.
+pub(crate) fn zone(utc: bool, tz: Option<&str>) -> Result<Zone, Problem> {
+    match tz {
+        _ if utc => Ok(Zone::Utc),
+        None => Ok(Zone::Local),
+        Some(name) => name.parse().map(Zone::Named).map_err(|_| unknown_zone(name)),
+    }
 }
 
-impl Zone {
-    /// The zone that `--utc` and `--tz` ask for.
-    pub(crate) fn of(utc: bool, tz: Option<&str>) -> Result<Self, Problem> {
-        match tz {
-            _ if utc => Ok(Self::Utc),
-            None => Ok(Self::Local),
-            Some(name) => name.parse().map(Self::Named).map_err(|_| unknown_zone(name)),
-        }
-    }
+/// The moment of a bare date and time in a zone; of two (clocks set back) the earlier.
+fn moment(zone: Zone, at: NaiveDateTime) -> Option<Timestamp> {
+    let utc = match zone {
+        Zone::Local => Local.from_local_datetime(&at).earliest()?.to_utc(),
+        Zone::Utc => at.and_utc(),
+        Zone::Named(tz) => tz.from_local_datetime(&at).earliest()?.to_utc(),
+    };
+    utc.timestamp_nanos_opt().map(Timestamp::from_nanos)
+}
 
-    fn moment(self, at: NaiveDateTime) -> Option<Timestamp> {
-        let utc = match self {
-            Self::Local => Local.from_local_datetime(&at).earliest()?.to_utc(),
-            Self::Utc => at.and_utc(),
-            Self::Named(tz) => tz.from_local_datetime(&at).earliest()?.to_utc(),
-        };
-        utc.timestamp_nanos_opt().map(Timestamp::from_nanos)
-    }
+fn day_of(zone: Zone, at: Timestamp) -> NaiveDate {
+    let local = at + Span::from_secs(i64::from(zone.offset_at(at.seconds())));
+    DateTime::from_timestamp_nanos(local.nanos()).date_naive()
+}
 
-    fn day_of(self, at: Timestamp) -> NaiveDate {
-        let utc: DateTime<Utc> = DateTime::from_timestamp_nanos(at.nanos());
-        match self {
-            Self::Local => utc.with_timezone(&Local).date_naive(),
-            Self::Utc => utc.date_naive(),
-            Self::Named(tz) => utc.with_timezone(&tz).date_naive(),
-        }
-    }
+/// When a file was written, for people: `today 21:11`, else the date.
+pub(crate) fn ago(at: SystemTime) -> String {
+    let at: DateTime<Local> = at.into();
+    let day = if at.date_naive() == Local::now().date_naive() { "today".to_owned() } else { at.format("%Y-%m-%d").to_string() };
+    format!("{day} {}", at.format("%H:%M"))
 }
 
 fn unknown_zone(name: &str) -> Problem {
@@ -56,6 +48,11 @@ fn unknown_zone(name: &str) -> Problem {
     Problem::usage(format!("--tz: no time zone \"{}\"{near}", shown(name)))
 }
 
+/// The time of day, for messages.
+pub(crate) fn clock_now() -> String {
+    Local::now().format("%H:%M:%S").to_string()
+}
+
 /// A moment as `--from` and `--to` take it.
 pub(crate) fn bound(flag: &str, text: &str, zone: Zone) -> Result<Bound, Problem> {
     let text = text.trim();
@@ -63,10 +60,11 @@ pub(crate) fn bound(flag: &str, text: &str, zone: Zone) -> Result<Bound, Problem
         return Ok(Bound::At(moment));
     }
     if let Ok(time) = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")) {
-        return Ok(Bound::OnDayOf(Box::new(move |first| zone.moment(zone.day_of(first).and_time(time)).unwrap_or(first))));
+        return Ok(Bound::OnDayOf(Box::new(move |first| moment(zone, day_of(zone, first).and_time(time)).unwrap_or(first))));
     }
-    Err(Problem::usage(format!("{flag}: \"{}\" is no time", shown(text)))
-        .help("write 2026-11-20T21:11:20Z, \"2026-11-20 21:11:20.5\", 21:11:20 (on the day of the first packet) or seconds since 1970"))
+    Err(Problem::usage(format!("{flag}: \"{}\" is no time", shown(text))).help(
+        "write 2026-11-20T21:11:20Z, \"2026-11-20 21:11:20.5\", 21:11:20 (on the day of the first packet) or seconds since 1970",
+    ))
 }
 
 /// Seconds since 1970, with any fraction, exactly.
@@ -87,7 +85,7 @@ fn date_and_time(text: &str, zone: Zone) -> Option<Timestamp> {
     let forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"];
     let at = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
-    zone.moment(at.or_else(day)?)
+    moment(zone, at.or_else(day)?)
 }
 
 /// A length of time: `30s`, `5m`, `1h`, `500ms`, `1.5s`; a bare number is seconds.

@@ -61,9 +61,7 @@ enum Flag {
 fn argument<'a>(command: &'a Command, flag: &Flag) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| match flag {
         Flag::Short(letter) => arg.get_short() == Some(*letter),
-        Flag::Long(name) => {
-            arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name.as_str()))
-        }
+        Flag::Long(name) => arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name.as_str())),
     })
 }
 

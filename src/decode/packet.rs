@@ -398,6 +398,40 @@ impl LayerKind {
         Self::Payload,
     ];
 
+    /// The protocol's name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ethernet => "Ethernet",
+            Self::Vlan => "VLAN",
+            Self::Llc => "LLC",
+            Self::Sll => "Linux cooked",
+            Self::Sll2 => "Linux cooked v2",
+            Self::Null => "loopback",
+            Self::Ppp => "PPP",
+            Self::Pppoe => "PPPoE",
+            Self::Mpls => "MPLS",
+            Self::Radiotap => "radiotap",
+            Self::Ieee80211 => "802.11",
+            Self::Arp => "ARP",
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+            Self::Ipv6Extension => "IPv6 extension",
+            Self::Ipv6Fragment => "IPv6 fragment",
+            Self::Ah => "AH",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Icmp => "ICMP",
+            Self::Icmpv6 => "ICMPv6",
+            Self::Sctp => "SCTP",
+            Self::Gre => "GRE",
+            Self::Vxlan => "VXLAN",
+            Self::Geneve => "Geneve",
+            Self::Quoted => "quoted",
+            Self::Payload => "payload",
+        }
+    }
+
     fn from_index(index: u8) -> Self {
         Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Payload)
     }

@@ -3,7 +3,7 @@
 use super::select::Selection;
 use super::totals::Totals;
 use crate::decode::fragment::{FragmentPool, Inserted};
-use crate::decode::{Packet, decode, decode_ip};
+use crate::decode::{Packet, decode};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
 use crate::flow::{FlowEvent, Note, PacketMeta, Tracker};
@@ -87,16 +87,14 @@ fn track<S: Sink>(
     let mut tell = |event: FlowEvent<'_>| teller.tell(event);
     let mut meta =
         PacketMeta { source: frame.source, number: frame.number, ts: frame.ts, wire_bytes: u64::from(frame.wire_len), frames: 1 };
-    if !packet.fragment.is_piece() {
-        return tracker.on_packet(&meta, packet, &mut tell);
-    }
     match fragments.insert(frame, packet) {
+        Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),
         Inserted::Joined(joined) => {
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
-            tracker.on_packet(&meta, &decode_ip(joined.bytes), &mut tell)
+            tracker.on_packet(&meta, &joined.packet, &mut tell)
         }
-        Inserted::Waiting => {
+        Inserted::Held | Inserted::Dropped => {
             tracker.on_time(frame.ts, &mut tell);
             Note::default()
         }

@@ -6,9 +6,9 @@ use super::select::Selection;
 use super::stop::Stop;
 use super::totals::Totals;
 use crate::capture::{Failed, Input, Next, SourceNotice};
-use crate::decode::fragment::FragmentPool;
+use crate::decode::fragment::{FragmentLimits, FragmentPool};
 use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
-use crate::filter::Filter;
+use crate::filter::{Filter, FilterError};
 use crate::flow::{Tracker, TrackerConfig};
 use crate::model::{SourceInfo, Span};
 use std::io;
@@ -69,6 +69,8 @@ pub struct Ended {
     pub failures: Vec<Failed>,
     /// The output failed: the run stopped there.
     pub output_error: Option<io::Error>,
+    /// What the filter could not do for some link types that came, or for all of them.
+    pub filter: Result<Vec<String>, FilterError>,
 }
 
 /// Reads all of `input` and tells `sink`.
@@ -77,7 +79,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         selection: config.selection,
         filter,
         tracker: config.tracker.map(Tracker::new),
-        fragments: FragmentPool::default(),
+        fragments: FragmentPool::new(FragmentLimits::default()),
         totals: Totals::default(),
         left: config.limit.unwrap_or(u64::MAX),
     };
@@ -89,7 +91,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
-    Ended { summary, failures: run.failures, output_error }
+    Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
 struct Run {

@@ -52,9 +52,7 @@ impl Selection {
     pub fn holds(&mut self, frame: &Frame<'_>) -> bool {
         let late_enough = self.from.as_mut().is_none_or(|from| frame.ts >= from.resolve(frame.ts));
         let early_enough = self.to.as_mut().is_none_or(|to| frame.ts < to.resolve(frame.ts));
-        late_enough
-            && early_enough
-            && self.numbers.as_ref().is_none_or(|numbers| numbers.hold(frame.number))
+        late_enough && early_enough && self.numbers.as_ref().is_none_or(|numbers| numbers.hold(frame.number))
     }
 
     /// Can no frame with this number or a higher one be in the part?
@@ -75,7 +73,9 @@ impl Numbers {
             let (low, high) = piece.split_once('-').unwrap_or((piece, piece));
             let number = |end: &str, open: u64| if end.is_empty() { Some(open) } else { end.trim().parse().ok() };
             match (number(low, 1), number(high, u64::MAX)) {
-                (Some(low), Some(high)) if low <= high && low > 0 && piece != "-" && !piece.is_empty() => ranges.push((low, high)),
+                (Some(low), Some(high)) if low <= high && low > 0 && piece != "-" && !piece.is_empty() => {
+                    ranges.push((low, high));
+                }
                 _ => return Err(format!("\"{piece}\" is no range of packet numbers; write 10-20, 5, 100- or -7")),
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Flags shared with whoever may interrupt a run. Cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    stop: Arc<AtomicBool>,
+    end: Arc<AtomicBool>,
     status: Arc<AtomicBool>,
     flush: Arc<AtomicBool>,
 }
@@ -14,19 +14,19 @@ pub struct Stop {
 impl Stop {
     /// Asks the run to end after the packet at hand.
     pub fn request(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.end.store(true, Ordering::Relaxed);
     }
 
     /// Was that asked?
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.end.load(Ordering::Relaxed)
     }
 
     /// The flag behind [`Stop::request`], for signal registration.
     #[must_use]
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.stop)
+        Arc::clone(&self.end)
     }
 
     /// The flag that asks for one status line.

@@ -6,7 +6,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Frame, Timestamp};
 use hashbrown::HashSet;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Most different addresses that are counted one by one: 100,000 hosts are about 3 MB.
 const MAX_HOSTS: usize = 100_000;
@@ -29,7 +29,7 @@ pub(super) struct Totals {
     /// Packets per source: cut by a snap length.
     cut: Vec<u64>,
     /// Ports of packets that the filter turned away, while it has let none through.
-    ports: Option<Box<[u64; 65536]>>,
+    ports: Vec<u64>,
 }
 
 /// A reason in two parts: layer and kind, both as small numbers, and the unknown protocol's number.
@@ -82,14 +82,14 @@ impl Totals {
     /// Remembers the ports of a packet that the filter turned away; of use only if it turns all away.
     pub(super) fn count_rejected(&mut self, packet: &Packet<'_>) {
         if let Some((a, b)) = packet.ports() {
-            let ports = self.ports.get_or_insert_with(|| Box::new([0; 65536]));
-            ports[usize::from(a.min(b))] += 1;
+            self.ports.resize(1 << 16, 0);
+            self.ports[usize::from(a.min(b))] += 1;
         }
     }
 
     pub(super) fn count_flow(&mut self, flow: &FlowRecord) {
         self.flows += 1;
-        for ip in [flow.originator.ip, flow.responder.ip] {
+        for ip in [flow.originator.ip, flow.responder.ip].into_iter().filter(is_host) {
             if self.hosts.len() < MAX_HOSTS {
                 self.hosts.insert(ip);
             } else if !self.hosts.contains(&ip) {
@@ -120,12 +120,16 @@ impl Totals {
     }
 
     fn busy_ports(&self) -> Vec<(u16, u64)> {
-        let Some(ports) = &self.ports else { return Vec::new() };
-        let mut busy: Vec<(u16, u64)> = (0..=u16::MAX).zip(ports.iter().copied()).filter(|(_, n)| *n > 0).collect();
+        let mut busy: Vec<(u16, u64)> = (0..=u16::MAX).zip(self.ports.iter().copied()).filter(|(_, n)| *n > 0).collect();
         busy.sort_by_key(|&(port, n)| (std::cmp::Reverse(n), port));
         busy.truncate(3);
         busy
     }
+}
+
+/// Groups, everybody at once and nobody yet are no hosts.
+fn is_host(ip: &IpAddr) -> bool {
+    !ip.is_multicast() && !ip.is_unspecified() && *ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 fn protocol(packet: &Packet<'_>) -> usize {
@@ -158,4 +162,24 @@ fn words(((layer, kind), number): (IssueWord, u32)) -> String {
 /// An IP protocol number as it is written, an `EtherType` in hex.
 fn unknown(number: u32) -> String {
     if number < 256 { number.to_string() } else { format!("0x{number:04x}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_no_hosts() {
+        for (ip, host) in [
+            ("10.0.0.1", true),
+            ("fe80::1", true),
+            ("224.0.0.251", false),
+            ("255.255.255.255", false),
+            ("0.0.0.0", false),
+            ("ff02::1:ff00:2", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_host(&ip.parse().unwrap()), host, "{ip}");
+        }
+    }
 }

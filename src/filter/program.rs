@@ -233,7 +233,7 @@ fn check(insn: Insn, number: usize, len: usize) -> Result<Step, InstructionFault
     Ok(Step { op, jt: insn.jt, jf: insn.jf, k: insn.k })
 }
 
-fn parse_line(text: &str) -> Option<Insn> {
+pub(super) fn parse_line(text: &str) -> Option<Insn> {
     let mut words = text.split_ascii_whitespace();
     let insn = Insn {
         code: words.next()?.parse().ok()?,

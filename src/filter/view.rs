@@ -135,9 +135,14 @@ fn beside(frame: &Frame<'_>, number: u32) -> Option<u32> {
 }
 
 /// TPIDs taken for tags: 802.1Q, 802.1ad, and the two that came before 802.1ad. tcpdump prints all four as tags.
+pub const TAG_TYPES: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+
+/// Is this the TPID of a tag?
+#[inline]
 #[must_use]
 pub const fn is_tag(ethertype: u16) -> bool {
-    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100 | 0x9200)
+    let [a, b, c, d] = TAG_TYPES;
+    ethertype == a || ethertype == b || ethertype == c || ethertype == d
 }
 
 /// Where a link type has its tags.
@@ -159,6 +164,12 @@ impl TagPlace {
             LinkType::LINUX_SLL2 => Some(Self { protocol: 0, control: 20 }),
             _ => None,
         }
+    }
+
+    /// Would Linux take the outer tag off this frame before a socket sees it? It does so with 802.1Q and 802.1ad.
+    #[must_use]
+    pub fn is_stripped_by_kernel(self, bytes: &[u8]) -> bool {
+        matches!(be16(bytes, self.protocol as usize), Some(0x8100 | 0x88a8)) && bytes.len() > self.control as usize + 3
     }
 
     /// Length of the tags of a frame, in bytes: 0 without, 4 for each. A tag that was cut off counts.

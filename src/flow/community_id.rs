@@ -64,20 +64,110 @@ fn turns(source: Endpoint, target: Endpoint, protocol: IpProtocol) -> bool {
 mod tests {
     use super::*;
 
-    fn id(source: &str, sport: u16, target: &str, dport: u16, protocol: u8, seed: u16) -> String {
-        let end = |ip: &str, port| Endpoint::new(ip.parse().unwrap(), port);
-        of(end(source, sport), end(target, dport), IpProtocol(protocol), seed)
+    /// Source, target, ports, protocol; then the ID with seed 0, with seed 1, and in hexadecimal with seed 0.
+    type Vector = (&'static str, &'static str, u16, u16, u8, &'static str, &'static str, &'static str);
+
+    const VECTORS: [Vector; 8] = [
+        (
+            "128.232.110.120",
+            "66.35.250.204",
+            34855,
+            80,
+            6,
+            "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+            "1:3V71V58M3Ksw/yuFALMcW0LAHvc=",
+            "1:2d053da9994af81e45dca0e67afea6e4f3226eb8",
+        ),
+        (
+            "2001:470:e5bf:dead:4957:2174:e82c:4887",
+            "2607:f8b0:400c:c03::1a",
+            63943,
+            25,
+            6,
+            "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=",
+            "1:eJYTW6AOzFLlSUoESovMjnu7rMw=",
+            "1:fea15a78047e8057b52988cccd50ec32ffb0814e",
+        ),
+        (
+            "192.168.1.52",
+            "8.8.8.8",
+            54585,
+            53,
+            17,
+            "1:d/FP5EW3wiY1vCndhwleRRKHowQ=",
+            "1:Q9We8WO3piVF8yEQBNJF4uiSVrI=",
+            "1:77f14fe445b7c22635bc29dd87095e451287a304",
+        ),
+        (
+            "192.168.170.8",
+            "192.168.170.56",
+            7,
+            7,
+            132,
+            "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs=",
+            "1:5w3ZRjeKBzqT3zsaEECDGjUbYeg=",
+            "1:30fd84b5108050866f4f0e8cc491cb57b37b243b",
+        ),
+        (
+            "192.168.0.89",
+            "192.168.0.1",
+            8,
+            0,
+            1,
+            "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=",
+            "1:03g6IloqVBdcZlPyX8r0hgoE7kA=",
+            "1:5f4b27617a60c22bfd4d9b6a83ae2c833527e839",
+        ),
+        (
+            "10.0.0.1",
+            "10.0.0.2",
+            11,
+            0,
+            1,
+            "1:YHxtAirCG//0OzkcVAukqKQN9xM=",
+            "1:XjUibYHaafLQ3pxQeiMI8g25q20=",
+            "1:607c6d022ac21bfff43b391c540ba4a8a40df713",
+        ),
+        (
+            "fe80::200:86ff:fe05:80da",
+            "fe80::260:97ff:fe07:69ea",
+            135,
+            136,
+            58,
+            "1:dGHyGvjMfljg6Bppwm3bg0LO8TY=",
+            "1:kHa1FhMYIT6Ym2Vm2AOtoOARDzY=",
+            "1:7461f21af8cc7e58e0e81a69c26ddb8342cef136",
+        ),
+        (
+            "10.1.12.1",
+            "10.1.12.2",
+            0,
+            0,
+            46,
+            "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw=",
+            "1:rYir8gphR31noO9iDRQmF/BteEI=",
+            "1:28794b920a095bb89f513c934a0c957e4147ccac",
+        ),
+    ];
+
+    #[test]
+    fn the_specification_s_vectors_are_met_in_both_directions() {
+        for (source, target, sport, dport, protocol, plain, seeded, hex) in VECTORS {
+            let protocol = IpProtocol(protocol);
+            let a = Endpoint::new(source.parse().unwrap(), sport);
+            let b = Endpoint::new(target.parse().unwrap(), dport);
+            assert_eq!(of(a, b, protocol, 0), plain);
+            assert_eq!(of(a, b, protocol, 1), seeded);
+            assert_eq!(of_hex(a, b, protocol, 0), hex);
+            if sport != 11 {
+                assert_eq!(of(b, a, protocol, 0), plain, "the answer has the same ID");
+            }
+        }
     }
 
     #[test]
-    fn the_published_vectors() {
-        let tcp = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=";
-        assert_eq!(id("128.232.110.120", 34855, "66.35.250.204", 80, 6, 0), tcp);
-        assert_eq!(id("66.35.250.204", 80, "128.232.110.120", 34855, 6, 0), tcp);
-        assert_eq!(id("192.168.1.52", 54585, "8.8.8.8", 53, 17, 0), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
-        assert_eq!(id("8.8.8.8", 53, "192.168.1.52", 54585, 17, 0), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
-        assert_eq!(id("192.168.0.89", 8, "192.168.0.1", 0, 1, 0), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
-        assert_eq!(id("192.168.0.1", 0, "192.168.0.89", 8, 1, 0), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
-        assert_eq!(id("10.1.12.1", 0, "10.1.12.2", 0, 46, 0), "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw=");
+    fn a_message_without_an_answer_is_not_turned() {
+        let (a, b) = (Endpoint::new("3ffe::9".parse().unwrap(), 3), Endpoint::new("3ffe::1".parse().unwrap(), 0));
+        assert_ne!(of(a, b, IpProtocol::ICMPV6, 0), of(Endpoint::new(b.ip, 3), Endpoint::new(a.ip, 0), IpProtocol::ICMPV6, 0));
     }
 }

@@ -234,3 +234,25 @@ pub fn all() -> impl Iterator<Item = &'static Field> {
 pub fn named(name: &str) -> Option<&'static Field> {
     all().find(|field| field.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_lead_back_to_their_fields() {
+        let names: BTreeSet<_> = all().map(|field| field.name).collect();
+        assert_eq!(names.len(), all().count());
+        for name in names {
+            assert_eq!(named(name).map(|field| field.name), Some(name));
+        }
+        assert!(named("orig").is_none());
+    }
+
+    #[test]
+    fn both_sides_have_the_same_fields() {
+        let of = |side: &str| all().filter_map(|f| f.name.strip_prefix(side)).collect::<Vec<_>>();
+        assert_eq!(of("orig."), of("resp."));
+    }
+}

@@ -129,6 +129,6 @@ mod tests {
         for _ in 0..2 {
             sink.on_event(&Event::Flow(&record)).unwrap();
         }
-        assert_eq!(sink.out.iter().filter(|b| **b == b'\n').count(), BATCH + 2);
+        assert_eq!(String::from_utf8(sink.out).unwrap().lines().count(), BATCH + 2);
     }
 }

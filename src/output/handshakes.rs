@@ -1,7 +1,7 @@
 //! `sockeye handshakes` for people: a row for every attempt to connect, with the packets that are its evidence. With
 //! more detail a second line tells the times of each step and what was offered and agreed.
 //!
-//! Rows come when the outcome is known; a flow's attempt is told once.
+//! Rows come when the outcome is known, and again should it change.
 
 use super::ends::Ends;
 use super::style::{Style, Tone};
@@ -11,7 +11,7 @@ use super::units::{self, duration, duration_tight};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowRecord, Handshake, Outcome};
 use crate::model::{Span, Timestamp};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 /// Rows that are held back to find the widths of the columns.
@@ -36,21 +36,22 @@ pub struct HandshakesSink<W> {
     attempts: u64,
 }
 
-/// Flows whose attempt was told before they ended: as many as there are flows going on.
+/// Outcomes told of flows that go on: as many as there are such flows.
 #[derive(Debug, Default)]
-pub(super) struct Told(HashSet<FlowId>);
+pub(super) struct Told(HashMap<FlowId, Outcome>);
 
 impl Told {
-    /// Is this event the one by which to tell of the attempt? Returns the flow, once.
+    /// Is this event one by which to tell of an attempt? Its outcome is told when it is known, and again where it changes
+    /// (a host that was unreachable answers the next SYN after all).
     pub(super) fn due<'a>(&mut self, event: &Event<'a>) -> Option<(&'a FlowRecord, &'a Handshake)> {
-        let (record, again) = match event {
-            Event::Handshake(record) => (*record, !self.0.insert(record.id)),
-            Event::Flow(record) => (*record, self.0.remove(&record.id)),
-            _ => return None,
-        };
-        let handshake = record.handshake.as_ref()?;
+        let (Event::Handshake(record) | Event::Flow(record)) = event else { return None };
         // Set up before the capture: nothing was attempted here.
-        if again || handshake.outcome == Outcome::Midway { None } else { Some((record, handshake)) }
+        let handshake = record.handshake.as_ref().filter(|h| h.outcome != Outcome::Midway)?;
+        let before = match event {
+            Event::Handshake(_) => self.0.insert(record.id, handshake.outcome),
+            _ => self.0.remove(&record.id),
+        };
+        if before == Some(handshake.outcome) { None } else { Some((record, handshake)) }
     }
 }
 
@@ -352,5 +353,12 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
         assert!(told.due(&Event::Flow(&record)).is_none());
         // The ID is free again, and a flow that was never told early is told at its end.
         assert!(told.due(&Event::Flow(&record)).is_some());
+        assert!(told.0.is_empty());
+        // An outcome that changes is told again.
+        let mut first = record.clone();
+        first.handshake = Some(failed(Outcome::Unreachable, 1, 0.0, Some((2, 10.0))));
+        assert!(told.due(&Event::Handshake(&first)).is_some());
+        assert!(told.due(&Event::Handshake(&record)).is_some());
+        assert!(told.due(&Event::Flow(&record)).is_none());
     }
 }

@@ -9,6 +9,8 @@ pub mod ends;
 pub(crate) mod fixture;
 pub mod flow_records;
 pub mod flow_table;
+#[cfg(test)]
+mod formats_doc;
 pub mod handshakes;
 pub mod json;
 pub mod line;

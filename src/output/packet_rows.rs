@@ -69,6 +69,12 @@ const COLUMNS: &[Column] = &[
     column("icmp.code", |s, cell| put(cell, s.packet.icmp().map(|icmp| icmp.code()))),
 ];
 
+/// The names of all columns, for the page that explains them.
+#[cfg(test)]
+pub(super) fn column_names() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|column| column.name)
+}
+
 /// Writes a row a packet, after a row with the names of the columns.
 #[derive(Debug)]
 pub struct PacketRowsSink<W: Write> {

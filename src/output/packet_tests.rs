@@ -29,9 +29,9 @@ fn record_with(link: LinkType, bytes: &[u8], note: &Note) -> Value {
     let packet = decode(&frame);
     let mut sink = PacketJsonSink::new(Vec::new(), None);
     sink.on_event(&Event::Packet { frame: &frame, packet: &packet, note }).unwrap();
-    let text = sink.into_inner();
-    assert_eq!(text.iter().filter(|b| **b == b'\n').count(), 1);
-    serde_json::from_slice(&text).unwrap()
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() == 1, "{text:?}");
+    serde_json::from_str(&text).unwrap()
 }
 
 fn record(link: LinkType, bytes: &[u8]) -> Value {
@@ -64,7 +64,7 @@ fn ethernet(tags: &[u8], ethertype: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// One of each: what the list of keys was written for.
-fn samples() -> Vec<Value> {
+pub(super) fn samples() -> Vec<Value> {
     let options =
         [&[2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8][..], &[3, 3, 10, 1, 34, 4, 0xaa, 0xbb, 28, 4, 0, 5]].concat();
     let id = FlowId { kind: FlowKind::Tcp, number: 1 };

@@ -150,7 +150,12 @@ fn object(keys: &[Key], path: &str) -> Json {
             }
             // An object without a key of its own in the list.
             Some((group, _)) if !properties.contains_key(group) => {
-                properties.insert(group.to_owned(), object(keys, &format!("{path}{group}.")));
+                let inside = format!("{path}{group}.");
+                let mut schema = object(keys, &inside);
+                if keys.iter().filter(|k| k.name.starts_with(&inside)).all(|k| k.nullable) {
+                    schema["type"] = json!(["object", "null"]);
+                }
+                properties.insert(group.to_owned(), schema);
             }
             Some(_) => {}
         }
@@ -284,6 +289,7 @@ mod tests {
         assert_eq!(flow["type"]["const"], "flow");
         assert_eq!(flow["orig"]["properties"]["packets"]["type"], "integer");
         assert_eq!(flow["handshake"]["properties"]["rtt"]["type"], json!(["number", "null"]));
+        assert_eq!((&flow["tunnel"]["type"], &flow["orig"]["type"]), (&json!(["object", "null"]), &json!("object")));
         let packet = &schema["oneOf"][1]["properties"];
         assert_eq!(packet["tcp"]["properties"]["options"]["properties"]["mss"]["type"], "integer");
         assert_eq!(packet["ts"]["format"], "date-time");

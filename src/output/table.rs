@@ -316,6 +316,10 @@ pub(super) fn fold(text: &str, separator: &str, limit: Option<usize>, indent: us
     let mut line = String::new();
     for part in text.split(separator) {
         if line.trim_start().is_empty() {
+            // What the text starts with stays, its indentation included.
+            if part.is_empty() {
+                line.push_str(separator);
+            }
             line.push_str(part);
         } else if width(&line) + width(separator) + width(part) <= limit {
             line.push_str(separator);
@@ -381,5 +385,6 @@ mod tests {
         // What has no separator stays whole.
         assert_eq!(fold("aaaaaaaaaaaa", " · ", Some(4), 2), ["aaaaaaaaaaaa"]);
         assert_eq!(fold("", " · ", Some(4), 2), [""]);
+        assert_eq!(fold("  aa bb cc dd", " ", Some(7), 4), ["  aa bb", "    cc", "    dd"]);
     }
 }

@@ -136,11 +136,11 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// The length of a capture: `15.388 s`, from 100 seconds on as [`duration`] says it.
+/// The length of a capture: `15.388 s`; below one second and from 100 seconds on as [`duration`] says it.
 #[must_use]
 pub fn capture_length(span: Span) -> String {
     let seconds = span.as_secs_f64();
-    if seconds.abs() < 99.9995 { format!("{seconds:.3} s") } else { duration(span) }
+    if (1.0..99.9995).contains(&seconds) { format!("{seconds:.3} s") } else { duration(span) }
 }
 
 /// A moment's date and time of day in UTC. Years 1677 to 2262, all that a [`Timestamp`] can hold.
@@ -320,5 +320,6 @@ mod tests {
         assert_eq!(time_range(t, t + Span::from_secs(86_400)), "2026-11-20 21:11:20.520 to 2026-11-21 21:11:20.520");
         assert_eq!(capture_length(Span::from_millis(15_388)), "15.388 s");
         assert_eq!(capture_length(Span::from_secs(7200)), "2 h 0 min");
+        assert_eq!(capture_length(Span::from_millis(45)), "45.0 ms");
     }
 }

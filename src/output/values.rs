@@ -72,28 +72,44 @@ impl Records {
     }
 }
 
-/// Writes fields as keys of the object that is open. Dots make nested objects; fields of one object follow each other.
+/// Writes fields as keys of the object that is open. Dots make nested objects, `null` where nothing in them is known; fields
+/// of one object follow each other.
 pub(super) fn write_fields(json: &mut JsonLine, fields: &[&Field], record: &FlowRecord) {
     let mut open: Vec<&str> = Vec::new();
-    for field in fields {
-        let (path, leaf) = field.name.rsplit_once('.').map_or(("", field.name), |(path, leaf)| (path, leaf));
-        let path = || path.split('.').filter(|part| !part.is_empty());
+    for run in fields.chunk_by(|a, b| path_of(a) == path_of(b)) {
+        let path = || run.first().map_or("", |field| path_of(field)).split('.').filter(|part| !part.is_empty());
         let shared = open.iter().zip(path()).take_while(|(a, b)| **a == *b).count();
         while open.len() > shared {
             json.close();
             open.pop();
         }
-        for part in path().skip(shared) {
+        let unknown = run.iter().all(|field| (field.get)(record) == Value::Null);
+        let mut parts = path().skip(shared).peekable();
+        let is_new = parts.peek().is_some();
+        while let Some(part) = parts.next() {
             json.key(part);
-            json.open();
-            open.push(part);
+            if unknown && parts.peek().is_none() {
+                json.null();
+            } else {
+                json.open();
+                open.push(part);
+            }
         }
-        json.key(leaf);
-        write_value(json, (field.get)(record));
+        if !(unknown && is_new) {
+            for field in run {
+                json.key(field.name.rsplit('.').next().unwrap_or(field.name));
+                write_value(json, (field.get)(record));
+            }
+        }
     }
     for _ in open {
         json.close();
     }
+}
+
+/// What stands before the last dot of a field's name.
+fn path_of(field: &Field) -> &'static str {
+    field.name.rsplit_once('.').map_or("", |(path, _)| path)
 }
 
 fn write_value(json: &mut JsonLine, value: Value<'_>) {
@@ -150,7 +166,7 @@ mod tests {
             let mut closed: Vec<&str> = Vec::new();
             let mut last = "";
             for field in records.fields() {
-                let path = field.name.rsplit_once('.').map_or("", |(path, _)| path);
+                let path = path_of(field);
                 if path != last && !path.is_empty() {
                     assert!(!closed.contains(&path), "{} comes back to {path}", field.name);
                     closed.push(path);
@@ -158,6 +174,30 @@ mod tests {
                 last = path;
             }
         }
+    }
+
+    #[test]
+    fn objects_of_which_nothing_is_known_are_null() {
+        const FIELDS: [Field; 7] = [
+            Field { name: "a", unit: fields::Unit::None, get: |_| Value::Null },
+            Field { name: "b.c", unit: fields::Unit::None, get: |_| Value::Null },
+            Field { name: "b.d", unit: fields::Unit::None, get: |_| Value::Null },
+            Field { name: "e.f", unit: fields::Unit::None, get: |_| Value::U64(1) },
+            Field { name: "e.g.h", unit: fields::Unit::None, get: |_| Value::Null },
+            Field { name: "e.i.j", unit: fields::Unit::None, get: |_| Value::Bool(true) },
+            Field { name: "k", unit: fields::Unit::None, get: |_| Value::List(&[1, 2]) },
+        ];
+        let fields: Vec<_> = FIELDS.iter().collect();
+        let record = crate::output::fixture::nine().remove(0);
+        let mut json = JsonLine::default();
+        json.start("x");
+        write_fields(&mut json, &fields, &record);
+        let mut out = Vec::new();
+        json.finish(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"type\":\"x\",\"a\":null,\"b\":null,\"e\":{\"f\":1,\"g\":null,\"i\":{\"j\":true}},\"k\":[1,2]}\n"
+        );
     }
 
     #[test]

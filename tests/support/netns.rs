@@ -2,6 +2,7 @@
 //! it panics. Names carry the process and a counter, so tests run side by side.
 //!
 //! Needs root and iproute2. Without them tests print a loud line and pass.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -30,13 +31,14 @@ pub(crate) struct Pair {
     pub(crate) far: Namespace,
 }
 
-/// Runs `ip` with words separated by blanks.
+/// Runs `ip` with words separated by blanks, and gives what it prints.
 ///
 /// # Panics
 /// When it fails.
-pub(crate) fn ip(words: &str) {
+pub(crate) fn ip(words: &str) -> String {
     let output = Command::new("ip").args(words.split(' ')).output().expect("ip runs");
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Says so, past the test harness's capture, when this test cannot run here.
@@ -58,8 +60,8 @@ impl Namespace {
     }
 
     /// Runs `ip` in this namespace.
-    pub(crate) fn ip(&self, words: &str) {
-        ip(&format!("-n {} {words}", self.0));
+    pub(crate) fn ip(&self, words: &str) -> String {
+        ip(&format!("-n {} {words}", self.0))
     }
 
     /// Runs a closure in a thread of its own that lives in this namespace. What it opens stays there.
@@ -117,6 +119,23 @@ fn text(mac: [u8; 6]) -> String {
 fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
+}
+
+/// A TUN device of that name in the namespace of this thread; gone when the file is closed. Packets written to the
+/// file arrive on the device, packets sent there can be read.
+#[expect(unsafe_code, reason = "the device is made by an ioctl")]
+pub(crate) fn tun(name: &str) -> File {
+    let file = File::options().read(true).write(true).open("/dev/net/tun").expect("TUN is there");
+    // SAFETY: integers and unions of integers and pointers, of which none is followed.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives.
+    let made = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF as libc::Ioctl, &raw mut request) };
+    assert_eq!(made, 0, "TUNSETIFF: {}", std::io::Error::last_os_error());
+    file
 }
 
 /// Runs a closure in a thread that has given up root and every capability; the other threads keep theirs.

@@ -106,6 +106,8 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, Sou
     if from_dlt(capture.get_datalink()) != link {
         capture.set_datalink(to_dlt(link)).map_err(|error| failed(spec, &error))?;
     }
+    // libpcap's socket would go on in every program that is started from here.
+    sys::close_on_exec(capture.as_fd()).map_err(|error| cannot("cannot capture on", spec, error))?;
     let direction = match spec.direction {
         None => pcap::Direction::InOut,
         Some(Direction::In) => pcap::Direction::In,
@@ -119,6 +121,9 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, Sou
     let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
     let mut warnings = Vec::new();
     warnings.extend(raw::attach(capture.as_fd(), gate, filter, spec).map_err(|error| cannot("cannot capture on", spec, error))?);
+    if place.device().is_none() {
+        warnings.push("any: libpcap shows no VLAN tags here; --backend pnet does".to_owned());
+    }
     if spec.promiscuous && place.device().is_none() {
         warnings.push("any: promiscuous mode is not to be had on all interfaces".to_owned());
     }

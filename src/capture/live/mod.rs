@@ -4,8 +4,9 @@
 //! interfaces that go down), `libpcap` and `raw` fill batches, `program` makes the filter for the kernel, `sys` has
 //! the system calls.
 //!
-//! Both ways give the same bytes: a VLAN tag that the kernel took out stands in its place again, and of the two
-//! copies of a frame that a loopback interface shows one is left out.
+//! Both ways give the same bytes of an interface: a VLAN tag that the kernel took out stands in its place again, and
+//! of the two copies of a frame that a loopback interface shows one is left out. What differs: libpcap is cheaper per
+//! frame and hides which way an Ethernet frame went; our socket knows the way, and keeps tags in SLL2 too.
 
 mod batch;
 #[cfg(feature = "libpcap")]
@@ -28,6 +29,8 @@ pub const ANY: &str = "any";
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 /// Bytes of the kernel's buffer when nothing is asked.
 pub const DEFAULT_BUFFER: usize = 32 << 20;
+/// Least buffer in which frames may gather for a few milliseconds.
+const ROOM_TO_GATHER: usize = 4 << 20;
 
 /// Which way frames must go to be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +56,7 @@ pub struct LiveSpec {
     pub direction: Option<Direction>,
     /// Link type, where the interface offers several; `None` = its default.
     pub link: Option<LinkType>,
-    /// Each frame at once, at a much higher price. Else libpcap's frames come up to 10 ms late, in blocks; a
-    /// packet socket's never wait.
+    /// Each frame at once, at a higher price. Else frames come up to 10 ms late by libpcap, 2 ms by our socket.
     pub immediate: bool,
     /// A program that accepts at least what is wanted. Left out on cooked captures (SLL, SLL2), where the kernel does not see
     /// the header it was made for.
@@ -85,25 +87,32 @@ impl LiveSpec {
         if self.snaplen == 0 { DEFAULT_SNAPLEN } else { self.snaplen.min(DEFAULT_SNAPLEN) }
     }
 
+    /// May frames wait a little in the kernel, and is there room for them?
+    fn may_gather(&self) -> bool {
+        !self.immediate && self.buffer_bytes >= ROOM_TO_GATHER
+    }
+
     /// The snap length where it is worth telling the kernel.
     fn cut(&self) -> Option<u32> {
         Some(self.snaplen()).filter(|len| *len < DEFAULT_SNAPLEN)
     }
 }
 
-/// The backend that is used when none is asked for: libpcap where it is built in.
+/// The backend for an interface when none is asked for: libpcap where it is built in, but our own socket for [`ANY`].
+/// For the SLL2 headers of libpcap (1.10.3) have no place for the VLAN tag that the kernel took out, and name the wrong protocol
+/// for frames with two tags.
 #[must_use]
-pub const fn default_backend() -> LiveBackend {
-    if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet }
+pub fn default_backend(interface: &str) -> LiveBackend {
+    if cfg!(feature = "libpcap") && interface != ANY { LiveBackend::Libpcap } else { LiveBackend::Pnet }
 }
 
-/// Opens interfaces for capture, all by the same backend ([`default_backend`] if `None`).
+/// Opens interfaces for capture, by the backend that is asked for or by each one's [`default_backend`].
 ///
 /// # Errors
 /// In this order for each interface: there is none of that name, no right to capture, it is down, the backend
 /// cannot do what is asked, the system refuses.
 pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, SourceError> {
-    Live::open(specs, backend.unwrap_or(default_backend()))
+    Live::open(specs, backend)
 }
 
 /// The link types that can be asked of an interface, the default first.
@@ -113,7 +122,7 @@ pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, So
 pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<LinkType>, SourceError> {
     let spec = LiveSpec::new(interface);
     let place = Place::find(&spec)?;
-    match backend.unwrap_or(default_backend()) {
+    match backend.unwrap_or(default_backend(interface)) {
         LiveBackend::Pnet => Ok(raw::link_types(place)),
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => libpcap::link_types(&spec, place),
@@ -125,7 +134,7 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
 /// May this thread capture? Asked by trying.
 #[must_use]
 pub fn is_permitted() -> bool {
-    sys::packet_socket(libc::SOCK_RAW).is_ok()
+    sys::packet_socket().is_ok()
 }
 
 /// The link type of a capture on an interface when none is asked for; `None` if there is no such interface.
@@ -153,7 +162,7 @@ impl Place {
         } else {
             Self::One(look(name)?.ok_or_else(|| SourceError::NoSuchInterface { interface: name.clone() })?)
         };
-        match sys::packet_socket(libc::SOCK_RAW) {
+        match sys::packet_socket() {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return Err(SourceError::NotPermitted { interface: name.clone() });

@@ -4,13 +4,14 @@
 //! `recvfrom`: the VLAN tag the kernel took out, the kernel's time, the way of a frame and the drop counters would all
 //! be lost. Here they are asked for (`PACKET_AUXDATA`, `SO_TIMESTAMPNS`, `PACKET_STATISTICS`), and frames come in bursts.
 //!
-//! Where the link header is not one known shape (`any`, PPP, other odd devices) the socket is a "cooked" one
-//! (`SOCK_DGRAM`), and an SLL2 header is put in front.
+//! Where the link headers are not of one known shape (`any`, PPP, other odd devices) they are replaced by SLL2 headers
+//! here. The kernel's own way, a `SOCK_DGRAM` socket, is not taken: it skips tags in the bytes when it names the
+//! protocol, but leaves them in the bytes of received frames, so that a frame with two tags cannot be read any more.
 
 use super::batch::{Batch, Slot};
 use super::program::{self, Gate};
 use super::sys::{self, BURST, Device, Received, Receiver};
-use super::{Counters, LiveSpec, Opened, Place, cannot, unsupported};
+use super::{Counters, DEFAULT_BUFFER, LiveSpec, Opened, Place, cannot, unsupported};
 use crate::capture::SourceError;
 use crate::model::{FrameDirection, LinkType};
 use std::io;
@@ -23,10 +24,16 @@ const SLL2: usize = 20;
 const TAG: usize = 4;
 /// Free bytes in front of each received frame: for an SLL2 header and a tag.
 const ROOM: usize = SLL2 + TAG;
+/// Bytes of an Ethernet header.
+const ETHERNET: usize = 14;
+/// Protocols that announce a VLAN tag: 802.1Q, 802.1ad.
+const TAGS: [[u8; 2]; 2] = [[0x81, 0x00], [0x88, 0xa8]];
+/// Bytes kept beyond the snap length, for link headers that an SLL2 header replaces.
+const SPARE: usize = 128;
 /// Where an Ethernet header's tag belongs: after the two addresses.
 const ADDRESSES: usize = 12;
 
-/// A raw or cooked packet socket on one interface, or on all of them.
+/// A packet socket on one interface, or on all of them.
 pub(super) struct Raw {
     socket: OwnedFd,
     receiver: Receiver,
@@ -69,20 +76,26 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Raw>, SourceE
     };
     let cooked = link == LinkType::LINUX_SLL2;
     let fail = |error| cannot("cannot capture on", spec, error);
-    let socket = sys::packet_socket(if cooked { libc::SOCK_DGRAM } else { libc::SOCK_RAW }).map_err(fail)?;
+    let socket = sys::packet_socket().map_err(fail)?;
     let fd = socket.as_fd();
     let mut warnings = Vec::new();
     sys::want_auxiliary_data(fd).map_err(fail)?;
     sys::want_timestamps(fd).map_err(fail)?;
     let given = sys::set_receive_buffer(fd, spec.buffer_bytes).map_err(fail)?;
-    if given < spec.buffer_bytes / 2 {
+    // The default may be had or not; a size that was asked for is missed aloud.
+    if spec.buffer_bytes != DEFAULT_BUFFER && given + 1 < spec.buffer_bytes {
         warnings.push(format!(
             "{}: buffer of {given} bytes instead of {}: without CAP_NET_ADMIN net.core.rmem_max is the limit",
             spec.interface, spec.buffer_bytes
         ));
     }
-    let gate = Gate { direction: spec.direction, loopback: place.loopback(), many: place.device().is_none(), keep: spec.cut() };
-    // A program for a link type makes no sense on a cooked socket, whose frames start at the network layer.
+    let gate = Gate {
+        direction: spec.direction,
+        loopback: place.loopback(),
+        many: place.device().is_none(),
+        keep: spec.cut().map(|len| if cooked { len + SPARE as u32 } else { len }),
+    };
+    // A program made for SLL2 headers makes no sense before they are there.
     let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
     warnings.extend(attach(fd, gate, filter, spec).map_err(fail)?);
     match place.device() {
@@ -136,7 +149,7 @@ impl Raw {
     /// Takes a burst. Returns whether there may be more at once.
     pub(super) fn fill(&mut self, batch: &mut Batch) -> io::Result<bool> {
         batch.clear();
-        let slot = ROOM + self.snaplen;
+        let slot = ROOM + SPARE + self.snaplen;
         if batch.bytes.is_empty() {
             batch.bytes = vec![0; slot * BURST];
         }
@@ -190,9 +203,9 @@ fn finish(link: LinkType, received: &Received, bytes: &mut [u8]) -> Slot {
     slot
 }
 
-fn write_tag(to: &mut [u8], (tpid, tci): (u16, u16)) {
-    to[..2].copy_from_slice(&tpid.to_be_bytes());
-    to[2..4].copy_from_slice(&tci.to_be_bytes());
+fn write_tag(to: &mut [u8], (first, second): (u16, u16)) {
+    to[..2].copy_from_slice(&first.to_be_bytes());
+    to[2..4].copy_from_slice(&second.to_be_bytes());
 }
 
 impl Slot {
@@ -202,22 +215,42 @@ impl Slot {
         self.len += bytes;
         self.wire_len = self.wire_len.saturating_add(bytes as u32);
     }
+
+    /// `bytes` less in front, as far as there are.
+    fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.len);
+        self.start += bytes;
+        self.len -= bytes;
+        self.wire_len = self.wire_len.saturating_sub(bytes as u32);
+    }
 }
 
-/// Writes an SLL2 header (protocol, 0, interface index, hardware type, packet type, address length, address). A tag
-/// becomes the protocol, and its control information with the true protocol the first bytes of the payload.
+/// Replaces the link header by an SLL2 header: protocol, 0, interface index, hardware type, packet type, address
+/// length, address. The tag that the kernel took out becomes the protocol, with its control information and the
+/// protocol it hides as the first bytes of the payload.
 fn cook(received: &Received, bytes: &mut [u8], slot: &mut Slot) {
     let address = &received.address;
-    let mut protocol = address.sll_protocol; // in network order as it comes
+    // The kernel's protocol is that behind all tags; those in the bytes say theirs themselves.
+    let mut protocol = u16::from_be(address.sll_protocol);
+    let header = match address.sll_hatype {
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => {
+            let ethertype = [bytes[ROOM + ADDRESSES], bytes[ROOM + ADDRESSES + 1]];
+            if received.stored >= ETHERNET && TAGS.contains(&ethertype) {
+                protocol = u16::from_be_bytes(ethertype);
+            }
+            ETHERNET
+        }
+        _ => usize::from(received.network),
+    };
+    slot.shrink(header);
     if let Some((tpid, tci)) = received.tag {
-        bytes[ROOM - TAG..ROOM - 2].copy_from_slice(&tci.to_be_bytes());
-        bytes[ROOM - 2..ROOM].copy_from_slice(&protocol.to_ne_bytes());
-        protocol = tpid.to_be();
         slot.grow(TAG);
+        write_tag(&mut bytes[slot.start..], (tci, protocol));
+        protocol = tpid;
     }
     slot.grow(SLL2);
     let header = &mut bytes[slot.start..slot.start + SLL2];
-    header[0..2].copy_from_slice(&protocol.to_ne_bytes());
+    header[0..2].copy_from_slice(&protocol.to_be_bytes());
     header[2..4].fill(0);
     header[4..8].copy_from_slice(&(address.sll_ifindex as u32).to_be_bytes());
     header[8..10].copy_from_slice(&address.sll_hatype.to_be_bytes());

@@ -14,9 +14,14 @@ use crate::model::{FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, Sourc
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 /// The longest wait for a frame before [`Next::Idle`], in milliseconds.
 const POLL_MS: i32 = 100;
+/// Rounds that may give nothing, because libpcap refuses what woke us, before the caller gets its turn.
+const ROUNDS: usize = 16;
+/// How long a packet socket's frames may gather, once one is there: waking for each costs more than taking it.
+const GATHER: Duration = Duration::from_millis(2);
 /// libpcap counts in 32 bits: read its counters at least this often, in frames handed out.
 const COUNT_EVERY: u64 = 1 << 20;
 /// Times of live frames are nanoseconds.
@@ -28,6 +33,8 @@ pub struct Live {
     descriptors: Vec<libc::pollfd>,
     info: SourceInfo,
     notices: VecDeque<SourceNotice>,
+    /// Every interface is a packet socket's that may be late by [`GATHER`], with room for what comes meanwhile.
+    gathers: bool,
     frames: u64,
     ended: bool,
 }
@@ -89,24 +96,27 @@ enum Step {
 }
 
 impl Live {
-    pub(super) fn open(specs: &[LiveSpec], kind: LiveBackend) -> Result<Self, SourceError> {
+    pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Self, SourceError> {
+        let of = |spec: &LiveSpec| backend.unwrap_or(super::default_backend(&spec.interface));
         let mut live = Self {
             taps: Vec::with_capacity(specs.len()),
             descriptors: Vec::with_capacity(specs.len()),
             info: SourceInfo {
                 name: specs.iter().map(|spec| spec.interface.as_str()).collect::<Vec<_>>().join(", "),
-                kind: SourceKind::Live(kind),
+                // Of the first, where they differ.
+                kind: SourceKind::Live(specs.first().map_or(LiveBackend::Pnet, of)),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
                 notes: FileNotes::default(),
                 file_id: None,
             },
             notices: VecDeque::new(),
+            gathers: specs.iter().all(|spec| of(spec) == LiveBackend::Pnet && spec.may_gather()),
             frames: 0,
             ended: specs.is_empty(),
         };
         for spec in specs {
-            live.add(spec, kind)?;
+            live.add(spec, of(spec))?;
         }
         Ok(live)
     }
@@ -145,7 +155,7 @@ impl Live {
     }
 
     fn advance(&mut self) -> Result<Step, SourceError> {
-        loop {
+        for _ in 0..ROUNDS {
             if let Some((tap, slot)) = self.earliest() {
                 return Ok(Step::Frame { tap, slot });
             }
@@ -164,6 +174,7 @@ impl Live {
                 }
             }
         }
+        Ok(Step::Idle)
     }
 
     /// The earliest frame at hand.
@@ -195,6 +206,9 @@ impl Live {
             error,
         })?;
         let quiet = ready == 0 && !known;
+        if ready > 0 && !known && self.gathers {
+            std::thread::sleep(GATHER);
+        }
         for (tap, descriptor) in self.taps.iter_mut().zip(&self.descriptors) {
             tap.ready |= descriptor.revents & libc::POLLIN != 0;
             let trouble = descriptor.revents & !libc::POLLIN != 0;

@@ -47,9 +47,10 @@ fn check(result: c_int) -> io::Result<c_int> {
 }
 
 /// A packet socket that receives nothing until [`bind`]: its protocol is 0. Not blocking.
-pub(super) fn packet_socket(kind: c_int) -> io::Result<OwnedFd> {
+pub(super) fn packet_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: socket(2) takes no pointers; a descriptor it returns is open and ours alone.
-    let fd = unsafe { libc::socket(libc::AF_PACKET, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) };
+    let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
     check(fd)?;
     // SAFETY: see above.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -62,6 +63,13 @@ fn query_socket() -> io::Result<OwnedFd> {
     check(fd)?;
     // SAFETY: see above.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Keeps a descriptor from programs that this one starts. Our own sockets are born so, libpcap's are not.
+#[cfg(feature = "libpcap")]
+pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: fcntl(2) with F_SETFD takes a number and changes only the descriptor's flag.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 
 /// Sets a socket option to a plain value. `T` is the very C type the option takes.
@@ -242,6 +250,8 @@ pub(super) struct Received {
     pub(super) stored: usize,
     /// Bytes of the frame before any cut, without the tag the kernel took out.
     pub(super) length: u32,
+    /// Where the network layer starts, as far as the kernel knows.
+    pub(super) network: u16,
     /// When the kernel got it.
     pub(super) ts: Timestamp,
     /// Tag that the kernel took out: protocol identifier and control information.
@@ -313,7 +323,7 @@ impl Receiver {
 fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Received {
     let full = message.msg_len;
     let mut received =
-        Received { stored: capacity.min(full as usize), length: full, ts: Timestamp::default(), tag: None, address };
+        Received { stored: capacity.min(full as usize), length: full, network: 0, ts: Timestamp::default(), tag: None, address };
     let header = &raw const message.msg_hdr;
     // SAFETY: the kernel filled `msg_control` up to `msg_controllen` with whole control messages, and the CMSG macros
     // stay within it.
@@ -331,6 +341,7 @@ fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Rec
                 // SAFETY: the kernel put a `tpacket_auxdata` here (packet(7)); it may lie unaligned.
                 let aux = unsafe { data.cast::<libc::tpacket_auxdata>().read_unaligned() };
                 received.length = aux.tp_len;
+                received.network = aux.tp_net;
                 received.tag = tag_of(&aux);
             }
             _ => {}

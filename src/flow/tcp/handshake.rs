@@ -84,8 +84,12 @@ impl Setup {
             knock.first = sight.ts;
             knock.first_value = value;
         }
-        knock.copies += 1;
-        (knock.last, knock.last_value, knock.bare) = (sight.ts, value, bare);
+        // The SYN-ACK of a simultaneous open is no copy of the bare SYN before it: that is what the other side answers.
+        if bare || !self.sent_syn[from.index()] {
+            knock.copies += 1;
+            (knock.last, knock.last_value) = (sight.ts, value);
+        }
+        knock.bare = bare;
         self.fast_open |= bare && (data || offer.fast_open);
         if bare {
             self.sent_syn[from.index()] = true;
@@ -122,7 +126,8 @@ impl Setup {
             }
         };
         knock.leg = Some(ts - answered);
-        if !with_syn && self.knocks[from.index()].copies == 0 {
+        let to_bare_syn = knock.bare;
+        if to_bare_syn && !with_syn && self.knocks[from.index()].copies == 0 {
             self.acked_first = true;
         }
     }

@@ -270,7 +270,8 @@ impl Connection {
     fn on_reset(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
         let open = self.open;
         let over = self.over != Over::No || self.ends.iter().all(Endpoint::has_fin);
-        let scale_known = self.scale_of(from.other()).is_some();
+        // Without the SYNs the scale is not known: then the window may have been as large as can be.
+        let scale_known = self.ends.iter().all(|end| end.known == Known::Syn);
         let (me, peer) = self.pair(from);
         let to_syn = !open && peer.known == Known::Syn && me.known != Known::Syn;
         let fits = if to_syn {
@@ -331,6 +332,8 @@ impl Connection {
             return match me.known {
                 // The answer to the other side's SYN, by a SYN of its own.
                 Known::Not => ended || self.setup.is_none(),
+                // The second half of a split answer: its ACK came first.
+                Known::Acked | Known::Midway if !starts && !ended && !self.open => false,
                 // The same SYN again, or one that fits what was seen of this side without it.
                 _ => !starts || (ended && !joins_after_end),
             };

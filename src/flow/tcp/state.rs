@@ -55,7 +55,9 @@ pub(super) fn fin_acknowledged(end: &mut Endpoint) {
 pub(super) fn fin_sent(me: &mut Endpoint, peer: &mut Endpoint) {
     me.state = match me.state {
         Some(Established | SynReceived) => Some(FinWait1),
-        Some(CloseWait) => Some(LastAck),
+        Some(CloseWait) if peer.fin_acked() => Some(LastAck),
+        // Sent without knowing of the peer's FIN: the two have crossed.
+        Some(CloseWait) => Some(Closing),
         other => other,
     };
     peer.state = match peer.state {

@@ -64,7 +64,7 @@ pub(super) fn write(
 /// A line of the head, indented, folded where it is too long for the terminal.
 fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result<()> {
     let limit = style.width.map(|w| w.saturating_sub(2));
-    for line in fold(text, " · ", limit, 2) {
+    for line in fold(text, " · ", limit, 2).iter().flat_map(|line| fold(line, " ", limit, 4)) {
         writeln!(out, "  {}", style.glyphs(&line))?;
     }
     Ok(())
@@ -197,6 +197,14 @@ fn not_understood(summary: &RunSummary) -> Vec<String> {
 fn place_line(place: Place) -> Option<String> {
     Some(match place {
         Place::NoHandshakes => return None,
+        Place::Itself => "Seen on the host itself: all its connections are with itself".to_owned(),
+        Place::Both(clients, servers) => {
+            format!(
+                "Seen close to both sides (clients answer in {}, servers in {})",
+                units::duration(clients),
+                units::duration(servers)
+            )
+        }
         Place::Host(ip, own, other) => {
             format!("Seen near {ip} (it answers in {}, the other side in {})", units::duration(own), units::duration(other))
         }
@@ -207,7 +215,7 @@ fn place_line(place: Place) -> Option<String> {
             format!("Seen near the servers (they answer in {}, the clients in {})", units::duration(own), units::duration(other))
         }
         Place::Unclear(clients, servers) => format!(
-            "Seen where the handshakes do not tell (clients answer in {}, servers in {})",
+            "Seen between both sides (clients answer in {}, servers in {})",
             units::duration(clients),
             units::duration(servers)
         ),

@@ -51,9 +51,14 @@ impl Ranking {
         }
     }
 
-    pub(super) fn finish(mut self) -> Choice {
+    /// What is to be shown. Packets of one source are ordered by their numbers, those of several by time.
+    pub(super) fn finish(mut self, several_sources: bool) -> Choice {
         let mut rows = self.all;
-        rows.sort_by_key(|r| (r.start, r.first_packet));
+        if several_sources {
+            rows.sort_by_key(|r| (r.start, r.first_packet));
+        } else {
+            rows.sort_by_key(|r| r.first_packet);
+        }
         // Sorted ascending by Reverse: the best first.
         rows.extend(self.best.into_sorted_vec().into_iter().map(|r| r.0.0));
         for record in &rows {
@@ -143,7 +148,7 @@ mod tests {
         for record in &records {
             ranking.take(record);
         }
-        let ranked = ranking.finish();
+        let ranked = ranking.finish(false);
         assert_eq!(ranked.more, 0);
         assert!(ranked.rows.iter().map(|r| r.id.number).eq(1..=50));
     }
@@ -156,7 +161,7 @@ mod tests {
             ranking.take(record);
             assert!(ranking.all.len() <= SHOWN_ALL && ranking.best.len() <= SHOWN_BEST, "memory is bounded");
         }
-        let ranked = ranking.finish();
+        let ranked = ranking.finish(false);
         // The slow way, to compare.
         let mut expected = records;
         expected.sort_by_key(|r| (r.state != State::Refused, Reverse(r.orig.unique_bytes), r.start));
@@ -170,6 +175,6 @@ mod tests {
     fn all_means_all() {
         let mut ranking = Ranking::new(None);
         many(300).for_each(|r| ranking.take(&r));
-        assert_eq!(ranking.finish().rows.len(), 300);
+        assert_eq!(ranking.finish(false).rows.len(), 300);
     }
 }

@@ -12,6 +12,8 @@ const SAMPLES: usize = 1000;
 const CLEARLY: i64 = 5;
 /// And longer by so much, or the difference may be the hosts' own slowness.
 const AT_LEAST: Span = Span::from_nanos(100_000);
+/// What a host takes to answer by itself, on the same wire.
+const SHORT: Span = Span::from_millis(1);
 
 /// Legs collected so far.
 #[derive(Debug, Default)]
@@ -32,7 +34,11 @@ struct Sample {
 pub(super) enum Place {
     /// No handshake was seen whole.
     NoHandshakes,
-    /// The legs do not differ enough: median to the originators, median to the responders.
+    /// On a host that talked to itself only.
+    Itself,
+    /// Both legs are short: median to the originators, median to the responders.
+    Both(Span, Span),
+    /// Somewhere between: the legs do not differ enough: median to the originators, median to the responders.
     Unclear(Span, Span),
     /// Near one host: its address, its leg, the leg to the others.
     Host(IpAddr, Span, Span),
@@ -61,6 +67,9 @@ impl Vantage {
         let Some((to_clients, to_servers)) = self.legs(|s| (s.to_originator, s.to_responder)) else {
             return Place::NoHandshakes;
         };
+        if self.samples.iter().all(|s| s.originator == s.responder) {
+            return Place::Itself;
+        }
         if let Some(host) = self.commonest()
             && let Some((own, other)) = self.legs_of(host)
             && clearly_less(own, other)
@@ -71,6 +80,8 @@ impl Vantage {
             Place::Clients(to_clients, to_servers)
         } else if clearly_less(to_servers, to_clients) {
             Place::Servers(to_servers, to_clients)
+        } else if to_clients.max(to_servers) <= SHORT {
+            Place::Both(to_clients, to_servers)
         } else {
             Place::Unclear(to_clients, to_servers)
         }
@@ -174,9 +185,9 @@ mod tests {
     fn like_legs_say_nothing() {
         assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 10.0, 9.0)]), Place::Unclear(..)));
         // Five times, but within what a busy host takes to answer.
-        assert!(matches!(seen(&[("127.0.0.1:1", "127.0.0.1:80", 0.010, 0.060)]), Place::Unclear(..)));
+        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 0.010, 0.060)]), Place::Both(..)));
         // Nobody is named where a host talks to itself.
-        assert_eq!(host(seen(&[("127.0.0.1:1", "127.0.0.1:80", 9.0, 0.06)])), None);
+        assert_eq!(seen(&[("127.0.0.1:1", "127.0.0.1:80", 9.0, 0.06)]), Place::Itself);
         assert_eq!(seen(&[]), Place::NoHandshakes);
     }
 }

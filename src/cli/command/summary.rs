@@ -1,0 +1,26 @@
+//! `sockeye FILE…`: the main job.
+
+use crate::cli::args::SummaryArgs;
+use crate::cli::drive::{drive, finish};
+use crate::cli::open::Plan;
+use crate::cli::{Done, settings};
+use sockeye::flow::TrackerConfig;
+use sockeye::output::line::Zone;
+use sockeye::output::{SummaryConfig, SummarySink};
+use std::io;
+
+pub(crate) fn run(args: &SummaryArgs) -> Done {
+    let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
+    let filter = opened.filter_text.clone();
+    let config = SummaryConfig {
+        style: settings::style(&args.look),
+        all: args.all,
+        quiet: args.quiet > 0,
+        source_words: opened.source_words.clone(),
+        filter: filter.clone(),
+    };
+    let mut sink = SummarySink::new(io::BufWriter::new(io::stdout()), config);
+    let tracker = TrackerConfig { handshake_events: false, ..TrackerConfig::default() };
+    let ended = drive(opened, Some(tracker), args.look.progress, &mut sink)?;
+    finish(ended, filter.as_deref())
+}

@@ -1,0 +1,135 @@
+//! Runs the engine over what was opened, and says afterwards what must be said: totals, losses, damage, the exit code.
+
+use super::args;
+use super::errors::{Problem, damage};
+use super::exit::Exit;
+use super::live;
+use super::open::Opened;
+use super::progress::ProgressLine;
+use super::signals;
+use sockeye::capture::{SourceError, SourceNotice};
+use sockeye::engine::run::{Progress, Watch};
+use sockeye::engine::{Config, Ended, Stop, run};
+use sockeye::event::{RunSummary, Sink};
+use sockeye::flow::TrackerConfig;
+use sockeye::model::SourceInfo;
+use sockeye::output::{notices, units};
+use std::io::{self, Write};
+
+/// Drives a run to its end and reports on standard error. The sink is the caller's, to be closed before [`finish`].
+pub(crate) fn drive(
+    opened: Opened,
+    tracker: Option<TrackerConfig>,
+    progress: args::Progress,
+    sink: &mut impl Sink,
+) -> Result<Ended, Problem> {
+    let Opened { mut input, filter, selection, limit, duration, live, .. } = opened;
+    let stop = Stop::default();
+    let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
+    let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
+    if live {
+        signals::watch(&stop)?;
+        if let Some(info) = input.info(0) {
+            say(&live::listening(info));
+            info.warnings.iter().for_each(|w| say(w));
+        }
+    }
+    let config = Config { selection, limit, tracker, live, duration, stop };
+    let ended = run(&mut input, filter, config, sink, &mut lookout);
+    lookout.line.finish();
+    Ok(ended)
+}
+
+/// What is said after a run, and its exit code. `told`: the output has shown totals and losses itself.
+pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
+    let Ended { summary, failures, output_error, filter: filtered } = ended;
+    if summary.live {
+        let _ = io::stderr().write_all(live::closing_lines(&summary).as_bytes());
+    }
+    if let Some(error) = output_error {
+        return Err(Problem::output(error));
+    }
+    for source in summary.sources.iter().filter(|_| !summary.live) {
+        source.info.warnings.iter().for_each(|w| say(&format!("{}: {w}", source.info.name)));
+    }
+    filtered?.iter().for_each(|w| say(&format!("filter: {w}")));
+    let mut exit = Exit::Done;
+    for failed in failures {
+        exit = exit.max(tell_failure(failed.error, &summary));
+    }
+    if exit == Exit::Done
+        && let Some(text) = outside_the_selection(&summary).or_else(|| notices::nothing_seen(&summary, filter))
+    {
+        say(&text);
+    }
+    if let Some(text) = notices::packets_lost(&summary) {
+        say(&text);
+    }
+    Ok(exit)
+}
+
+/// There are packets, and `--from`, `--to` or `--packets` left out all of them.
+fn outside_the_selection(summary: &RunSummary) -> Option<String> {
+    let there: u64 = summary.sources.iter().map(|s| s.stats.frames).sum();
+    let none_read = summary.read == 0 && there > 0 && !summary.live;
+    none_read.then(|| format!("none of the {} lies where --from, --to or --packets ask for", units::counted(there, "packet")))
+}
+
+fn tell_failure(error: SourceError, summary: &RunSummary) -> Exit {
+    let problem = match error {
+        SourceError::InterfaceGone { interface } => {
+            let after = units::counted(summary.matched, "packet");
+            Problem::new(Exit::Failed, format!("{interface} vanished after {after}; nothing more can be captured on it"))
+        }
+        SourceError::Damaged { name, what, frames, .. } => Problem::new(Exit::Damaged, damage(&name, &what, frames)),
+        SourceError::Io { operation, name, error } => Problem::new(Exit::Failed, format!("{operation} {name}: {error}")),
+        other => Problem::from(other),
+    };
+    problem.print();
+    problem.exit
+}
+
+/// A line on standard error.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "sockeye: {text}");
+}
+
+/// Looks on while a run goes on.
+struct Lookout {
+    line: ProgressLine,
+}
+
+impl Watch for Lookout {
+    fn on_progress(&mut self, progress: &Progress) {
+        self.line.show(progress);
+    }
+
+    fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
+        let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| {
+            summary.sources.iter().filter_map(|s| of(&s.stats)).sum::<u64>()
+        };
+        say(&format!(
+            "{} captured, {} received by filter, {} dropped by kernel, {} flows",
+            units::counted(progress.matched, "packet"),
+            units::count(total(|s| s.received)),
+            units::count(total(|s| s.dropped_kernel)),
+            units::count(progress.flows)
+        ));
+    }
+
+    fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, progress: &Progress) {
+        let name = |interface: u32| {
+            let named = info.interfaces.get(interface as usize).and_then(|i| i.name.clone());
+            named.unwrap_or_else(|| "an interface".to_owned())
+        };
+        let at = super::time::clock_now();
+        let after = units::counted(progress.matched, "packet");
+        say(&match notice {
+            SourceNotice::Down { interface } => {
+                format!("{} went down at {at} after {after}; waiting for it (Ctrl-C to stop)", name(interface))
+            }
+            SourceNotice::Up { interface } => format!("{} is up again at {at}", name(interface)),
+            SourceNotice::Gone { interface } => format!("{} vanished at {at} after {after}; the others go on", name(interface)),
+        });
+    }
+}

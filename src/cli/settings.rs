@@ -1,0 +1,114 @@
+//! Arguments as meant: what the terminal can do, how lines look, which format.
+
+use super::args::{LineArgs, LookArgs, RecordFormat, TimeWord, When};
+use super::errors::{Problem, shown};
+use super::time;
+use sockeye::capture::interfaces::Interfaces;
+use sockeye::output::Style;
+use sockeye::output::columns::UnknownField;
+use sockeye::output::line::{HexMode, InterfaceName, LineOptions, TimeFormat};
+use std::env;
+use std::io::{self, IsTerminal};
+
+/// What standard output can show. Order for colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE`, is it a terminal that is not dumb.
+pub(crate) fn style(look: &LookArgs) -> Style {
+    let terminal = io::stdout().is_terminal();
+    let set = |name: &str| env::var_os(name).is_some_and(|v| !v.is_empty());
+    let forced = set("CLICOLOR_FORCE") && env::var_os("CLICOLOR_FORCE").is_some_and(|v| v != "0");
+    let colour = match look.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto if set("NO_COLOR") => false,
+        When::Auto => forced || (terminal && env::var_os("TERM").is_some_and(|t| t != "dumb")),
+    };
+    Style { width: width(look, terminal), colour, ascii: look.ascii || !is_utf8() }
+}
+
+/// Columns: as asked, the terminal's, those of `COLUMNS`, else unlimited: piped output is never cut.
+fn width(look: &LookArgs, terminal: bool) -> Option<usize> {
+    if let Some(width) = look.width {
+        return Some(usize::from(width));
+    }
+    if terminal && let Some((terminal_size::Width(width), _)) = terminal_size::terminal_size() {
+        return Some(usize::from(width));
+    }
+    let columns = env::var("COLUMNS").ok()?.parse().ok()?;
+    (columns >= 20).then_some(columns)
+}
+
+/// Does the locale speak UTF-8? `LC_ALL`, `LC_CTYPE`, `LANG`: the first that is set decides (POSIX, section 8.2). None set is taken
+/// for a bare environment (cron, a service), where files are UTF-8 all the same.
+fn is_utf8() -> bool {
+    let first = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(env::var_os).find(|v| !v.is_empty());
+    first.is_none_or(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// How packet lines look.
+pub(crate) fn line_options(args: &LineArgs, style: Style, live: bool, many_sources: bool) -> Result<LineOptions, Problem> {
+    Ok(LineOptions {
+        time: time_format(args)?,
+        nano: args.nano,
+        zone: time::zone(args.utc, args.tz.as_deref())?,
+        number: args.number,
+        link_header: args.link_header,
+        quiet: args.quiet > 0,
+        verbosity: args.verbose,
+        absolute_seq: args.absolute,
+        hex: hex_mode(args),
+        plain: args.plain,
+        many_sources,
+        ascii: style.ascii,
+        interfaces: if live || args.plain { interface_names() } else { Vec::new() },
+    })
+}
+
+fn time_format(args: &LineArgs) -> Result<TimeFormat, Problem> {
+    Ok(match (args.time, args.time_letters) {
+        (Some(TimeWord::Clock), _) | (None, 0) => TimeFormat::Clock,
+        (Some(TimeWord::None), _) | (None, 1) => TimeFormat::None,
+        (Some(TimeWord::Epoch), _) | (None, 2) => TimeFormat::Epoch,
+        (Some(TimeWord::Delta), _) | (None, 3) => TimeFormat::DeltaPrevious,
+        (Some(TimeWord::Date), _) | (None, 4) => TimeFormat::Date,
+        (Some(TimeWord::Rel), _) | (None, 5) => TimeFormat::DeltaFirst,
+        (None, _) => return Err(Problem::usage("-t at most five times: see  sockeye help time")),
+    })
+}
+
+/// Text wins over hex with text, that over hex, as in tcpdump.
+const fn hex_mode(args: &LineArgs) -> HexMode {
+    match (args.ascii_dump, args.hex_ascii, args.hex) {
+        (1, ..) => HexMode::Ascii,
+        (2.., ..) => HexMode::AsciiLink,
+        (0, 1, _) => HexMode::HexAscii,
+        (0, 2.., _) => HexMode::HexAsciiLink,
+        (0, 0, 1) => HexMode::Hex,
+        (0, 0, 2..) => HexMode::HexLink,
+        (0, 0, 0) => HexMode::None,
+    }
+}
+
+/// The interfaces of this host, by number: Linux cooked v2 frames carry only the number.
+fn interface_names() -> Vec<InterfaceName> {
+    Interfaces::list().interfaces.into_iter().map(|i| InterfaceName { index: i.index, name: i.name }).collect()
+}
+
+/// The format asked for, or the one that a name of an output file promises, or a table.
+pub(crate) fn record_format(asked: Option<RecordFormat>, output: Option<&std::path::Path>) -> RecordFormat {
+    let by_name = || match output?.extension()?.to_str()? {
+        "jsonl" | "ndjson" | "json" => Some(RecordFormat::Jsonl),
+        "csv" => Some(RecordFormat::Csv),
+        "tsv" => Some(RecordFormat::Tsv),
+        "md" => Some(RecordFormat::Md),
+        _ => None,
+    };
+    asked.or_else(by_name).unwrap_or(RecordFormat::Table)
+}
+
+impl From<UnknownField> for Problem {
+    fn from(error: UnknownField) -> Self {
+        Self::usage(format!("--fields: {}", shown(&error.to_string())))
+    }
+}

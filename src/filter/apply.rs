@@ -1,0 +1,274 @@
+//! The filter of a run: an expression or a program, applied to frames of whatever link types come.
+//!
+//! An expression is compiled once for each link type. In the usual mode it sees frames as if their VLAN tags were not there,
+//! unless it speaks of tags (`tag_words`); in strict mode, and for a program from elsewhere, frames are seen as they are.
+
+use super::error::{FilterError, FilterErrorKind};
+use super::insn::ancillary;
+use super::program::Program;
+use super::tag_words::speaks_of_tags;
+use super::view::{AsItIs, TagPlace, Untagged};
+use super::vm;
+use crate::model::{Frame, LinkType};
+
+/// What decides.
+#[derive(Clone, Debug)]
+enum Rule {
+    /// Every frame is wanted.
+    Everything,
+    /// An expression; frames as they are in any case?
+    Expression { text: String, strict: bool },
+    /// A program, for frames of any type.
+    Program { program: Program },
+}
+
+/// How a program sees frames of one link type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// As they are.
+    AsItIs,
+    /// As if tags were not there.
+    Untagged(TagPlace),
+    /// As a live capture in the kernel: the outer tag beside the bytes.
+    OuterBeside(TagPlace),
+}
+
+/// What is decided about frames of one link type.
+#[derive(Clone, Debug)]
+struct ForLink {
+    link: LinkType,
+    /// The program and how it sees; or why there is none.
+    decided: Result<(Program, Sight), FilterError>,
+    asks_direction: bool,
+}
+
+/// A capture filter in use.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    rule: Rule,
+    links: Vec<ForLink>,
+    /// The one used last.
+    current: usize,
+    /// Frames that did not match because nobody knows which way they went.
+    undirected: u64,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
+impl Filter {
+    /// Accepts every frame.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::with(Rule::Everything)
+    }
+
+    /// Takes an expression of pcap-filter's language. With `strict`, VLAN tags are never looked through, as in tcpdump.
+    /// An expression that can be used for no link type is an error at once.
+    pub fn expression(text: &str, strict: bool) -> Result<Self, FilterError> {
+        if text.trim().is_empty() {
+            return Ok(Self::everything());
+        }
+        usable_somewhere(text)?;
+        Ok(Self::with(Rule::Expression { text: text.to_owned(), strict }))
+    }
+
+    /// Takes a program as `tcpdump -ddd` prints it. It sees frames as they are; one that was compiled for a live interface
+    /// (it asks the kernel for a tag) sees them as the kernel would show them. `name` is the file's, for errors.
+    pub fn bytecode(name: &str, text: &[u8]) -> Result<Self, FilterError> {
+        let fault = |kind| FilterError::about("", kind);
+        let program = Program::parse(text).map_err(|error| fault(FilterErrorKind::Program { name: name.into(), error }))?;
+        let unavailable = program.ancillary_loads().find(|(_, number)| {
+            !matches!(*number, ancillary::PACKET_TYPE | ancillary::VLAN_TAG | ancillary::VLAN_TAG_PRESENT | ancillary::VLAN_TPID)
+        });
+        if let Some((instruction, _)) = unavailable {
+            return Err(fault(FilterErrorKind::Unavailable { name: name.into(), instruction }));
+        }
+        Ok(Self::with(Rule::Program { program }))
+    }
+
+    const fn with(rule: Rule) -> Self {
+        Self { rule, links: Vec::new(), current: 0, undirected: 0 }
+    }
+
+    /// Does it accept every frame, whatever comes?
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        matches!(self.rule, Rule::Everything)
+    }
+
+    /// The expression, for people and for capture files.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.rule {
+            Rule::Expression { text, .. } => Some(text),
+            Rule::Everything | Rule::Program { .. } => None,
+        }
+    }
+
+    /// Makes it ready for frames of a link type. An error says that frames of this type can never match, and why; the filter
+    /// stays usable for others.
+    pub fn prepare(&mut self, link: LinkType) -> Result<(), FilterError> {
+        let at = self.index(link);
+        self.links[at].decided.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Is this frame wanted? Frames of a link type for which the expression cannot be compiled are not; see
+    /// [`Self::finish`].
+    #[inline]
+    pub fn accepts(&mut self, frame: &Frame<'_>) -> bool {
+        if self.is_everything() {
+            return true;
+        }
+        if self.links.get(self.current).is_none_or(|l| l.link != frame.link) {
+            self.current = self.index(frame.link);
+        }
+        let for_link = &self.links[self.current];
+        let Ok((program, sight)) = &for_link.decided else { return false };
+        let accepted = see(program, *sight, frame);
+        if for_link.asks_direction && !accepted && frame.direction.is_none() {
+            self.undirected += 1;
+        }
+        accepted
+    }
+
+    /// What is to be told when everything was read: an error if no link type that came could ever match, else a sentence
+    /// for each type that could not, and one for frames without a direction.
+    pub fn finish(&self) -> Result<Vec<String>, FilterError> {
+        let failed = || self.links.iter().filter_map(|l| l.decided.as_ref().err().map(|e| (l.link, e)));
+        if let Some((_, error)) = failed().next()
+            && self.links.iter().all(|l| l.decided.is_err())
+        {
+            return Err(error.clone());
+        }
+        let mut sentences: Vec<String> =
+            failed().map(|(link, error)| format!("packets of link type {link} were left out: {}", error.kind)).collect();
+        if self.undirected > 0 {
+            let n = self.undirected;
+            sentences.push(format!("{n} packets were left out: the capture does not say whether they are inbound or outbound"));
+        }
+        Ok(sentences)
+    }
+
+    /// The program for a link type, as `-d` prints it.
+    pub fn program(&mut self, link: LinkType) -> Result<Program, FilterError> {
+        let at = self.index(link);
+        self.links[at].decided.as_ref().map(|(program, _)| program.clone()).map_err(Clone::clone)
+    }
+
+    /// The program for a link type and how it is to see frames.
+    pub(super) fn decided(&mut self, link: LinkType) -> Option<(&Program, Sight)> {
+        let at = self.index(link);
+        self.links[at].decided.as_ref().ok().map(|(program, sight)| (program, *sight))
+    }
+
+    /// Where a link type's decision stands; made if there is none.
+    fn index(&mut self, link: LinkType) -> usize {
+        if let Some(at) = self.links.iter().position(|l| l.link == link) {
+            return at;
+        }
+        let decided = self.decide(link);
+        let asks_direction =
+            decided.as_ref().is_ok_and(|(program, _)| program.ancillary_loads().any(|(_, n)| n == ancillary::PACKET_TYPE));
+        self.links.push(ForLink { link, decided, asks_direction });
+        self.links.len() - 1
+    }
+
+    fn decide(&self, link: LinkType) -> Result<(Program, Sight), FilterError> {
+        let place = TagPlace::of(link);
+        match &self.rule {
+            Rule::Everything => Ok((Program::accept_all(), Sight::AsItIs)),
+            Rule::Expression { text, strict } => {
+                let program = compile(text, link)?;
+                let sight = match place {
+                    Some(place) if !strict && !speaks_of_tags(text, place) => Sight::Untagged(place),
+                    _ => Sight::AsItIs,
+                };
+                Ok((program, sight))
+            }
+            Rule::Program { program } => {
+                let sight = match place {
+                    Some(place) if program.asks_for_stripped_tag() => Sight::OuterBeside(place),
+                    _ => Sight::AsItIs,
+                };
+                Ok((program.clone(), sight))
+            }
+        }
+    }
+}
+
+/// Link types on one of which an expression must compile, or it is refused before anything is opened.
+const TRIED: [LinkType; 8] = [
+    LinkType::ETHERNET,
+    LinkType::RAW,
+    LinkType::LINUX_SLL2,
+    LinkType::IEEE802_11,
+    LinkType::IEEE802_11_RADIOTAP,
+    LinkType::PPP,
+    LinkType(117),
+    LinkType(123),
+];
+
+/// Is there a link type for which an expression compiles? The error is that for Ethernet.
+fn usable_somewhere(text: &str) -> Result<(), FilterError> {
+    let mut first = None;
+    for link in TRIED {
+        let Err(error) = compile(text, link) else { return Ok(()) };
+        let depends = matches!(error.kind, FilterErrorKind::CannotMatch { .. });
+        let first = first.get_or_insert(error);
+        if !depends {
+            return Err(first.clone());
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// Runs a program on a frame as it is to be seen.
+#[inline]
+fn see(program: &Program, sight: Sight, frame: &Frame<'_>) -> bool {
+    let view = match sight {
+        Sight::AsItIs => None,
+        Sight::Untagged(place) => match place.tags_len(frame.bytes) {
+            0 => None,
+            skip => Some(Untagged::new(frame, place, skip)),
+        },
+        Sight::OuterBeside(place) => place.is_stripped_by_kernel(frame.bytes).then(|| Untagged::outer_beside(frame, place)),
+    };
+    let answer = match view {
+        None => vm::run(program, &AsItIs::new(frame)),
+        Some(view) => vm::run(program, &view),
+    };
+    answer != 0
+}
+
+/// Compiles an expression for a link type.
+#[cfg(feature = "libpcap")]
+pub(super) fn compile(text: &str, link: LinkType) -> Result<Program, FilterError> {
+    use super::{compile::Compiler, explain, lex, words};
+    let refused = |words| FilterError::about(text, FilterErrorKind::Refused(words));
+    let tokens = lex::tokens(text);
+    let ethernet = Compiler::new(LinkType::ETHERNET).map_err(refused)?;
+    words::check(text, &tokens, |other| ethernet.complaint(other).is_none())?;
+    let compiler = Compiler::new(link).map_err(refused)?;
+    let program = compiler.compile(text, tokens.len()).map_err(|c| explain::explain(&compiler, text, &tokens, &c))?;
+    // What a device's number of the interface is, no frame says; only the header of Linux cooked v2 does.
+    let interface = program.ancillary_loads().any(|(_, n)| n == ancillary::INTERFACE);
+    match tokens.iter().find(|t| interface && t.is("ifindex")) {
+        Some(token) => Err(FilterError::at(
+            text,
+            token.span(),
+            FilterErrorKind::CannotMatch { link, lacks: "interface numbers", word: "ifindex".to_owned(), place: "this file" },
+        )),
+        None => Ok(program),
+    }
+}
+
+/// There is no compiler in this build.
+#[cfg(not(feature = "libpcap"))]
+pub(super) fn compile(text: &str, _link: LinkType) -> Result<Program, FilterError> {
+    let hint = format!("where tcpdump is:  tcpdump -y EN10MB -ddd '{text}' > FILE     here:  --filter-bytecode FILE");
+    Err(FilterError::about(text, FilterErrorKind::NoCompiler).hint(hint))
+}

@@ -1,0 +1,8 @@
+//! Capture files: what is written can be read, what is damaged is told, and nothing crashes the reader.
+
+mod made;
+mod oracle;
+mod property;
+mod reading;
+mod several;
+mod writing;

@@ -1,0 +1,19 @@
+//! The flow tracker on scripted conversations: packets as bytes, through the decoder, to notes and records.
+
+#[path = "flow/world.rs"]
+mod world;
+
+#[path = "flow/closing.rs"]
+mod closing;
+#[path = "flow/datagrams.rs"]
+mod datagrams;
+#[path = "flow/direction.rs"]
+mod direction;
+#[path = "flow/opening.rs"]
+mod opening;
+#[path = "flow/properties.rs"]
+mod properties;
+#[path = "flow/stream.rs"]
+mod stream;
+#[path = "flow/table.rs"]
+mod table;

@@ -1,0 +1,172 @@
+//! How connections end: FIN from either side or both, resets that count and resets that do not, ports used again.
+
+use crate::world::{World, seg};
+use sockeye::flow::record::TcpState::{CloseWait, Closed, Closing, FinWait1, FinWait2, LastAck, TimeWait};
+use sockeye::flow::{Change, EndReason, State};
+
+#[test]
+fn each_step_of_a_normal_close_has_its_states() {
+    let mut w = World::new();
+    w.open();
+    let states = |w: &World| {
+        let mut found = None;
+        w.tracker.for_each_active(|r| found = Some((r.orig.tcp_state.unwrap(), r.resp.tcp_state.unwrap(), r.state)));
+        found.unwrap()
+    };
+    w.a(seg("F.", 1001, 5001));
+    assert_eq!(states(&w), (FinWait1, CloseWait, State::Closing));
+    w.b(seg(".", 5001, 1002));
+    assert_eq!(states(&w), (FinWait2, CloseWait, State::HalfClosed));
+    w.b(seg("P.", 5001, 1002).len(10));
+    w.a(seg(".", 1002, 5011));
+    assert_eq!(states(&w), (FinWait2, CloseWait, State::HalfClosed));
+    w.b(seg("F.", 5011, 1002));
+    assert_eq!(states(&w), (TimeWait, LastAck, State::Closing));
+    let last = w.a(seg(".", 1002, 5012));
+    assert_eq!(last.change, Some(Change::State(State::Closed)));
+    assert_eq!(states(&w), (TimeWait, Closed, State::Closed));
+    // The FIN again, and its ACK, are still this connection.
+    w.wait(400).b(seg("F.", 5011, 1002));
+    w.a(seg(".", 1002, 5012));
+    w.idle(15_000);
+    assert_eq!(w.ended.len(), 1);
+    let r = w.only();
+    assert_eq!((r.state, r.end_reason), (State::Closed, Some(EndReason::Fin)));
+    assert_eq!((r.orig.unique_bytes, r.resp.unique_bytes), (0, 10));
+}
+
+#[test]
+fn fins_that_cross_close_both_ways() {
+    let mut w = World::new();
+    w.open();
+    w.a(seg("F.", 1001, 5001));
+    w.b(seg("F.", 5001, 1001));
+    w.tracker.for_each_active(|r| assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closing); 2]));
+    w.a(seg(".", 1002, 5002));
+    w.b(seg(".", 5002, 1002));
+    let r = w.only();
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(TimeWait); 2]);
+    assert_eq!(r.state, State::Closed);
+}
+
+#[test]
+fn a_reset_has_a_direction() {
+    for originator in [true, false] {
+        let mut w = World::new();
+        w.open();
+        let note = if originator { w.a(seg("R.", 1001, 5001)) } else { w.b(seg("R", 5001, 0)) };
+        let expected = if originator { State::ResetByOriginator } else { State::ResetByResponder };
+        assert_eq!(note.change, Some(Change::State(expected)));
+        // What was under way, and what it provokes, changes nothing more.
+        w.b(seg("P.", 5001, 1001).len(10));
+        w.a(seg("R", 1001, 0));
+        let r = w.only();
+        assert_eq!((r.state, r.end_reason), (expected, Some(EndReason::Rst)));
+        assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closed); 2]);
+    }
+}
+
+#[test]
+fn a_reset_outside_the_window_is_counted_and_ignored() {
+    let mut w = World::new();
+    w.open();
+    for seq in [1000, 1001 + 1001, 0, 0x8000_0000, 0xffff_ffff] {
+        assert_eq!(w.a(seg("R", seq, 0)).change, None, "{seq}");
+    }
+    w.a(seg("P.", 1001, 5001).len(5));
+    // Inside the window that B offered (RFC 5961 would have B ask back first), and at its end.
+    let r = w.only();
+    assert_eq!((r.state, r.orig.out_of_window_packets, r.orig.packets), (State::Open, 5, 8));
+    let mut w = World::new();
+    w.open();
+    w.a(seg("R", 1001 + 1000, 0));
+    assert_eq!(w.only().state, State::ResetByOriginator);
+}
+
+#[test]
+fn a_reset_after_both_fins_is_a_close() {
+    let mut w = World::new();
+    w.open();
+    w.a(seg("F.", 1001, 5001));
+    w.b(seg("F.", 5001, 1002));
+    w.a(seg("R", 1002, 0));
+    let r = w.only();
+    assert_eq!((r.state, r.end_reason), (State::Closed, Some(EndReason::Fin)));
+}
+
+#[test]
+fn a_reset_after_one_fin_is_a_reset() {
+    let mut w = World::new();
+    w.open();
+    w.a(seg("F.", 1001, 5001));
+    w.b(seg("P.", 5001, 1002).len(100));
+    w.a(seg("R", 1002, 0));
+    assert_eq!(w.only().state, State::ResetByOriginator);
+}
+
+#[test]
+fn ports_used_again_are_a_new_connection_whatever_became_of_the_old_one() {
+    type Case = (&'static str, fn(&mut World), EndReason);
+    let ends: [Case; 4] = [
+        (
+            "closed",
+            |w| {
+                w.a(seg("F.", 1001, 5001));
+                w.b(seg("F.", 5001, 1002));
+                w.a(seg(".", 1002, 5002));
+            },
+            EndReason::Fin,
+        ),
+        (
+            "reset",
+            |w| {
+                w.a(seg("R", 1001, 0));
+            },
+            EndReason::Rst,
+        ),
+        (
+            "half closed",
+            |w| {
+                w.a(seg("F.", 1001, 5001));
+                w.b(seg(".", 5001, 1002));
+            },
+            EndReason::Reused,
+        ),
+        ("open", |_| {}, EndReason::Reused),
+    ];
+    for (name, end, reason) in ends {
+        let mut w = World::new();
+        w.open();
+        end(&mut w);
+        w.wait(1000).a(seg("S", 900_000, 0));
+        w.b(seg("S.", 950_000, 900_001));
+        w.a(seg(".", 900_001, 950_001));
+        let all = w.finish();
+        assert_eq!(all.len(), 2, "{name}");
+        assert_eq!(all[0].end_reason, Some(reason), "{name}");
+        assert_eq!((all[1].state, all[1].orig.packets), (State::Open, 2), "{name}");
+        assert_eq!(all[1].id.to_string(), "c2");
+    }
+}
+
+#[test]
+fn a_copy_of_the_syn_is_never_a_new_connection() {
+    let mut w = World::new();
+    w.open();
+    w.a(seg("S", 1000, 0));
+    w.b(seg("S.", 5000, 1001));
+    w.a(seg("P.", 1001, 5001).len(10));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.unique_bytes, r.orig.packets), (State::Open, 10, 4));
+}
+
+#[test]
+fn a_connection_the_other_way_on_refused_ports_is_a_new_one() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.b(seg("R.", 0, 1001));
+    w.b(seg("S", 60_000, 0));
+    let all = w.finish();
+    assert_eq!(all.len(), 2);
+    assert_eq!((all[0].state, all[1].state, all[1].originator.port), (State::Refused, State::NoAnswer, 80));
+}

@@ -1,0 +1,125 @@
+//! The table: what is a flow of its own, when flows end by themselves, and who goes when there is no room.
+
+use crate::world::{A, B, Host, World, seg, udp_bytes};
+use sockeye::decode::{decode, decode_ip};
+use sockeye::flow::{EndReason, FlowEvent, PacketMeta, State, TrackerConfig};
+use sockeye::model::{Frame, LinkType};
+
+#[test]
+fn vlans_keep_conversations_apart_unless_the_profile_joins_them() {
+    let mut apart = World::new();
+    let mut config = TrackerConfig::default();
+    config.profile.vlan_in_key = false;
+    let mut joined = World::with(config);
+    for w in [&mut apart, &mut joined] {
+        for vlan in [None, Some(7), Some(8)] {
+            w.vlan = vlan;
+            w.a(seg("S", 1000, 0));
+            w.b(seg("S.", 5000, 1001));
+        }
+    }
+    let records = apart.finish();
+    assert_eq!(records.iter().map(|r| r.vlan.clone()).collect::<Vec<_>>(), [vec![], vec![7], vec![8]]);
+    assert_eq!(joined.only().orig.packets, 3);
+}
+
+#[test]
+fn time_that_runs_backwards_ends_nothing() {
+    let mut w = World::new();
+    w.open();
+    w.wait(-3_600_000).a(seg("P.", 1001, 5001).len(10));
+    w.wait(500).b(seg(".", 5001, 1011));
+    assert_eq!(w.ended.len(), 0);
+    let r = w.only();
+    assert_eq!((r.state, r.orig.packets), (State::Open, 3));
+    assert!(r.duration().nanos() >= 0);
+}
+
+#[test]
+fn each_flow_waits_for_its_own_silence() {
+    let mut w = World::new();
+    w.open();
+    w.udp(A, (B.0, 9999), b"x");
+    w.idle(121_000);
+    assert_eq!(w.ended.len(), 1);
+    assert_eq!((w.ended[0].id.to_string(), w.ended[0].end_reason), ("u1".to_owned(), Some(EndReason::Timeout)));
+    w.idle(7_200_000);
+    assert_eq!(w.ended.len(), 1, "a keep-alive may come after two hours");
+    w.idle(300_000);
+    assert_eq!((w.ended.len(), w.ended[1].state), (2, State::Open));
+}
+
+#[test]
+fn a_packet_after_the_timeout_begins_a_new_flow() {
+    let mut w = World::new();
+    w.udp(A, B, b"x");
+    w.wait(130_000).udp(A, B, b"x");
+    let all = w.finish();
+    assert_eq!(
+        all.iter().map(|r| (r.id.to_string(), r.orig.packets)).collect::<Vec<_>>(),
+        [("u1".to_owned(), 1), ("u2".to_owned(), 1)]
+    );
+}
+
+#[test]
+fn a_flood_of_syns_pushes_out_itself_and_not_the_conversations() {
+    let mut w = World::with(TrackerConfig { max_flows: 100, ..TrackerConfig::default() });
+    w.open();
+    w.udp(A, ([10, 0, 0, 53], 53), &[0; 12]);
+    w.udp(([10, 0, 0, 53], 53), A, &[0; 12]);
+    for i in 0..10_000u32 {
+        let bytes = i.to_be_bytes();
+        let spoofed: Host = ([172, 16, bytes[2], bytes[3]], 1024);
+        w.wait(1).tcp(spoofed, B, seg("S", i, 0));
+        assert!(w.tracker.stats().active <= 100);
+    }
+    assert_eq!(w.tracker.stats().evicted, 9902);
+    let evicted = w.ended.iter().filter(|r| r.end_reason == Some(EndReason::Evicted));
+    assert!(evicted.clone().all(|r| r.state == State::NoAnswer && r.orig.packets == 1));
+    assert_eq!(evicted.count(), 9902);
+    w.a(seg("P.", 1001, 5001).len(10));
+    let all = w.finish();
+    // Every packet is in exactly one record.
+    assert_eq!(all.iter().map(|r| r.orig.packets + r.resp.packets).sum::<u64>(), 3 + 2 + 10_000 + 1);
+    assert_eq!((all[0].id.to_string(), all[0].state, all[0].orig.unique_bytes), ("c1".to_owned(), State::Open, 10));
+    assert_eq!(all[1].state, State::Answered);
+}
+
+#[test]
+fn what_is_over_makes_room_without_being_called_evicted() {
+    let mut w = World::with(TrackerConfig { max_flows: 1, ..TrackerConfig::default() });
+    w.open();
+    w.a(seg("R", 1001, 0));
+    w.udp(A, B, b"x");
+    w.udp(B, A, b"x");
+    w.udp(A, (B.0, 81), b"x");
+    assert_eq!(w.tracker.stats().evicted, 1);
+    let reasons: Vec<_> = w.finish().iter().map(|r| r.end_reason).collect();
+    assert_eq!(reasons, [Some(EndReason::Rst), Some(EndReason::Evicted), Some(EndReason::EndOfCapture)]);
+}
+
+#[test]
+fn a_joined_datagram_counts_all_its_frames_and_keeps_its_vlan() {
+    let mut w = World::new();
+    w.vlan = Some(7);
+    w.udp(A, B, b"whole");
+    // The last piece carries the tag; the joined bytes do not.
+    let joined = udp_bytes(A, B, &[0; 3000]);
+    let piece = [&[2; 12][..], &[0x81, 0, 0, 7, 8, 0], &joined[..100]].concat();
+    let frame = Frame {
+        number: 4,
+        source: 0,
+        interface: 0,
+        ts: w.now,
+        link: LinkType::ETHERNET,
+        wire_len: 118,
+        bytes: &piece,
+        direction: None,
+        options: None,
+    };
+    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3 };
+    w.tracker.on_joined(&meta, &decode_ip(&joined), &decode(&frame), &mut |_: FlowEvent<'_>| {});
+    let r = w.only();
+    assert_eq!((r.vlan, r.orig.packets, r.orig.payload_bytes), (vec![7], 4, 3005));
+    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33 + 18, 3028 + 33));
+}

@@ -1,0 +1,143 @@
+//! What goes wrong: full buffers, interfaces that go down or vanish, missing rights.
+
+use super::{drain, open, send, sink};
+use crate::netns::{self, NEAR_IP, Pair, VETH};
+use sockeye::capture::live::{self, Live, LiveSpec};
+use sockeye::capture::{Next, PacketSource, SourceError, SourceNotice};
+use sockeye::model::LiveBackend;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+for_backends! {
+    drops_are_counted
+    down_and_up_are_told_and_survived
+    a_deleted_interface_ends_the_capture
+    one_of_several_interfaces_may_vanish
+    without_rights_it_says_so
+}
+
+fn drops_are_counted(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let spec = LiveSpec { buffer_bytes: 64 << 10, snaplen: 256, ..LiveSpec::new(VETH) };
+    let mut live = pair.near.run(|| open(spec, backend));
+    send(&pair, 4000, std::iter::repeat_n(100, 20_000));
+    let early = live.stats();
+    let frames = drain(&mut live);
+    let stats = live.stats();
+    assert_eq!(stats.received, Some(20_000));
+    let dropped = stats.dropped_kernel.expect("counted");
+    assert!(dropped > 0, "a small buffer and nobody reading");
+    assert_eq!(frames.len() as u64 + dropped, 20_000);
+    assert_eq!((early.received, early.dropped_kernel), (stats.received, stats.dropped_kernel), "not reset by reading");
+}
+
+/// The next thing that is not a frame nor silence.
+fn notice(live: &mut Live) -> Result<SourceNotice, SourceError> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        match live.next()? {
+            Next::Notice(notice) => return Ok(notice),
+            Next::End => panic!("ended"),
+            Next::Frame(_) | Next::Changed(_) | Next::Idle => {}
+        }
+    }
+    panic!("nothing was told for 5 s");
+}
+
+fn down_and_up_are_told_and_survived(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    for round in 0..2 {
+        send(&pair, 4000, [1; 5]);
+        assert_eq!(count(&mut live), 5, "round {round}");
+        // Frames from before are not lost, and come before the news.
+        send(&pair, 4000, [1; 7]);
+        std::thread::sleep(Duration::from_millis(50));
+        pair.near.ip(&format!("link set {VETH} down"));
+        assert_eq!(count_until_notice(&mut live), (7, SourceNotice::Down { interface: 0 }));
+        assert!(matches!(live.next(), Ok(Next::Idle)), "it waits");
+        pair.near.ip(&format!("link set {VETH} up"));
+        assert_eq!(notice(&mut live).expect("goes on"), SourceNotice::Up { interface: 0 });
+    }
+    send(&pair, 4000, [1; 5]);
+    assert_eq!(count(&mut live), 5);
+}
+
+/// Datagrams until it is quiet.
+fn count(live: &mut Live) -> usize {
+    let mut frames = 0;
+    let mut quiet = 0;
+    while quiet < 3 {
+        match live.next().expect("no error") {
+            Next::Frame(frame) if frame.bytes[23] == 17 => frames += 1,
+            Next::Idle => quiet += 1,
+            _ => {}
+        }
+    }
+    frames
+}
+
+fn count_until_notice(live: &mut Live) -> (usize, SourceNotice) {
+    let mut frames = 0;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        match live.next().expect("no error") {
+            Next::Frame(frame) if frame.bytes[23] == 17 => frames += 1,
+            Next::Notice(notice) => return (frames, notice),
+            _ => {}
+        }
+    }
+    panic!("nothing was told for 5 s");
+}
+
+fn a_deleted_interface_ends_the_capture(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    send(&pair, 4000, [1; 3]);
+    let before = drain(&mut live).len() as u64;
+    assert!(before >= 3);
+    pair.near.ip(&format!("link del {VETH}"));
+    let end = loop {
+        match notice(&mut live) {
+            Ok(notice) => assert_eq!(notice, SourceNotice::Down { interface: 0 }, "on the way out"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&end, SourceError::InterfaceGone { interface } if interface == VETH), "{end}");
+    assert!(matches!(live.next(), Ok(Next::End)));
+    assert_eq!(live.stats().frames, before);
+    assert_eq!(live.stats().received, Some(before), "the counters outlive the interface");
+}
+
+fn one_of_several_interfaces_may_vanish(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, "127.0.0.1");
+    let specs = [LiveSpec::new(VETH), LiveSpec::new("lo")];
+    let mut live = pair.near.run(|| live::open(&specs, Some(backend)).expect("opens"));
+    pair.near.ip(&format!("link del {VETH}"));
+    loop {
+        match notice(&mut live).expect("lo is still there") {
+            SourceNotice::Gone { interface: 0 } => break,
+            other => assert_eq!(other, SourceNotice::Down { interface: 0 }),
+        }
+    }
+    pair.near.run(|| {
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("binds");
+        sender.send_to(b"round", "127.0.0.1:4000").expect("sends");
+    });
+    let frames = drain(&mut live);
+    assert_eq!((frames.len(), frames[0].interface), (1, 1));
+}
+
+fn without_rights_it_says_so(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let refused = pair.near.run(|| {
+        netns::as_nobody(|| {
+            ["lo", live::ANY].map(|name| live::open(&[LiveSpec::new(name)], Some(backend)).err().map(|e| e.to_string()))
+        })
+    });
+    let want = |name| Some(format!("not allowed to capture on {name}"));
+    assert_eq!(refused, [want("lo"), want("any")]);
+}

@@ -1,0 +1,269 @@
+//! Frames come whole, once, in order, with their tags and true lengths; the kernel filters and cuts.
+
+use super::{HEADERS, drain, ethernet, inject, now_nanos, open, send, sink};
+use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
+use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
+use sockeye::capture::{Next, PacketSource};
+use sockeye::model::{FrameDirection, LinkType, LiveBackend};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+for_backends! {
+    datagrams_come_whole_once_and_in_order
+    a_way_can_be_asked_for
+    tags_stand_in_their_place
+    frames_larger_than_the_mtu_are_not_cut
+    the_kernel_filters
+    the_snap_length_cuts_and_the_true_length_stays
+    silence_is_idle
+    immediate_frames_come_at_once
+    a_tunnel_gives_bare_packets
+}
+
+fn datagrams_come_whole_once_and_in_order(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let sink = sink(&pair, NEAR_IP);
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    let lengths: Vec<usize> = (0..1000).map(|i| i * 7 % 1400).collect();
+    let before = now_nanos();
+    send(&pair, 4000, lengths.clone());
+    for _ in 0..10 {
+        sink.send_to(b"back", (FAR_IP, 4001)).expect("sends");
+    }
+    let frames = drain(&mut live);
+    let after = now_nanos();
+
+    let (back, there): (Vec<_>, Vec<_>) = frames.iter().partition(|frame| frame.bytes[6..12] == NEAR_MAC);
+    // The far side's socket is closed by then: it answers with ICMP, which is neither.
+    let there: Vec<_> = there.into_iter().filter(|frame| frame.bytes[23] == 17).collect();
+    assert_eq!((there.len(), back.len()), (1000, 10));
+    for (i, (frame, length)) in there.iter().zip(&lengths).enumerate() {
+        assert_eq!(frame.bytes.len(), HEADERS + length);
+        assert_eq!(frame.wire_len as usize, HEADERS + length);
+        assert!(frame.bytes[HEADERS..].iter().all(|byte| *byte == i as u8), "payload of datagram {i}");
+        assert_eq!(frame.link, LinkType::ETHERNET);
+    }
+    assert!(frames.is_sorted_by_key(|frame| frame.nanos), "in order of time");
+    assert!(frames.iter().all(|frame| (before..=after).contains(&frame.nanos)), "by the wall clock");
+    assert!(frames.iter().any(|frame| frame.nanos % 1000 != 0), "with nanoseconds");
+    if backend == LiveBackend::Pnet {
+        assert!(there.iter().all(|frame| frame.direction == Some(FrameDirection::Inbound)));
+        assert!(back.iter().all(|frame| frame.direction == Some(FrameDirection::Outbound)));
+    }
+    let stats = live.stats();
+    assert_eq!((stats.frames, stats.received), (frames.len() as u64, Some(frames.len() as u64)));
+    assert_eq!(stats.dropped_kernel, Some(0));
+}
+
+fn a_way_can_be_asked_for(backend: LiveBackend) {
+    for (direction, want, bytes) in
+        [(Direction::In, FrameDirection::Inbound, FAR_MAC), (Direction::Out, FrameDirection::Outbound, NEAR_MAC)]
+    {
+        let Some(pair) = Pair::new() else { return };
+        let sink = sink(&pair, NEAR_IP);
+        let spec = LiveSpec { direction: Some(direction), ..LiveSpec::new(VETH) };
+        let mut live = pair.near.run(|| open(spec, backend));
+        let other = pair.far.run(|| UdpSocket::bind((FAR_IP, 4001)).expect("binds"));
+        for _ in 0..20 {
+            sink.send_to(b"out", (FAR_IP, 4001)).expect("sends");
+            other.send_to(b"in", (NEAR_IP, 4000)).expect("sends");
+        }
+        let frames = drain(&mut live);
+        assert_eq!(frames.len(), 20, "{direction:?}");
+        assert!(frames.iter().all(|frame| frame.direction == Some(want) && frame.bytes[6..12] == bytes));
+        assert_eq!(live.stats().received, Some(20), "the other way is not counted");
+    }
+}
+
+fn tags_stand_in_their_place(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut near = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    let mut far = pair.far.run(|| open(LiveSpec::new(VETH), backend));
+    let sent = [
+        ethernet(&[(0x8100, 100)], 0x88b5, &[1; 80]),
+        ethernet(&[(0x88a8, 0x6005)], 0x88b5, &[2; 80]),
+        ethernet(&[(0x88a8, 7), (0x8100, 100)], 0x88b5, &[3; 80]),
+        ethernet(&[(0x8100, 0)], 0x88b5, &[4; 80]),
+        ethernet(&[], 0x88b5, &[5; 80]),
+    ];
+    inject(&pair, &sent);
+    for live in [&mut near, &mut far] {
+        let frames = drain(live);
+        assert_eq!(frames.len(), sent.len());
+        for (got, want) in frames.iter().zip(&sent) {
+            assert_eq!(&got.bytes, want);
+            assert_eq!(got.wire_len as usize, want.len());
+        }
+    }
+}
+
+fn frames_larger_than_the_mtu_are_not_cut(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    let listener = pair.near.run(|| TcpListener::bind((NEAR_IP, 4002)).expect("binds"));
+    let (total, sent) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).expect("reads")
+        });
+        let sent = pair.far.run(|| {
+            let mut stream = TcpStream::connect((NEAR_IP, 4002)).expect("connects");
+            let block = vec![7; 4 << 20];
+            stream.write_all(&block).expect("sends");
+            block.len()
+        });
+        (reader.join().expect("read"), sent)
+    });
+    assert_eq!(total, sent);
+    let frames = drain(&mut live);
+    let largest = frames.iter().map(|frame| frame.bytes.len()).max();
+    assert!(largest > Some(1514 * 2), "offload makes large frames: {largest:?}");
+    assert!(frames.iter().all(|frame| frame.bytes.len() == frame.wire_len as usize), "none is cut");
+}
+
+/// `udp dst port PORT` over IPv4 without options, by hand.
+fn udp_port(port: u16) -> KernelFilter {
+    let instruction = |code, jt, jf, k| KernelInstruction { code, jt, jf, k };
+    KernelFilter {
+        instructions: vec![
+            instruction(0x28, 0, 0, 12),              // ldh [12]
+            instruction(0x15, 0, 5, 0x0800),          // jeq #0x800
+            instruction(0x30, 0, 0, 23),              // ldb [23]
+            instruction(0x15, 0, 3, 17),              // jeq #17
+            instruction(0x28, 0, 0, 36),              // ldh [36]
+            instruction(0x15, 0, 1, u32::from(port)), // jeq #port
+            instruction(0x06, 0, 0, 262_144),         // ret #262144
+            instruction(0x06, 0, 0, 0),               // ret #0
+        ],
+    }
+}
+
+fn the_kernel_filters(backend: LiveBackend) {
+    for direction in [None, Some(Direction::In)] {
+        let Some(pair) = Pair::new() else { return };
+        let _sink = sink(&pair, NEAR_IP);
+        let spec = LiveSpec {
+            kernel_filter: Some(udp_port(4000)),
+            snaplen: 100,
+            direction,
+            filter_text: Some("udp dst port 4000".to_owned()),
+            ..LiveSpec::new(VETH)
+        };
+        let mut live = pair.near.run(|| open(spec, backend));
+        assert_eq!(live.info().warnings, [""; 0]);
+        assert_eq!(live.info().interfaces[0].filter.as_deref(), Some("udp dst port 4000"));
+        send(&pair, 5000, [10; 20]);
+        send(&pair, 4000, [200; 10]);
+        let frames = drain(&mut live);
+        assert_eq!(frames.len(), 10);
+        assert!(frames.iter().all(|frame| frame.bytes[36..38] == [0x0f, 0xa0]));
+        assert!(frames.iter().all(|frame| frame.bytes.len() == 100 && frame.wire_len as usize == HEADERS + 200));
+        assert_eq!(live.stats().received, Some(10), "refused frames are not counted");
+    }
+    // A program the kernel refuses is no reason to stop: user space decides anyway.
+    let Some(pair) = Pair::new() else { return };
+    let nonsense = KernelFilter { instructions: vec![KernelInstruction { code: 0x28, jt: 0, jf: 0, k: 12 }] };
+    let spec = LiveSpec { kernel_filter: Some(nonsense), ..LiveSpec::new(VETH) };
+    let mut live = pair.near.run(|| open(spec, backend));
+    assert_eq!(live.info().warnings.len(), 1);
+    inject(&pair, &[ethernet(&[], 0x88b5, &[1; 60])]);
+    assert_eq!(drain(&mut live).len(), 1);
+}
+
+fn the_snap_length_cuts_and_the_true_length_stays(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let spec = LiveSpec { snaplen: 60, ..LiveSpec::new(VETH) };
+    let mut live = pair.near.run(|| open(spec, backend));
+    assert_eq!(live.info().interfaces[0].snaplen, Some(60));
+    let sent = [
+        ethernet(&[], 0x88b5, &[1; 1000]),
+        ethernet(&[(0x8100, 5)], 0x88b5, &[2; 1000]),
+        ethernet(&[], 0x88b5, &[3; 46]),
+        ethernet(&[(0x8100, 5)], 0x88b5, &[4; 44]),
+    ];
+    inject(&pair, &sent);
+    let frames = drain(&mut live);
+    assert_eq!(frames.len(), sent.len());
+    for (got, want) in frames.iter().zip(&sent) {
+        assert_eq!(got.bytes, want[..want.len().min(60)]);
+        assert_eq!(got.wire_len as usize, want.len());
+    }
+}
+
+fn silence_is_idle(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    let start = Instant::now();
+    for _ in 0..5 {
+        assert!(matches!(live.next(), Ok(Next::Idle)));
+    }
+    let each = start.elapsed() / 5;
+    assert!(each > Duration::from_millis(50), "it waits, it does not spin: {each:?}");
+    assert!(each < Duration::from_millis(300), "{each:?}");
+}
+
+fn immediate_frames_come_at_once(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let spec = LiveSpec { immediate: true, ..LiveSpec::new(VETH) };
+    let mut live = pair.near.run(|| open(spec, backend));
+    for _ in 0..5 {
+        inject(&pair, &[ethernet(&[], 0x88b5, &[1; 60])]);
+        let age = match live.next().expect("no error") {
+            Next::Frame(frame) => now_nanos() - frame.ts.nanos(),
+            other => panic!("{other:?}"),
+        };
+        assert!(age < 1_000_000_000, "{age} ns old");
+    }
+}
+
+/// Bytes, lengths and times of the same frames, as two sockets side by side see them.
+#[cfg(feature = "libpcap")]
+#[test]
+fn both_backends_agree() {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let backends = [LiveBackend::Libpcap, LiveBackend::Pnet];
+    let mut lives = pair.near.run(|| backends.map(|backend| open(LiveSpec { snaplen: 900, ..LiveSpec::new(VETH) }, backend)));
+    send(&pair, 4000, (0..300).map(|i| i * 4));
+    inject(&pair, &[ethernet(&[(0x88a8, 7), (0x8100, 100)], 0x0800, &[0x45; 1200]), ethernet(&[], 0x0026, &[0xaa; 38])]);
+    let [one, other] = lives.each_mut().map(drain);
+    assert_eq!((one.len(), other.len()), (302, 302));
+    for (one, other) in one.iter().zip(&other) {
+        assert_eq!((&one.bytes, one.wire_len, one.link), (&other.bytes, other.wire_len, other.link));
+        assert!((one.nanos - other.nanos).abs() < 1_000_000, "{} and {}", one.nanos, other.nanos);
+    }
+}
+
+fn a_tunnel_gives_bare_packets(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut tun = pair.near.run(|| netns::tun("tun0"));
+    pair.near.ip("addr add 10.78.0.1/24 dev tun0");
+    pair.near.ip("link set tun0 up");
+    let mut bare = pair.near.run(|| open(LiveSpec::new("tun0"), backend));
+    let mut cooked = pair.near.run(|| open(LiveSpec::new(live::ANY), backend));
+    let socket = pair.near.run(|| UdpSocket::bind("10.78.0.1:4000").expect("binds"));
+    socket.send_to(&[7; 100], "10.78.0.2:4000").expect("sends");
+    let mut packet = [0; 128];
+    let length = tun.read(&mut packet).expect("what was sent");
+    assert_eq!(length, 128);
+    // The same packet comes back, the other way round, without a checksum of its header.
+    packet[12..20].rotate_left(4);
+    tun.write_all(&packet).expect("arrives");
+
+    let frames = drain(&mut bare);
+    assert_eq!(frames.len(), 2);
+    for frame in &frames {
+        assert_eq!((frame.link, frame.wire_len), (LinkType::RAW, 128));
+        assert_eq!((frame.bytes.len(), frame.bytes[0], frame.bytes[9]), (128, 0x45, 17));
+    }
+    let frames = drain(&mut cooked);
+    assert_eq!(frames.len(), 2);
+    for (frame, kind) in frames.iter().zip([4, 0]) {
+        assert_eq!((frame.link, frame.wire_len), (LinkType::LINUX_SLL2, 148));
+        assert_eq!(frame.bytes[..4], [8, 0, 0, 0], "IPv4");
+        assert_eq!((&frame.bytes[8..10], frame.bytes[10]), (&[0xff, 0xfe][..], kind), "no hardware type; its way");
+        assert_eq!((frame.bytes[11], frame.bytes[20]), (0, 0x45));
+    }
+}

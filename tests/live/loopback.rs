@@ -1,0 +1,89 @@
+//! Loopback and the any device: each frame once, each with its interface and its tags.
+
+use super::{Kept, drain, ethernet, inject, open, sink};
+use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, Pair};
+use sockeye::capture::live::{self, Direction, LiveSpec};
+use sockeye::capture::{PacketSource, SourceError};
+use sockeye::model::{FrameDirection, LinkType, LiveBackend, SourceKind};
+use std::net::UdpSocket;
+
+for_backends! {
+    loopback_is_seen_once
+    any_sees_every_interface_and_loopback_once
+}
+
+fn loopback_is_seen_once(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let sink = sink(&pair, "127.0.0.1");
+    let mut live = pair.near.run(|| open(LiveSpec::new("lo"), backend));
+    let sender = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+    for _ in 0..50 {
+        sender.send_to(b"round", sink.local_addr().expect("bound")).expect("sends");
+    }
+    let frames = drain(&mut live);
+    assert_eq!(frames.len(), 50);
+    assert_eq!(frames[0].link, LinkType::ETHERNET);
+    assert_eq!(live.stats().received, Some(50), "the copies are not counted either");
+    if backend == LiveBackend::Pnet {
+        let spec = LiveSpec { direction: Some(Direction::Out), ..LiveSpec::new("lo") };
+        let mut live = pair.near.run(|| open(spec, backend));
+        sender.send_to(b"round", sink.local_addr().expect("bound")).expect("sends");
+        let frames = drain(&mut live);
+        assert_eq!((frames.len(), frames[0].direction), (1, Some(FrameDirection::Outbound)));
+    } else {
+        let spec = LiveSpec { direction: Some(Direction::Out), ..LiveSpec::new("lo") };
+        let refused = pair.near.run(|| live::open(&[spec], Some(backend)).err());
+        assert!(matches!(refused, Some(SourceError::Unsupported { .. })), "libpcap never shows outgoing ones");
+    }
+}
+
+fn any_sees_every_interface_and_loopback_once(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let near = sink(&pair, "0.0.0.0");
+    let mut live = pair.near.run(|| open(LiveSpec::new(live::ANY), backend));
+    pair.near.run(|| {
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("binds");
+        for _ in 0..50 {
+            sender.send_to(b"round", "127.0.0.1:4000").expect("sends");
+        }
+    });
+    let other = pair.far.run(|| UdpSocket::bind((FAR_IP, 4001)).expect("binds"));
+    for _ in 0..30 {
+        other.send_to(b"in", (NEAR_IP, 4000)).expect("sends");
+        near.send_to(b"out", (FAR_IP, 4001)).expect("sends");
+    }
+    let frames = drain(&mut live);
+    let index = |frame: &Kept| u32::from_be_bytes(frame.bytes[4..8].try_into().expect("four"));
+    let lo = frames.iter().filter(|frame| index(frame) == 1).count();
+    let out = frames.iter().filter(|frame| frame.direction == Some(FrameDirection::Outbound)).count();
+    assert_eq!((frames.len(), lo, out), (110, 50, 30));
+    assert!(frames.iter().all(|frame| frame.link == LinkType::LINUX_SLL2 && frame.bytes[..2] == [8, 0]));
+    assert!(frames.iter().all(|frame| frame.bytes[20] == 0x45), "IPv4 follows the cooked header");
+    assert_eq!(live.stats().received, Some(110));
+    let Err(error) = live::open(&[LiveSpec { link: Some(LinkType::PPP), ..LiveSpec::new("any") }], Some(backend)) else {
+        panic!("any has no PPP")
+    };
+    assert!(matches!(error, SourceError::Unsupported { .. }), "{error}");
+}
+
+/// By our own socket only: libpcap's SLL2 headers lose tags, which is why it is not the default there.
+#[test]
+fn any_keeps_tags_of_both_ways() {
+    let Some(pair) = Pair::new() else { return };
+    let any = |side: &netns::Namespace| side.run(|| live::open(&[LiveSpec::new(live::ANY)], None).expect("opens"));
+    let (mut near, mut far) = (any(&pair.near), any(&pair.far));
+    assert_eq!(near.info().kind, SourceKind::Live(LiveBackend::Pnet));
+    let tags: [&[(u16, u16)]; 4] = [&[(0x8100, 100)], &[(0x88a8, 7)], &[(0x88a8, 7), (0x8100, 100)], &[]];
+    let sent = tags.map(|tags| ethernet(tags, 0x0800, &[0x45; 60]));
+    inject(&pair, &sent);
+    for (live, way) in [(&mut near, 0), (&mut far, 4)] {
+        let frames = drain(live);
+        assert_eq!(frames.len(), sent.len());
+        for (got, want) in frames.iter().zip(&sent) {
+            assert_eq!(got.bytes[..2], want[12..14], "the first tag, or else the protocol");
+            assert_eq!((got.bytes[10], &got.bytes[12..18]), (way, &FAR_MAC[..]));
+            assert_eq!(got.bytes[20..], want[14..], "all that follows");
+            assert_eq!(got.wire_len as usize, want.len() + 6);
+        }
+    }
+}
