@@ -154,6 +154,7 @@ fn words(((layer, kind), number): (IssueWord, u32)) -> String {
         k if k == IssueKind::TooShort as u8 => format!("{layer} too short"),
         k if k == IssueKind::BadHeader as u8 => format!("{layer} header makes no sense"),
         k if k == IssueKind::UnknownProtocol as u8 => format!("{layer} carries unknown protocol {}", unknown(number)),
+        k if k == IssueKind::Encrypted as u8 => format!("{layer} with encrypted contents"),
         k if k == IssueKind::TooDeep as u8 => "too many layers".to_owned(),
         _ => format!("link type {number} not decoded"),
     }
