@@ -32,7 +32,7 @@ fn check(p: &Packet<'_>) {
     std::hint::black_box((quoted, views, p.ip_checksum(), p.transport_checksum(), p.transport_bytes(), p.endpoints()));
 }
 
-/// The input is a list of frames: link type (an index), length past the capture, seconds, length, bytes.
+// The input is a list of frames: link type (an index), length past the capture, seconds, length, bytes.
 fuzz_target!(|data: &[u8]| {
     let links: Vec<LinkType> = LinkType::decoded().collect();
     let limits = FragmentLimits { datagrams: 5, bytes: LIMIT, age: Span::from_secs(30) };
