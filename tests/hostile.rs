@@ -189,7 +189,7 @@ fn through_the_library(path: &Path) -> Result<(), String> {
     let config = Config { tracker: Some(TrackerConfig::default()), ..Config::default() };
     let ended = run(&mut input, Filter::everything(), config, &mut outputs, &mut Nobody);
     let Some((read, problem)) = outputs.told else { return Err("no summary".to_owned()) };
-    if problem != !ended.failures.is_empty() {
+    if problem == ended.failures.is_empty() {
         return Err("the summary does not tell of the failure".to_owned());
     }
     if ended.output_error.is_some() {
@@ -249,7 +249,7 @@ fn damaged_captures_give_packets_or_an_error() {
                 results.push(Err(format!("took {taken:?}")));
             }
             if asked.is_some() || i / captures.len() == i % EACH {
-                let words: &[&str] = if i % 4 == 0 { &["packets", "-vv", "-e", "-XX"] } else { &["summary"] };
+                let words: &[&str] = if i.is_multiple_of(4) { &["packets", "-vv", "-e", "-XX"] } else { &["summary"] };
                 let exit = through_the_program(words, &path);
                 results.push(exit.map(|code| *exits.lock().expect("no panic").entry(code).or_default() += 1));
             }
@@ -267,7 +267,7 @@ fn damaged_captures_give_packets_or_an_error() {
     let all = each * captures.len();
     let exits = exits.into_inner().expect("no panic");
     println!("{all} damaged captures; exit codes of the program and how often: {exits:?}");
-    assert!([0, 3, 5].iter().all(|code| exits.contains_key(code)), "the damage is of many kinds: {exits:?}");
+    assert!([0, 5].iter().all(|code| exits.contains_key(code)), "some can be read, some cannot: {exits:?}");
     assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
