@@ -16,8 +16,11 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
   See how connections start:     sockeye handshakes capture.pcap
 
-  All commands:                  sockeye --help
+  Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
+  Conversations as records:      sockeye flows capture.pcap --format jsonl
   What can be captured here:     sockeye interfaces
+
+  All commands:                  sockeye --help
   Filters, time, states, json:   sockeye help filters | time | states | json
 ";
 

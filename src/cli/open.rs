@@ -10,8 +10,7 @@ use sockeye::capture::file::OpenOptions;
 use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
-use sockeye::filter::program::ACCEPT;
-use sockeye::filter::{Filter, FilterError, SocketBytes};
+use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
 use sockeye::output::line::Zone;
 use std::fs;
@@ -40,6 +39,8 @@ pub(crate) struct Plan {
     strict: bool,
     force_link: Option<LinkType>,
     selection: Selection,
+    /// Flags that say which part of the files is looked at and how, as they are repeated in proposed commands.
+    repeated: Vec<String>,
     limit: Option<u64>,
 }
 
@@ -75,6 +76,7 @@ impl Plan {
             strict: args.strict_bpf,
             force_link: args.link_type.as_deref().map(|word| link_type("--link-type", word)).transpose()?,
             selection,
+            repeated: repeated(args),
             limit: args.count_limit,
         })
     }
@@ -116,7 +118,7 @@ impl Plan {
         let flag = if self.interfaces.is_empty() { "-r" } else { "-i" };
         let files = self.files.iter().map(|f| shown_path(f));
         let names = files.chain(self.interfaces.iter().cloned());
-        names.flat_map(|name| [flag.to_owned(), name]).collect()
+        names.flat_map(|name| [flag.to_owned(), name]).chain(self.repeated.iter().cloned()).collect()
     }
 
     fn open_files(&self, live: &LiveArgs, copying: bool) -> Result<Input, Problem> {
@@ -164,6 +166,13 @@ impl Plan {
     }
 }
 
+/// What a proposed command must repeat, so that it sees the same packets and counts the same conversations.
+fn repeated(args: &InputArgs) -> Vec<String> {
+    let valued = [("--from", &args.from), ("--to", &args.to), ("--packets", &args.packets), ("--link-type", &args.link_type)];
+    let given = valued.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    given.flatten().chain(args.strict_bpf.then(|| "--strict-bpf".to_owned())).collect()
+}
+
 /// Readies the filter for the link types known so far. It is an error only if it can match frames of none of them.
 fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
     let links: Vec<LinkType> = input.infos().flat_map(|info| info.interfaces.iter().filter_map(|i| i.link)).collect();
@@ -179,10 +188,7 @@ fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
 
 /// What the kernel may decide already: at least what the filter accepts.
 fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
-    if matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
-        return None; // the kernel does not see the cooked header
-    }
-    let program = filter.kernel_program(link, SocketBytes::Frame, ACCEPT)?;
+    let program = filter.kernel_program(link)?;
     let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
     Some(KernelFilter { instructions: instructions.collect() })
 }

@@ -86,7 +86,7 @@ pub enum FilterErrorKind {
 
 impl FilterError {
     /// An error about part of an expression.
-    #[cfg(feature = "libpcap")]
+    #[cfg(any(test, feature = "libpcap"))]
     pub(crate) fn at(expression: &str, span: Range<usize>, kind: FilterErrorKind) -> Self {
         Self { expression: expression.into(), kind, span: Some(span), hint: None }
     }

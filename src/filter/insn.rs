@@ -42,20 +42,14 @@ impl From<Insn> for libc::sock_filter {
 pub mod code {
     /// `ld #pktlen`.
     pub const LD_LEN: u16 = 0x80;
-    /// `ldx #pktlen`.
-    pub const LDX_LEN: u16 = 0x81;
-    /// `ld [k]`, four bytes.
-    pub const LD_WORD: u16 = 0x20;
     /// `ldh [k]`, two bytes.
     pub const LD_HALF: u16 = 0x28;
-    /// `ldb [k]`, one byte.
-    pub const LD_BYTE: u16 = 0x30;
+    /// `ld #k`.
+    pub const LD_IMM: u16 = 0x00;
     /// `jeq #k`.
     pub const JEQ: u16 = 0x15;
     /// `jge #k`.
     pub const JGE: u16 = 0x35;
-    /// `ja`.
-    pub const JA: u16 = 0x05;
     /// `ret #k`.
     pub const RET: u16 = 0x06;
 }

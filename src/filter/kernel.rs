@@ -17,26 +17,18 @@
 
 use super::apply::{Filter, Sight};
 use super::insn::{Alu, Insn, Op, ancillary, code};
-use super::program::{KERNEL_INSTRUCTIONS, Program};
+use super::program::{ACCEPT, KERNEL_INSTRUCTIONS, Program};
 use super::view::{TAG_TYPES, TagPlace};
 use crate::model::LinkType;
 
-/// What a packet socket's filter sees in front of the payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketBytes {
-    /// The whole frame (`SOCK_RAW`): its first byte is that of the link type.
-    Frame,
-    /// The payload only (`SOCK_DGRAM`, libpcap's "cooked" mode); the header of Linux cooked v1 or v2 is made up later.
-    Payload,
-}
-
 impl Filter {
-    /// A program for `SO_ATTACH_FILTER` on a Linux packet socket, returning `snaplen` for what it accepts; nothing where
-    /// every frame must come through (attach none). It accepts at least what [`Filter::accepts`] accepts, which has
-    /// to be asked again. At most 4096 instructions, without loops. Should the kernel refuse it all the same (it refuses
-    /// programs from elsewhere that read scratch memory before writing it), attach none.
-    pub fn kernel_program(&mut self, link: LinkType, bytes: SocketBytes, snaplen: u32) -> Option<Program> {
-        if self.is_everything() {
+    /// A program for `SO_ATTACH_FILTER` on a Linux packet socket of type `SOCK_RAW`; nothing where every frame must come through
+    /// (attach none). It accepts at least what [`Filter::accepts`] accepts, which has to be asked again. At most
+    /// 4096 instructions, without loops. Should the kernel refuse it all the same (it refuses programs from elsewhere that
+    /// read scratch memory before writing it), attach none.
+    pub fn kernel_program(&mut self, link: LinkType) -> Option<Program> {
+        // Cooked headers are made up in user space; no socket filter sees them.
+        if self.is_everything() || matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
             return None;
         }
         let is_expression = self.text().is_some();
@@ -44,7 +36,6 @@ impl Filter {
         if !kernel_takes(program, is_expression) {
             return None;
         }
-        let mut insns = program.clone().accepting(snaplen.max(1)).instructions().to_vec();
         let mut checks = Vec::new();
         match (sight, TagPlace::of(link)) {
             (Sight::Untagged(_) | Sight::OuterBeside(_), Some(place)) => {
@@ -56,15 +47,9 @@ impl Filter {
             (Sight::AsItIs, Some(_)) => checks.push(Check::TagTakenOff),
             (_, None) => {}
         }
-        if bytes == SocketBytes::Payload {
-            if program.uses_length() {
-                return None;
-            }
-            insns = without_cooked_header(insns, link)?;
-        }
-        let mut all = prologue(&checks, bytes, snaplen.max(1));
-        all.append(&mut insns);
-        Program::new(all).ok().filter(|p| p.instructions().len() <= KERNEL_INSTRUCTIONS)
+        let mut insns = prologue(&checks);
+        insns.extend_from_slice(program.instructions());
+        Program::new(insns).ok().filter(|p| p.instructions().len() <= KERNEL_INSTRUCTIONS)
     }
 }
 
@@ -98,8 +83,8 @@ fn kernel_takes(program: &Program, is_expression: bool) -> bool {
 }
 
 /// Instructions that accept a frame if a check says so, and else fall through.
-fn prologue(checks: &[Check], bytes: SocketBytes, snaplen: u32) -> Vec<Insn> {
-    let accept = Insn::stmt(code::RET, snaplen);
+fn prologue(checks: &[Check]) -> Vec<Insn> {
+    let accept = Insn::stmt(code::RET, ACCEPT);
     let mut insns = Vec::new();
     for check in checks {
         match check {
@@ -109,15 +94,13 @@ fn prologue(checks: &[Check], bytes: SocketBytes, snaplen: u32) -> Vec<Insn> {
                 accept,
             ]),
             Check::TagInBytes(place) => {
-                let protocol = if bytes == SocketBytes::Payload {
-                    ancillary::OFFSET + ancillary::PROTOCOL
-                } else {
-                    // Too short for a protocol: a failing load would refuse it.
-                    let end = place.protocol + 2;
-                    insns.extend([Insn::stmt(code::LD_LEN, 0), Insn::jump(code::JGE, end, 1, 0), accept]);
-                    place.protocol
-                };
-                insns.push(Insn::stmt(code::LD_HALF, protocol));
+                insns.extend([
+                    // Too short for a protocol: a load that fails would refuse it.
+                    Insn::stmt(code::LD_LEN, 0),
+                    Insn::jump(code::JGE, place.protocol + 2, 1, 0),
+                    accept,
+                    Insn::stmt(code::LD_HALF, place.protocol),
+                ]);
                 for (i, tag) in TAG_TYPES.into_iter().enumerate() {
                     let more = (TAG_TYPES.len() - 1 - i) as u8;
                     insns.push(Insn::jump(code::JEQ, u32::from(tag), more, u8::from(more == 0)));
@@ -127,37 +110,16 @@ fn prologue(checks: &[Check], bytes: SocketBytes, snaplen: u32) -> Vec<Insn> {
         }
     }
     if !insns.is_empty() {
-        // A program begins with A = 0; libpcap's programs load before they compare, others need not.
-        insns.push(Insn::stmt(LD_IMM, 0));
+        // A program begins with A = 0. Those of libpcap load before they compare; others need not.
+        insns.push(Insn::stmt(code::LD_IMM, 0));
     }
     insns
-}
-
-/// `ld #k`.
-const LD_IMM: u16 = 0x00;
-
-/// The same program for bytes without the header of Linux cooked v1 or v2. Fields of the header that the kernel knows are
-/// asked of it; nothing where the program reads others.
-fn without_cooked_header(mut insns: Vec<Insn>, link: LinkType) -> Option<Vec<Insn>> {
-    use ancillary::{OFFSET, PACKET_TYPE, PROTOCOL};
-    for insn in &mut insns {
-        let absolute = matches!(Op::decode(*insn)?, Op::Word | Op::Half | Op::Byte);
-        let indexed = matches!(Op::decode(*insn)?, Op::WordX | Op::HalfX | Op::ByteX | Op::XNibble);
-        let header = if link == LinkType::LINUX_SLL { 16 } else { 20 };
-        insn.k = match (link, insn.code, insn.k) {
-            (LinkType::LINUX_SLL | LinkType::LINUX_SLL2, _, k) if (absolute || indexed) && k >= header => k - header,
-            (LinkType::LINUX_SLL, code::LD_HALF, 14) | (LinkType::LINUX_SLL2, code::LD_HALF, 0) => OFFSET + PROTOCOL,
-            (LinkType::LINUX_SLL, code::LD_HALF, 0) | (LinkType::LINUX_SLL2, code::LD_BYTE, 10) => OFFSET + PACKET_TYPE,
-            (_, _, k) if !absolute && !indexed => k,
-            _ => return None,
-        };
-    }
-    Some(insns)
 }
 
 #[cfg(all(test, feature = "libpcap"))]
 mod tests {
     use super::*;
+    use crate::filter::ProgramForm;
     use crate::filter::view::View;
     use crate::filter::vm;
     use crate::model::bytes::{be16, be32};
@@ -169,7 +131,6 @@ mod tests {
         len: u32,
         /// TPID and tag control information of a tag taken off.
         tag: Option<(u16, u16)>,
-        protocol: u16,
         outgoing: bool,
     }
 
@@ -191,7 +152,6 @@ mod tests {
         }
         fn ancillary(&self, number: u32) -> Option<u32> {
             Some(match number {
-                ancillary::PROTOCOL => self.protocol.into(),
                 ancillary::PACKET_TYPE => 4 * u32::from(self.outgoing),
                 ancillary::VLAN_TAG => self.tag.map_or(0, |t| t.1.into()),
                 ancillary::VLAN_TAG_PRESENT => self.tag.is_some().into(),
@@ -297,8 +257,7 @@ mod tests {
         };
         let skb = |tag: Option<(u16, u16)>, inside: &[(u16, u16)]| {
             let bytes = build(inside);
-            let protocol = inside.first().map_or(ethertype, |t| t.0);
-            Skb { len: bytes.len() as u32, bytes, tag, protocol, outgoing }
+            Skb { len: bytes.len() as u32, bytes, tag, outgoing }
         };
         let mut seen = vec![skb(None, tags)];
         if let [outer @ (0x8100 | 0x88a8, _), inner @ ..] = tags {
@@ -332,7 +291,7 @@ mod tests {
     /// Every combination; gives how often the kernel refused a frame, how often we did, and asserts that it never
     /// refused one that we accept.
     fn compare(filter: &mut Filter, what: &str) -> (u32, u32) {
-        let program = filter.kernel_program(LinkType::ETHERNET, SocketBytes::Frame, 96);
+        let program = filter.kernel_program(LinkType::ETHERNET);
         let (mut by_kernel, mut by_us) = (0, 0);
         for kind in KINDS {
             for tags in TAGS {
@@ -385,41 +344,16 @@ mod tests {
     }
 
     #[test]
-    fn cooked_headers_are_asked_of_the_kernel() {
-        for (link, header) in [(LinkType::LINUX_SLL, 16), (LinkType::LINUX_SLL2, 20)] {
-            for expression in ["tcp port 80", "not port 22", "arp", "ip6", "outbound", "udp or len > 5", "ip[0] = 0x45"] {
-                let mut filter = Filter::expression(expression, false).unwrap();
-                filter.prepare(link).unwrap();
-                let program = filter.kernel_program(link, SocketBytes::Payload, 96);
-                assert_eq!(program.is_none(), expression.contains("len"), "{expression}");
-                for kind in KINDS {
-                    for outgoing in [false, true] {
-                        let (protocol, rest) = payload(kind);
-                        let mut bytes = vec![0; header];
-                        let (at, kind_at) = if header == 16 { (14, 1) } else { (0, 10) };
-                        bytes[at..at + 2].copy_from_slice(&protocol.to_be_bytes());
-                        bytes[kind_at] = 4 * u8::from(outgoing);
-                        bytes.extend(&rest);
-                        let ours = filter.accepts(&Frame { link, ..frame(&bytes, bytes.len() as u32, outgoing) });
-                        let skb = Skb { len: rest.len() as u32, bytes: rest, tag: None, protocol, outgoing };
-                        let kernel = program.as_ref().is_none_or(|p| vm::run(p, &skb) != 0);
-                        assert!(kernel || !ours, "{expression} {kind}");
-                        assert!(program.is_none() || kernel == ours, "{expression} {kind} is decided by the kernel");
-                        let behind_tag = Skb { protocol: 0x8100, ..skb };
-                        let kernel = program.as_ref().is_none_or(|p| vm::run(p, &behind_tag) != 0);
-                        assert!(kernel || expression == "outbound", "{expression}: a tag in the bytes");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_the_kernel_returns_is_the_snapshot_length() {
-        let mut filter = Filter::expression("tcp port 80", false).unwrap();
-        let program = filter.kernel_program(LinkType::ETHERNET, SocketBytes::Frame, 128).unwrap();
-        let returns: Vec<u32> = program.instructions().iter().filter(|i| i.code == code::RET).map(|i| i.k).collect();
-        assert!(returns.iter().all(|&k| k == 128 || k == 0) && returns.contains(&0), "{returns:?}");
-        assert_eq!(Filter::everything().kernel_program(LinkType::ETHERNET, SocketBytes::Frame, 128), None);
+    fn some_filters_leave_all_to_us() {
+        let kernel = |mut filter: Filter, link| filter.kernel_program(link).is_some();
+        assert!(!kernel(Filter::everything(), LinkType::ETHERNET));
+        let tcp = Filter::expression("tcp port 80", false).unwrap();
+        assert!(kernel(tcp.clone(), LinkType::ETHERNET) && kernel(tcp.clone(), LinkType::RAW));
+        assert!(!kernel(tcp.clone(), LinkType::LINUX_SLL2) && !kernel(tcp, LinkType::LINUX_SLL));
+        let long = vec![Insn::stmt(code::LD_IMM, 0); KERNEL_INSTRUCTIONS];
+        let many =
+            Program::new([long, vec![Insn::stmt(code::RET, 1)]].concat()).unwrap().listing(ProgramForm::Decimal).to_string();
+        let many = Filter::bytecode("x", many.as_bytes()).unwrap();
+        assert!(!kernel(many, LinkType::ETHERNET));
     }
 }

@@ -11,7 +11,7 @@ pub mod error;
 #[cfg(feature = "libpcap")]
 mod explain;
 pub mod insn;
-pub mod kernel;
+mod kernel;
 mod lex;
 #[cfg(feature = "libpcap")]
 mod locate;
@@ -31,7 +31,6 @@ mod words;
 pub use apply::Filter;
 pub use error::{FilterError, FilterErrorKind};
 pub use insn::Insn;
-pub use kernel::SocketBytes;
 pub use program::{Program, ProgramError};
 pub use show::ProgramForm;
 

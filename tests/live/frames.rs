@@ -1,8 +1,8 @@
 //! Frames come whole, once, in order, with their tags and true lengths; the kernel filters and cuts.
 
 use super::{HEADERS, drain, ethernet, inject, now_nanos, open, send, sink};
-use crate::netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
-use sockeye::capture::live::{Direction, KernelFilter, KernelInstruction, LiveSpec};
+use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
+use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
 use sockeye::capture::{Next, PacketSource};
 use sockeye::model::{FrameDirection, LinkType, LiveBackend};
 use std::io::{Read, Write};
@@ -18,6 +18,7 @@ for_backends! {
     the_snap_length_cuts_and_the_true_length_stays
     silence_is_idle
     immediate_frames_come_at_once
+    a_tunnel_gives_bare_packets
 }
 
 fn datagrams_come_whole_once_and_in_order(backend: LiveBackend) {
@@ -232,5 +233,37 @@ fn both_backends_agree() {
     for (one, other) in one.iter().zip(&other) {
         assert_eq!((&one.bytes, one.wire_len, one.link), (&other.bytes, other.wire_len, other.link));
         assert!((one.nanos - other.nanos).abs() < 1_000_000, "{} and {}", one.nanos, other.nanos);
+    }
+}
+
+fn a_tunnel_gives_bare_packets(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let mut tun = pair.near.run(|| netns::tun("tun0"));
+    pair.near.ip("addr add 10.78.0.1/24 dev tun0");
+    pair.near.ip("link set tun0 up");
+    let mut bare = pair.near.run(|| open(LiveSpec::new("tun0"), backend));
+    let mut cooked = pair.near.run(|| open(LiveSpec::new(live::ANY), backend));
+    let socket = pair.near.run(|| UdpSocket::bind("10.78.0.1:4000").expect("binds"));
+    socket.send_to(&[7; 100], "10.78.0.2:4000").expect("sends");
+    let mut packet = [0; 128];
+    let length = tun.read(&mut packet).expect("what was sent");
+    assert_eq!(length, 128);
+    // The same packet comes back, the other way round, without a checksum of its header.
+    packet[12..20].rotate_left(4);
+    tun.write_all(&packet).expect("arrives");
+
+    let frames = drain(&mut bare);
+    assert_eq!(frames.len(), 2);
+    for frame in &frames {
+        assert_eq!((frame.link, frame.wire_len), (LinkType::RAW, 128));
+        assert_eq!((frame.bytes.len(), frame.bytes[0], frame.bytes[9]), (128, 0x45, 17));
+    }
+    let frames = drain(&mut cooked);
+    assert_eq!(frames.len(), 2);
+    for (frame, kind) in frames.iter().zip([4, 0]) {
+        assert_eq!((frame.link, frame.wire_len), (LinkType::LINUX_SLL2, 148));
+        assert_eq!(frame.bytes[..4], [8, 0, 0, 0], "IPv4");
+        assert_eq!((&frame.bytes[8..10], frame.bytes[10]), (&[0xff, 0xfe][..], kind), "no hardware type; its way");
+        assert_eq!((frame.bytes[11], frame.bytes[20]), (0, 0x45));
     }
 }

@@ -121,6 +121,23 @@ fn is_root() -> bool {
     status.lines().any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
 }
 
+/// A TUN device of that name in the namespace of this thread; gone when the file is closed. Packets written to the
+/// file arrive on the device, packets sent there can be read.
+#[expect(unsafe_code, reason = "the device is made by an ioctl")]
+pub(crate) fn tun(name: &str) -> File {
+    let file = File::options().read(true).write(true).open("/dev/net/tun").expect("TUN is there");
+    // SAFETY: integers and unions of integers and pointers, of which none is followed.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives.
+    let made = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF as libc::Ioctl, &raw mut request) };
+    assert_eq!(made, 0, "TUNSETIFF: {}", std::io::Error::last_os_error());
+    file
+}
+
 /// Runs a closure in a thread that has given up root and every capability; the other threads keep theirs.
 #[expect(unsafe_code, reason = "the C library's wrappers change every thread; only the system calls change one")]
 pub(crate) fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {

@@ -121,6 +121,9 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, Sou
     let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
     let mut warnings = Vec::new();
     warnings.extend(raw::attach(capture.as_fd(), gate, filter, spec).map_err(|error| cannot("cannot capture on", spec, error))?);
+    if place.device().is_none() {
+        warnings.push("any: libpcap shows no VLAN tags here; --backend pnet does".to_owned());
+    }
     if spec.promiscuous && place.device().is_none() {
         warnings.push("any: promiscuous mode is not to be had on all interfaces".to_owned());
     }

@@ -1,14 +1,14 @@
 //! What `flows` and `handshakes` share: the choice of a format, and where the records go.
 
 use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
-use crate::cli::drive::{drive, finish};
+use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
-use sockeye::event::{Event, Keep, Sink};
-use sockeye::flow::TrackerConfig;
-use sockeye::output::{FlowJsonSink, FlowRowsSink, Records, Separated, Style};
+use sockeye::event::{Event, Keep, RunSummary, Sink};
+use sockeye::flow::{FlowRecord, Outcome, TrackerConfig};
+use sockeye::output::{FlowJsonSink, FlowRowsSink, Records, Separated, Style, units};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -58,7 +58,7 @@ pub(super) fn run<T: Sink>(
     let out = output(args.output.as_deref(), look.force)?;
     let filter = opened.filter_text.clone();
     let style = settings::style(look);
-    let mut sink = match separated(format) {
+    let sink = match separated(format) {
         Some(form) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
         None if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
         None => Output::Table(table(out, style)),
@@ -68,8 +68,50 @@ pub(super) fn run<T: Sink>(
         handshake_events: records == Records::Handshakes,
         ..TrackerConfig::default()
     };
+    let mut sink = Counted { sink, records, told: 0 };
     let ended = drive(opened, Some(tracker), look.progress, &mut sink)?;
-    finish(ended, filter.as_deref())
+    let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
+    let exit = finish(ended, filter.as_deref())?;
+    if let Some(text) = nothing {
+        say(&text);
+    }
+    Ok(exit)
+}
+
+/// Counts what there is to tell of: a table without a row would be silence.
+struct Counted<T> {
+    sink: Output<T>,
+    records: Records,
+    told: u64,
+}
+
+impl<T: Sink> Sink for Counted<T> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        let attempt = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|h| h.outcome != Outcome::Midway);
+        self.told += u64::from(match (self.records, event) {
+            (Records::Flows, Event::Flow(_)) => true,
+            (Records::Handshakes, Event::Flow(record) | Event::Handshake(record)) => attempt(record),
+            _ => false,
+        });
+        self.sink.on_event(event)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// There were packets and no record was made of them: why, and which command shows them.
+fn no_record(records: Records, summary: &RunSummary) -> Option<String> {
+    let packets = units::counted(summary.matched, "packet");
+    match records {
+        _ if summary.matched == 0 => None, // said by the notices
+        Records::Handshakes if summary.flows > 0 => {
+            let flows = units::counted(summary.flows, "conversation");
+            Some(format!("no attempt to connect in {packets}, {flows}:  sockeye flows  lists what there is"))
+        }
+        Records::Handshakes | Records::Flows => Some(format!("no conversation in {packets}:  sockeye packets  prints them")),
+    }
 }
 
 /// The formats that are rows of cells.

@@ -5,6 +5,9 @@ use super::text::Text;
 use super::walk::{Printed, Walk};
 
 const HEADER: usize = 8;
+const IPV4: u16 = 0x0800;
+/// RFC 893.
+const TRAILERS: u16 = 0x1000;
 
 impl Walk<'_> {
     /// An ARP packet: `length` bytes of the wire from `at` on.
@@ -19,7 +22,7 @@ impl Walk<'_> {
         if !self.options.link_header {
             self.text("ARP, ");
         }
-        let plain = (protocol == 0x0800 || protocol == 0x1000) && plen == 4 && hlen != 0;
+        let plain = (protocol == IPV4 || protocol == TRAILERS) && plen == 4 && hlen != 0;
         if !plain || self.verbose(1) {
             self.arp_kinds(hardware, hlen, protocol, plen);
         }
@@ -27,32 +30,26 @@ impl Walk<'_> {
             self.put(format_args!("length {length}"));
             return Ok(());
         }
-        if self.verbose(1) {
-            // tcpdump goes on only where it can read the addresses as IPv4's.
-            if !plain && plen != 4 && hlen == 0 {
-                self.put(format_args!("length {length}"));
-                return Ok(());
-            }
-        }
         let sender = at + HEADER;
         let sender_ip = sender + hlen;
         let target = sender_ip + plen;
         let target_ip = target + hlen;
+        let address = |w: &mut Self, at| w.protocol_address(at, protocol, plen);
         match operation {
             1 => {
                 self.text("Request who-has ");
-                self.ipv4_at(target_ip)?;
+                address(self, target_ip)?;
                 if self.slice(target, hlen)?.iter().any(|b| *b != 0) {
                     self.text(" (");
                     self.hardware(target, hlen)?;
                     self.text(")");
                 }
                 self.text(" tell ");
-                self.ipv4_at(sender_ip)?;
+                address(self, sender_ip)?;
             }
             2 => {
                 self.text("Reply ");
-                self.ipv4_at(sender_ip)?;
+                address(self, sender_ip)?;
                 self.text(" is-at ");
                 self.hardware(sender, hlen)?;
             }
@@ -66,13 +63,13 @@ impl Walk<'_> {
                 self.text("Reverse Reply ");
                 self.hardware(target, hlen)?;
                 self.text(" at ");
-                self.ipv4_at(target_ip)?;
+                address(self, target_ip)?;
             }
             9 => {
                 self.text("Inverse Reply ");
                 self.hardware(sender, hlen)?;
                 self.text(" at ");
-                self.ipv4_at(sender_ip)?;
+                address(self, sender_ip)?;
             }
             _ => {
                 self.named((operation == 10).then_some("NACK Reply"), format_args!("Unknown ({operation})"));
@@ -106,7 +103,21 @@ impl Walk<'_> {
         self.put(format_args!(" (len {plen}), "));
     }
 
+    fn protocol_address(&mut self, at: usize, protocol: u16, plen: usize) -> Printed {
+        if protocol != IPV4 && protocol != TRAILERS {
+            self.text("<wrong proto type>");
+        } else if plen != 4 {
+            self.text("<wrong len>");
+        } else {
+            self.ipv4_at(at)?;
+        }
+        Ok(())
+    }
+
     fn hardware(&mut self, at: usize, size: usize) -> Printed {
+        if size == 0 {
+            self.text("<empty>");
+        }
         let address = self.slice(at, size)?;
         self.mac(address);
         Ok(())

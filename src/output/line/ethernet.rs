@@ -121,7 +121,7 @@ impl Walk<'_> {
         let mut length_shown = false;
         loop {
             if kind <= MAX_LENGTH {
-                return self.ieee802_3(at, kind, p, left, if length_shown { None } else { Some(length) });
+                return self.ieee802_3(at, kind, p, left, length_shown);
             }
             let step = if is_tag(kind) {
                 self.layer = "vlan";
@@ -193,18 +193,16 @@ impl Walk<'_> {
     }
 
     /// An 802.3 frame: the type field is a length, an LLC header follows.
-    fn ieee802_3(&mut self, at: usize, field: u16, p: usize, left: u32, length: Option<u32>) -> Result<usize, Cut> {
-        if self.options.link_header {
-            self.text("802.3");
-            if let Some(length) = length {
-                self.put(format_args!(", length {field}: "));
-                let _ = length;
-            }
-        }
+    fn ieee802_3(&mut self, at: usize, field: u16, p: usize, left: u32, length_shown: bool) -> Result<usize, Cut> {
         // What follows the length is padding.
         let left = left.min(u32::from(field));
-        let end = self.end.min(p.saturating_add(left as usize));
-        self.end = end;
+        if self.options.link_header {
+            self.text("802.3");
+            if !length_shown {
+                self.put(format_args!(", length {left}: "));
+            }
+        }
+        self.end = self.end.min(p.saturating_add(left as usize));
         let header = self.llc(p, left, Some(at))?;
         Ok(p + header)
     }

@@ -8,7 +8,7 @@ const HEADER: usize = 8;
 const UNREACHABLE: u8 = 3;
 const TIME_EXCEEDED: u8 = 11;
 const PARAMETER: u8 = 12;
-/// Extensions stand behind at least this much of the quoted datagram (RFC 4884 section 5.1).
+/// Extensions are looked for behind this much of the quoted datagram (RFC 4884 section 5.1).
 const QUOTE: usize = 128;
 
 impl Walk<'_> {
@@ -48,11 +48,13 @@ impl Walk<'_> {
     fn quoted(&mut self, at: usize) -> Printed {
         self.text("\n\t");
         let total = u32::from(self.u16(at + 2)?);
-        self.inside(usize::MAX, |w| w.ip4(at, total))
+        self.inside(at.saturating_add(total as usize), |w| {
+            w.need(at, 4)?; // the length itself
+            w.ip4(at, total)
+        })
     }
 
     fn icmp_words(&mut self, at: usize) -> Printed {
-        self.need(at, 4)?;
         let (kind, code) = (self.u8(at)?, self.u8(at + 1)?);
         self.text("ICMP ");
         match kind {
@@ -94,7 +96,7 @@ impl Walk<'_> {
             16 => self.text("information reply"),
             17 => self.text("address mask request"),
             18 => {
-                let mask = self.u32(at + 4)?;
+                let mask = self.u32(at + 8)?;
                 self.put(format_args!("address mask is 0x{mask:08x}"));
             }
             _ => self.put(format_args!("type-#{kind}")),
@@ -208,64 +210,61 @@ impl Walk<'_> {
     /// Objects behind the quoted datagram.
     fn icmp_extensions(&mut self, at: usize, length: u32) -> Printed {
         self.layer = "icmp";
-        let length = length as usize;
-        // The length of the quote in words of four bytes; older senders leave it 0 and mean 128 bytes.
-        let words = usize::from(self.u8(at + 5)?);
-        let quote = if words == 0 { QUOTE } else { words * 4 };
-        let header = at + HEADER + quote;
-        if length <= HEADER + quote || !self.has(header, 4) {
+        let header = at + HEADER + QUOTE;
+        let size = (length as usize).saturating_sub(HEADER + QUOTE);
+        if size <= 4 {
+            return Ok(());
+        }
+        self.need(header, 4)?;
+        let sum = self.slice(header, size).ok().map(super::sum::of);
+        // Older senders do not say how long the quote is: then a wrong checksum tells that this is no extension.
+        if self.u8(at + 5)? == 0 && sum.is_some_and(|sum| sum != 0) {
             return Ok(());
         }
         let version = self.u8(header)? >> 4;
         self.put(format_args!("\n\tICMP Multi-Part extension v{version}"));
         if version != 2 {
+            self.text(" packet not supported");
             return Ok(());
         }
-        let size = length - HEADER - quote;
-        if let Ok(bytes) = self.slice(header, size) {
-            let sum = super::sum::internet(&[bytes]);
+        if let Some(sum) = sum {
             let seen = self.u16(header + 2)?;
             let right = if sum == 0 { "correct" } else { "incorrect" };
             self.put(format_args!(", checksum 0x{seen:04x} ({right}), length {size}"));
         }
-        let mut p = header + 4;
-        let end = at + length;
-        while p + 4 <= end {
+        let (mut p, end) = (header + 4, at + length as usize);
+        while p + 4 < end {
             let size = usize::from(self.u16(p)?);
             let (class, kind) = (self.u8(p + 2)?, self.u8(p + 3)?);
-            if size < 4 || p + size > end {
+            let name = match class {
+                1 => "MPLS Stack Entry",
+                2 => "Interface Identification",
+                _ => "unknown",
+            };
+            self.put(format_args!("\n\t  {name} Object ({class}), Class-Type: {kind}, length {size}"));
+            if size < 4 || p + 4 > end {
                 return Ok(());
             }
-            let name = match class {
-                1 => Some("MPLS Stack Entry"),
-                2 => Some("Interface Identification"),
-                _ => None,
-            };
-            self.text("\n\t  ");
-            self.put(format_args!("{} Object ({class}), Class-Type: {kind}, length {size}", name.unwrap_or("Unknown")));
-            if class == 1 && kind == 1 {
-                self.mpls_entries(p + 4, size - 4)?;
-            } else {
-                let there = self.left(p + 4).min(size - 4);
-                let bytes = self.slice(p + 4, there)?;
-                hex::hex(self.out, "\n\t    ", bytes);
-                self.need(p + 4, size - 4)?;
-            }
+            self.icmp_object(p + 4, size - 4, class, kind)?;
             p += size;
         }
         Ok(())
     }
 
-    fn mpls_entries(&mut self, at: usize, size: usize) -> Printed {
-        for i in 0..size / 4 {
-            let entry = self.u32(at + 4 * i)?;
-            self.text(if i == 0 { "\n\t    label " } else { ", label " });
-            self.put(format_args!("{}, tc {}", entry >> 12, entry >> 9 & 7));
-            if entry & 0x100 != 0 {
-                self.text(", stack bottom");
+    fn icmp_object(&mut self, at: usize, size: usize, class: u8, kind: u8) -> Printed {
+        if class == 1 && kind == 1 {
+            if size >= 4 {
+                // tcpdump shows the first label of the stack.
+                let entry = self.u32(at)?;
+                self.put(format_args!("\n\t    label {}, tc {}", entry >> 12, entry >> 9 & 7));
+                self.text(if entry & 0x100 != 0 { ", [S]" } else { "" });
+                self.put(format_args!(", ttl {}", entry & 255));
             }
-            self.put(format_args!(", ttl {}", entry & 255));
+            return Ok(());
         }
-        Ok(())
+        let there = self.left(at).min(size);
+        let bytes = self.slice(at, there)?;
+        hex::hex(self.out, "\n\t    ", bytes);
+        self.need(at, size)
     }
 }

@@ -1,5 +1,5 @@
-//! ICMPv6 (RFC 4443), multicast listener discovery (RFC 2710, RFC 3810), and RPL's messages in short (RFC 6550).
-//! Neighbor discovery is in `ndp.rs`.
+//! ICMPv6 (RFC 4443) and multicast listener discovery (RFC 2710, RFC 3810). Neighbor discovery is in `ndp.rs`, RPL in
+//! `rpl.rs`.
 
 use super::hex;
 use super::ip::Datagram;
@@ -58,15 +58,15 @@ impl Walk<'_> {
             self.invalid();
             return Ok(());
         }
-        self.need(at, 4)?;
+        self.need(at, 2)?;
         if self.verbose(1)
             && !datagram.piece
             && let Some(sum) = self.transport_sum(datagram, IpProtocol::ICMPV6, at, length)
         {
+            let seen = self.u16(at + 2)?;
             if sum == 0 {
                 self.text("[icmp6 sum ok] ");
             } else {
-                let seen = self.u16(at + 2)?;
                 self.put(format_args!("[bad icmp6 cksum 0x{seen:04x} -> 0x{:04x}!] ", super::sum::expected(seen, sum)));
             }
         }
@@ -84,7 +84,7 @@ impl Walk<'_> {
     /// What follows the name. `false`: the length has been written, or is left out.
     fn icmp6_words(&mut self, at: usize, kind: u8, code: u8, length: u32) -> Result<bool, Cut> {
         match kind {
-            1 => return self.unreachable6(at, code, length),
+            1 => return self.unreachable6(at, code),
             2 => {
                 let mtu = self.u32(at + 4)?;
                 self.put(format_args!(", mtu {mtu}"));
@@ -106,6 +106,7 @@ impl Walk<'_> {
                 self.dec(seq);
             }
             LISTENER_QUERY if length >= 28 => self.listener_query_2(at, length)?,
+            LISTENER_QUERY | 131 | 132 if length == 24 && !self.has(at, 24) => {}
             LISTENER_QUERY | 131 | 132 if length == 24 => {
                 let delay = self.u16(at + 4)?;
                 self.put(format_args!("max resp delay: {delay} addr: "));
@@ -130,7 +131,7 @@ impl Walk<'_> {
                 let id = self.u16(at + 4)?;
                 self.put(format_args!(", id 0x{id:04x}"));
             }
-            RPL => self.rpl(at, code, length)?,
+            RPL => self.rpl(at, code)?,
             139..=142 | 145 | 147 => {}
             _ => {
                 self.put(format_args!(", length {length}"));
@@ -149,7 +150,7 @@ impl Walk<'_> {
         }
     }
 
-    fn unreachable6(&mut self, at: usize, code: u8, _length: u32) -> Result<bool, Cut> {
+    fn unreachable6(&mut self, at: usize, code: u8) -> Result<bool, Cut> {
         let quoted = at + 8;
         self.text(",");
         match code {
@@ -213,7 +214,10 @@ impl Walk<'_> {
             1 => self.text(", next header"),
             2 => self.text(", option"),
             3 => self.text(", incomplete header chain"),
-            _ => self.put(format_args!(", code-#{code}")),
+            _ => {
+                self.put(format_args!(", code-#{code}"));
+                return Ok(());
+            }
         }
         self.put(format_args!(" - octet {octet}"));
         Ok(())
@@ -276,6 +280,7 @@ impl Walk<'_> {
                 self.text(" [invalid number of groups]");
                 return Ok(());
             }
+            self.need(p, 20)?;
             let kind = self.u8(p)?;
             let sources = usize::from(self.u16(p + 2)?);
             self.text(" [gaddr ");
@@ -306,49 +311,6 @@ impl Walk<'_> {
             }
             p += 20 + 16 * sources;
             self.text("]");
-        }
-        Ok(())
-    }
-
-    /// RPL's control messages (RFC 6550 section 6): their kind, and with `-v` the fields of those about destinations.
-    fn rpl(&mut self, at: usize, code: u8, _length: u32) -> Printed {
-        self.text(if code & 0x80 == 0 { ", (CLR)" } else { ", (SEC)" });
-        match code & 0x7f {
-            0 => self.text("DODAG Information Solicitation"),
-            1 => self.text("DODAG Information Object"),
-            2 => self.text("Destination Advertisement Object"),
-            3 => self.text("Destination Advertisement Object Ack"),
-            10 => self.text("Consistency Check"),
-            other => self.put(format_args!("RPL code {other}")),
-        }
-        if !self.verbose(1) || code & 0x80 != 0 {
-            return Ok(());
-        }
-        match code {
-            2 => {
-                let (instance, flags, seq) = (self.u8(at + 4)?, self.u8(at + 5)?, self.u8(at + 7)?);
-                self.text(" [dagid:");
-                if flags & 0x40 != 0 {
-                    self.ipv6_at(at + 8)?;
-                } else {
-                    self.text("<elided>");
-                }
-                self.put(format_args!(",seq:{seq},instance:{instance}"));
-                self.text(if flags & 0x80 != 0 { ",acK" } else { "" });
-                self.text(if flags & 0x40 != 0 { ",Dagid" } else { "" });
-                self.put(format_args!(",{flags:02x}]"));
-            }
-            3 => {
-                let (instance, flags, seq, status) = (self.u8(at + 4)?, self.u8(at + 5)?, self.u8(at + 6)?, self.u8(at + 7)?);
-                self.text(" [dagid:");
-                if flags & 0x80 != 0 {
-                    self.ipv6_at(at + 8)?;
-                } else {
-                    self.text("<elided>");
-                }
-                self.put(format_args!(",seq:{seq},instance:{instance},status:{status}]"));
-            }
-            _ => {}
         }
         Ok(())
     }

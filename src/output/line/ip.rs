@@ -105,7 +105,8 @@ impl Walk<'_> {
         }
         let inner = at + header as usize;
         let left = total - header;
-        let datagram = Datagram { at, v6: false, piece: fragment & 0x3fff != 0, target: at + 16 };
+        let target = self.ip4_route_end(at, header as usize).unwrap_or(at + 16);
+        let datagram = Datagram { at, v6: false, piece: fragment & 0x3fff != 0, target };
         if offset != 0 {
             // Only the first piece holds the protocol's header.
             self.ip4_ends(at)?;

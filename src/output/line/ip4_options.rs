@@ -62,6 +62,28 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Where the last address of a source route stands, if there is one: checksums are made with it (RFC 1122 section
+    /// 3.2.1.8 has the destination change on the way).
+    pub(super) fn ip4_route_end(&self, at: usize, header: usize) -> Option<usize> {
+        let (mut p, end) = (at + 20, at + header);
+        while p < end {
+            let kind = self.u8(p).ok()?;
+            let len = match kind {
+                END => return None,
+                NOP => 1,
+                _ => usize::from(self.u8(p + 1).ok()?),
+            };
+            if kind != NOP && len < 2 || p + len > end {
+                return None;
+            }
+            if matches!(kind, 131 | 137) && len >= 7 {
+                return Some(p + len - 4);
+            }
+            p += len;
+        }
+        None
+    }
+
     /// Routes recorded or to be taken: those before the pointer have been passed and have a comma after them.
     fn ip4_route(&mut self, at: usize, len: usize) -> Printed {
         if len < 3 {
@@ -115,7 +137,7 @@ impl Walk<'_> {
             }
         }
         let mut i = 4;
-        while i + hop <= len {
+        while i < len {
             if pointer == i + 1 {
                 self.text(" ^ ");
             } else {

@@ -43,8 +43,7 @@ impl Walk<'_> {
         self.text("capable");
         let syn = flags & SYN != 0;
         let fits = match len {
-            4 => syn && version == 1,
-            12 => syn,
+            4 | 12 => syn,
             20 | 22 => !syn && flags & ACK != 0,
             _ => false,
         };

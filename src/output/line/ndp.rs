@@ -5,7 +5,7 @@ use super::icmp6::{NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, REDIRECT, ROUT
 use super::text::Text;
 use super::walk::{Printed, Walk};
 
-const ROUTER_FLAGS: &[(u32, &str)] = &[(0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent")];
+const ROUTER_FLAGS: &[(u32, &str)] = &[(0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent"), (0x02, "ipv6 only")];
 const NEIGHBOR_FLAGS: &[(u32, &str)] = &[(0x80, "router"), (0x40, "solicited"), (0x20, "override")];
 const PREFIX_FLAGS: &[(u32, &str)] = &[(0x80, "onlink"), (0x40, "auto"), (0x20, "router")];
 
@@ -81,6 +81,7 @@ impl Walk<'_> {
     }
 
     fn router_advertisement6(&mut self, at: usize) -> Printed {
+        self.need(at, 16)?;
         let (hops, flags, lifetime) = (self.u8(at + 4)?, self.u8(at + 5)?, self.u16(at + 6)?);
         self.put(format_args!("\n\thop limit {hops}, Flags ["));
         self.bits(ROUTER_FLAGS, ", ", u32::from(flags));
@@ -106,13 +107,17 @@ impl Walk<'_> {
             self.need(p, len)?;
             self.text("\n\t  ");
             self.put(format_args!("{} option ({kind}), length {len} ({words}): ", option_name(kind).unwrap_or("unknown")));
-            self.discovery_option(p, kind, len)?;
+            self.discovery_option(at, p, kind, len)?;
+            if self.verbose(2) {
+                let bytes = self.slice(p + 2, len - 2)?;
+                hex::hex(self.out, "\n\t    ", bytes);
+            }
             p += len;
         }
         Ok(())
     }
 
-    fn discovery_option(&mut self, p: usize, kind: u8, len: usize) -> Printed {
+    fn discovery_option(&mut self, options: usize, p: usize, kind: u8, len: usize) -> Printed {
         match kind {
             1 | 2 => {
                 let address = self.slice(p + 2, len - 2)?;
@@ -154,10 +159,15 @@ impl Walk<'_> {
                 }
             }
             31 => self.search_list(p, len)?,
+            4 => {
+                // tcpdump shows as many bytes as the option has, but from the first option on.
+                let bytes = self.slice(options, len)?;
+                hex::hex(self.out, "\n\t    ", bytes);
+            }
+            _ if self.verbose(2) => {}
             _ => {
                 let bytes = self.slice(p + 2, len - 2)?;
-                let indent = if kind == 4 { "\n\t    " } else { "\n\t  " };
-                hex::hex(self.out, indent, bytes);
+                hex::hex(self.out, "\n\t  ", bytes);
             }
         }
         Ok(())

@@ -20,6 +20,11 @@ pub(super) fn internet(parts: &[&[u8]]) -> u16 {
     !(sum as u16)
 }
 
+/// [`internet`] of one slice.
+pub(super) fn of(bytes: &[u8]) -> u16 {
+    internet(&[bytes])
+}
+
 /// The checksum that would have been right, from the one that was there and what [`internet`] gave.
 pub(super) fn expected(seen: u16, sum: u16) -> u16 {
     // The ones' complement sum of the two (RFC 1624).

@@ -2,6 +2,7 @@
 
 use super::ip::Datagram;
 use super::relative::{Base, Key};
+use super::tcp_options::Segment;
 use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
 use crate::model::IpProtocol;
@@ -125,7 +126,8 @@ impl Walk<'_> {
         if header == HEADER {
             return Ok(true);
         }
-        self.tcp_options(at + HEADER as usize, (header - HEADER) as usize, flags, base.sack)
+        let segment = Segment { flags, base: base.sack, whole: self.has(at, (header + data) as usize) };
+        self.tcp_options(at + HEADER as usize, (header - HEADER) as usize, segment)
     }
 
     /// What to subtract from the numbers: nothing with `-S` or without the ACK flag.

@@ -6,6 +6,17 @@ use super::walk::{Cut, Printed, Walk};
 const NOP: u8 = 1;
 const END: u8 = 0;
 
+/// What options are read with.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// The flags of the segment.
+    pub(super) flags: u8,
+    /// What the edges of SACK blocks count from.
+    pub(super) base: u32,
+    /// Was all of the segment captured?
+    pub(super) whole: bool,
+}
+
 /// How the reading of an option ended.
 pub(super) enum Outcome {
     /// With this many bytes of data.
@@ -42,9 +53,9 @@ const fn name(kind: u8) -> Option<&'static str> {
 }
 
 impl Walk<'_> {
-    /// `, options [mss 1460,sackOK]`: `size` bytes from `at` on. `base` is what the edges of SACK blocks count from.
+    /// `, options [mss 1460,sackOK]`: `size` bytes from `at` on.
     /// `false`: they were broken off, and nothing more is to be said of the segment.
-    pub(super) fn tcp_options(&mut self, at: usize, size: usize, flags: u8, base: u32) -> Result<bool, Cut> {
+    pub(super) fn tcp_options(&mut self, at: usize, size: usize, segment: Segment) -> Result<bool, Cut> {
         self.text(", options [");
         let end = at + size;
         let mut p = at;
@@ -69,7 +80,7 @@ impl Walk<'_> {
             self.named(name(kind), format_args!("unknown-{kind}"));
             let outcome = match said {
                 None => Outcome::Read(0),
-                Some(said) => self.tcp_option(kind, p, said, end - p, flags, base)?,
+                Some(said) => self.tcp_option(kind, p, said, end - p, segment)?,
             };
             let read = match outcome {
                 Outcome::Read(read) => read,
@@ -106,7 +117,7 @@ impl Walk<'_> {
     }
 
     /// One option: its data starts at `at`, `said` bytes by its length, of `left` in the header.
-    fn tcp_option(&mut self, kind: u8, at: usize, said: usize, left: usize, flags: u8, base: u32) -> Result<Outcome, Cut> {
+    fn tcp_option(&mut self, kind: u8, at: usize, said: usize, left: usize, segment: Segment) -> Result<Outcome, Cut> {
         let fixed = match kind {
             2 | 20 | 28 => 2,
             3 => 1,
@@ -134,7 +145,7 @@ impl Walk<'_> {
                 self.dec(shift);
             }
             4 => {}
-            5 => return self.sack(at, said, base),
+            5 => return self.sack(at, said, segment.base),
             6 | 7 | 11..=13 => {
                 self.text(" ");
                 let value = self.u32(at)?;
@@ -148,7 +159,8 @@ impl Walk<'_> {
                 self.dec(echo);
             }
             19 => {
-                self.text(" shared secret not supplied with -M, can't check - ");
+                self.text(if segment.whole { " shared secret not supplied with -M" } else { " snaplen too short" });
+                self.text(", can't check - ");
                 let digest = self.slice(at, 16)?;
                 self.hex_bytes(digest);
             }
@@ -157,13 +169,13 @@ impl Walk<'_> {
                 self.put(format_args!(" cap {capabilities:02x} id {id}"));
             }
             28 => {
-                // RFC 5482: minutes if the first bit is set.
+                // RFC 5482 has the bit that says minutes in front; tcpdump takes the last one.
                 let value = self.u16(at)?;
-                let seconds = u32::from(value & 0x7fff) * if value & 0x8000 == 0 { 1 } else { 60 };
+                let seconds = u32::from(value >> 1) * if value & 1 == 0 { 1 } else { 60 };
                 self.put(format_args!(" 0x{value:x} {seconds}"));
             }
             29 => self.tcp_ao(at, said)?,
-            30 => return self.mptcp(at, said, flags),
+            30 => return self.mptcp(at, said, segment.flags),
             34 => self.fast_open(at, said)?,
             254 => return self.experiment(at, said),
             _ if said > 0 => {
