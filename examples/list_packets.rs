@@ -8,12 +8,24 @@ use sockeye::capture::file::OpenOptions;
 use sockeye::capture::{Input, Next};
 use std::error::Error;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match list() {
+        Ok(whole) => ExitCode::from(u8::from(!whole)),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False: a file was damaged, and what came before the damage was listed.
+fn list() -> Result<bool, Box<dyn Error>> {
     let files: Vec<_> = std::env::args_os().skip(1).collect();
     let mut input = Input::open(&files, &OpenOptions { allow_unknown_link: true, ..OpenOptions::default() })?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut damaged = false;
+    let mut whole = true;
     loop {
         match input.next() {
             Ok(Next::Frame(frame)) => {
@@ -21,11 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let (wire, captured) = (frame.wire_len, frame.bytes.len());
                 writeln!(out, "{}\t{}\t{seconds}.{nanos:09}\t{wire}\t{captured}", frame.source, frame.number)?;
             }
-            Ok(Next::Changed(_) | Next::Idle | Next::Notice(_)) => {}
             Ok(Next::End) => break,
+            Ok(_) => {}
             // The other files go on.
             Err(failed) => {
-                damaged = true;
+                whole = false;
                 eprintln!("{failed}");
             }
         }
@@ -36,5 +48,5 @@ fn main() -> Result<(), Box<dyn Error>> {
             eprintln!("{}: {warning}", info.name);
         }
     }
-    std::process::exit(i32::from(damaged));
+    Ok(whole)
 }

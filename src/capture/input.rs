@@ -9,6 +9,9 @@ use std::collections::binary_heap::PeekMut;
 use std::path::Path;
 use thiserror::Error;
 
+/// Compressed files that are decompressed in threads of their own, at most.
+const THREADS: usize = 8;
+
 /// One source of a run ended early. The others go on.
 #[derive(Debug, Error)]
 #[error("{error}")]
@@ -32,9 +35,10 @@ impl Input {
     /// Opens files; `-` is standard input. Packets of several files come in time order, those of equal time in the order of
     /// the files; within a file they keep the file's order even where its times run backwards.
     pub fn open<P: AsRef<Path>>(paths: &[P], options: &OpenOptions) -> Result<Self, SourceError> {
-        // Buffers of all files together stay at about 64 MiB.
+        // Buffers of all files together stay at about 64 MiB, and threads few: merging hundreds of compressed files must
+        // not start hundreds.
         let buffer = options.buffer.min((64 << 20) / paths.len().max(1)).max(64 << 10);
-        let options = OpenOptions { buffer, ..*options };
+        let options = OpenOptions { buffer, thread: options.thread && paths.len() <= THREADS, ..*options };
         let mut sources = Vec::with_capacity(paths.len());
         for path in paths {
             sources.push(file::open(path.as_ref(), &options)?);

@@ -2,7 +2,7 @@
 //!
 //! A source is pulled: [`PacketSource::next`] gives one frame, whose bytes are the source's and are gone at the next
 //! call. Live sources answer [`Next::Idle`] when nothing came for a while, so that the caller can look at its
-//! clock, its signals and its outputs.
+//! clock, its signals and its outputs. All sources of a run together are an [`Input`].
 
 pub mod error;
 pub mod file;

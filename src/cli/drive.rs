@@ -58,7 +58,7 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
         exit = exit.max(tell_failure(failed.error, &summary));
     }
     if exit == Exit::Done
-        && let Some(text) = notices::nothing_seen(&summary, filter)
+        && let Some(text) = outside_the_selection(&summary).or_else(|| notices::nothing_seen(&summary, filter))
     {
         say(&text);
     }
@@ -66,6 +66,13 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
         say(&text);
     }
     Ok(exit)
+}
+
+/// There are packets, and `--from`, `--to` or `--packets` left out all of them.
+fn outside_the_selection(summary: &RunSummary) -> Option<String> {
+    let there: u64 = summary.sources.iter().map(|s| s.stats.frames).sum();
+    let none_read = summary.read == 0 && there > 0 && !summary.live;
+    none_read.then(|| format!("none of the {} lies where --from, --to or --packets ask for", units::counted(there, "packet")))
 }
 
 fn tell_failure(error: SourceError, summary: &RunSummary) -> Exit {

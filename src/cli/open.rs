@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     strict: bool,
     force_link: Option<LinkType>,
     selection: Selection,
+    /// Flags that say which part of the files is looked at and how, as they are repeated in proposed commands.
+    repeated: Vec<String>,
     limit: Option<u64>,
 }
 
@@ -74,6 +76,7 @@ impl Plan {
             strict: args.strict_bpf,
             force_link: args.link_type.as_deref().map(|word| link_type("--link-type", word)).transpose()?,
             selection,
+            repeated: repeated(args),
             limit: args.count_limit,
         })
     }
@@ -115,7 +118,7 @@ impl Plan {
         let flag = if self.interfaces.is_empty() { "-r" } else { "-i" };
         let files = self.files.iter().map(|f| shown_path(f));
         let names = files.chain(self.interfaces.iter().cloned());
-        names.flat_map(|name| [flag.to_owned(), name]).collect()
+        names.flat_map(|name| [flag.to_owned(), name]).chain(self.repeated.iter().cloned()).collect()
     }
 
     fn open_files(&self, live: &LiveArgs, copying: bool) -> Result<Input, Problem> {
@@ -130,11 +133,19 @@ impl Plan {
         if self.files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
             return Err(Problem::usage("standard input (-) can be read only once"));
         }
+        if let Some(link) = self.force_link.filter(|link| !copying && !link.is_decoded()) {
+            return Err(
+                Problem::usage(format!("--link-type: sockeye cannot decode {link}")).help("known: sockeye help linktypes")
+            );
+        }
         let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
         Ok(Input::open(&self.files, &options)?)
     }
 
     fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Input, Problem> {
+        if self.force_link.is_some() {
+            return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
+        }
         let backend = backend(args.backend)?;
         let mut specs = Vec::with_capacity(self.interfaces.len());
         for name in &self.interfaces {
@@ -161,6 +172,13 @@ impl Plan {
         }
         Ok(Input::live(Box::new(live::open(&specs, backend)?)))
     }
+}
+
+/// What a proposed command must repeat, so that it sees the same packets and counts the same conversations.
+fn repeated(args: &InputArgs) -> Vec<String> {
+    let valued = [("--from", &args.from), ("--to", &args.to), ("--packets", &args.packets), ("--link-type", &args.link_type)];
+    let given = valued.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    given.flatten().chain(args.strict_bpf.then(|| "--strict-bpf".to_owned())).collect()
 }
 
 /// Readies the filter for the link types known so far. It is an error only if it can match frames of none of them.
@@ -236,7 +254,7 @@ fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Pro
 pub(crate) fn link_type(flag: &str, word: &str) -> Result<LinkType, Problem> {
     LinkType::from_word(word).ok_or_else(|| {
         Problem::usage(format!("{flag}: no link type \"{}\"", shown(word)))
-            .help("known: sockeye help linktypes; a number does, too")
+            .help("known: sockeye help linktypes; a number will do, too")
     })
 }
 

@@ -109,7 +109,7 @@ impl<'p, 'f> Walk<'p, 'f> {
     /// Everything from `at` is data that the decoder does not look into.
     pub(super) fn payload(&mut self, at: usize) {
         self.rest(at);
-        if self.packet.payload_len > 0 {
+        if self.packet.payload_len > 0 && at < self.packet.captured_end as usize {
             // Data is no header: where there is no room to list it, nothing was left undecoded.
             let _ = self.packet.push_layer(LayerKind::Payload, at as u32);
         }

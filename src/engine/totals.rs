@@ -6,7 +6,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Frame, Timestamp};
 use hashbrown::HashSet;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Most different addresses that are counted one by one: 100,000 hosts are about 3 MB.
 const MAX_HOSTS: usize = 100_000;
@@ -89,7 +89,7 @@ impl Totals {
 
     pub(super) fn count_flow(&mut self, flow: &FlowRecord) {
         self.flows += 1;
-        for ip in [flow.originator.ip, flow.responder.ip] {
+        for ip in [flow.originator.ip, flow.responder.ip].into_iter().filter(is_host) {
             if self.hosts.len() < MAX_HOSTS {
                 self.hosts.insert(ip);
             } else if !self.hosts.contains(&ip) {
@@ -127,6 +127,11 @@ impl Totals {
     }
 }
 
+/// Groups, everybody at once and nobody yet are no hosts.
+fn is_host(ip: &IpAddr) -> bool {
+    !ip.is_multicast() && !ip.is_unspecified() && *ip != IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
 fn protocol(packet: &Packet<'_>) -> usize {
     match (packet.transport, packet.network) {
         (Transport::Tcp, _) => 0,
@@ -157,4 +162,24 @@ fn words(((layer, kind), number): (IssueWord, u32)) -> String {
 /// An IP protocol number as it is written, an `EtherType` in hex.
 fn unknown(number: u32) -> String {
     if number < 256 { number.to_string() } else { format!("0x{number:04x}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_no_hosts() {
+        for (ip, host) in [
+            ("10.0.0.1", true),
+            ("fe80::1", true),
+            ("224.0.0.251", false),
+            ("255.255.255.255", false),
+            ("0.0.0.0", false),
+            ("ff02::1:ff00:2", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_host(&ip.parse().unwrap()), host, "{ip}");
+        }
+    }
 }

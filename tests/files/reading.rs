@@ -324,6 +324,9 @@ fn compressed_files_of_several_members_are_read_to_their_end() {
         assert_eq!(frames.len(), expected.len(), "{format}");
         assert!(frames == expected, "{format}");
         assert_eq!(source.stats().bytes_read, packed.len() as u64, "{format}: progress counts compressed bytes");
+        let here = OpenOptions { thread: false, ..OpenOptions::default() };
+        let mut source = FileSource::from_reader(Cursor::new(packed), "made", &here).unwrap();
+        assert!(drain(&mut source).0 == expected, "{format} without a thread");
     }
 }
 

@@ -335,7 +335,8 @@ fn ipv6_connections_are_connections() {
         };
         let step = if syn { step.syn() } else { step };
         let mut out = Vec::new();
-        ack.map_or(step.clone(), |ack| step.ack(ack)).write(&mut out, &[]).unwrap();
+        let step = if let Some(ack) = ack { step.ack(ack) } else { step };
+        step.write(&mut out, &[]).unwrap();
         w.send(&out)
     };
     send(&mut w, true, true, None);

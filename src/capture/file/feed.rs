@@ -95,11 +95,13 @@ impl Feed {
         Ok(())
     }
 
-    /// Opening is over: threads may be made from now on. A file that was read whole gives its descriptor back and
+    /// Opening is over, and a `thread` may be made. A file that was read whole gives its descriptor back and
     /// keeps no larger buffer than it needs, so that thousands of small files can be open at once.
-    pub(super) fn opened(&mut self, size: Option<u64>) {
+    pub(super) fn opened(&mut self, size: Option<u64>, thread: bool) {
         if let Origin::Packed(inflater) = &mut self.origin {
-            inflater.move_to_thread();
+            if thread {
+                inflater.move_to_thread();
+            }
         } else if size == Some(self.offset + self.view().len() as u64) && matches!(self.fill(self.view().len() + 1), Ok(false)) {
             self.buffer.truncate(self.end.max(1024));
             self.buffer.shrink_to_fit();

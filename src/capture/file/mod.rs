@@ -33,11 +33,13 @@ pub struct OpenOptions {
     pub allow_unknown_link: bool,
     /// Bytes read at a time, and the size of the buffer until a longer record comes.
     pub buffer: usize,
+    /// Decompress in a thread of its own, started when the file is open. Otherwise in the thread that reads.
+    pub thread: bool,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20 }
+        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20, thread: true }
     }
 }
 
@@ -106,7 +108,7 @@ impl FileSource {
         };
         source.read_ahead()?;
         source.check_links(options)?;
-        source.feed.opened(size);
+        source.feed.opened(size, options.thread);
         source.announced = source.reader.revision();
         Ok(source)
     }

@@ -1,5 +1,6 @@
 //! Whole frames, built by etherparse's `PacketBuilder` and by hand, through [`decode`].
 
+mod properties;
 mod views;
 mod wrapped;
 

@@ -97,7 +97,8 @@ struct Classic {
     link: Option<LinkType>,
     /// Of the interfaces that the sources named: link type, length of frame check sequence.
     named: Vec<(LinkType, Option<u8>)>,
-    snaplen: Option<u32>,
+    /// The largest of theirs; [`SNAPLEN`] at least where one of them names none. Readers cut longer packets.
+    snaplen: u32,
 }
 
 /// What a pcapng file holds beside packets.
@@ -119,7 +120,7 @@ impl PcapWriter {
     pub fn create(path: &Path, config: &PcapConfig) -> Result<Self, WriteError> {
         let target = Target::open(path, config.force, &config.reading)?;
         let form = match config.format {
-            FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, link: None, named: Vec::new(), snaplen: None }),
+            FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, link: None, named: Vec::new(), snaplen: 0 }),
             FileFormat::PcapNg => {
                 Form::PcapNg(Box::new(Notes { section: config.section.clone(), news: true, ..Notes::default() }))
             }
@@ -141,7 +142,7 @@ impl PcapWriter {
         match &mut self.form {
             Form::Pcap(classic) => {
                 for interface in &info.interfaces {
-                    classic.snaplen = classic.snaplen.max(interface.snaplen);
+                    classic.snaplen = classic.snaplen.max(interface.snaplen.unwrap_or(SNAPLEN));
                     if let Some(link) = interface.link
                         && !classic.named.iter().any(|(l, _)| *l == link)
                     {
@@ -206,7 +207,8 @@ impl PcapWriter {
         }
         classic.link = Some(link);
         let fcs_len = classic.named.iter().find(|(l, _)| *l == link).and_then(|(_, fcs)| *fcs);
-        write::pcap_header(&mut self.buffer, classic.nanoseconds, classic.snaplen.unwrap_or(SNAPLEN), link, fcs_len);
+        let snaplen = if classic.snaplen == 0 { SNAPLEN } else { classic.snaplen };
+        write::pcap_header(&mut self.buffer, classic.nanoseconds, snaplen, link, fcs_len);
         self.unstarted = false;
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
 use crate::event::{Event, Keep, RunSummary, Sink};
-use crate::flow::{FlowKind, FlowRecord, Outcome, State};
+use crate::flow::{FlowKind, FlowRecord, State};
 use crate::model::Span;
 use std::io::{self, Write};
 
@@ -156,17 +156,9 @@ pub(super) fn state(state: State) -> Cell {
     Cell::Text(state.word().to_owned(), tone)
 }
 
-/// Time from the first question to the first answer, whatever the protocol: the whole round trip of a handshake, the
-/// leg to the responder where no more is known, the time to the refusal, or the time to a datagram's reply.
+/// The round trip to show; none where time ran backwards in the capture.
 pub(super) fn round_trip(record: &FlowRecord) -> Option<Span> {
-    let Some(handshake) = &record.handshake else {
-        return record.response_time;
-    };
-    if handshake.outcome == Outcome::Midway {
-        return None;
-    }
-    let refused = || Some(handshake.refusal?.1 - handshake.last_syn?);
-    handshake.rtt.or(handshake.rtt_responder).or_else(refused).filter(|span| span.nanos() >= 0)
+    record.round_trip().filter(|span| *span >= Span::ZERO)
 }
 
 /// The word for flows of this kind in commands: `tcp`, `udp`.
