@@ -71,10 +71,12 @@ impl Totals {
             _ => 0,
         };
         let reason = Reason { layer: issue.layer, kind: issue.kind, number };
-        match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, n)) => *n += 1,
-            None if self.reasons.len() < MAX_REASONS => self.reasons.push((reason, 1)),
-            None => self.other_reasons += 1,
+        if let Some((_, n)) = self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+            *n += 1;
+        } else if self.reasons.len() < MAX_REASONS {
+            self.reasons.push((reason, 1));
+        } else {
+            self.other_reasons += 1;
         }
     }
 
