@@ -18,6 +18,7 @@ pub mod tcp_options;
 mod link;
 mod network;
 mod ppp;
+mod tags;
 mod transport;
 mod tunnel;
 mod walk;

@@ -149,3 +149,23 @@ fn protocol(packet: &Packet<'_>) -> usize {
         (Transport::None, Network::None) => 8,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_no_hosts() {
+        for (ip, host) in [
+            ("10.0.0.1", true),
+            ("fe80::1", true),
+            ("224.0.0.251", false),
+            ("255.255.255.255", false),
+            ("0.0.0.0", false),
+            ("ff02::1:ff00:2", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_host(&ip.parse().unwrap()), host, "{ip}");
+        }
+    }
+}

@@ -83,7 +83,7 @@ pub fn reason_words(reason: &Reason) -> String {
         IssueKind::UnknownProtocol => format!("{layer} carries unknown protocol 0x{number:04x}"),
         IssueKind::TooDeep => "too many layers".to_owned(),
         IssueKind::UnknownLinkType => format!("link type {number} not decoded"),
-        IssueKind::Encrypted => format!("{layer} encrypted"),
+        IssueKind::Encrypted => format!("{layer} with encrypted contents"),
     }
 }
 
