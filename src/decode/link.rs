@@ -3,6 +3,7 @@
 use super::network;
 use super::packet::{IssueKind, LayerKind};
 use super::ppp;
+use super::tags;
 use super::walk::Walk;
 use super::wifi;
 use crate::model::LinkType;
@@ -64,7 +65,11 @@ pub(super) fn ether_type(w: &mut Walk<'_, '_>, number: EtherType, layer: LayerKi
         EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | OLD_QINQ => vlan(w, at),
         EtherType(0x8847 | 0x8848) => mpls(w, at),
         EtherType(0x8864) => ppp::pppoe(w, at),
-        EtherType(number) => unknown(w, layer, start, number, at),
+        EtherType(number) => {
+            if !tags::tag(w, number, at) {
+                unknown(w, layer, start, number, at);
+            }
+        }
     }
 }
 

@@ -13,10 +13,12 @@ pub mod headers;
 pub mod icmp;
 pub mod packet;
 pub mod tcp;
+pub mod tcp_options;
 
 mod link;
 mod network;
 mod ppp;
+mod tags;
 mod transport;
 mod tunnel;
 mod walk;
@@ -30,7 +32,8 @@ pub use fragment::{FragmentLimits, FragmentPool, FragmentStats, Inserted, Joined
 pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
 pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
-pub use tcp::{SackBlocks, TcpFlags, TcpHeader, TcpOption, TcpOptionError, TcpOptions};
+pub use tcp::{TcpFlags, TcpHeader};
+pub use tcp_options::{SackBlocks, TcpOption, TcpOptionError, TcpOptions};
 
 use crate::model::{Frame, LinkType};
 use walk::Walk;

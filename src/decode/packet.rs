@@ -14,6 +14,8 @@ pub enum LayerKind {
     Ethernet,
     /// An 802.1Q, 802.1ad or QinQ tag: 4 bytes from the tag's TPID.
     Vlan,
+    /// Another tag or small header after an Ethernet type: 802.1ah, `FabricPath`, VN-Tag, `MACsec`, NSH. From its type.
+    Tag,
     /// 802.2 LLC, with SNAP where present.
     Llc,
     /// Linux cooked v1.
@@ -368,9 +370,10 @@ impl Layer {
 
 impl LayerKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Ethernet,
         Self::Vlan,
+        Self::Tag,
         Self::Llc,
         Self::Sll,
         Self::Sll2,
@@ -404,6 +407,7 @@ impl LayerKind {
         match self {
             Self::Ethernet => "Ethernet",
             Self::Vlan => "VLAN",
+            Self::Tag => "tag after Ethernet",
             Self::Llc => "LLC",
             Self::Sll => "Linux cooked",
             Self::Sll2 => "Linux cooked v2",

@@ -49,7 +49,7 @@ impl Pipeline {
         Ok(if self.left == 0 { Keep::Enough } else { keep })
     }
 
-    /// A frame that the filter does not want. Its time counts, and while nothing was let through its ports are worth telling.
+    /// A frame that the filter does not want: while it has let nothing through, the ports it turns away are worth telling.
     fn turn_away(&mut self, frame: &Frame<'_>) {
         if self.totals.matched() == 0 {
             self.totals.count_rejected(&decode(frame));

@@ -97,6 +97,7 @@ pub(super) const fn layer_word(kind: LayerKind) -> &'static str {
     match kind {
         LayerKind::Ethernet => "eth",
         LayerKind::Vlan => "vlan",
+        LayerKind::Tag => "tag",
         LayerKind::Llc => "llc",
         LayerKind::Sll => "sll",
         LayerKind::Sll2 => "sll2",

@@ -73,7 +73,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         any::<bool>(),
         0u8..8,
         prop::collection::vec(Just(1u8), 0..10),
-        0u8..5,
+        0u8..4,
         (any::<u16>(), 1u16..4000),
         prop::collection::vec(any::<u8>(), 0..80),
         0usize..20,
@@ -104,10 +104,9 @@ impl Recipe {
         let (from, to) = self.ports;
         match self.transport {
             0 => builder.tcp(from, to, 1, 2).options_raw(&self.options).unwrap().write(&mut ip, &self.payload),
-            1 => builder.udp(from, to).write(&mut ip, &self.payload),
             2 if self.v6 => builder.icmpv6_echo_request(from, to).write(&mut ip, &self.payload),
             2 => builder.icmpv4_echo_request(from, to).write(&mut ip, &self.payload),
-            3 => builder.tcp(from, to, 1, 2).write(&mut ip, &self.payload),
+            1 => builder.tcp(from, to, 1, 2).write(&mut ip, &self.payload),
             _ => builder.udp(from, to).write(&mut ip, &self.payload),
         }
         .unwrap();

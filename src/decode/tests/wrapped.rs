@@ -245,3 +245,35 @@ fn frames_of_802_11_that_are_not_opened_say_why() {
     let null = wifi(0x48, 1, &[], &[]);
     assert_eq!(decoded(LinkType::IEEE802_11, &null).issue, None);
 }
+
+#[test]
+fn tags_before_the_network_layer() {
+    let head = |number: u16| [&MAC_A[..], &MAC_B, &number.to_be_bytes()].concat();
+    let ethernet = tcp4(b"inner");
+    let ip = inner_ip();
+    let cases: Vec<(Vec<u8>, &[u8])> = vec![
+        ([head(0x88e7), vec![0, 0, 0, 9]].concat(), &ethernet),
+        ([head(0x8903), vec![0, 0x63]].concat(), &ethernet),
+        ([head(0x8926), vec![0, 0, 0, 0, 8, 0]].concat(), &ip),
+        ([head(0x88e5), vec![0, 0, 0, 0, 0, 1, 8, 0]].concat(), &ip),
+        ([head(0x88e5), vec![0x20, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 0]].concat(), &ip),
+        ([head(0x894f), vec![0, 2, 2, 1, 0, 0, 0, 1]].concat(), &ip),
+        ([head(0x894f), vec![0, 3, 2, 3, 0, 0, 0, 1, 9, 9, 9, 9]].concat(), &ethernet),
+    ];
+    for (head, inside) in cases {
+        let bytes = [&head[..], inside, &[0xcc; 16]].concat();
+        let p = decoded(LinkType::ETHERNET, &bytes);
+        assert_eq!((p.issue, p.ports(), p.payload()), (None, Some((1234, 80)), &b"inner"[..]), "{head:x?}");
+        let tags: Vec<u32> = p.layers().filter(|l| l.kind == LayerKind::Tag).map(|l| l.offset).collect();
+        assert_eq!(tags, [12]);
+        for cut in 14..head.len() {
+            let p = decode(&frame(LinkType::ETHERNET, &head[..cut], bytes.len()));
+            assert_eq!(p.issue.map(|i| (i.kind, i.layer, i.offset)), Some((IssueKind::CutByCapture, LayerKind::Tag, 12)));
+        }
+    }
+    let encrypted = [head(0x88e5), vec![0x0c, 0, 0, 0, 0, 1], vec![0x55; 40]].concat();
+    let issue = decoded(LinkType::ETHERNET, &encrypted).issue;
+    assert_eq!(issue.map(|i| (i.kind, i.layer)), Some((IssueKind::Encrypted, LayerKind::Tag)));
+    let repeated = [MAC_A.to_vec(), MAC_B.to_vec(), [0x89, 0x26, 0, 0, 0, 0].repeat(5000)].concat();
+    assert_eq!(decoded(LinkType::ETHERNET, &repeated).issue.map(|i| i.kind), Some(IssueKind::TooDeep));
+}
