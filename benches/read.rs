@@ -51,9 +51,9 @@ fn walk(bytes: &[u8]) -> u64 {
     while at < bytes.len() {
         match reader.step(&bytes[at..]).expect("a good file") {
             Step::Packet(packet) => {
-                let frame = &bytes[at..][packet.data.clone()];
+                let frame = packet.frame(&bytes[at..]);
                 sum += u64::from(frame[12]) + u64::from(frame[frame.len() - 1]) + packet.ts.nanos() as u64 % 2;
-                at += packet.used;
+                at += packet.used as usize;
             }
             Step::Other { used } => at += used,
             Step::Need { .. } => break,

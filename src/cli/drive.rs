@@ -109,11 +109,11 @@ impl Watch for Lookout {
             summary.sources.iter().filter_map(|s| of(&s.stats)).sum::<u64>()
         };
         say(&format!(
-            "{} captured, {} received by filter, {} dropped by kernel, {} flows",
+            "{} captured, {} received by filter, {} dropped by kernel, {}",
             units::counted(progress.matched, "packet"),
             units::count(total(|s| s.received)),
             units::count(total(|s| s.dropped_kernel)),
-            units::count(progress.flows)
+            units::counted(progress.flows, "flow")
         ));
     }
 

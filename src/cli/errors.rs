@@ -7,9 +7,12 @@ use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
 use sockeye::output::pcap::WriteError;
 use sockeye::output::units;
+use sockeye::pcapfile::Format;
 use std::fmt;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// A failure as people see it.
 #[derive(Debug)]
@@ -116,10 +119,7 @@ impl From<SourceError> for Problem {
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Exists { path, size, modified } => {
-                let when = modified.map_or_else(String::new, |at| format!(", written {}", super::time::ago(at)));
-                Self::usage(format!("{} exists ({}{when}); --force overwrites it", shown_path(&path), units::bytes(size)))
-            }
+            WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
             }
@@ -140,6 +140,20 @@ impl From<WriteError> for Problem {
             WriteError::Create { .. } | WriteError::Write { .. } => Self::new(Exit::Failed, error.to_string()),
         }
     }
+}
+
+/// `out.pcap exists (1.80 MB capture, today 21:11); --force overwrites it`
+pub(crate) fn exists(path: &Path, size: u64, modified: Option<SystemTime>) -> Problem {
+    let capture = if is_capture(path) { " capture" } else { "" };
+    let when = modified.map_or_else(String::new, |at| format!(", {}", super::time::ago(at)));
+    Problem::usage(format!("{} exists ({}{capture}{when}); --force overwrites it", shown_path(path), units::bytes(size)))
+}
+
+/// Does the file begin as a capture does?
+fn is_capture(path: &Path) -> bool {
+    let mut start = [0; Format::SNIFFED];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && Format::sniff(&start).is_some()
 }
 
 /// `trunc.pcap ends in the middle of packet 12 (17 of 40 bytes missing); packets 1–11 are reported`

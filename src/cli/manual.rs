@@ -27,15 +27,21 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 const TIME: &str = "\
 TIME
 
-Packet lines show local time (TZ is obeyed; --utc, --tz Europe/Berlin), as tcpdump does:
+Packet lines show local time, as tcpdump does (TZ is obeyed; --utc and
+--tz Europe/Berlin choose another):
   (nothing)  21:11:20.519936                -t      no time
   -tt        1795209080.519936              -ttt    since the line before
   -tttt      2026-11-20 21:11:20.519936     -ttttt  since the first line
---time clock|epoch|delta|date|rel|none says the same in words. Six digits, nine with --nano.
-The summary and all records are in UTC; records carry nine digits.
+--time clock|epoch|delta|date|rel|none says the same in words.
+Six digits, nine with --nano. The summary and all records are in UTC;
+records carry nine digits.
 
---from and --to take RFC 3339 (2026-11-20T21:11:20Z), a local date and time (2026-11-20 21:11:20.5), a time of the day of the
-capture's first packet (21:11:20), or seconds since 1970. --from is included, --to is not.
+--from and --to take
+  2026-11-20T21:11:20Z      RFC 3339
+  2026-11-20 21:11:20.5     a date and a time (in the zone of the output)
+  21:11:20                  a time on the day of the capture's first packet
+  1795209080.5              seconds since 1970
+--from is included, --to is not.
 ";
 
 const STATES: &str = "\
@@ -55,8 +61,15 @@ TCP, in the words of the screens:
   no answer    SYNs and nothing else
   midway       it started before the capture
 
-Datagrams: answered, no reply (a request of a known protocol), one-way, refused (ICMP port unreachable), unreachable.
-Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other. IDs count conversations after the capture filter.
+Datagrams:
+  answered     both sides sent something
+  no reply     a request of a known protocol, and nothing back
+  one-way      only one side sent
+  refused      an ICMP error came back: port unreachable
+  unreachable  another ICMP error came back
+
+Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other.
+IDs count conversations after the capture filter.
 ";
 
 const EXIT: &str = "\
@@ -89,7 +102,7 @@ const TOPICS: [&str; 6] = ["filters", "time", "states", "json", "linktypes", "ex
 
 fn link_types() -> String {
     let mut text = String::from(
-        "LINK TYPES that sockeye decodes (--link-type takes the number, the name, or ethernet, raw, sll, sll2, null)\n\n",
+        "LINK TYPES that sockeye decodes\n--link-type takes the number, the name, or ethernet, raw, sll, sll2, null\n\n",
     );
     for link in LinkType::decoded() {
         let _ = writeln!(text, "  {:>3}  {:<17} {link}", link.0, link.name().unwrap_or_default());

@@ -133,11 +133,19 @@ impl Plan {
         if self.files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
             return Err(Problem::usage("standard input (-) can be read only once"));
         }
+        if let Some(link) = self.force_link.filter(|link| !copying && !link.is_decoded()) {
+            return Err(
+                Problem::usage(format!("--link-type: sockeye cannot decode {link}")).help("known: sockeye help linktypes")
+            );
+        }
         let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
         Ok(Input::open(&self.files, &options)?)
     }
 
     fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Input, Problem> {
+        if self.force_link.is_some() {
+            return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
+        }
         let backend = backend(args.backend)?;
         let mut specs = Vec::with_capacity(self.interfaces.len());
         for name in &self.interfaces {
@@ -246,7 +254,7 @@ fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Pro
 pub(crate) fn link_type(flag: &str, word: &str) -> Result<LinkType, Problem> {
     LinkType::from_word(word).ok_or_else(|| {
         Problem::usage(format!("{flag}: no link type \"{}\"", shown(word)))
-            .help("known: sockeye help linktypes; a number does, too")
+            .help("known: sockeye help linktypes; a number will do, too")
     })
 }
 

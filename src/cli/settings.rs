@@ -57,6 +57,7 @@ pub(crate) fn line_options(args: &LineArgs, style: Style, live: bool, many_sourc
         quiet: args.quiet > 0,
         verbosity: args.verbose,
         absolute_seq: args.absolute,
+        no_checksums: args.no_checksums,
         hex: hex_mode(args),
         plain: args.plain,
         many_sources,
@@ -77,15 +78,15 @@ fn time_format(args: &LineArgs) -> Result<TimeFormat, Problem> {
     })
 }
 
-/// Text wins over hex with text, that over hex, as in tcpdump.
+/// Hex with text wins over hex, that over text, as in tcpdump.
 const fn hex_mode(args: &LineArgs) -> HexMode {
-    match (args.ascii_dump, args.hex_ascii, args.hex) {
-        (1, ..) => HexMode::Ascii,
-        (2.., ..) => HexMode::AsciiLink,
-        (0, 1, _) => HexMode::HexAscii,
-        (0, 2.., _) => HexMode::HexAsciiLink,
-        (0, 0, 1) => HexMode::Hex,
-        (0, 0, 2..) => HexMode::HexLink,
+    match (args.hex_ascii, args.hex, args.ascii_dump) {
+        (1, ..) => HexMode::HexAscii,
+        (2.., ..) => HexMode::HexAsciiLink,
+        (0, 1, _) => HexMode::Hex,
+        (0, 2.., _) => HexMode::HexLink,
+        (0, 0, 1) => HexMode::Ascii,
+        (0, 0, 2..) => HexMode::AsciiLink,
         (0, 0, 0) => HexMode::None,
     }
 }

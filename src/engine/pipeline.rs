@@ -10,6 +10,9 @@ use crate::flow::{FlowEvent, Note, PacketMeta, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
 
+/// Frames turned away whose ports are looked at, to tell which are there when nothing matched.
+const PORTS_FROM: u64 = 100_000;
+
 /// Everything between a source and a sink.
 pub(super) struct Pipeline {
     pub(super) selection: Selection,
@@ -17,6 +20,8 @@ pub(super) struct Pipeline {
     pub(super) tracker: Option<Tracker>,
     pub(super) fragments: FragmentPool,
     pub(super) totals: Totals,
+    /// One file or interface, not several merged.
+    pub(super) single_source: bool,
     /// Packets that may still be let through (`-c`).
     pub(super) left: u64,
 }
@@ -25,7 +30,7 @@ impl Pipeline {
     /// Takes a frame all the way.
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         if !self.selection.holds(frame) {
-            return Ok(if self.selection.is_past(frame.number) { Keep::Enough } else { Keep::Going });
+            return Ok(if self.is_past(frame.number) { Keep::Enough } else { Keep::Going });
         }
         self.totals.count_read();
         if !self.filter.accepts(frame) {
@@ -49,9 +54,14 @@ impl Pipeline {
         Ok(if self.left == 0 { Keep::Enough } else { keep })
     }
 
-    /// A frame that the filter does not want. Its time counts, and while nothing was let through its ports are worth telling.
+    /// Can no frame that comes be in the part asked for? Only told of a single source, whose numbers rise.
+    fn is_past(&self, number: u64) -> bool {
+        self.single_source && self.selection.last_number().is_some_and(|last| number > last)
+    }
+
+    /// A frame that the filter does not want: while it has let nothing through, the ports it turns away are worth telling.
     fn turn_away(&mut self, frame: &Frame<'_>) {
-        if self.totals.matched() == 0 {
+        if self.totals.matched() == 0 && self.totals.read() <= PORTS_FROM {
             self.totals.count_rejected(&decode(frame));
         }
     }

@@ -81,6 +81,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         tracker: config.tracker.map(Tracker::new),
         fragments: FragmentPool::new(FragmentLimits::default()),
         totals: Totals::default(),
+        single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
     };
     let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };

@@ -55,10 +55,10 @@ impl Selection {
         late_enough && early_enough && self.numbers.as_ref().is_none_or(|numbers| numbers.hold(frame.number))
     }
 
-    /// Can no frame with this number or a higher one be in the part?
+    /// The last number that can be in the part, where there is one.
     #[must_use]
-    pub fn is_past(&self, number: u64) -> bool {
-        self.numbers.as_ref().and_then(|n| n.0.last()).is_some_and(|&(_, last)| number > last)
+    pub fn last_number(&self) -> Option<u64> {
+        self.numbers.as_ref().and_then(|n| n.0.last()).map(|&(_, last)| last).filter(|last| *last < u64::MAX)
     }
 }
 
@@ -116,10 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn reading_can_end_after_the_last_number() {
-        let part = Selection { numbers: Some(Numbers::parse("2-3").unwrap()), ..Selection::default() };
-        assert!(!part.is_past(3));
-        assert!(part.is_past(4));
-        assert!(!Selection::default().is_past(u64::MAX));
+    fn an_open_end_has_no_last_number() {
+        let part = |text| Selection { numbers: Some(Numbers::parse(text).unwrap()), ..Selection::default() };
+        assert_eq!(part("2-3").last_number(), Some(3));
+        assert_eq!(part("2-3,7-").last_number(), None);
+        assert_eq!(Selection::default().last_number(), None);
     }
 }

@@ -1,17 +1,16 @@
 //! Counts the totals of a run. Per packet only array increments; names are looked up at the end.
 
-use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, Transport};
-use crate::event::RunSummary;
+use crate::decode::{Issue, IssueKind, Network, Packet, Transport};
+use crate::event::{Reason, RunSummary};
 use crate::flow::FlowRecord;
 use crate::model::{Frame, Timestamp};
 use hashbrown::HashSet;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Most different addresses that are counted one by one: 100,000 hosts are about 3 MB.
 const MAX_HOSTS: usize = 100_000;
 /// Most kinds of "not understood" that are told apart.
-const MAX_REASONS: usize = 256;
+const MAX_REASONS: usize = 64;
 
 const PROTOCOLS: [&str; 9] = ["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "ARP", "IP fragments", "other IP", "not IP"];
 
@@ -22,7 +21,8 @@ pub(super) struct Totals {
     wire_bytes: u64,
     time: Option<(Timestamp, Timestamp)>,
     protocols: [u64; PROTOCOLS.len()],
-    reasons: BTreeMap<(IssueWord, u32), u64>,
+    reasons: Vec<(Reason, u64)>,
+    other_reasons: u64,
     hosts: HashSet<IpAddr, foldhash::fast::RandomState>,
     hosts_capped: bool,
     flows: u64,
@@ -31,9 +31,6 @@ pub(super) struct Totals {
     /// Ports of packets that the filter turned away, while it has let none through.
     ports: Vec<u64>,
 }
-
-/// A reason in two parts: layer and kind, both as small numbers, and the unknown protocol's number.
-type IssueWord = (u8, u8);
 
 impl Totals {
     pub(super) fn count_read(&mut self) {
@@ -73,9 +70,13 @@ impl Totals {
             IssueKind::UnknownProtocol | IssueKind::UnknownLinkType => issue.needed,
             _ => 0,
         };
-        let reason = ((issue.layer as u8, issue.kind as u8), number);
-        if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&reason) {
-            *self.reasons.entry(reason).or_default() += 1;
+        let reason = Reason { layer: issue.layer, kind: issue.kind, number };
+        if let Some((_, n)) = self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+            *n += 1;
+        } else if self.reasons.len() < MAX_REASONS {
+            self.reasons.push((reason, 1));
+        } else {
+            self.other_reasons += 1;
         }
     }
 
@@ -104,6 +105,8 @@ impl Totals {
 
     /// The part of the summary that these totals know.
     pub(super) fn summary(&self) -> RunSummary {
+        let mut not_understood = self.reasons.clone();
+        not_understood.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         let named = PROTOCOLS.iter().zip(self.protocols).filter(|(_, n)| *n > 0).map(|(name, n)| (*name, n));
         RunSummary {
             read: self.read,
@@ -111,7 +114,8 @@ impl Totals {
             wire_bytes: self.wire_bytes,
             time: self.time,
             protocols: named.collect(),
-            not_understood: self.reasons.iter().map(|(reason, n)| (words(*reason), *n)).collect(),
+            not_understood,
+            not_understood_otherwise: self.other_reasons,
             hosts: (self.hosts.len() as u64, self.hosts_capped),
             busy_ports: self.busy_ports(),
             flows: self.flows,
@@ -144,25 +148,6 @@ fn protocol(packet: &Packet<'_>) -> usize {
         (Transport::None, Network::Ipv4 | Network::Ipv6) => 7,
         (Transport::None, Network::None) => 8,
     }
-}
-
-/// A reason for people: `IPv4 header: cut by the snap length`.
-fn words(((layer, kind), number): (IssueWord, u32)) -> String {
-    let layer = LayerKind::ALL.get(usize::from(layer)).map_or("frame", |kind| kind.name());
-    match kind {
-        k if k == IssueKind::CutByCapture as u8 => format!("{layer} cut by the snap length"),
-        k if k == IssueKind::TooShort as u8 => format!("{layer} too short"),
-        k if k == IssueKind::BadHeader as u8 => format!("{layer} header makes no sense"),
-        k if k == IssueKind::UnknownProtocol as u8 => format!("{layer} carries unknown protocol {}", unknown(number)),
-        k if k == IssueKind::Encrypted as u8 => format!("{layer} with encrypted contents"),
-        k if k == IssueKind::TooDeep as u8 => "too many layers".to_owned(),
-        _ => format!("link type {number} not decoded"),
-    }
-}
-
-/// An IP protocol number as it is written, an `EtherType` in hex.
-fn unknown(number: u32) -> String {
-    if number < 256 { number.to_string() } else { format!("0x{number:04x}") }
 }
 
 #[cfg(test)]

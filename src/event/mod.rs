@@ -3,7 +3,7 @@
 
 pub mod summary;
 
-pub use summary::{RunSummary, SourceSummary};
+pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
 use crate::flow::{FlowRecord, Note};

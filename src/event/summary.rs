@@ -1,5 +1,6 @@
 //! The totals of a run: what was read, what was understood, what was lost.
 
+use crate::decode::{IssueKind, LayerKind};
 use crate::model::{SourceInfo, SourceStats, Timestamp};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,17 @@ pub struct SourceSummary {
     pub cut_frames: u64,
     /// How it ended early, if it did (file damaged, interface gone).
     pub problem: Option<String>,
+}
+
+/// Why frames were not understood to their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Where decoding stopped.
+    pub layer: LayerKind,
+    /// What stopped it.
+    pub kind: IssueKind,
+    /// The protocol or link type that is not known, where that was it; else 0.
+    pub number: u32,
 }
 
 /// Totals of a run.
@@ -31,8 +43,10 @@ pub struct RunSummary {
     pub time: Option<(Timestamp, Timestamp)>,
     /// Packets by protocol word (`TCP`, `UDP`, `ICMP`, `ICMPv6`, `ARP`, `SCTP`, `other IP`, `other`), innermost layer, matched ones.
     pub protocols: BTreeMap<&'static str, u64>,
-    /// Frames that were not understood as far as the transport layer, by reason in words.
-    pub not_understood: BTreeMap<String, u64>,
+    /// Frames that were not understood as far as the transport layer, by reason, most first.
+    pub not_understood: Vec<(Reason, u64)>,
+    /// Such frames whose reasons were too many to be told apart.
+    pub not_understood_otherwise: u64,
     /// Different IP addresses seen, and whether the count stopped at its cap.
     pub hosts: (u64, bool),
     /// Ports most packets were sent to or from on the server side, most first; for "nothing matched".

@@ -6,8 +6,8 @@
 use super::error::{FilterError, FilterErrorKind};
 use super::insn::ancillary;
 use super::program::Program;
-use super::tag_words::speaks_of_tags;
-use super::view::{AsItIs, TagPlace, Untagged};
+use super::tag_words::{reads_family, speaks_of_tags};
+use super::view::{AsItIs, OwnFamily, TagPlace, Untagged};
 use super::vm;
 use crate::model::{Frame, LinkType};
 
@@ -29,6 +29,8 @@ pub(super) enum Sight {
     AsItIs,
     /// As if tags were not there.
     Untagged(TagPlace),
+    /// With the address family of BSD loopback in this system's numbers.
+    OwnFamily,
     /// As a live capture in the kernel: the outer tag beside the bytes.
     OuterBeside(TagPlace),
 }
@@ -147,8 +149,9 @@ impl Filter {
         let mut sentences: Vec<String> =
             failed().map(|(link, error)| format!("packets of link type {link} were left out: {}", error.kind)).collect();
         if self.undirected > 0 {
-            let n = self.undirected;
-            sentences.push(format!("{n} packets were left out: the capture does not say whether they are inbound or outbound"));
+            let were = if self.undirected == 1 { "packet was" } else { "packets were" };
+            let why = "the capture does not say whether they are inbound or outbound";
+            sentences.push(format!("{} {were} left out: {why}", self.undirected));
         }
         Ok(sentences)
     }
@@ -185,6 +188,7 @@ impl Filter {
                 let program = compile(text, link)?;
                 let sight = match place {
                     Some(place) if !strict && !speaks_of_tags(text, place) => Sight::Untagged(place),
+                    None if matches!(link, LinkType::NULL | LinkType::LOOP) && !reads_family(text) => Sight::OwnFamily,
                     _ => Sight::AsItIs,
                 };
                 Ok((program, sight))
@@ -229,18 +233,20 @@ fn usable_somewhere(text: &str) -> Result<(), FilterError> {
 /// Runs a program on a frame as it is to be seen.
 #[inline]
 fn see(program: &Program, sight: Sight, frame: &Frame<'_>) -> bool {
-    let view = match sight {
+    let untagged = match sight {
         Sight::AsItIs => None,
+        Sight::OwnFamily => {
+            let answer =
+                OwnFamily::new(frame).map_or_else(|| vm::run(program, &AsItIs::new(frame)), |view| vm::run(program, &view));
+            return answer != 0;
+        }
         Sight::Untagged(place) => match place.tags_len(frame.bytes) {
             0 => None,
             skip => Some(Untagged::new(frame, place, skip)),
         },
         Sight::OuterBeside(place) => place.is_stripped_by_kernel(frame.bytes).then(|| Untagged::outer_beside(frame, place)),
     };
-    let answer = match view {
-        None => vm::run(program, &AsItIs::new(frame)),
-        Some(view) => vm::run(program, &view),
-    };
+    let answer = untagged.map_or_else(|| vm::run(program, &AsItIs::new(frame)), |view| vm::run(program, &view));
     answer != 0
 }
 

@@ -27,8 +27,9 @@ impl Filter {
     /// 4096 instructions, without loops. Should the kernel refuse it all the same (it refuses programs from elsewhere that
     /// read scratch memory before writing it), attach none.
     pub fn kernel_program(&mut self, link: LinkType) -> Option<Program> {
-        // Cooked headers are made up in user space; no socket filter sees them.
-        if self.is_everything() || matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
+        // Cooked headers are made up in user space, no socket filter sees them; Linux has no BSD loopback.
+        let made_up = [LinkType::LINUX_SLL, LinkType::LINUX_SLL2, LinkType::NULL, LinkType::LOOP].contains(&link);
+        if self.is_everything() || made_up {
             return None;
         }
         let is_expression = self.text().is_some();
@@ -45,7 +46,7 @@ impl Filter {
                 checks.push(Check::TagInBytes(place));
             }
             (Sight::AsItIs, Some(_)) => checks.push(Check::TagTakenOff),
-            (_, None) => {}
+            (Sight::OwnFamily, _) | (_, None) => {}
         }
         let mut insns = prologue(&checks);
         insns.extend_from_slice(program.instructions());

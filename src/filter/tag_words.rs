@@ -4,6 +4,8 @@
 //! any of `ether`'s names); or when it reads a byte of the link header that stands at or behind the place where a
 //! tag would be: `ether[N]`, `ether[N:size]` or `link[…]` with a computed offset. One such word makes the
 //! whole expression one that sees frames as they are, with exactly libpcap's meaning.
+//!
+//! The same is asked here of the address family of BSD loopback frames, which other expressions see translated.
 
 use super::lex::{Kind, Token, tokens};
 use super::roles::roles;
@@ -18,11 +20,20 @@ pub(crate) fn speaks_of_tags(expression: &str, place: TagPlace) -> bool {
     };
     tokens.iter().any(|t| t.is("vlan"))
         || tokens.iter().zip(roles(&tokens)).any(names_type)
-        || (0..tokens.len()).any(|at| reads_link_header(&tokens[at..], place))
+        // Plain offsets into the addresses in front of the tag are the same with and without it.
+        || (0..tokens.len()).any(|at| {
+            reads_link_header(&tokens[at..], |first, size| first.saturating_add(size) > place.protocol)
+        })
 }
 
-/// Do the words begin with `ether[…]` reading at or behind the place of a tag?
-fn reads_link_header(tokens: &[Token<'_>], place: TagPlace) -> bool {
+/// Does an expression read the first four bytes of the link header, where BSD loopback has its address family?
+pub(crate) fn reads_family(expression: &str) -> bool {
+    let tokens = tokens(expression);
+    (0..tokens.len()).any(|at| reads_link_header(&tokens[at..], |first, _| first < 4))
+}
+
+/// Do the words begin with `ether[…]` reading bytes that `touched` (offset and size) is true for?
+fn reads_link_header(tokens: &[Token<'_>], touched: impl Fn(u32, u32) -> bool) -> bool {
     let [link, open, index @ ..] = tokens else { return false };
     if !open.is("[") || !matches!(link.text, "ether" | "link" | "ppp" | "slip" | "fddi" | "tr" | "wlan") {
         return false;
@@ -33,8 +44,7 @@ fn reads_link_header(tokens: &[Token<'_>], place: TagPlace) -> bool {
         [at, colon, size, close, ..] if colon.is(":") && close.is("]") => number(at).zip(number(size)),
         _ => None,
     };
-    // Plain offsets into the addresses in front of the tag are the same with and without it.
-    read.is_none_or(|(at, size)| at.saturating_add(size) > place.protocol)
+    read.is_none_or(|(at, size)| touched(at, size))
 }
 
 #[cfg(test)]
@@ -98,6 +108,12 @@ mod tests {
         ] {
             assert!(!speaks(e, LinkType::ETHERNET), "{e}");
         }
+    }
+
+    #[test]
+    fn the_family_of_loopback_frames_is_asked_for_by_its_offset() {
+        assert!(reads_family("link[0:4] = 2") && reads_family("ip and ether[3] = 2") && reads_family("link[1+1] = 2"));
+        assert!(!reads_family("ip6 and link[4] = 2") && !reads_family("tcp[0] = 2"));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! A tag is four bytes: a TPID where the protocol would stand, then the tag control information, then the protocol or
 //! the next tag (IEEE 802.1Q clause 9). On Ethernet and Linux cooked v1 the bytes from the TPID on are left out. Linux
 //! cooked v2 has the protocol in front and the tag behind its 20 bytes of header, so the protocol moves too.
+//!
+//! BSD loopback frames begin with an address family in the capturing system's numbers and byte order. A program is compiled with
+//! this system's; it sees the family translated.
 
 use super::insn::ancillary;
 use crate::model::bytes::{be16, be32};
@@ -275,6 +278,56 @@ impl View for Untagged<'_> {
             ancillary::VLAN_TAG | ancillary::VLAN_TPID => Some(0),
             _ => beside(self.frame, number),
         }
+    }
+}
+
+/// A BSD loopback frame with its address family in this system's number and, for [`LinkType::NULL`], byte order.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnFamily<'a> {
+    frame: &'a Frame<'a>,
+    family: [u8; 4],
+}
+
+impl<'a> OwnFamily<'a> {
+    /// The frame, if its family is IPv4 or IPv6 in the numbers of some system: 2 is IPv4 everywhere, IPv6 is 24 (`NetBSD`,
+    /// `OpenBSD`), 28 (FreeBSD), 30 (macOS) or 10 (Linux).
+    #[must_use]
+    pub fn new(frame: &'a Frame<'a>) -> Option<Self> {
+        let field = be32(frame.bytes, 0)?;
+        let own = |family| match family {
+            2 => Some(libc::AF_INET as u32),
+            10 | 24 | 28 | 30 => Some(libc::AF_INET6 as u32),
+            _ => None,
+        };
+        let family = own(field).or_else(|| own(field.swap_bytes()))?;
+        let family = if frame.link == LinkType::NULL { family.to_ne_bytes() } else { family.to_be_bytes() };
+        Some(Self { frame, family })
+    }
+}
+
+impl View for OwnFamily<'_> {
+    fn byte(&self, at: u32) -> Option<u32> {
+        self.family.get(at as usize).or_else(|| self.frame.bytes.get(at as usize)).map(|&b| u32::from(b))
+    }
+
+    fn half(&self, at: u32) -> Option<u32> {
+        Some(self.byte(at)? << 8 | self.byte(at.checked_add(1)?)?)
+    }
+
+    fn word(&self, at: u32) -> Option<u32> {
+        Some(self.half(at)? << 16 | self.half(at.checked_add(2)?)?)
+    }
+
+    fn wire_len(&self) -> u32 {
+        self.frame.wire_len
+    }
+
+    fn captured(&self) -> usize {
+        self.frame.bytes.len()
+    }
+
+    fn ancillary(&self, number: u32) -> Option<u32> {
+        AsItIs::new(self.frame).ancillary(number)
     }
 }
 

@@ -55,22 +55,23 @@ pub(super) enum Body {
     Free,
 }
 
-/// A conversation.
+/// A conversation. Laid out by hand: what a look-up compares and every packet changes fills the first lines of the cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Flow {
     pub(super) key: FlowKey,
     pub(super) hash: u64,
     /// Flow time of the last packet.
     pub(super) touched: Timestamp,
+    pub(super) body: Body,
+    pub(super) end: Timestamp,
+    pub(super) last_number: u64,
+    pub(super) last_source: u16,
+    pub(super) first_source: u16,
     pub(super) class: Class,
     pub(super) kind: FlowKind,
     pub(super) originator: End,
     pub(super) reason: DirectionReason,
-    pub(super) last_source: u16,
-    pub(super) first_source: u16,
-    pub(super) end: Timestamp,
-    pub(super) last_number: u64,
-    pub(super) body: Body,
     pub(super) sides: [Side; 2],
     pub(super) number: u64,
     pub(super) start: Timestamp,
@@ -211,5 +212,16 @@ pub(super) const fn kind_of(protocol: IpProtocol) -> FlowKind {
         IpProtocol::ICMP | IpProtocol::ICMPV6 => FlowKind::Icmp,
         IpProtocol::SCTP => FlowKind::Sctp,
         _ => FlowKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_stays_small() {
+        let (flow, connection) = (size_of::<Flow>(), size_of::<Connection>());
+        assert!(flow <= 256 && connection <= 384, "{flow} and {connection} bytes");
     }
 }

@@ -94,7 +94,6 @@ impl Table {
         let flow = &mut self.flows[slot as usize];
         if flow.class == class && self.queues[class as usize].tail == slot {
             flow.touched = now;
-            self.quiet_until = self.quiet_until.min(now + self.timeouts.of(class));
             return;
         }
         self.unlink(slot);

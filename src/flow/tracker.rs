@@ -102,7 +102,6 @@ pub struct Tracker {
 struct Seen<'p, 'f> {
     meta: &'p PacketMeta,
     packet: &'p Packet<'f>,
-    carrier: &'p Packet<'f>,
     ends: Ends,
     sender: End,
     segment: Option<Segment<'f>>,
@@ -140,17 +139,6 @@ impl Tracker {
 
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_datagram(meta, packet, packet, sink)
-    }
-
-    /// Takes a datagram joined from fragments. VLAN ids and wrapping, which the joined bytes do not have, are those of `piece`,
-    /// its last fragment.
-    pub fn on_joined(&mut self, meta: &PacketMeta, joined: &Packet<'_>, piece: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_datagram(meta, joined, piece, sink)
-    }
-
-    /// Takes a datagram that came in, or was completed by, the frame `carrier`.
-    fn on_datagram(&mut self, meta: &PacketMeta, packet: &Packet<'_>, carrier: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         self.on_time(meta.ts, sink);
         let Some(ends) = Ends::of(packet) else { return Note::default() };
         let segment = match packet.transport {
@@ -159,15 +147,15 @@ impl Tracker {
                 None => return Note::default(),
             },
             Transport::Icmp | Transport::Icmpv6 => {
-                if let Some(note) = self.on_icmp_error(meta, packet, carrier) {
+                if let Some(note) = self.on_icmp_error(meta, packet) {
                     return note;
                 }
                 None
             }
             _ => None,
         };
-        let (key, sender) = self.key(&ends, packet, carrier);
-        let seen = Seen { meta, packet, carrier, ends, sender, segment, now: self.clock.now() };
+        let (key, sender) = self.key(&ends, packet);
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen);
         self.tell_outcome(slot, sink);
@@ -194,10 +182,9 @@ impl Tracker {
         }
     }
 
-    /// A tunnel opened inside the joined datagram is the nearer one.
-    fn key(&self, ends: &Ends, packet: &Packet<'_>, carrier: &Packet<'_>) -> (FlowKey, End) {
-        let vlan = if self.config.profile.vlan_in_key { nearest(packet, carrier).vlan } else { [0; 2] };
-        ends.key(vlan, self.keys.tunnel(nearest(packet, carrier)))
+    fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
+        let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
+        ends.key(vlan, self.keys.tunnel(packet))
     }
 
     /// The slot of the flow that a packet belongs to: one under way, or a new one.
@@ -217,7 +204,7 @@ impl Tracker {
         let guess =
             orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
-        flow.tunnel = tunnel_record(nearest(seen.packet, seen.carrier));
+        flow.tunnel = tunnel_record(seen.packet);
         self.table.insert(flow, seen.now)
     }
 
@@ -257,9 +244,9 @@ impl Tracker {
 
     /// An ICMP error belongs to the flow it quotes, if that is known. It is in none of its counters and keeps it alive for no
     /// longer.
-    fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>, carrier: &Packet<'_>) -> Option<Note> {
+    fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
         let quote = icmp::quote(packet)?;
-        let (key, quoted) = self.key(&quote.ends, packet, carrier);
+        let (key, quoted) = self.key(&quote.ends, packet);
         let slot = self.table.find(self.keys.hash(&key), &key)?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
@@ -325,11 +312,6 @@ fn reorient(flow: &mut Flow, seen: &Seen<'_, '_>) {
     if let Some((originator, reason)) = guess {
         (flow.originator, flow.reason) = (originator, reason);
     }
-}
-
-/// The packet whose wrapping is the innermost.
-fn nearest<'p, 'f>(packet: &'p Packet<'f>, carrier: &'p Packet<'f>) -> &'p Packet<'f> {
-    if packet.tunnel.kind == TunnelKind::None { carrier } else { packet }
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {

@@ -2,6 +2,7 @@
 //! they are complete and what was lost. Without an `end` the output was cut off.
 
 use super::json::JsonLine;
+use super::notices::reason_words;
 use crate::event::{Event, RunSummary, SourceSummary};
 use crate::model::{FileFormat, InterfaceInfo, LiveBackend, SourceInfo, SourceKind};
 use std::io::{self, Write};
@@ -119,9 +120,17 @@ fn end(summary: &RunSummary, json: &mut JsonLine) {
     for (reason, n) in &summary.not_understood {
         json.open();
         json.key("reason");
-        json.text(reason);
+        json.text(&reason_words(reason));
         json.key("packets");
         json.number(*n);
+        json.close();
+    }
+    if summary.not_understood_otherwise > 0 {
+        json.open();
+        json.key("reason");
+        json.text("other reasons");
+        json.key("packets");
+        json.number(summary.not_understood_otherwise);
         json.close();
     }
     json.close_list();

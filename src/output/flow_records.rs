@@ -6,7 +6,7 @@ use super::columns::UnknownField;
 use super::csv::{Rows, Separated};
 use super::handshakes::Told;
 use super::json::JsonLine;
-use super::values::{Records, push_cell, write_fields};
+use super::values::{Records, Shape, push_cell, write_fields};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowRecord;
 use crate::flow::fields::Field;
@@ -28,7 +28,7 @@ pub struct FlowJsonSink<W> {
     json: JsonLine,
     framing: Framing,
     records: Records,
-    fields: Vec<&'static Field>,
+    shape: Shape,
     told: Told,
 }
 
@@ -36,8 +36,8 @@ impl<W: Write> FlowJsonSink<W> {
     /// Records that are written to `out`, which should be buffered. `filter` is the capture filter of the run; `fields`
     /// names those that are wanted, none means all. Keys stand in the order of the record.
     pub fn new(out: W, records: Records, fields: &[String], filter: Option<String>) -> Result<Self, UnknownField> {
-        let fields = records.choose_nested(fields)?;
-        Ok(Self { out, json: JsonLine::default(), framing: Framing::new(filter), records, fields, told: Told::default() })
+        let shape = Shape::of(&records.choose_nested(fields)?);
+        Ok(Self { out, json: JsonLine::default(), framing: Framing::new(filter), records, shape, told: Told::default() })
     }
 
     /// The writer, to be closed with its own error checked.
@@ -50,7 +50,7 @@ impl<W: Write> Sink for FlowJsonSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if let Some(record) = due(self.records, &mut self.told, event) {
             self.json.start(self.records.word());
-            write_fields(&mut self.json, &self.fields, record);
+            write_fields(&mut self.json, &self.shape, record);
             self.json.finish(&mut self.out)?;
         }
         self.framing.on_event(event, &mut self.json, &mut self.out)?;

@@ -3,7 +3,8 @@
 use super::packet_keys::PACKET_KEYS;
 use super::schema::{CAPTURE_KEYS, END_KEYS, json_schema};
 use super::*;
-use crate::event::{Event, Sink};
+use crate::decode::{IssueKind, LayerKind};
+use crate::event::{Event, Reason, Sink};
 use crate::output::fixture::{nine, totals};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -88,7 +89,7 @@ fn obeys(value: &Value, schema: &Value) -> Result<(), String> {
 fn what_is_written_obeys_the_schema_and_is_on_the_page() {
     let schema: Value = serde_json::from_str(&json_schema()).unwrap();
     let mut totals = totals();
-    totals.not_understood.insert("unknown EtherType".to_owned(), 3);
+    totals.not_understood.push((Reason { layer: LayerKind::Ethernet, kind: IssueKind::UnknownProtocol, number: 0x88cc }, 3));
     let mut lines = Vec::new();
     for records in [Records::Flows, Records::Handshakes] {
         let mut sink = FlowJsonSink::new(Vec::new(), records, &[], Some("tcp".into())).unwrap();

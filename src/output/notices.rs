@@ -2,7 +2,8 @@
 //! The caller puts `sockeye: ` in front and sends them to standard error.
 
 use super::units::count;
-use crate::event::RunSummary;
+use crate::decode::IssueKind;
+use crate::event::{Reason, RunSummary};
 use crate::model::SourceKind;
 use crate::output::style::clean;
 
@@ -66,6 +67,24 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
         count(interface),
         count(here)
     ))
+}
+
+/// Why frames were not understood: `IPv4 cut by the snap length`, `Ethernet carries unknown protocol 0x88cc`.
+#[must_use]
+pub fn reason_words(reason: &Reason) -> String {
+    let layer = reason.layer.name();
+    let number = reason.number;
+    match reason.kind {
+        IssueKind::CutByCapture => format!("{layer} cut by the snap length"),
+        IssueKind::TooShort => format!("{layer} too short"),
+        IssueKind::BadHeader => format!("{layer} header makes no sense"),
+        // IP protocols are below 256, EtherTypes from 1536 on.
+        IssueKind::UnknownProtocol if number < 256 => format!("{layer} carries unknown protocol {number}"),
+        IssueKind::UnknownProtocol => format!("{layer} carries unknown protocol 0x{number:04x}"),
+        IssueKind::TooDeep => "too many layers".to_owned(),
+        IssueKind::UnknownLinkType => format!("link type {number} not decoded"),
+        IssueKind::Encrypted => format!("{layer} with encrypted contents"),
+    }
 }
 
 #[cfg(test)]

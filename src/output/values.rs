@@ -72,34 +72,54 @@ impl Records {
     }
 }
 
-/// Writes fields as keys of the object that is open. Dots make nested objects, `null` where nothing in them is known; fields
-/// of one object follow each other.
-pub(super) fn write_fields(json: &mut JsonLine, fields: &[&Field], record: &FlowRecord) {
-    let mut open: Vec<&str> = Vec::new();
-    for run in fields.chunk_by(|a, b| path_of(a) == path_of(b)) {
-        let path = || run.first().map_or("", |field| path_of(field)).split('.').filter(|part| !part.is_empty());
-        let shared = open.iter().zip(path()).take_while(|(a, b)| **a == *b).count();
-        while open.len() > shared {
+/// How fields lie in nested objects: worked out once, for writing it costs no look at their names.
+#[derive(Debug)]
+pub(super) struct Shape(Vec<Run>);
+
+/// Fields of one object that follow each other.
+#[derive(Debug)]
+struct Run {
+    /// Keys that lead to the object.
+    path: Vec<&'static str>,
+    /// Each field with its key in the object.
+    fields: Vec<(&'static str, &'static Field)>,
+}
+
+impl Shape {
+    /// The shape of these fields; those of one object follow each other.
+    pub(super) fn of(fields: &[&'static Field]) -> Self {
+        let runs = fields.chunk_by(|a, b| path_of(a) == path_of(b)).map(|run| Run {
+            path: run.first().map_or("", |field| path_of(field)).split('.').filter(|part| !part.is_empty()).collect(),
+            fields: run.iter().map(|field| (field.name.rsplit('.').next().unwrap_or(field.name), *field)).collect(),
+        });
+        Self(runs.collect())
+    }
+}
+
+/// Writes fields as keys of the object that is open. Dots make nested objects, `null` where nothing in them is known.
+pub(super) fn write_fields(json: &mut JsonLine, shape: &Shape, record: &FlowRecord) {
+    let mut open: &[&str] = &[];
+    for run in &shape.0 {
+        let shared = open.iter().zip(&run.path).take_while(|(a, b)| a == b).count();
+        for _ in shared..open.len() {
             json.close();
-            open.pop();
         }
-        let unknown = run.iter().all(|field| (field.get)(record) == Value::Null);
-        let mut parts = path().skip(shared).peekable();
-        let is_new = parts.peek().is_some();
-        while let Some(part) = parts.next() {
+        let unknown = run.fields.iter().all(|(_, field)| (field.get)(record) == Value::Null);
+        let is_null = unknown && run.path.len() > shared;
+        let opened = run.path.len() - usize::from(is_null);
+        for part in &run.path[shared..opened] {
             json.key(part);
-            if unknown && parts.peek().is_none() {
-                json.null();
-            } else {
-                json.open();
-                open.push(part);
-            }
+            json.open();
         }
-        if !(unknown && is_new) {
-            for field in run {
-                json.key(field.name.rsplit('.').next().unwrap_or(field.name));
-                write_value(json, (field.get)(record));
-            }
+        open = &run.path[..opened];
+        if is_null {
+            json.key(run.path[opened]);
+            json.null();
+            continue;
+        }
+        for (key, field) in &run.fields {
+            json.key(key);
+            write_value(json, (field.get)(record));
         }
     }
     for _ in open {
@@ -178,7 +198,7 @@ mod tests {
 
     #[test]
     fn objects_of_which_nothing_is_known_are_null() {
-        const FIELDS: [Field; 7] = [
+        static FIELDS: [Field; 7] = [
             Field { name: "a", unit: fields::Unit::None, get: |_| Value::Null },
             Field { name: "b.c", unit: fields::Unit::None, get: |_| Value::Null },
             Field { name: "b.d", unit: fields::Unit::None, get: |_| Value::Null },
@@ -191,7 +211,7 @@ mod tests {
         let record = crate::output::fixture::nine().remove(0);
         let mut json = JsonLine::default();
         json.start("x");
-        write_fields(&mut json, &fields, &record);
+        write_fields(&mut json, &Shape::of(&fields), &record);
         let mut out = Vec::new();
         json.finish(&mut out).unwrap();
         assert_eq!(

@@ -72,6 +72,7 @@ impl Classic {
     }
 
     /// Reads the record at the start of `bytes`, which is to be packet `number`.
+    #[inline]
     pub(super) fn step(&self, bytes: &[u8], number: u64) -> Result<Step, Fault> {
         let header_len = if self.flavour == Flavour::Modified { 24 } else { 16 };
         let Some(header) = bytes.get(..header_len) else {
@@ -102,12 +103,12 @@ impl Classic {
             _ => None,
         };
         Ok(Step::Packet(Packet {
-            used,
+            used: used as u32,
             ts: Timestamp::from_parts(i64::from(seconds), nanos),
             interface: 0,
             link: self.link,
             wire_len,
-            data: header_len..used,
+            data: header_len as u32..used as u32,
             direction,
             options: 0..0,
             order: self.order,

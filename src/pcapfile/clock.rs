@@ -54,6 +54,7 @@ impl Clock {
     }
 
     /// The moment that so many ticks mean, rounded down to nanoseconds, clamped to what a [`Timestamp`] holds.
+    #[inline]
     pub(super) fn time(&self, ticks: u64) -> Timestamp {
         match self.plain {
             Some(plain) if ticks <= plain.most => Timestamp::from_nanos((ticks * plain.multiplier) as i64 + plain.offset),

@@ -8,7 +8,7 @@ use super::classic::{Classic, FILE_HEADER};
 use super::error::{Fault, Part};
 use super::section::{Allowance, Interface, MAX_INTERFACES, Section};
 use super::{Format, extras, packets, section};
-use crate::model::{ByteOrder, FileFormat, FrameDirection, LinkType, SourceInfo, SourceKind, Timestamp};
+use crate::model::{ByteOrder, FileFormat, FrameDirection, FrameOptions, LinkType, SourceInfo, SourceKind, Timestamp};
 use std::ops::Range;
 
 /// Most warnings kept of one file.
@@ -35,13 +35,14 @@ pub enum Step {
     },
 }
 
-/// Where a packet lies in the bytes, and what is known of it.
-#[derive(Clone, Debug)]
+/// Where a packet lies in the bytes, and what is known of it. Positions fit into 32 bits: no record is longer than
+/// [`super::MAX_RECORD`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Bytes that the whole record takes.
-    pub used: usize,
     /// Capture time; the epoch where the block has none.
     pub ts: Timestamp,
+    /// Bytes that the whole record takes.
+    pub used: u32,
     /// Index into [`SourceInfo::interfaces`].
     pub interface: u32,
     /// What the frame starts with.
@@ -49,11 +50,11 @@ pub struct Packet {
     /// Length on the wire as recorded.
     pub wire_len: u32,
     /// Where the frame's bytes lie.
-    pub data: Range<usize>,
+    pub data: Range<u32>,
     /// Way of the frame, where recorded.
     pub direction: Option<FrameDirection>,
     /// Where the block's options lie, without `opt_endofopt`; empty where there are none.
-    pub options: Range<usize>,
+    pub options: Range<u32>,
     /// Byte order of the options.
     pub order: ByteOrder,
 }
@@ -63,8 +64,8 @@ impl Packet {
     #[must_use]
     pub const fn none() -> Self {
         Self {
-            used: 0,
             ts: Timestamp::from_nanos(0),
+            used: 0,
             interface: 0,
             link: LinkType::ETHERNET,
             wire_len: 0,
@@ -73,6 +74,21 @@ impl Packet {
             options: 0..0,
             order: ByteOrder::Little,
         }
+    }
+
+    /// The frame's bytes. `bytes` are those that the reader was shown.
+    #[inline]
+    #[must_use]
+    pub fn frame<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.data.start as usize..self.data.end as usize).unwrap_or_default()
+    }
+
+    /// The block's options, if it has any. `bytes` are those that the reader was shown.
+    #[inline]
+    #[must_use]
+    pub fn frame_options<'a>(&self, bytes: &'a [u8]) -> Option<FrameOptions<'a>> {
+        let bytes = bytes.get(self.options.start as usize..self.options.end as usize).filter(|o| !o.is_empty())?;
+        Some(FrameOptions { bytes, order: self.order })
     }
 }
 
@@ -185,6 +201,10 @@ impl Reader {
         let step = match &self.state {
             State::Classic(classic) => classic.step(bytes, number)?,
             State::PcapNg(section) => {
+                if let Some(packet) = packets::plain(bytes, section) {
+                    self.packets = number;
+                    return Ok(Step::Packet(packet));
+                }
                 let order = section.order;
                 self.block(bytes, order, number)?
             }

@@ -1,9 +1,8 @@
 //! The table: what is a flow of its own, when flows end by themselves, and who goes when there is no room.
 
 use crate::world::{A, B, Host, World, seg, udp_bytes};
-use sockeye::decode::{decode, decode_ip};
+use sockeye::decode::decode_ip;
 use sockeye::flow::{EndReason, FlowEvent, PacketMeta, State, TrackerConfig};
-use sockeye::model::{Frame, LinkType};
 
 #[test]
 fn vlans_keep_conversations_apart_unless_the_profile_joins_them() {
@@ -99,27 +98,13 @@ fn what_is_over_makes_room_without_being_called_evicted() {
 }
 
 #[test]
-fn a_joined_datagram_counts_all_its_frames_and_keeps_its_vlan() {
+fn a_joined_datagram_counts_all_its_frames() {
     let mut w = World::new();
-    w.vlan = Some(7);
     w.udp(A, B, b"whole");
-    // The last piece carries the tag; the joined bytes do not.
     let joined = udp_bytes(A, B, &[0; 3000]);
-    let piece = [&[2; 12][..], &[0x81, 0, 0, 7, 8, 0], &joined[..100]].concat();
-    let frame = Frame {
-        number: 4,
-        source: 0,
-        interface: 0,
-        ts: w.now,
-        link: LinkType::ETHERNET,
-        wire_len: 118,
-        bytes: &piece,
-        direction: None,
-        options: None,
-    };
     let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3 };
-    w.tracker.on_joined(&meta, &decode_ip(&joined), &decode(&frame), &mut |_: FlowEvent<'_>| {});
+    w.tracker.on_packet(&meta, &decode_ip(&joined), &mut |_: FlowEvent<'_>| {});
     let r = w.only();
-    assert_eq!((r.vlan, r.orig.packets, r.orig.payload_bytes), (vec![7], 4, 3005));
-    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33 + 18, 3028 + 33));
+    assert_eq!((r.orig.packets, r.orig.payload_bytes), (4, 3005));
+    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33, 3028 + 33));
 }

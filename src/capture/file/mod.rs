@@ -15,7 +15,7 @@ mod feed;
 mod raw;
 
 use super::{Next, PacketSource, SourceError};
-use crate::model::{Frame, FrameOptions, LinkType, SourceInfo, SourceStats, Timestamp};
+use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use crate::pcapfile::{self, Fault, Format, Packet, Part, Reader, Step};
 use compressed::Compression;
 use feed::Feed;
@@ -174,7 +174,7 @@ impl FileSource {
         loop {
             match self.reader.step(self.feed.view()) {
                 Ok(Step::Packet(packet)) => {
-                    self.held = packet.used;
+                    self.held = packet.used as usize;
                     self.packet = packet;
                     return Ok(true);
                 }
@@ -197,9 +197,6 @@ impl FileSource {
     pub(super) fn frame(&self) -> Frame<'_> {
         let view = self.feed.view();
         let packet = &self.packet;
-        // The positions are the reader's own, within the bytes it was shown and that are still there.
-        let bytes = view.get(packet.data.clone()).unwrap_or_default();
-        let options = view.get(packet.options.clone()).filter(|o| !o.is_empty());
         Frame {
             number: self.reader.packets(),
             source: self.index,
@@ -207,9 +204,9 @@ impl FileSource {
             ts: packet.ts,
             link: packet.link,
             wire_len: packet.wire_len,
-            bytes,
+            bytes: packet.frame(view),
             direction: packet.direction,
-            options: options.map(|bytes| FrameOptions { bytes, order: packet.order }),
+            options: packet.frame_options(view),
         }
     }
 

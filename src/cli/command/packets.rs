@@ -1,7 +1,7 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
 use super::capture::{Writing, list_link_types};
-use super::records::{output, separated};
+use super::records::{separated, to_stdout};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
@@ -28,6 +28,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.dump_filter > 0 {
         return dump_filter(&args, zone);
     }
+    if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
+        return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
+    }
     let plan = Plan::new(&args.input, zone)?;
     let copying = args.write.write.is_some() && !args.write.print;
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
@@ -38,8 +41,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let filter = opened.filter_text.clone();
     let print = match (args.format, args.format.and_then(separated)) {
         _ if args.count => Print::Count(0),
-        (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(output(None, false)?, filter.clone())),
-        (_, Some(form)) => Print::Rows(PacketRowsSink::new(output(None, false)?, form, &args.fields)?),
+        (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(to_stdout(), filter.clone())),
+        (_, Some(form)) => Print::Rows(PacketRowsSink::new(to_stdout(), form, &args.fields)?),
         _ => Print::Lines(Lines {
             printer: LinePrinter::new(lines),
             buffer: Vec::new(),

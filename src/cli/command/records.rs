@@ -2,15 +2,18 @@
 
 use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
-use crate::cli::errors::{Problem, shown_path};
+use crate::cli::errors::{Problem, exists, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
+use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::{FlowRecord, Outcome, TrackerConfig};
+use sockeye::output::pcap::WriteError;
 use sockeye::output::{FlowJsonSink, FlowRowsSink, Records, Separated, Style, units};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Where records are written.
@@ -55,7 +58,7 @@ pub(super) fn run<T: Sink>(
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md, not with the table"));
     }
     let opened = plan.open(live, false)?;
-    let out = output(args.output.as_deref(), look.force)?;
+    let out = output(args.output.as_deref(), look.force, &opened.input)?;
     let filter = opened.filter_text.clone();
     let style = settings::style(look);
     let sink = match separated(format) {
@@ -124,24 +127,38 @@ pub(super) const fn separated(format: RecordFormat) -> Option<Separated> {
     }
 }
 
-/// Standard output, or a new file.
-pub(super) fn output(path: Option<&Path>, force: bool) -> Result<Out, Problem> {
+/// Standard output.
+pub(super) fn to_stdout() -> Out {
+    Box::new(BufWriter::new(io::stdout()))
+}
+
+/// A new file, or standard output.
+fn output(path: Option<&Path>, force: bool, input: &Input) -> Result<Out, Problem> {
     match path {
-        Some(path) if path.as_os_str() != "-" => Ok(Box::new(BufWriter::new(create(path, force)?))),
-        _ => Ok(Box::new(BufWriter::new(io::stdout()))),
+        Some(path) if path.as_os_str() != "-" => Ok(Box::new(BufWriter::new(create(path, force, input)?))),
+        _ => Ok(to_stdout()),
     }
 }
 
-/// A regular file that exists is not overwritten unless asked; pipes and devices are no files to protect.
-fn create(path: &Path, force: bool) -> Result<File, Problem> {
-    let special = std::fs::metadata(path).is_ok_and(|m| !m.is_file());
+/// A regular file that exists is not overwritten unless asked, one that is being read never; pipes and devices are no files to
+/// protect.
+fn create(path: &Path, force: bool, input: &Input) -> Result<File, Problem> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if !special {
-        options.create_new(!force).create(true).truncate(force);
+    match std::fs::metadata(path) {
+        Ok(old) if !old.is_file() => {}
+        Ok(old) if input.infos().any(|info| info.file_id == Some((old.dev(), old.ino()))) => {
+            return Err(WriteError::BeingRead { path: path.to_owned() }.into());
+        }
+        Ok(_) if force => {
+            options.truncate(true);
+        }
+        Ok(old) => return Err(exists(path, old.len(), old.modified().ok())),
+        Err(_) => {
+            options.create_new(true);
+        }
     }
     options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Problem::usage(format!("{} exists; --force overwrites it", shown_path(path))),
         io::ErrorKind::PermissionDenied => Problem::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(path))),
         _ => Problem::new(Exit::Failed, format!("cannot create {}: {error}", shown_path(path))),
     })

@@ -27,10 +27,20 @@ const MIDWAY: u64 = 1 << 32;
 /// Offset of a FIN that was not seen.
 const NONE: u64 = u64::MAX;
 
-/// One end.
+/// One end. Laid out by hand: the first line of the cache is what a segment of the peer touches, too.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Endpoint {
+    /// One past the highest offset it has sent, SYN and FIN counted.
+    pub(super) next: u64,
+    /// First offset that the peer has not acknowledged.
+    pub(super) acked: u64,
+    fin: u64,
     origin: Seq,
+    /// Its last window in bytes.
+    window: u32,
+    /// All flags it ever set.
+    pub(super) flags: u16,
     pub(super) known: Known,
     /// Its state as inferred (RFC 9293 section 3.3.2); `None` before anything is known of it.
     pub(super) state: Option<TcpState>,
@@ -40,30 +50,21 @@ pub(super) struct Endpoint {
     pub(super) shut: bool,
     /// It has sent a window that was scaled and not 0.
     scaled_window_seen: bool,
-    pub(super) sack: bool,
-    pub(super) timestamps: bool,
-    pub(super) mss: Option<u16>,
-    /// All flags it ever set.
-    pub(super) flags: u16,
-    /// Its last window in bytes.
-    window: u32,
-    /// One past the highest offset it has sent, SYN and FIN counted.
-    pub(super) next: u64,
-    /// First offset that the peer has not acknowledged.
-    pub(super) acked: u64,
-    fin: u64,
-    pub(super) stream: Coverage,
     pub(super) ack_packets: u64,
     pub(super) pure_acks: u64,
     pub(super) data_packets: u64,
-    pub(super) zero_windows: u64,
-    /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
-    /// acknowledgments of nothing.
-    pub(super) out_of_window: u64,
+    pub(super) stream: Coverage,
     pub(super) max_segment: u32,
     pub(super) min_segment: u32,
     pub(super) max_window: u32,
     pub(super) min_window: u32,
+    pub(super) zero_windows: u64,
+    /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
+    /// acknowledgments of nothing.
+    pub(super) out_of_window: u64,
+    pub(super) mss: Option<u16>,
+    pub(super) sack: bool,
+    pub(super) timestamps: bool,
 }
 
 impl Endpoint {

@@ -32,6 +32,7 @@ enum Over {
 
 /// A TCP connection.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Connection {
     ends: [Endpoint; 2],
     /// The handshake is complete, or was before the capture began.

@@ -161,7 +161,7 @@ impl Walk<'_> {
             self.ip4_options(at + 20, header as usize - 20)?;
             self.text(")");
         }
-        if self.has(at, header as usize) {
+        if !self.options.no_checksums && self.has(at, header as usize) {
             let bytes = self.slice(at, header as usize)?;
             let sum = super::sum::internet(&[bytes]);
             if sum != 0 {

@@ -95,6 +95,8 @@ pub struct LineOptions {
     pub quiet: bool,
     /// How often `-v` was given: 1 adds the IP header and checksums, 2 and 3 details.
     pub verbosity: u8,
+    /// Do not check the checksums of IPv4, TCP and UDP (`-K`): those of a host that leaves them to its network card are wrong.
+    pub no_checksums: bool,
     /// TCP sequence numbers as they are on the wire (`-S`).
     pub absolute_seq: bool,
     /// Bytes after the line.

@@ -50,7 +50,7 @@ impl Walk<'_> {
             self.put(format_args!(" [bad hdr length {header} - too long, > {length}]"));
             return Ok(());
         }
-        if self.verbose(1) && !datagram.piece {
+        if self.verbose(1) && !self.options.no_checksums && !datagram.piece {
             self.tcp_checksum(datagram, at, length)?;
         }
         if !self.tcp_numbers(datagram, at, (sport, dport), flags, header, data)? {

@@ -38,7 +38,8 @@ impl Walk<'_> {
             return Ok(());
         }
         // tcpdump wants -vv for IPv4, where most checksums are right or filled in by the network card.
-        if self.verbose(if datagram.v6 { 1 } else { 2 }) && !datagram.piece {
+        let checked = self.verbose(if datagram.v6 { 1 } else { 2 }) && !self.options.no_checksums;
+        if checked && !datagram.piece {
             self.udp_checksum(datagram, at, length.min(said))?;
         }
         let p = at + HEADER as usize;

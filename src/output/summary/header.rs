@@ -1,8 +1,9 @@
 //! The head of the summary: what the capture is, when, how much, what was not understood, where it was taken and what it lost.
 
 use super::vantage::Place;
-use crate::event::{RunSummary, SourceSummary};
+use crate::event::{Reason, RunSummary, SourceSummary};
 use crate::model::{FileFormat, LiveBackend, SourceKind};
+use crate::output::notices::reason_words;
 use crate::output::style::{Style, Tone};
 use crate::output::table::fold;
 use crate::output::units;
@@ -177,19 +178,19 @@ fn amount(summary: &RunSummary) -> String {
     let (hosts, capped) = summary.hosts;
     let plus = if capped { "+" } else { "" };
     let plural = if hosts == 1 { "" } else { "s" };
-    let strange: u64 = summary.not_understood.values().sum();
+    let strange: u64 = summary.not_understood.iter().map(|(_, n)| n).sum::<u64>() + summary.not_understood_otherwise;
     let _ = write!(text, " · {}{plus} host{plural} · {} not understood", units::count(hosts), units::count(strange));
     text
 }
 
 /// Why, most first.
 fn not_understood(summary: &RunSummary) -> Vec<String> {
-    let mut reasons: Vec<_> = summary.not_understood.iter().filter(|(_, n)| **n > 0).collect();
-    reasons.sort_by_key(|(words, n)| (Reverse(**n), *words));
-    let mut lines: Vec<_> = reasons.iter().take(LISTED).map(|(words, n)| format!("  {} {words}", units::count(**n))).collect();
-    if reasons.len() > LISTED {
-        let rest: u64 = reasons[LISTED..].iter().map(|(_, n)| **n).sum();
-        lines.push(format!("  {} for {} other reasons", units::count(rest), reasons.len() - LISTED));
+    let reasons = &summary.not_understood;
+    let line = |(reason, n): &(Reason, u64)| format!("  {} {}", units::count(*n), reason_words(reason));
+    let mut lines: Vec<_> = reasons.iter().take(LISTED).map(line).collect();
+    let rest = reasons.iter().skip(LISTED).map(|(_, n)| n).sum::<u64>() + summary.not_understood_otherwise;
+    if rest > 0 {
+        lines.push(format!("  {} for other reasons", units::count(rest)));
     }
     lines
 }

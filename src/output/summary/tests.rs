@@ -1,6 +1,8 @@
 //! The summary as people see it, to the character.
 
 use super::*;
+use crate::decode::{IssueKind, LayerKind};
+use crate::event::Reason;
 use crate::flow::FlowId;
 use crate::model::{FileFormat, InterfaceInfo, LinkType, LiveBackend, SourceKind};
 use crate::output::fixture::{at, established, flow, nine, source, totals};
@@ -167,8 +169,11 @@ fn several_files_have_a_head_each_and_a_total() {
     second.problem = Some("ends in the middle of packet 21 (17 of 40 bytes missing)".into());
     let mut summary = totals();
     summary.sources.push(second);
-    summary.not_understood =
-        [("EtherType 0x88cc is not decoded".to_owned(), 7), ("cut short in the TCP header".to_owned(), 12)].into();
+    let reason = |layer, kind, number| Reason { layer, kind, number };
+    summary.not_understood = vec![
+        (reason(LayerKind::Tcp, IssueKind::CutByCapture, 0), 12),
+        (reason(LayerKind::Ethernet, IssueKind::UnknownProtocol, 0x88cc), 7),
+    ];
     summary.evicted = 1;
     summary.fragments_lost = (2, 0);
     let text = shown(config(TERMINAL), &nine(), &summary);
@@ -186,8 +191,8 @@ b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
 2 sources together
   2026-11-20 21:11:20.520 to 21:11:35.908 UTC (15.388 s)
   1,951 packets, 1.74 MB: TCP 1,945, UDP 5, ICMP 1 · 3 hosts · 19 not understood
-    12 cut short in the TCP header
-    7 EtherType 0x88cc is not decoded
+    12 TCP cut by the snap length
+    7 Ethernet carries unknown protocol 0x88cc
   Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
   1 flow pushed out of the full flow table and counted up to then
   Fragments: 2 datagrams never completed, 0 given up for want of room"

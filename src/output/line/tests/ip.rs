@@ -111,6 +111,16 @@ fn udp_lengths_and_checksums() {
 }
 
 #[test]
+fn checksums_can_be_left_alone() {
+    let unchecked = LineOptions { no_checksums: true, ..verbose(2) };
+    let mut segment = ip4(6, &tcp(2, 1, 0, b"", b""));
+    put16(&mut segment, 10, 1);
+    let text = line(&unchecked, &segment);
+    assert!(text.ends_with("length 40)\n    10.0.0.1.1000 > 10.0.0.2.2000: Flags [S], seq 1, win 100, length 0"), "{text}");
+    assert!(line(&unchecked, &ip4(17, &udp(2000, b"x"))).ends_with("2000: UDP, length 1"));
+}
+
+#[test]
 fn other_protocols_have_a_short_line() {
     let seen = |protocol, payload: &[u8]| line(&bare(), &ip4(protocol, payload));
     assert_eq!(seen(99, b"12345678"), "IP 10.0.0.1 > 10.0.0.2:  ip-proto-99 8");

@@ -1,0 +1,123 @@
+//! A filter lets the same frames through live as it does from a file, tagged or not, whatever the kernel does with the tags.
+
+use super::{Capturing, start};
+use crate::netns::{FAR_MAC, NEAR_MAC, Pair, VETH};
+use crate::program::{run, sockeye};
+use etherparse::PacketBuilder;
+use pnet::datalink::{self, Channel};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+for_backends! {
+    live_and_from_a_file_filters_agree
+}
+
+/// Tags, and the filter's words for what the frames carry: a TCP segment to port 80, one to port 22, a UDP datagram to port 53
+/// (long), an ARP request.
+const TAGS: [&[(u16, u16)]; 4] = [&[], &[(0x8100, 42)], &[(0x88a8, 100), (0x8100, 42)], &[(0x8100, 0x6007)]];
+
+/// Filters and how many of the sixteen frames each lets through. After `vlan`, the words look behind one tag, as tcpdump's do:
+/// a segment behind two is no TCP then.
+const FILTERS: [(&str, usize); 20] = [
+    ("tcp port 80", 4),
+    ("not tcp port 80", 12),
+    ("tcp and not port 80", 4),
+    ("tcp", 8),
+    ("not tcp", 8),
+    ("udp port 53", 4),
+    ("arp", 4),
+    ("ip and not udp", 8),
+    ("host 10.1.1.1 and not tcp port 22", 8 + 4),
+    ("vlan", 12),
+    ("not vlan", 4),
+    ("vlan 42", 4),
+    ("vlan 100", 4),
+    ("vlan 7", 4),
+    ("vlan 42 and tcp port 80", 1),
+    ("vlan 100 and vlan 42 and udp", 1),
+    ("vlan and not tcp", 2 + 4 + 2),
+    ("len > 500", 4),
+    ("less 100 and tcp", 8),
+    ("ether proto 0x8100", 8),
+];
+
+fn frames() -> Vec<Vec<u8>> {
+    let tcp = |port: u16| {
+        let mut out = Vec::new();
+        PacketBuilder::ipv4([10, 1, 1, 2], [10, 1, 1, 1], 64).tcp(40_000, port, 1, 1000).syn().write(&mut out, &[]).unwrap();
+        (0x0800, out)
+    };
+    let udp = {
+        let mut out = Vec::new();
+        PacketBuilder::ipv4([10, 1, 1, 2], [10, 1, 1, 1], 64).udp(40_000, 53).write(&mut out, &[7; 600]).unwrap();
+        (0x0800, out)
+    };
+    let mut arp = vec![0, 1, 8, 0, 6, 4, 0, 1];
+    arp.extend(FAR_MAC);
+    arp.extend([10, 1, 1, 2]);
+    arp.extend([0; 6]);
+    arp.extend([10, 1, 1, 1]);
+    arp.extend([0; 18]); // as an Ethernet card pads it
+    let carried: [(u16, Vec<u8>); 4] = [tcp(80), tcp(22), udp, (0x0806, arp)];
+    let mut frames = Vec::new();
+    for tags in TAGS {
+        for (ethertype, payload) in &carried {
+            let mut frame = [NEAR_MAC, FAR_MAC].concat();
+            for (tpid, tci) in tags {
+                frame.extend(tpid.to_be_bytes());
+                frame.extend(tci.to_be_bytes());
+            }
+            frame.extend(ethertype.to_be_bytes());
+            frame.extend(payload);
+            frames.push(frame);
+        }
+    }
+    frames
+}
+
+/// Sends frames as they are from the far side.
+fn inject(pair: &Pair, frames: &[Vec<u8>]) {
+    pair.far.run(|| {
+        let all = datalink::interfaces();
+        let veth = all.iter().find(|interface| interface.name == VETH).expect("is there");
+        let Ok(Channel::Ethernet(mut sender, _)) = datalink::channel(veth, datalink::Config::default()) else {
+            panic!("no channel")
+        };
+        for frame in frames {
+            sender.send_to(frame, None).expect("not refused").expect("sends");
+        }
+    });
+}
+
+fn live_and_from_a_file_filters_agree(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |i: usize| folder.path().join(format!("{i}.pcap"));
+    // Only what comes in: the near side's answers to the segments are not ours.
+    let all = folder.path().join("all.pcap");
+    let everything = start(&pair, backend, &format!("capture -i veth0 -Q in -w {}", all.display()));
+    let filtered: Vec<Capturing> = FILTERS
+        .iter()
+        .enumerate()
+        .map(|(i, (filter, _))| start(&pair, backend, &format!("capture -i veth0 -Q in -w {} {filter}", path(i).display())))
+        .collect();
+    let sent = frames();
+    inject(&pair, &sent);
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(everything.interrupt().code(), Some(0));
+    // The frames themselves, tags and all; and how many.
+    let frames_of = |words: &[&str], file: &Path| {
+        let ran = run(sockeye().args(["packets", "--plain", "-t", "-e", "-XX", "-r"]).arg(file).args(words));
+        let count = ran.stdout.lines().filter(|line| !line.starts_with('\t')).count();
+        (count, ran.stdout)
+    };
+    assert_eq!(frames_of(&[], &all).0, sent.len());
+    for (i, (capturing, (filter, expected))) in filtered.into_iter().zip(FILTERS).enumerate() {
+        let ran = capturing.interrupt();
+        assert_eq!(ran.code(), Some(0), "{filter}: {}", ran.stderr);
+        let (live, from_file) = (frames_of(&[], &path(i)), frames_of(&[filter], &all));
+        assert_eq!((live.0, from_file.0), (expected, expected), "{filter}: live, from a file");
+        assert_eq!(live.1, from_file.1, "{filter}");
+    }
+}
