@@ -16,8 +16,8 @@ use crate::model::{Frame, LinkType};
 enum Rule {
     /// Every frame is wanted.
     Everything,
-    /// An expression; frames as they are in any case?
-    Expression { text: String, strict: bool },
+    /// An expression; frames as they are in any case? And the program made when it was checked.
+    Expression { text: String, strict: bool, checked: (LinkType, Program) },
     /// A program, for frames of any type.
     Program { program: Program },
 }
@@ -74,8 +74,8 @@ impl Filter {
         if text.trim().is_empty() {
             return Ok(Self::everything());
         }
-        usable_somewhere(text)?;
-        Ok(Self::with(Rule::Expression { text: text.to_owned(), strict }))
+        let checked = usable_somewhere(text)?;
+        Ok(Self::with(Rule::Expression { text: text.to_owned(), strict, checked }))
     }
 
     /// Takes a program as `tcpdump -ddd` prints it. It sees frames as they are; one that was compiled for a live interface
@@ -184,8 +184,8 @@ impl Filter {
         let place = TagPlace::of(link);
         match &self.rule {
             Rule::Everything => Ok((Program::accept_all(), Sight::AsItIs)),
-            Rule::Expression { text, strict } => {
-                let program = compile(text, link)?;
+            Rule::Expression { text, strict, checked } => {
+                let program = if checked.0 == link { checked.1.clone() } else { compile(text, link)? };
                 let sight = match place {
                     Some(place) if !strict && !speaks_of_tags(text, place) => Sight::Untagged(place),
                     None if matches!(link, LinkType::NULL | LinkType::LOOP) && !reads_family(text) => Sight::OwnFamily,
@@ -204,9 +204,9 @@ impl Filter {
     }
 }
 
-/// Link types on one of which an expression must compile, or it is refused before anything is opened.
-const TRIED: [LinkType; 8] = [
-    LinkType::ETHERNET,
+/// Where an expression is tried that cannot match on Ethernet: it must compile for one of these, or it is refused before
+/// anything is opened.
+const TRIED: [LinkType; 7] = [
     LinkType::RAW,
     LinkType::LINUX_SLL2,
     LinkType::IEEE802_11,
@@ -216,18 +216,17 @@ const TRIED: [LinkType; 8] = [
     LinkType(123),
 ];
 
-/// Is there a link type for which an expression compiles? The error is that for Ethernet.
-fn usable_somewhere(text: &str) -> Result<(), FilterError> {
-    let mut first = None;
-    for link in TRIED {
-        let Err(error) = compile(text, link) else { return Ok(()) };
-        let depends = matches!(error.kind, FilterErrorKind::CannotMatch { .. });
-        let first = first.get_or_insert(error);
-        if !depends {
-            return Err(first.clone());
-        }
+/// A link type for which an expression compiles, and the program. The error is that for Ethernet.
+fn usable_somewhere(text: &str) -> Result<(LinkType, Program), FilterError> {
+    let error = match compile(text, LinkType::ETHERNET) {
+        Ok(program) => return Ok((LinkType::ETHERNET, program)),
+        Err(error) => error,
+    };
+    let elsewhere = || TRIED.iter().find_map(|link| Some((*link, compile(text, *link).ok()?)));
+    match error.kind {
+        FilterErrorKind::CannotMatch { .. } => elsewhere().ok_or(error),
+        _ => Err(error),
     }
-    first.map_or(Ok(()), Err)
 }
 
 /// Runs a program on a frame as it is to be seen.
@@ -277,4 +276,21 @@ pub(super) fn compile(text: &str, link: LinkType) -> Result<Program, FilterError
 pub(super) fn compile(text: &str, _link: LinkType) -> Result<Program, FilterError> {
     let hint = format!("where tcpdump is:  tcpdump -y EN10MB -ddd '{text}' > FILE     here:  --filter-bytecode FILE");
     Err(FilterError::about(text, FilterErrorKind::NoCompiler).hint(hint))
+}
+
+#[cfg(all(test, not(feature = "libpcap")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_compiler_an_expression_is_an_error_that_says_what_to_do() {
+        let error = Filter::expression("tcp port 80", false).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "filter: this build cannot compile filters (it lacks the cargo feature \"libpcap\")\n  where tcpdump is:  \
+             tcpdump -y EN10MB -ddd 'tcp port 80' > FILE     here:  --filter-bytecode FILE"
+        );
+        assert!(Filter::expression(" ", false).unwrap().is_everything());
+        assert!(Filter::bytecode("x", b"1\n6 0 0 262144\n").is_ok());
+    }
 }

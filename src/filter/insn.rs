@@ -168,8 +168,14 @@ pub enum Op {
     Neg,
     /// Goes on `k` instructions further; `k` is signed.
     Jump,
-    /// Goes on `jt` or `jf` further, as A compares with `k`.
-    IfK(Test),
+    /// Goes on `jt` further if A = `k`, else `jf`. The comparisons with `k` are apart, for they are most of any program.
+    IfEq,
+    /// Goes on `jt` further if A > `k`, else `jf`.
+    IfGt,
+    /// Goes on `jt` further if A ≥ `k`, else `jf`.
+    IfGe,
+    /// Goes on `jt` further if A and `k` have a bit in common, else `jf`.
+    IfSet,
     /// Goes on `jt` or `jf` further, as A compares with X.
     IfX(Test),
     /// X = A.
@@ -236,7 +242,26 @@ impl Op {
     }
 
     const fn test(test: Test, with_x: bool) -> Self {
-        if with_x { Self::IfX(test) } else { Self::IfK(test) }
+        match test {
+            _ if with_x => Self::IfX(test),
+            Test::Eq => Self::IfEq,
+            Test::Gt => Self::IfGt,
+            Test::Ge => Self::IfGe,
+            Test::Set => Self::IfSet,
+        }
+    }
+
+    /// What it compares, if it is a comparison.
+    #[must_use]
+    pub const fn comparison(self) -> Option<Test> {
+        Some(match self {
+            Self::IfEq => Test::Eq,
+            Self::IfGt => Test::Gt,
+            Self::IfGe => Test::Ge,
+            Self::IfSet => Test::Set,
+            Self::IfX(test) => test,
+            _ => return None,
+        })
     }
 }
 

@@ -214,7 +214,7 @@ impl Program {
 fn check(insn: Insn, number: usize, len: usize) -> Result<Step, InstructionFault> {
     let op = Op::decode(insn).ok_or(InstructionFault::Code(insn.code))?;
     match op {
-        Op::IfK(_) | Op::IfX(_) if number + 1 + usize::from(insn.jt.max(insn.jf)) >= len => {
+        _ if op.comparison().is_some() && number + 1 + usize::from(insn.jt.max(insn.jf)) >= len => {
             return Err(InstructionFault::Jump);
         }
         Op::Jump => {
