@@ -146,19 +146,19 @@ pub enum Op {
     Len,
     /// A = `k`.
     Imm,
-    /// A = M[`k`].
+    /// A = `M[k]`.
     Mem,
     /// X = `k`.
     XImm,
-    /// X = M[`k`].
+    /// X = `M[k]`.
     XMem,
     /// X = length on the wire.
     XLen,
     /// X = 4 times the low nibble of the byte at `k`: the length of an IPv4 header.
     XNibble,
-    /// M[`k`] = A.
+    /// `M[k]` = A.
     Store,
-    /// M[`k`] = X.
+    /// `M[k]` = X.
     StoreX,
     /// A = A op `k`.
     AluK(Alu),
