@@ -274,6 +274,13 @@ fn display_filters() {
 }
 
 #[test]
+fn names_in_display_filters_are_not_looked_up_either() {
+    let found = parts("tcp.port == 80 and host www.example.org");
+    assert_eq!(found.0, "filter: \"www.example.org\" is a name; a filter takes addresses and asks no name server");
+    assert_eq!(found.1, "www.example.org");
+}
+
+#[test]
 fn hosts_and_services_of_that_name_are_no_display_filters() {
     for expression in ["port 80 or http", "tcp port http", "port dns.x", "ether proto 0x800"] {
         if let Err(error) = Filter::expression(expression, false) {

@@ -1,13 +1,20 @@
 //! Expressions to programs, by libpcap's compiler and without a device. Only what libpcap says is told here; `explain` makes
 //! it fit for people.
+//!
+//! Everything that libpcap compiles passes through here, also what is only tried; so here is where host names stop, which
+//! libpcap would send to a name server.
 
 use super::program::{ACCEPT, Program, parse_line};
+use super::{lex, words};
 use crate::model::LinkType;
-use pcap::{Capture, Dead, Linktype};
+use pcap::{BpfProgram, Capture, Dead, Linktype};
 
 /// Words up to which libpcap's optimiser is asked: its time grows with the square of the program, half a second at
 /// 200 hosts, minutes at 1000.
 const OPTIMISED_WORDS: usize = 600;
+
+/// Said in place of libpcap of a text with a name to be looked up. To those who try texts, one that cannot go on.
+const NO_NAMES: &str = "syntax error: hosts and networks need addresses";
 
 /// libpcap's compiler for one link type.
 pub(super) struct Compiler {
@@ -26,7 +33,7 @@ impl Compiler {
 
     /// Compiles an expression, or gives libpcap's words.
     pub(super) fn compile(&self, expression: &str, words: usize) -> Result<Program, String> {
-        let compiled = self.handle.compile(expression, words <= OPTIMISED_WORDS).map_err(message)?;
+        let compiled = self.ask(expression, words <= OPTIMISED_WORDS)?;
         let lines = compiled.get_instructions().iter().map(|i| parse_line(&i.to_string()));
         let insns = lines.collect::<Option<Vec<_>>>().ok_or("libpcap gave a program that cannot be read")?;
         // The pcap crate's dead handle has a snapshot length of 65,535, which the program would return.
@@ -35,7 +42,14 @@ impl Compiler {
 
     /// Tries whether something compiles, as fast as libpcap can.
     pub(super) fn complaint(&self, expression: &str) -> Option<String> {
-        self.handle.compile(expression, false).err().map(message)
+        self.ask(expression, false).err()
+    }
+
+    fn ask(&self, expression: &str, optimise: bool) -> Result<BpfProgram, String> {
+        if words::asks_for_names(&lex::tokens(expression)) {
+            return Err(NO_NAMES.to_owned());
+        }
+        self.handle.compile(expression, optimise).map_err(message)
     }
 }
 
@@ -75,6 +89,15 @@ mod tests {
         assert_eq!(compile(LinkType::RAW), compile(LinkType::RAW_14));
         for link in LinkType::decoded() {
             compile(link);
+        }
+    }
+
+    #[test]
+    fn names_go_no_further() {
+        let compiler = Compiler::new(LinkType::ETHERNET).unwrap();
+        for text in ["host localhost", "net loopback", "gateway localhost", "host 192.0.2.1 or localhost", "src localhost"] {
+            assert_eq!(compiler.compile(text, 2), Err(NO_NAMES.to_owned()), "{text}");
+            assert_eq!(compiler.complaint(text).as_deref(), Some(NO_NAMES), "{text}");
         }
     }
 
