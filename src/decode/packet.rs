@@ -149,8 +149,11 @@ pub struct Tunnel {
     pub kind: TunnelKind,
     /// How many wrappings there are in all.
     pub depth: u8,
-    /// VNI of VXLAN and Geneve, key of GRE, else 0.
+    /// VNI of VXLAN and Geneve, virtual subnet of NVGRE, key of other GRE (of PPTP: the receiver's call id), else 0.
     pub id: u32,
+    /// Does the id name a network, the same both ways? GRE's key may differ between the directions (RFC 2890 section 2.1),
+    /// and PPTP's call ids do (RFC 2637 section 4.1).
+    pub id_is_network: bool,
     /// Offset of the IP header outside the wrapping.
     pub outer: u32,
 }
@@ -244,7 +247,7 @@ impl<'f> Packet<'f> {
             payload_at: 0,
             payload_len: 0,
             captured_end: 0,
-            tunnel: Tunnel { kind: TunnelKind::None, depth: 0, id: 0, outer: 0 },
+            tunnel: Tunnel { kind: TunnelKind::None, depth: 0, id: 0, id_is_network: false, outer: 0 },
             issue: None,
         }
     }

@@ -182,7 +182,8 @@ impl KeyMaker {
         hasher.finish()
     }
 
-    /// What stands for the wrapping in a key: kind, id and the two outer addresses in any order. 0 = not wrapped.
+    /// What stands for the wrapping in a key: kind, the two outer addresses in any order, and the id if it is the same both
+    /// ways. 0 = not wrapped.
     #[must_use]
     pub fn tunnel(&self, packet: &Packet<'_>) -> u64 {
         if packet.tunnel.kind == TunnelKind::None {
@@ -192,7 +193,8 @@ impl KeyMaker {
         let mut words = outer.map_or([0; 2], |(a, b)| [a, b].map(|ip| u128::from_be_bytes(crate::model::endpoint::ip_to_16(ip))));
         words.sort_unstable();
         let mut hasher = self.seed.build_hasher();
-        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(packet.tunnel.id));
+        let id = if packet.tunnel.id_is_network { packet.tunnel.id } else { 0 };
+        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(id));
         hasher.write_u128(words[0]);
         hasher.write_u128(words[1]);
         // Never 0, which means "not wrapped"; the key drops the top bit.
@@ -258,6 +260,45 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    /// A TCP segment in PPP or Ethernet in GRE, one way and back.
+    fn in_gre(back: bool, head: &[u8], inside: &[u8]) -> Vec<u8> {
+        let ends = |out: &mut Vec<u8>, net: [u8; 3]| {
+            let (a, b) = if back { (2, 1) } else { (1, 2) };
+            out.extend([net[0], net[1], net[2], a, net[0], net[1], net[2], b]);
+        };
+        let ports = if back { [0, 80, 4, 0] } else { [4, 0, 0, 80] };
+        let mut inner = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0];
+        ends(&mut inner, [192, 0, 2]);
+        inner.extend(ports);
+        inner.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
+        let mut out = vec![0x45, 0, 0, (20 + head.len() + inside.len() + inner.len()) as u8, 0, 0, 0, 0, 64, 47, 0, 0];
+        ends(&mut out, [198, 51, 100]);
+        [out, head.to_vec(), inside.to_vec(), inner].concat()
+    }
+
+    #[test]
+    fn ids_that_differ_by_direction_are_not_in_the_key_and_those_of_networks_are() {
+        let maker = KeyMaker::default();
+        let key = |back: bool, head: &[u8], inside: &[u8], id: u32| {
+            let bytes = in_gre(back, head, inside);
+            let packet = crate::decode::decode_ip(&bytes);
+            assert_eq!((packet.tunnel.kind, packet.tunnel.id), (TunnelKind::Gre, id));
+            Ends::of(&packet).unwrap().key([0; 2], maker.tunnel(&packet)).0
+        };
+        let pptp = |call: u8| [0x30, 1, 0x88, 0x0b, 0, 44, 0, call, 0, 0, 0, 1];
+        let ppp = [0xff, 3, 0, 0x21];
+        assert_eq!(key(false, &pptp(7), &ppp, 7), key(true, &pptp(9), &ppp, 9));
+        let keyed = |key: u8| [0x20, 0, 8, 0, 0, 0, 0, key];
+        assert_eq!(key(false, &keyed(7), &[], 7), key(true, &keyed(9), &[], 9));
+        let bridged = |subnet: u8, flow: u8| [0x20, 0, 0x65, 0x58, 0, 0x20, subnet, flow];
+        let ethernet = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0];
+        assert_eq!(key(false, &bridged(7, 1), &ethernet, 0x2007), key(true, &bridged(7, 2), &ethernet, 0x2007));
+        assert_ne!(key(false, &bridged(7, 1), &ethernet, 0x2007), key(true, &bridged(8, 1), &ethernet, 0x2008));
+        // A small key in front of Ethernet is no virtual subnet.
+        let small = [0x20, 0, 0x65, 0x58, 0, 0, 1, 7];
+        assert_eq!(key(false, &small, &ethernet, 0x107), key(true, &small, &ethernet, 0x107));
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn the_joined_datagram_keeps_its_link_layer_and_tunnel() {
     }
     let direct = [outer(&v4(9, 0, false, &whole))].concat();
     let p = decode(&frame(1, 0, LinkType::ETHERNET, &direct)).layers().len();
-    let tunnel = super::super::Tunnel { kind: TunnelKind::IpIp, depth: 1, id: 0, outer: 18 };
+    let tunnel = super::super::Tunnel { kind: TunnelKind::IpIp, depth: 1, id: 0, id_is_network: true, outer: 18 };
     assert_eq!(found, Some(([7, 0], tunnel, Some((7, 9)), p)));
 }
 
