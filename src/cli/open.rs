@@ -146,6 +146,7 @@ impl Plan {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
+        each_once(&self.interfaces)?;
         let backend = backend(args.backend)?;
         let mut specs = Vec::with_capacity(self.interfaces.len());
         for name in &self.interfaces {
@@ -171,6 +172,21 @@ impl Plan {
             specs.push(spec);
         }
         Ok(Input::live(Box::new(live::open(&specs, backend)?)))
+    }
+}
+
+/// An interface named twice, or beside `any`, would give each of its packets twice.
+fn each_once(interfaces: &[String]) -> Result<(), Problem> {
+    for (at, name) in interfaces.iter().enumerate() {
+        if interfaces[..at].contains(name) {
+            return Err(Problem::usage(format!("-i {} is given twice; each packet would be counted twice", shown(name))));
+        }
+    }
+    match interfaces {
+        [_, _, ..] if interfaces.iter().any(|name| name == "any") => {
+            Err(Problem::usage("-i any is all interfaces: another beside it would count its packets twice"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,20 +4,18 @@
 //! A pcapng file keeps what its sources tell: interfaces, directions, comments and other options, names, secrets,
 //! counters. Whatever a source names late is written before the first packet that needs it.
 
-mod error;
 mod interfaces;
-mod target;
 
-pub use error::{Safe, WriteError};
+pub use super::write_error::{Safe, WriteError};
 
 use crate::event::{Event, Keep, Sink};
 use crate::model::{FileFormat, Frame, InterfaceCounters, LinkType, Secrets, SourceInfo, SourceStats, Timestamp};
+use crate::output::target::{Broken, Target};
 use crate::pcapfile::write::{self, SectionInfo};
 use interfaces::Interfaces;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use target::{Broken, Target};
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 256 << 10;
@@ -284,7 +282,7 @@ impl PcapWriter {
         self.target.close().map_err(|error| {
             self.over = true;
             let safe = Safe { complete: false, ..self.safe };
-            WriteError::Write { path: self.target.path().to_owned(), operation: "closing", error, safe }
+            WriteError::Write { path: self.target.path().to_owned(), operation: "closing", error, safe, unsaved: 0 }
         })?;
         self.over = true;
         Ok(Written { bytes: self.safe.bytes, ..self.total })
@@ -313,7 +311,8 @@ impl PcapWriter {
         self.safe.complete = self.target.cut(self.safe.bytes);
         self.buffer.clear();
         let path = self.target.path().to_owned();
-        WriteError::Write { path, operation: "writing", error: broken.error, safe: self.safe }
+        let unsaved = self.total.packets.saturating_sub(self.safe.packets);
+        WriteError::Write { path, operation: "writing", error: broken.error, safe: self.safe, unsaved }
     }
 }
 
