@@ -1,5 +1,6 @@
 //! Why a source cannot be opened or ended early. The words are made where they are shown; this holds the facts.
 
+use crate::filter::FilterError;
 use crate::model::LinkType;
 use std::io;
 use thiserror::Error;
@@ -50,6 +51,9 @@ pub enum SourceError {
         /// Frames handed out before.
         frames: u64,
     },
+    /// The filter can match nothing that this interface gives.
+    #[error("filter: {0}")]
+    Filter(#[source] Box<FilterError>),
     /// No frame of this file can be decoded, for its link type is unknown here.
     #[error("{name} uses link type {}, which cannot be decoded", link.0)]
     UnknownLinkType {

@@ -162,6 +162,17 @@ impl Filter {
         self.links[at].decided.as_ref().map(|(program, _)| program.clone()).map_err(Clone::clone)
     }
 
+    /// Does it ask, of frames of this link type, which way they went, so that only frames with a
+    /// [`direction`](Frame::direction) can be decided? The headers of Linux cooked captures say it themselves.
+    #[must_use]
+    pub fn asks_direction(&self, link: LinkType) -> bool {
+        if let Some(known) = self.links.iter().find(|l| l.link == link) {
+            return known.asks_direction;
+        }
+        // Of all words only `inbound` and `outbound` ask. Compiling a long expression just to see that takes its time.
+        self.text().is_none_or(|text| text.contains("bound")) && self.decide(link).as_ref().is_ok_and(asks_direction)
+    }
+
     /// The program for a link type and how it is to see frames.
     pub(super) fn decided(&mut self, link: LinkType) -> Option<(&Program, Sight)> {
         let at = self.index(link);
@@ -174,8 +185,7 @@ impl Filter {
             return at;
         }
         let decided = self.decide(link);
-        let asks_direction =
-            decided.as_ref().is_ok_and(|(program, _)| program.ancillary_loads().any(|(_, n)| n == ancillary::PACKET_TYPE));
+        let asks_direction = decided.as_ref().is_ok_and(asks_direction);
         self.links.push(ForLink { link, decided, asks_direction });
         self.links.len() - 1
     }
@@ -202,6 +212,10 @@ impl Filter {
             }
         }
     }
+}
+
+fn asks_direction((program, _): &(Program, Sight)) -> bool {
+    program.ancillary_loads().any(|(_, n)| n == ancillary::PACKET_TYPE)
 }
 
 /// Where an expression is tried that cannot match on Ethernet: it must compile for one of these, or it is refused before

@@ -25,7 +25,7 @@ pub(super) struct Compiler {
 impl Compiler {
     /// Gets a compiler. Fails only where memory is short or libpcap does not know the type.
     pub(super) fn new(link: LinkType) -> Result<Self, String> {
-        match Capture::dead(Linktype(dlt(link))) {
+        match Capture::dead(Linktype(link.to_dlt())) {
             Ok(handle) => Ok(Self { handle, link }),
             Err(error) => Err(message(error)),
         }
@@ -57,20 +57,6 @@ fn message(error: pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text,
         other => other.to_string(),
-    }
-}
-
-/// libpcap compiles for its own numbers (DLT), which differ from those in files (LINKTYPE) where systems disagreed.
-fn dlt(link: LinkType) -> i32 {
-    match link {
-        // Raw IP: 101 in files, 12 here; 14 is OpenBSD's number for it.
-        LinkType::RAW | LinkType::RAW_12 | LinkType::RAW_14 => 12,
-        // ATM RFC 1483, SLIP and PPP of BSD/OS, ATM with Classical IP.
-        LinkType(100) => 11,
-        LinkType(102) => 15,
-        LinkType(103) => 16,
-        LinkType(106) => 19,
-        LinkType(other) => i32::from(other),
     }
 }
 

@@ -40,6 +40,8 @@ impl From<Insn> for libc::sock_filter {
 
 /// Codes used when programs are built here rather than read.
 pub mod code {
+    /// `ld [k]`, four bytes.
+    pub const LD_WORD: u16 = 0x20;
     /// `ld #pktlen`.
     pub const LD_LEN: u16 = 0x80;
     /// `ldh [k]`, two bytes.

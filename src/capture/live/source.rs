@@ -10,6 +10,7 @@ use super::raw::{self, Raw};
 use super::sys::{self, LinkState};
 use super::{Counters, LiveSpec, Opened, Place};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
+use crate::filter::Filter;
 use crate::model::{FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats};
 use std::collections::VecDeque;
 use std::io;
@@ -96,34 +97,34 @@ enum Step {
 }
 
 impl Live {
-    pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Self, SourceError> {
-        let of = |spec: &LiveSpec| backend.unwrap_or(super::default_backend(&spec.interface));
+    pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Self, SourceError> {
+        let kinds: Vec<LiveBackend> = specs.iter().map(|spec| super::backend_for(spec, backend, filter)).collect();
         let mut live = Self {
             taps: Vec::with_capacity(specs.len()),
             descriptors: Vec::with_capacity(specs.len()),
             info: SourceInfo {
                 name: specs.iter().map(|spec| spec.interface.as_str()).collect::<Vec<_>>().join(", "),
                 // Of the first, where they differ.
-                kind: SourceKind::Live(specs.first().map_or(LiveBackend::Pnet, of)),
+                kind: SourceKind::Live(kinds.first().copied().unwrap_or(LiveBackend::Pnet)),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
                 notes: FileNotes::default(),
                 file_id: None,
             },
             notices: VecDeque::new(),
-            gathers: specs.iter().all(|spec| of(spec) == LiveBackend::Pnet && spec.may_gather()),
+            gathers: kinds.iter().all(|kind| *kind == LiveBackend::Pnet) && specs.iter().all(LiveSpec::may_gather),
             frames: 0,
             ended: specs.is_empty(),
         };
-        for spec in specs {
-            live.add(spec, of(spec))?;
+        for (spec, kind) in specs.iter().zip(kinds) {
+            live.add(spec, kind, filter)?;
         }
         Ok(live)
     }
 
-    fn add(&mut self, spec: &LiveSpec, kind: LiveBackend) -> Result<(), SourceError> {
+    fn add(&mut self, spec: &LiveSpec, kind: LiveBackend, filter: &mut Filter) -> Result<(), SourceError> {
         let place = Place::find(spec)?;
-        let (backend, link, warnings) = open_backend(spec, place, kind)?;
+        let (backend, link, warnings) = open_backend(spec, place, kind, filter)?;
         self.descriptors.push(libc::pollfd { fd: backend.fd().as_raw_fd(), events: libc::POLLIN, revents: 0 });
         self.info.warnings.extend(warnings);
         self.info.interfaces.push(InterfaceInfo {
@@ -292,15 +293,20 @@ impl Live {
     }
 }
 
-fn open_backend(spec: &LiveSpec, place: Place, kind: LiveBackend) -> Result<(Backend, LinkType, Vec<String>), SourceError> {
+fn open_backend(
+    spec: &LiveSpec,
+    place: Place,
+    kind: LiveBackend,
+    filter: &mut Filter,
+) -> Result<(Backend, LinkType, Vec<String>), SourceError> {
     match kind {
         LiveBackend::Pnet => {
-            let Opened { tap, link, warnings } = raw::open(spec, place)?;
+            let Opened { tap, link, warnings } = raw::open(spec, place, filter)?;
             Ok((Backend::Raw(tap), link, warnings))
         }
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => {
-            let Opened { tap, link, warnings } = super::libpcap::open(spec, place)?;
+            let Opened { tap, link, warnings } = super::libpcap::open(spec, place, filter)?;
             Ok((Backend::Libpcap(tap), link, warnings))
         }
         #[cfg(not(feature = "libpcap"))]
