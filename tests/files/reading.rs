@@ -297,7 +297,7 @@ fn nonsense_in_the_middle_ends_the_reading_with_its_place() {
 }
 
 #[test]
-fn a_claimed_length_alone_takes_no_memory() {
+fn a_claimed_length_is_told_with_what_is_missing() {
     // 200 MB are claimed, 16 bytes are there.
     let mut bytes = LITTLE.pcap_header(0xa1b2_c3d4, (2, 4), 0, 1);
     bytes.extend(LITTLE.pcap_record([1, 0, 200_000_000, 200_000_000], &[], FRAME));
@@ -366,6 +366,31 @@ fn compressed_files_of_several_members_are_read_to_their_end() {
         let here = OpenOptions { thread: false, ..OpenOptions::default() };
         let mut source = FileSource::from_reader(Cursor::new(packed), "made", &here).unwrap();
         assert!(drain(&mut source).0 == expected, "{format} without a thread");
+    }
+}
+
+#[test]
+fn padding_and_skippable_frames_around_compressed_data_are_passed_over() {
+    let plain = many(3000);
+    let (expected, _) = read(&plain);
+    let (front, back) = plain.split_at(plain.len() / 3);
+    let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 0, 8, 0, 0][..], &[0xee; 2048], &[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]].concat();
+    for (format, between) in [("gz", vec![0; 700_000]), ("zst", skippable.clone()), ("lz4", skippable)] {
+        let (front, back) = (compress(format, front), compress(format, back));
+        let mut packed = [&front[..], &between, &back, &between].concat();
+        if format != "gz" {
+            packed = [&between, &packed[..]].concat();
+        }
+        for slow in [false, true] {
+            let bytes = Cursor::new(packed.clone());
+            let reader: Box<dyn Read + Send> = if slow { Box::new(Dribble(bytes)) } else { Box::new(bytes) };
+            let mut source = FileSource::from_reader(reader, "made", &OpenOptions::default()).unwrap();
+            let (frames, error) = drain(&mut source);
+            assert!(error.is_none() && frames == expected, "{format} {slow}: {} {error:?}", frames.len());
+        }
+        let cut = if format == "gz" { [&packed[..], b"junk"].concat() } else { packed[..packed.len() - 3].to_vec() };
+        let (frames, error) = drain(&mut open(&cut).unwrap());
+        assert!(frames.len() > 1000 && matches!(error, Some(SourceError::Damaged { .. })), "{format}: {error:?}");
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod compressed;
 mod feed;
+mod packed;
 mod raw;
 
 use super::{Next, PacketSource, SourceError};
