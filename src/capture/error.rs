@@ -54,12 +54,13 @@ pub enum SourceError {
     /// The filter can match nothing that this interface gives.
     #[error("filter: {0}")]
     Filter(#[source] Box<FilterError>),
-    /// No frame of this file can be decoded, for its link type is unknown here.
+    /// No frame of this file can be decoded, for its link type is unknown here. Of a pcapng file this is known at its end
+    /// only: its frames were handed out before.
     #[error("{name} uses link type {}, which cannot be decoded", link.0)]
     UnknownLinkType {
         /// The file.
         name: String,
-        /// The type.
+        /// The type; of a pcapng file that of its first frame.
         link: LinkType,
     },
     /// No rights to capture.

@@ -186,11 +186,11 @@ impl Reader {
         !matches!(self.state, State::Start(_))
     }
 
-    /// Is a packet the next thing in these bytes? Yes also where that cannot be told yet.
+    /// Is a packet the next thing in these bytes? No where that cannot be told yet; of a classic file always yes.
     #[must_use]
     pub fn packet_is_next(&self, bytes: &[u8]) -> bool {
         let State::PcapNg(section) = &self.state else { return self.has_started() };
-        bytes.first_chunk::<4>().is_none_or(|kind| {
+        bytes.first_chunk::<4>().is_some_and(|kind| {
             matches!(section.order.u32(*kind), block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::OLD_PACKET)
         })
     }

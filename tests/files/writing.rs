@@ -4,11 +4,12 @@ use crate::made::{BIG, Kept, LITTLE, drain, everything, open, read};
 use sockeye::capture::PacketSource;
 use sockeye::capture::file::{self, FileSource, OpenOptions};
 use sockeye::capture::{Input, Next};
-use sockeye::model::{FileFormat, Frame, LinkType, SourceInfo, SourceStats, Timestamp};
+use sockeye::model::{FileFormat, Frame, InterfaceInfo, LinkType, SourceInfo, SourceKind, SourceStats, Timestamp};
 use sockeye::output::pcap::{PcapConfig, PcapWriter, WriteError, format_of_name, needs_nanoseconds};
 use sockeye::pcapfile::write::SectionInfo;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const MICROS: FileFormat = FileFormat::Pcap { nanoseconds: false };
 const NANOS: FileFormat = FileFormat::Pcap { nanoseconds: true };
@@ -163,6 +164,22 @@ fn a_file_without_packets_has_its_header() {
             (Some(LinkType::LINUX_SLL2), Some(96))
         );
     }
+}
+
+#[test]
+fn interfaces_announced_one_by_one_are_taken_in_linear_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = PcapWriter::create(&folder.path().join("many.pcap"), &config(MICROS)).unwrap();
+    let mut info = SourceInfo::new("many", SourceKind::File(FileFormat::PcapNg));
+    let start = Instant::now();
+    for i in 0..50_000 {
+        info.interfaces.push(InterfaceInfo { link: Some(LinkType(i)), ..InterfaceInfo::default() });
+        writer.source(0, &info);
+    }
+    // Walking over all of them each time takes minutes.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    writer.write(&frame(1, LinkType(49_999), b"x")).unwrap();
+    assert_eq!(writer.finish().unwrap().packets, 1);
 }
 
 #[test]

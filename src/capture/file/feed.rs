@@ -89,7 +89,7 @@ impl Feed {
         let packed = self.view().to_vec();
         self.start = self.end;
         if let Origin::Plain(raw) = std::mem::replace(&mut self.origin, Origin::Ended) {
-            self.origin = Origin::Packed(Inflater::new(compression, packed, raw)?);
+            self.origin = Origin::Packed(Inflater::new(compression, &packed, raw)?);
         }
         (self.start, self.end, self.offset) = (0, 0, 0);
         Ok(())
@@ -106,5 +106,22 @@ impl Feed {
             self.buffer.truncate(self.end.max(1024));
             self.buffer.shrink_to_fit();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn a_claimed_length_alone_takes_no_memory() {
+        // 200 MB are asked for, 1000 bytes are there; then more than the buffer holds is there.
+        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 1000])), 4096);
+        assert!(!feed.fill(200_000_000).expect("reads"));
+        assert_eq!((feed.view().len(), feed.buffer.len()), (1000, 4096));
+        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 5000])), 4096);
+        assert!(!feed.fill(200_000_000).expect("reads"));
+        assert_eq!((feed.view().len(), feed.buffer.len()), (5000, 8192));
     }
 }

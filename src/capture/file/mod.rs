@@ -12,6 +12,7 @@
 
 mod compressed;
 mod feed;
+mod packed;
 mod raw;
 
 use super::{Next, PacketSource, SourceError};
@@ -29,7 +30,8 @@ use std::sync::Arc;
 pub struct OpenOptions {
     /// Take every frame for one of this link type, whatever the file says.
     pub force_link: Option<LinkType>,
-    /// Accept files of which no frame can be decoded: a copy needs no decoding.
+    /// Accept files of which no frame can be decoded: a copy needs no decoding. Otherwise a classic file of such a link type
+    /// is refused when it is opened, and a pcapng file, whose interfaces may come late, fails at its end.
     pub allow_unknown_link: bool,
     /// Bytes read at a time, and the size of the buffer until a longer record comes.
     pub buffer: usize,
@@ -59,7 +61,20 @@ pub struct FileSource {
     waiting: bool,
     /// Revision of the info that the caller knows of.
     announced: u64,
+    /// Link type of the first frame, as long as no frame could be decoded and that is a failure.
+    undecoded: Undecoded,
     ended: bool,
+}
+
+/// What is known of frames that cannot be decoded.
+#[derive(Clone, Copy, Debug)]
+enum Undecoded {
+    /// It does not matter, or a frame could be decoded.
+    Fine,
+    /// No frame came yet.
+    NoFrame,
+    /// No frame could be decoded; the first was of this type.
+    All(LinkType),
 }
 
 /// Opens a capture file; `-` is standard input. Reads as far as the first packet, or as what is there without waiting.
@@ -104,17 +119,21 @@ impl FileSource {
             held: 0,
             waiting: false,
             announced: 0,
+            undecoded: Undecoded::Fine,
             ended: false,
         };
         source.read_ahead()?;
-        source.check_links(options)?;
+        if !options.allow_unknown_link && options.force_link.is_none() {
+            source.check_link(format)?;
+            source.undecoded = Undecoded::NoFrame;
+        }
         source.feed.opened(size, options.thread);
         source.announced = source.reader.revision();
         Ok(source)
     }
 
     /// Reads up to the first packet, but waits for bytes only until an interface is known: the rest of a pipe may take
-    /// its time.
+    /// its time. A pipe that pauses before its first interface is waited for.
     fn read_ahead(&mut self) -> Result<(), SourceError> {
         while !self.reader.packet_is_next(self.feed.view()) {
             let started = self.reader.has_started();
@@ -138,13 +157,17 @@ impl FileSource {
         Ok(())
     }
 
-    fn check_links(&self, options: &OpenOptions) -> Result<(), SourceError> {
-        let mut links = self.reader.info().interfaces.iter().filter_map(|i| i.link);
-        let Some(first) = links.next() else { return Ok(()) };
-        if options.allow_unknown_link || options.force_link.is_some() || first.is_decoded() || links.any(LinkType::is_decoded) {
-            return Ok(());
+    /// Refuses a classic file whose only link type cannot be decoded. Of pcapng the end must be awaited.
+    fn check_link(&self, format: Format) -> Result<(), SourceError> {
+        let link = self.reader.info().interfaces.first().and_then(|i| i.link);
+        match (format, link) {
+            (Format::Pcap { .. }, Some(link)) if !link.is_decoded() => Err(self.unknown_link(link)),
+            _ => Ok(()),
         }
-        Err(SourceError::UnknownLinkType { name: self.name().to_owned(), link: first })
+    }
+
+    fn unknown_link(&self, link: LinkType) -> SourceError {
+        SourceError::UnknownLinkType { name: self.name().to_owned(), link }
     }
 
     /// The number that its frames bear as their source.
@@ -163,9 +186,28 @@ impl FileSource {
         if self.ended {
             return Ok(false);
         }
-        let result = self.search();
-        self.ended = !matches!(result, Ok(true));
+        let mut result = self.search();
+        if matches!(result, Ok(true)) {
+            if !matches!(self.undecoded, Undecoded::Fine) {
+                self.note_link();
+            }
+            return result;
+        }
+        self.ended = true;
+        if let (Ok(false), Undecoded::All(link)) = (&result, self.undecoded) {
+            result = Err(self.unknown_link(link));
+        }
         result
+    }
+
+    /// Looks whether the packet in view can be decoded; done until one can.
+    #[cold]
+    fn note_link(&mut self) {
+        self.undecoded = match self.undecoded {
+            _ if self.packet.link.is_decoded() => Undecoded::Fine,
+            Undecoded::NoFrame => Undecoded::All(self.packet.link),
+            known => known,
+        };
     }
 
     #[inline]
