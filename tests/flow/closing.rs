@@ -105,6 +105,29 @@ fn a_reset_after_one_fin_is_a_reset() {
 }
 
 #[test]
+fn a_reset_numbered_like_the_fin_before_it_counts() {
+    let close = |reset: u32| {
+        let mut w = World::new();
+        w.open();
+        w.b(seg("F.", 5001, 1001));
+        w.a(seg("P.", 1001, 5002).len(10));
+        w.b(seg("R", reset, 0));
+        let r = w.only();
+        (r.state, r.resp.out_of_window_packets)
+    };
+    // As macOS sends it, as it should be, and one before the FIN.
+    assert_eq!(close(5001), (State::ResetByResponder, 0));
+    assert_eq!(close(5002), (State::ResetByResponder, 0));
+    assert_eq!(close(5000), (State::HalfClosed, 1));
+    // The FIN's own number is no licence before the FIN was acknowledged.
+    let mut w = World::new();
+    w.open();
+    w.b(seg("F.", 5001 + 70_000, 1001));
+    w.b(seg("R", 5001 + 70_001 + 1, 0));
+    assert_eq!(w.only().resp.out_of_window_packets, 1);
+}
+
+#[test]
 fn ports_used_again_are_a_new_connection_whatever_became_of_the_old_one() {
     type Case = (&'static str, fn(&mut World), EndReason);
     let ends: [Case; 4] = [

@@ -58,6 +58,20 @@ fn a_reset_that_acknowledges_the_syn_is_a_refusal_and_no_other_is() {
 }
 
 #[test]
+fn a_reset_of_a_syn_ack_whose_syn_was_missed_is_no_refusal() {
+    for reset in [seg("R", 1001, 0), seg("R.", 1001, 5001)] {
+        let mut w = World::new();
+        w.b(seg("S.", 5000, 1001));
+        let note = w.a(&reset);
+        assert_eq!(note.change, Some(Change::State(State::ResetByOriginator)));
+        let r = w.only();
+        let outcome = r.handshake.map(|h| (h.outcome, h.refusal));
+        assert_eq!((r.state, outcome), (State::ResetByOriginator, Some((Outcome::HalfOpen, None))));
+        assert_eq!((r.originator.port, r.orig.out_of_window_packets), (A.1, 0));
+    }
+}
+
+#[test]
 fn syn_retries_up_to_a_minute_apart_are_one_attempt() {
     let mut w = World::new();
     let mut notes = vec![w.a(seg("S", 1000, 0))];

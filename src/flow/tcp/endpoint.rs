@@ -231,7 +231,11 @@ impl Endpoint {
         if self.known == Known::Not {
             return true;
         }
-        self.find(seq).is_some_and(|at| at >= self.acked && at <= self.next.max(self.acked + u64::from(peer_window)))
+        self.find(seq).is_some_and(|at| {
+            // Some hosts (macOS) number a reset after their FIN like the FIN itself, and hosts accept that (Linux does).
+            let at_fin = self.fin_acked() && at == self.fin;
+            at_fin || (at >= self.acked && at <= self.next.max(self.acked + u64::from(peer_window)))
+        })
     }
 
     /// The last window it offered, in bytes.

@@ -273,8 +273,9 @@ impl Connection {
         let over = self.over != Over::No || self.ends.iter().all(Endpoint::has_fin);
         // Without the SYNs the scale is not known: then the window may have been as large as can be.
         let scale_known = self.ends.iter().all(|end| end.known == Known::Syn);
+        let knocked = self.setup.as_ref().is_some_and(|setup| setup.knocked_bare(from.other()));
         let (me, peer) = self.pair(from);
-        let to_syn = !open && peer.known == Known::Syn && me.known != Known::Syn;
+        let to_syn = !open && knocked && me.known != Known::Syn;
         let fits = if to_syn {
             // RFC 9293 (3.10.7.3): in SYN-SENT a reset counts if it acknowledges the SYN.
             let ack = peer.find(segment.ack);
