@@ -89,6 +89,17 @@ fn thousands_of_holes_are_bounded_and_said_to_be() {
     for i in 0..5000u32 {
         w.a(seg("P.", 1001 + i * 20, 5001).len(10));
     }
+    // What fills them in order is known to be new.
+    for i in 0..1000u32 {
+        w.a(seg("P.", 1011 + i * 20, 5001).len(10));
+    }
     let r = w.only();
-    assert_eq!((r.orig.unique_bytes, r.orig.unique_bytes_at_least), (50_000, true));
+    assert_eq!((r.orig.unique_bytes, r.orig.unique_bytes_at_least), (60_000, true));
+    let mut w = World::new();
+    w.open();
+    for i in (0..1000u32).chain(0..1000) {
+        w.a(seg("P.", 1001 + i * 20, 5001).len(10 + usize::from(i % 2 == 0)));
+    }
+    let r = w.only();
+    assert_eq!((r.orig.unique_bytes, r.orig.unique_bytes_at_least), (10_500, false));
 }
