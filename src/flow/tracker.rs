@@ -9,12 +9,15 @@ use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
 use super::note::{Change, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
-use super::record::{EndReason, FlowRecord, State, TunnelRecord};
+use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::table::{self, Table};
 use super::tcp::{Segment, Step};
 use super::timeout::Class;
 use crate::decode::{Network, Packet, Transport, TunnelKind};
 use crate::model::Timestamp;
+
+/// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
+const EARLY: u64 = 8;
 
 /// How to track.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +159,9 @@ impl Tracker {
         };
         let (key, sender) = self.key(&ends, packet);
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
+        if seen.segment.as_ref().is_some_and(|segment| !segment.sound) && self.table.find(self.keys.hash(&key), &key).is_none() {
+            return Note::default(); // A header that makes no sense begins no conversation.
+        }
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen);
         self.tell_outcome(slot, sink);
@@ -193,7 +199,6 @@ impl Tracker {
         if let Some(slot) = self.table.find(hash, &key) {
             let flow = self.table.get_mut(slot);
             if !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
-                reorient(flow, seen);
                 return slot;
             }
             self.end_flow(slot, EndReason::Reused, sink);
@@ -219,10 +224,22 @@ impl Tracker {
         side.count(meta.frames, meta.wire_bytes, packet.ip_len, packet.payload_len, ttl(packet));
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
-                let step = connection.on_segment(seen.sender, flow.originator, segment, place.number, place.ts);
+                let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
+                if step.accepted
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
+                let change = connection.change(flow.originator);
+                step.change = step.change.or(change);
                 (step, connection.class())
             }
             (Body::Datagram(datagram), _) => {
+                if side.packets <= EARLY
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
                 datagram.on_packet(seen.sender, first_of_side, place.ts);
                 let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
                 let change = answers.then_some(Change::State(State::Answered));
@@ -306,12 +323,9 @@ fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bo
     }
 }
 
-/// Turns the flow around if this packet is better evidence of who opened it.
-fn reorient(flow: &mut Flow, seen: &Seen<'_, '_>) {
-    let guess = orientation::stronger(flow.reason, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
-    if let Some((originator, reason)) = guess {
-        (flow.originator, flow.reason) = (originator, reason);
-    }
+/// Better evidence of who opened the flow than there was so far.
+fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orientation::Guess> {
+    orientation::stronger(so_far, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {

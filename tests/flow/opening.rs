@@ -91,7 +91,7 @@ fn syn_retries_up_to_a_minute_apart_are_one_attempt() {
     );
     assert_eq!(r.orig.packets, 8);
     assert_eq!((h.rtt, h.last_syn.map(|t| t - r.start)), (None, Some(ms(127_000))));
-    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(TcpState::SynSent), Some(TcpState::Listen)]);
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(TcpState::SynSent), None]);
 }
 
 #[test]
@@ -238,7 +238,8 @@ fn what_was_missed_of_a_handshake_is_inferred_from_what_follows() {
     w.a(seg("S", 1000, 0));
     w.a(seg(".", 1001, 5001));
     let r = w.only();
-    assert_eq!((r.state, r.handshake.map(|h| (h.outcome, h.syn_ack))), (State::Open, Some((Outcome::Established, None))));
+    let h = r.handshake.expect("a handshake");
+    assert_eq!((r.state, h.outcome, h.syn_ack, h.ack.map(|p| p.0)), (State::Open, Outcome::Established, None, Some(2)));
     // The SYN was missed.
     let mut w = World::new();
     w.b(seg("S.", 5000, 1001));
@@ -289,6 +290,51 @@ fn a_challenge_ack_and_its_reset_do_not_end_the_attempt() {
     let h = r.handshake.clone().expect("a handshake");
     assert_eq!((r.state, h.outcome, h.syn_retries), (State::Open, Outcome::Established, 1));
     assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (1, 1));
+}
+
+#[test]
+fn an_acknowledgment_far_beyond_the_syn_ack_opens_nothing() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.b(seg("S.", 5000, 1001));
+    assert_eq!(w.a(seg(".", 1001, 5001 + 0x3000_0000)).change, None);
+    // The answer to it (RFC 9293 section 3.10.7.4) is for no connection that the client has.
+    assert_eq!(w.b(seg("R", 5001 + 0x3000_0000, 0)).change, None);
+    let r = w.only();
+    assert_eq!((r.state, r.handshake.map(|h| h.outcome)), (State::HalfOpen, Some(Outcome::HalfOpen)));
+    assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (1, 1));
+}
+
+#[test]
+fn a_copy_of_the_syn_with_fewer_options_changes_nothing_that_was_agreed() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0).option(Opt::WindowScale(7)).option(Opt::MaximumSegmentSize(1460)));
+    w.b(seg("S.", 5000, 1001).option(Opt::WindowScale(7)));
+    w.a(seg(".", 1001, 5001));
+    w.a(seg("S", 1000, 0));
+    assert_eq!(w.a(seg(".", 1001, 5001)).window_scale, Some(7));
+    let r = w.only();
+    assert_eq!((r.orig.window_scale, r.orig.mss), (Some(7), Some(1460)));
+    // Before the answer it is the last copy that the other side answers.
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0).option(Opt::WindowScale(7)));
+    w.a(seg("S", 1000, 0));
+    assert_eq!(w.only().orig.window_scale, None);
+}
+
+#[test]
+fn a_header_without_room_for_itself_is_taken_by_nobody() {
+    let mut w = World::new();
+    w.open();
+    let mut reset = tcp_bytes(A, B, &seg("R", 1001, 0));
+    reset[32] = 0x10;
+    assert_eq!(w.send(&reset).change, None);
+    let r = w.only();
+    assert_eq!((r.state, r.orig.packets, r.orig.out_of_window_packets), (State::Open, 3, 1));
+    // It begins nothing either.
+    let mut w = World::new();
+    assert_eq!(w.send(&reset).flow, None);
+    assert_eq!(w.tracker.stats().total(), 0);
 }
 
 #[test]
