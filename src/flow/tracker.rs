@@ -50,6 +50,19 @@ pub struct PacketMeta {
     pub wire_bytes: u64,
     /// Number of frames, 1 but for joined datagrams.
     pub frames: u32,
+    /// Of a datagram joined from fragments: what its pieces were.
+    pub pieces: Option<Pieces>,
+}
+
+/// The fragments of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces {
+    /// Source and number of the one that came first.
+    pub first: (u16, u64),
+    /// When that was.
+    pub start: Timestamp,
+    /// Sum of their IP lengths, headers included, bytes.
+    pub ip_bytes: u64,
 }
 
 /// Totals of a tracker.
@@ -209,6 +222,10 @@ impl Tracker {
         let guess =
             orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
+        if let Some(pieces) = &seen.meta.pieces {
+            (flow.first_source, flow.first_number) = pieces.first;
+            flow.start = pieces.start;
+        }
         flow.tunnel = tunnel_record(seen.packet);
         self.table.insert(flow, seen.now)
     }
@@ -221,7 +238,8 @@ impl Tracker {
         let side = &mut flow.sides[seen.sender.index()];
         let first_of_side = side.packets == 0;
         let (meta, packet) = (seen.meta, seen.packet);
-        side.count(meta.frames, meta.wire_bytes, packet.ip_len, packet.payload_len, ttl(packet));
+        let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
+        side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
                 let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
@@ -267,10 +285,19 @@ impl Tracker {
         let slot = self.table.find(self.keys.hash(&key), &key)?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
-        let mark = flow.icmp.get_or_insert_with(|| {
-            Box::new(IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 0 })
-        });
-        mark.count += 1;
+        let mut new = IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 1 };
+        match &mut flow.icmp {
+            None => flow.icmp = Some(Box::new(new)),
+            Some(mark) => {
+                new.count = mark.count + 1;
+                // The first stands, unless it explains nothing and this one does.
+                if new.is_failure(flow.originator) && !mark.is_failure(flow.originator) {
+                    **mark = new;
+                } else {
+                    mark.count = new.count;
+                }
+            }
+        }
         if let Body::Tcp(connection) = &mut flow.body
             && icmp::is_unreachable(quote.v6, quote.kind)
         {

@@ -153,7 +153,60 @@ fn an_icmp_error_that_quotes_the_syn_is_unreachable_until_an_answer_comes() {
     let r = w.only();
     let h = r.handshake.clone().expect("a handshake");
     assert_eq!((r.state, h.outcome, h.rtt_responder), (State::Open, Outcome::Established, Some(ms(30))));
+    // The error is no evidence of how it came out.
+    assert_eq!((h.refusal, h.icmp), (None, None));
     assert_eq!((r.icmp_error, r.icmp_errors, r.orig.packets + r.resp.packets), (Some((3, 1, 2)), 2, 4));
+}
+
+#[test]
+fn a_refusal_after_an_icmp_error_has_its_own_evidence() {
+    let mut w = World::new();
+    let syn = seg("S", 1000, 0);
+    w.a(&syn);
+    w.wait(5).send(&icmp_error([10, 9, 9, 9], A.0, 11, 0, &tcp_bytes(A, B, &syn)));
+    w.wait(995).a(&syn);
+    w.wait(30).b(seg("R.", 0, 1001));
+    w.wait(30).b(seg("R.", 0, 1001));
+    assert_eq!(w.outcomes, [Outcome::Unreachable, Outcome::Refused]);
+    let h = w.only().handshake.expect("a handshake");
+    assert_eq!((h.outcome, h.refusal.map(|p| p.0), h.icmp), (Outcome::Refused, Some(4), None));
+    assert_eq!((h.rtt_responder, h.rtt_ambiguous), (Some(ms(30)), true));
+}
+
+#[test]
+fn a_clock_that_steps_back_measures_nothing() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.wait(-100).b(seg("S.", 5000, 1001));
+    w.wait(50).a(seg(".", 1001, 5001));
+    let h = w.only().handshake.expect("a handshake");
+    assert_eq!((h.rtt_responder, h.rtt_originator, h.rtt), (None, Some(ms(50)), None));
+    assert!(h.rtt_ambiguous);
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.wait(-100).b(seg("R.", 0, 1001));
+    let r = w.only();
+    assert_eq!((r.state, r.round_trip()), (State::Refused, None));
+}
+
+#[test]
+fn the_acknowledgment_chooses_between_two_answers() {
+    for (chosen, number, leg) in [(5000, 2, 25), (9000, 3, 5)] {
+        let mut w = World::new();
+        w.a(seg("S", 1000, 0));
+        w.wait(10).b(seg("S.", 5000, 1001).option(Opt::MaximumSegmentSize(500)));
+        w.wait(20).b(seg("S.", 9000, 1001).option(Opt::MaximumSegmentSize(900)));
+        w.wait(5).a(seg(".", 1001, chosen + 1));
+        w.a(seg("P.", 1001, chosen + 1).len(5));
+        w.b(seg("P.", chosen + 1, 1006).len(7));
+        w.a(seg(".", 1006, chosen + 8));
+        let r = w.only();
+        let h = r.handshake.clone().expect("a handshake");
+        assert_eq!((r.state, r.resp.isn, r.orig.unique_bytes, r.resp.unique_bytes), (State::Open, Some(chosen), 5, 7));
+        assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (0, 0));
+        assert_eq!((h.syn_ack.map(|p| p.0), h.ack.map(|p| p.0), r.resp.mss), (Some(number), Some(4), Some(chosen as u16 / 10)));
+        assert_eq!((h.rtt_responder, h.rtt_originator, h.rtt_ambiguous), (Some(ms(10)), Some(ms(leg)), false));
+    }
 }
 
 #[test]

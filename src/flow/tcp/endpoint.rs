@@ -181,6 +181,11 @@ impl Endpoint {
         }
     }
 
+    /// What its SYN offered.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { mss: self.mss, scale: self.scale, sack: self.sack, cut: self.options_cut, ..Offer::default() }
+    }
+
     /// Takes another SYN-ACK in place of the first, before anything has been built on that.
     pub(super) fn start_again(&mut self, seq: Seq, offer: Offer) {
         self.known = Known::Not;

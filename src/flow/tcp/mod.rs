@@ -14,7 +14,7 @@ use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
-use self::seq::REACH;
+use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
@@ -192,7 +192,9 @@ impl Connection {
         if !answers || (known && !me.starts_with(segment.seq) && open) {
             return self.reject(from);
         }
+        let mut rival = None;
         if known && !me.starts_with(segment.seq) {
+            rival = me.isn().map(|isn| (isn, me.offer()));
             me.start_again(segment.seq, offer);
         } else {
             me.start(segment.seq, offer);
@@ -209,6 +211,9 @@ impl Connection {
         if self.over == Over::Refused || setup.outcome == Some(Outcome::Unreachable) {
             self.over = Over::No;
             setup.revive(from.other());
+        }
+        if let Some((isn, offer)) = rival {
+            setup.on_rival(from, isn, offer);
         }
         setup.on_syn(from, false, segment.len > 0, offer, sight);
         if first_answer {
@@ -228,6 +233,7 @@ impl Connection {
         let Some(offset) = self.pair(from).0.place(segment) else {
             return self.reject(from);
         };
+        self.choose_answer(from, segment);
         let acks = segment.has(TcpFlags::ACK).then(|| self.pair(from).1.judge(segment.ack, peer_limit));
         if acks == Some(Acks::Nothing) || acks.is_some_and(|acks| self.is_challenge(from, acks)) {
             // RFC 9293 (3.10.7.4): an acknowledgment of what was not yet sent drops the segment.
@@ -263,6 +269,20 @@ impl Connection {
             state::fin_sent(me, peer);
         }
         verdict
+    }
+
+    /// The first acknowledgment chooses between two SYN-ACKs with different first numbers.
+    fn choose_answer(&mut self, from: End, segment: &Segment<'_>) {
+        let Some(setup) = self.setup.as_mut().filter(|setup| !self.open && setup.rival.is_some()) else { return };
+        let Some(rival) = setup.rival.take_if(|rival| rival.from == from.other()) else { return };
+        let stands = self.ends[rival.from.index()].isn();
+        let near = |isn: Seq| handshake::acknowledges(segment.ack, isn, LEAST_WINDOW as u32);
+        if segment.has(TcpFlags::ACK) && near(rival.isn) && !stands.is_some_and(near) {
+            setup.choose(&rival);
+            self.ends[rival.from.index()].start_again(rival.isn, rival.offer);
+        } else if !stands.is_some_and(near) {
+            setup.rival = Some(rival); // It chose neither.
+        }
     }
 
     /// A host that remembers an older connection answers the SYN like this (RFC 5961 section 4: challenge ACK).
@@ -382,7 +402,7 @@ impl Connection {
             && !open
         {
             if to_syn {
-                setup.on_refusal(from.other(), Outcome::Refused, sight);
+                setup.on_refusal(from.other(), Outcome::Refused, None, sight);
             } else {
                 setup.outcome = Some(setup.outcome_so_far());
             }
@@ -401,8 +421,7 @@ impl Connection {
         if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != seq {
             return;
         }
-        setup.icmp = Some(kind);
-        setup.on_refusal(quoted, Outcome::Unreachable, Sight { number, ts });
+        setup.on_refusal(quoted, Outcome::Unreachable, Some(kind), Sight { number, ts });
         self.word = self.word(quoted, false);
     }
 
