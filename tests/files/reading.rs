@@ -417,7 +417,8 @@ fn padding_and_skippable_frames_around_compressed_data_are_passed_over() {
         for slow in [false, true] {
             let bytes = Cursor::new(packed.clone());
             let reader: Box<dyn Read + Send> = if slow { Box::new(Dribble(bytes)) } else { Box::new(bytes) };
-            let mut source = FileSource::from_reader(reader, "made", &OpenOptions::default()).unwrap();
+            let options = OpenOptions { thread: !slow, ..OpenOptions::default() };
+            let mut source = FileSource::from_reader(reader, "made", &options).unwrap();
             let (frames, error) = drain(&mut source);
             assert!(error.is_none() && frames == expected, "{format} {slow}: {} {error:?}", frames.len());
         }
