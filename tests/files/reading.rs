@@ -75,8 +75,8 @@ fn everything_in_a_pcapng_file_is_understood() {
     assert_eq!((frames[0].nanos, frames[4].nanos), (3 << 19, 1_500_000_000));
     // The offset of the second interface is 1000 s.
     assert_eq!((frames[1].nanos, frames[5].nanos), (1_005_000_000_000, 1_005_000_000_000));
-    // A simple packet: no time, captured length given by the block.
-    assert_eq!((frames[2].nanos, frames[2].wire_len, frames[2].bytes.len()), (0, 40, 40));
+    // A simple packet: no time but that of the packet before, captured length given by the block.
+    assert_eq!((frames[2].nanos, frames[2].wire_len, frames[2].bytes.len()), (frames[1].nanos, 40, 40));
     // An old packet block on interface 1.
     assert_eq!((frames[3].interface, frames[3].nanos, frames[3].bytes.as_slice()), (1, 1_000_000_007_000, &[1, 2][..]));
     // Interfaces are counted through all sections.
@@ -98,7 +98,9 @@ fn everything_in_a_pcapng_file_is_understood() {
     assert_eq!(info.notes.names[..2], [(ten, "a.example".to_owned()), (ten, "b.example".to_owned())]);
     assert_eq!(info.notes.names.len(), 6);
     assert_eq!((info.notes.secrets.len(), info.notes.secrets[1].data.as_slice()), (2, &b"abcd"[..]));
-    assert!(info.warnings.is_empty(), "{:?}", info.warnings);
+    let [timeless, lacks] = info.warnings.as_slice() else { panic!("{:?}", info.warnings) };
+    assert!(timeless.starts_with("packets without a time of their own: 2;"), "{timeless}");
+    assert_eq!(lacks, "custom or unknown blocks or options stand beside the packets: a copy lacks them");
 
     let stats = PacketSource::stats(&mut source);
     assert_eq!((stats.frames, stats.received), (8, Some(200)));
@@ -212,6 +214,37 @@ fn a_pipe_that_pauses_after_the_section_header_is_read_like_the_file() {
     assert_eq!(source.info().interfaces.len(), 1, "the interface is known when the file is open");
     let (frames, error) = drain(&mut source);
     assert!(frames.len() == 1 && matches!(error, Some(SourceError::UnknownLinkType { .. })), "{error:?}");
+}
+
+#[test]
+fn options_of_a_wrong_length_are_told_and_never_kept() {
+    for (code, value) in [(8, &[1, 2, 3, 4][..]), (9, &[]), (9, &[9, 9]), (13, &[]), (14, &[1, 2, 3])] {
+        let interface = LITTLE.interface(1, 0, &LITTLE.option(code, value));
+        let (frames, source) = read(&[LITTLE.section(&[]), interface, LITTLE.packet(0, 7, 20, FRAME, &[])].concat());
+        let warnings = &source.info().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("wrong length"), "{code}: {warnings:?}");
+        assert!(source.info().interfaces[0].other.bytes.is_empty(), "{code}");
+        assert_eq!(frames[0].nanos, 7000, "{code}");
+    }
+}
+
+#[test]
+fn options_and_names_that_do_not_fit_are_told_wherever_they_stand() {
+    let too_long = [1, 0, 0xff, 0, b'x', 0, 0, 0];
+    let (good, interface) = (LITTLE.section(&[]), LITTLE.interface(1, 0, &[]));
+    let statistics = |options: &[u8]| LITTLE.block(5, &[&LITTLE.words_of(&[0, 0, 9])[..], options].concat());
+    for bytes in [
+        LITTLE.section(&too_long),
+        [&good[..], &LITTLE.block(4, &too_long)].concat(),
+        [&good[..], &LITTLE.block(4, &LITTLE.option(1, &[10, 0]))].concat(),
+        [&good[..], &LITTLE.block(4, &[&[0; 4], &too_long[..]].concat())].concat(),
+        [&good[..], &interface, &statistics(&too_long)].concat(),
+        [&good[..], &interface, &statistics(&LITTLE.option(4, &[1]))].concat(),
+    ] {
+        let (_, source) = read(&bytes);
+        let warnings = &source.info().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("do not fit"), "{warnings:?}");
+    }
 }
 
 #[test]
@@ -384,7 +417,8 @@ fn padding_and_skippable_frames_around_compressed_data_are_passed_over() {
         for slow in [false, true] {
             let bytes = Cursor::new(packed.clone());
             let reader: Box<dyn Read + Send> = if slow { Box::new(Dribble(bytes)) } else { Box::new(bytes) };
-            let mut source = FileSource::from_reader(reader, "made", &OpenOptions::default()).unwrap();
+            let options = OpenOptions { thread: !slow, ..OpenOptions::default() };
+            let mut source = FileSource::from_reader(reader, "made", &options).unwrap();
             let (frames, error) = drain(&mut source);
             assert!(error.is_none() && frames == expected, "{format} {slow}: {} {error:?}", frames.len());
         }

@@ -87,7 +87,7 @@ fn a_copy_of_a_pcapng_file_loses_nothing() {
     assert_eq!(new.interfaces[1].other.bytes, LITTLE.option(6, &[2, 0, 0, 0, 0, 1]));
     assert_eq!(new.interfaces[3].other.bytes, LITTLE.option(6, &[2, 0, 0, 0, 0, 1]));
     assert_eq!((&new.notes.names, &new.notes.secrets, &new.notes.os), (&old.notes.names, &old.notes.secrets, &old.notes.os));
-    assert_eq!(new.notes.comments, ["a section"], "the first section's; the second's stands in a block of its own");
+    assert_eq!(new.notes.comments, ["a section", "a section"], "the second section's stands in a block of its own");
     assert_eq!(new.notes.application.as_deref(), Some("the test"));
     let text = std::fs::read(&path).unwrap();
     assert_eq!(text.windows(9).filter(|w| w == b"a section").count(), 2);
@@ -99,6 +99,19 @@ fn a_copy_of_a_pcapng_file_loses_nothing() {
         *fifth,
         [LITTLE.option(1, b"a packet"), LITTLE.option(2, &[2, 0, 0, 0]), LITTLE.option(4, &3_u64.to_le_bytes())].concat()
     );
+}
+
+#[test]
+fn comments_of_names_and_statistics_survive_in_a_copy() {
+    let names = [LITTLE.option(0, b""), LITTLE.option(1, b"on names"), LITTLE.option(0, b"")].concat();
+    let statistics = [LITTLE.words_of(&[0, 0, 9]), LITTLE.option(1, b"on counters"), LITTLE.option(4, &LITTLE.u64(5))].concat();
+    let bytes = [LITTLE.section(&[]), LITTLE.interface(1, 0, &[]), LITTLE.block(4, &names), LITTLE.block(5, &statistics)];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.pcapng");
+    copy(&mut input(&bytes.concat()), &path, &config(FileFormat::PcapNg)).unwrap();
+    let (_, source) = read(&std::fs::read(&path).unwrap());
+    assert_eq!(source.info().notes.comments, ["on names"]);
+    assert_eq!(source.info().interfaces[0].counter_comments, ["on counters"]);
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl FileSource {
             return result;
         }
         self.ended = true;
+        self.reader.end();
         if let (Ok(false), Undecoded::All(link)) = (&result, self.undecoded) {
             result = Err(self.unknown_link(link));
         }

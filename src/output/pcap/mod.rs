@@ -2,7 +2,8 @@
 //! back to its last whole packet, and the error says how much that is.
 //!
 //! A pcapng file keeps what its sources tell: interfaces, directions, comments and other options, names, secrets,
-//! counters. Whatever a source names late is written before the first packet that needs it.
+//! counters. Whatever a source names late is written before the first packet that needs it. What a source does not keep
+//! ([`FileNotes`](crate::model::FileNotes) says what), it warns of.
 
 mod interfaces;
 
@@ -254,7 +255,7 @@ impl PcapWriter {
         let only = info.interfaces.len() == 1 && own != InterfaceCounters::default();
         for (i, interface) in (0..).zip(&info.interfaces) {
             if let Some(counters) = interface.counters.or(only.then_some(own)) {
-                notes.interfaces.count(index, i, &counters);
+                notes.interfaces.count(index, i, &counters, &interface.counter_comments);
             }
         }
     }
@@ -267,8 +268,8 @@ impl PcapWriter {
         }
         self.begin(true)?;
         if let Form::PcapNg(notes) = &mut self.form {
-            for (id, counters) in notes.interfaces.take_counters() {
-                write::statistics(&mut self.buffer, id, &counters, self.last);
+            for (id, counters, comments) in notes.interfaces.take_counters() {
+                write::statistics(&mut self.buffer, id, &counters, &comments, self.last);
             }
         }
         self.write_out()?;
