@@ -31,6 +31,13 @@ impl Compiler {
         }
     }
 
+    /// Gets a compiler for a type that libpcap knows.
+    pub(super) fn of_known(link: LinkType) -> Option<Self> {
+        let compiler = Self::new(link).ok()?;
+        // It looks at the type before the expression.
+        compiler.complaint("").is_none().then_some(compiler)
+    }
+
     /// Compiles an expression, or gives libpcap's words.
     pub(super) fn compile(&self, expression: &str, words: usize) -> Result<Program, String> {
         let compiled = self.ask(expression, words <= OPTIMISED_WORDS)?;
@@ -91,5 +98,7 @@ mod tests {
     fn a_type_that_nobody_knows_is_an_error() {
         let compiler = Compiler::new(LinkType(9999));
         assert!(compiler.and_then(|c| c.compile("tcp", 1)).unwrap_err().contains("9999"));
+        let known = |number| Compiler::of_known(LinkType(number)).is_some();
+        assert!(!known(9999) && !known(65_535) && known(1) && known(101) && known(276));
     }
 }

@@ -12,6 +12,7 @@ pub mod error;
 mod explain;
 pub mod insn;
 mod kernel;
+mod left_out;
 mod lex;
 #[cfg(feature = "libpcap")]
 mod locate;

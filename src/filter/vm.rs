@@ -20,9 +20,10 @@ pub fn run<V: View>(program: &Program, view: &V) -> u32 {
     answer.unwrap_or(0)
 }
 
-/// `protochain` walks extension headers of at least eight bytes with some twenty instructions each.
+/// Each `protochain` walks extension headers of at least eight bytes with some twenty instructions each.
 fn step_limit(program: &Program, captured: usize) -> u64 {
-    program.steps.len() as u64 + 64 + 8 * captured as u64
+    let walk = 64 + 8 * captured as u64;
+    (program.loops() as u64).saturating_mul(walk).saturating_add(program.steps.len() as u64)
 }
 
 /// Counts steps, or not: programs without loops end by themselves.
