@@ -1,7 +1,7 @@
 //! The headers below transport as views over their bytes, for those who print or compare single fields: Ethernet, VLAN
 //! tags, ARP, IPv4, IPv6, UDP. [`Packet`] itself holds what most callers ask for.
 
-use super::packet::{LayerKind, Network, Packet, Transport};
+use super::packet::{IssueKind, LayerKind, Network, Packet, Transport};
 use crate::model::bytes::{be16, be32};
 use crate::model::{IpProtocol, MacAddr};
 use etherparse::{ArpPacketSlice, Ipv4HeaderSlice, Ipv6HeaderSlice};
@@ -135,6 +135,16 @@ impl<'f> Packet<'f> {
             }
             Network::None | Network::Arp => None,
         }
+    }
+}
+
+impl Packet<'_> {
+    /// Does the innermost IP header claim more than there was on the wire? (Also where a later issue took the place of that one.)
+    pub(super) fn is_longer_than_the_wire(&self) -> bool {
+        let v4 = self.ipv4().map(|header| u32::from(header.total_len()));
+        let claimed = v4.or_else(|| self.ipv6().map(|header| 40 + u32::from(header.payload_len())));
+        let jumbo = self.issue.is_some_and(|issue| issue.kind == IssueKind::TooLong && issue.offset == self.network_at);
+        jumbo || claimed.is_some_and(|claimed| claimed > self.ip_len)
     }
 }
 

@@ -49,7 +49,8 @@ pub struct FragmentStats {
     pub overlapping: u64,
     /// Fragments that were there already, byte for byte.
     pub duplicate: u64,
-    /// Fragments that make no sense: no data, an end that contradicts another, data past 65,535 bytes.
+    /// Fragments that make no sense: no data, an end that contradicts another, data past 65,535 bytes or past
+    /// their frame.
     pub malformed: u64,
     /// Fragments cut by the snap length: their datagrams cannot be joined.
     pub cut: u64,
@@ -337,6 +338,9 @@ fn piece<'f>(packet: &Packet<'f>) -> Result<Piece<'f>, Unfit> {
         packet.ipv4().map(|header| packet.network_at as usize + header.header_len())
     };
     let data_at = data_at.ok_or(Unfit::Cut)?;
+    if packet.is_longer_than_the_wire() {
+        return Err(Unfit::Malformed);
+    }
     let end = (packet.network_at as usize).saturating_add(packet.ip_len as usize);
     let length = end.saturating_sub(data_at);
     let reach = usize::from(packet.fragment.offset) + length;

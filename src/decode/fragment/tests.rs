@@ -177,10 +177,14 @@ fn nonsense_and_cut_fragments_are_not_kept() {
     let f = Frame { wire_len: 100, ..frame(1, 0, LinkType::RAW, &bytes[..60]) };
     assert!(matches!(pool.insert(&f, &decode(&f)), Inserted::Dropped));
     assert_eq!((pool.len(), pool.stats().cut), (0, 1));
+    // Says that it is longer than the wire was.
+    let f = Frame { wire_len: 60, ..f };
+    assert!(matches!(pool.insert(&f, &decode(&f)), Inserted::Dropped));
+    assert_eq!((pool.len(), pool.stats().malformed), (0, 5));
     // Fits the fragment fields, but no total length: 65,528 of data and 20 of header.
     put(&mut pool, 1, 0, &v4(1, 0, true, &vec![0; 32768]));
     assert!(matches!(put(&mut pool, 1, 0, &v4(1, 32768, false, &vec![0; 32760])), Inserted::Dropped));
-    assert_eq!((pool.len(), pool.bytes(), pool.stats().malformed), (0, 0, 5));
+    assert_eq!((pool.len(), pool.bytes(), pool.stats().malformed), (0, 0, 6));
 }
 
 #[test]
