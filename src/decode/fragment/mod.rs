@@ -8,12 +8,13 @@
 mod assembly;
 mod head;
 
-use super::packet::{Network, Packet, TunnelKind};
+use super::packet::{LayerKind, Network, Packet, Tunnel};
 use crate::model::{Frame, Span, Timestamp};
 use assembly::{Added, Assembly};
 use hashbrown::HashMap;
 use head::Head;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 
 /// How much unfinished datagrams may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ pub struct Joined<'p> {
     pub start: Timestamp,
 }
 
-/// Whose fragments belong together (RFC 791 section 2.3, RFC 8200 section 4.5), within a VLAN and a tunnel.
+/// Whose fragments belong together (RFC 791 section 2.3, RFC 8200 section 4.5), within everything that is around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     source: [u8; 16],
@@ -97,8 +98,8 @@ struct Key {
     v6: bool,
     /// 0 over IPv6, where only the first fragment knows it.
     protocol: u8,
-    vlan: [u16; 2],
-    tunnel: (TunnelKind, u32),
+    /// Hash of what is around the datagram: [`FragmentPool::around`].
+    around: u64,
 }
 
 /// One fragment: its key, its place in the datagram and its data.
@@ -200,7 +201,7 @@ impl FragmentPool {
     fn insert_piece(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
         self.stats.fragments += 1;
         self.expire(frame.ts);
-        let piece = match piece(packet) {
+        let piece = match piece(packet, self.around(packet)) {
             Ok(piece) => piece,
             Err(Unfit::Cut) => {
                 self.stats.cut += 1;
@@ -238,6 +239,30 @@ impl FragmentPool {
         } else {
             Inserted::Dropped
         }
+    }
+
+    /// What tells apart datagrams of the same addresses in different networks: VLANs at every depth, the addresses of every
+    /// IP header outside, and the last tunnel's id. The seed of the table makes it a hash that cannot be aimed at.
+    fn around(&self, packet: &Packet<'_>) -> u64 {
+        let mut hasher = self.datagrams.hasher().build_hasher();
+        let Tunnel { kind, depth, id, .. } = packet.tunnel;
+        hasher.write_u64(u64::from(kind as u8) << 40 | u64::from(depth) << 32 | u64::from(id));
+        for layer in packet.layers().take_while(|layer| layer.offset < packet.network_at) {
+            let at = layer.offset as usize;
+            let (from, to) = match layer.kind {
+                // The tag's id without its priority, which may change on the way.
+                LayerKind::Vlan => (at + 2, at + 4),
+                LayerKind::Ipv4 => (at + 12, at + 20),
+                LayerKind::Ipv6 => (at + 8, at + 40),
+                _ => continue,
+            };
+            hasher.write_u8(layer.kind as u8);
+            match *packet.bytes.get(from..to).unwrap_or_default() {
+                [high, low] => hasher.write_u16(u16::from_be_bytes([high & 0x0f, low])),
+                ref addresses => hasher.write(addresses),
+            }
+        }
+        hasher.finish()
     }
 
     /// Gives up the oldest datagrams until the piece fits; `false` if it can never fit.
@@ -329,11 +354,11 @@ enum Unfit {
 }
 
 /// Finds a fragment's data: after the IPv4 header, or after the fragment header.
-fn piece<'f>(packet: &Packet<'f>) -> Result<Piece<'f>, Unfit> {
+fn piece<'f>(packet: &Packet<'f>, around: u64) -> Result<Piece<'f>, Unfit> {
     let (source, target) = packet.addresses().ok_or(Unfit::Malformed)?;
     let v6 = packet.network == Network::Ipv6;
     let data_at = if v6 {
-        head::fragment_header(packet).map(|layer| layer.offset as usize + 8)
+        packet.fragment_header().map(|layer| layer.offset as usize + 8)
     } else {
         packet.ipv4().map(|header| packet.network_at as usize + header.header_len())
     };
@@ -359,8 +384,7 @@ fn piece<'f>(packet: &Packet<'f>) -> Result<Piece<'f>, Unfit> {
         id: packet.datagram_id().ok_or(Unfit::Cut)?,
         v6,
         protocol: if v6 { 0 } else { packet.protocol.0 },
-        vlan: packet.vlan,
-        tunnel: (packet.tunnel.kind, packet.tunnel.id),
+        around,
     };
     Ok(Piece { key, offset: packet.fragment.offset, more: packet.fragment.more, data, data_at })
 }

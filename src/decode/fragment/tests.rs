@@ -1,6 +1,6 @@
 //! The pool: joining, the four ways to be given up, and its bounds under hostile traffic.
 
-use super::super::{Transport, decode};
+use super::super::{Transport, TunnelKind, decode};
 use super::*;
 use crate::model::{IpProtocol, LinkType};
 use etherparse::PacketBuilder;
@@ -114,6 +114,40 @@ fn the_joined_datagram_keeps_its_link_layer_and_tunnel() {
     let p = decode(&frame(1, 0, LinkType::ETHERNET, &direct)).layers().len();
     let tunnel = super::super::Tunnel { kind: TunnelKind::IpIp, depth: 1, id: 0, id_is_network: true, outer: 18 };
     assert_eq!(found, Some(([7, 0], tunnel, Some((7, 9)), p)));
+}
+
+#[test]
+fn an_atomic_header_inside_the_first_fragment_is_data() {
+    // The fragmented part starts with a fragment header of its own, with another id (RFC 6946).
+    let whole = [vec![17, 0, 0, 0, 0, 0, 0, 99], udp(&[5; 24], true)].concat();
+    let inner = |mut bytes: Vec<u8>| {
+        bytes[48] = 44;
+        bytes
+    };
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    assert!(matches!(put(&mut pool, 1, 0, &inner(v6(5, 0, true, &whole[..24]))), Inserted::Held));
+    let Inserted::Joined(joined) = put(&mut pool, 2, 0, &inner(v6(5, 24, false, &whole[24..]))) else { panic!("not joined") };
+    assert_eq!((joined.packet.ports(), joined.packet.payload()), (Some((7, 9)), &[5; 24][..]));
+}
+
+#[test]
+fn pieces_of_different_tunnels_and_vlans_are_not_joined() {
+    let whole = udp(&[1; 40], false);
+    let halves = [v4(9, 0, true, &whole[..24]), v4(9, 24, false, &whole[24..])];
+    let around = |tag: u8, peer: u8, inner: &[u8]| {
+        let mut ip = v4(1, 0, false, inner);
+        (ip[9], ip[19]) = (4, peer);
+        [&[2; 12][..], &[0x81, 0, 0, tag, 8, 0], &ip].concat()
+    };
+    for (tag, peer, joins) in [(7, 2, true), (7, 3, false), (8, 2, false)] {
+        let mut pool = FragmentPool::new(FragmentLimits::default());
+        let first = around(7, 2, &halves[0]);
+        let f = frame(1, 0, LinkType::ETHERNET, &first);
+        pool.insert(&f, &decode(&f));
+        let second = around(tag, peer, &halves[1]);
+        let f = frame(2, 0, LinkType::ETHERNET, &second);
+        assert_eq!(matches!(pool.insert(&f, &decode(&f)), Inserted::Joined(_)), joins, "{tag} {peer}");
+    }
 }
 
 #[test]
