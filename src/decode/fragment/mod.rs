@@ -9,7 +9,7 @@ mod assembly;
 mod head;
 
 use super::packet::{LayerKind, Network, Packet, Tunnel};
-use crate::model::{Frame, Span, Timestamp};
+use crate::model::{Clock, Frame, Span, Timestamp};
 use assembly::{Added, Assembly};
 use hashbrown::HashMap;
 use head::Head;
@@ -55,6 +55,8 @@ pub struct FragmentStats {
     pub malformed: u64,
     /// Fragments cut by the snap length: their datagrams cannot be joined.
     pub cut: u64,
+    /// Datagrams that were unfinished when the run was over: [`FragmentPool::finish`].
+    pub unfinished: u64,
 }
 
 /// What became of a packet.
@@ -116,7 +118,10 @@ struct Piece<'f> {
 struct Datagram {
     /// Its place in the order of first fragments.
     age: u64,
+    /// When its first fragment was seen, as it is stamped.
     start: Timestamp,
+    /// The same by the pool's clock.
+    since: Timestamp,
     first: (u16, u64),
     frames: u32,
     wire_bytes: u64,
@@ -132,6 +137,8 @@ pub struct FragmentPool {
     /// Oldest first.
     order: BTreeMap<u64, Key>,
     next_age: u64,
+    /// One frame stamped with a time far away must not keep all others from ageing.
+    clock: Clock,
     used: usize,
     joined: Vec<u8>,
     stats: FragmentStats,
@@ -149,6 +156,7 @@ impl FragmentPool {
             datagrams: HashMap::with_hasher(foldhash::quality::RandomState::default()),
             order: BTreeMap::new(),
             next_age: 0,
+            clock: Clock::default(),
             used: 0,
             joined: Vec::new(),
             stats: FragmentStats::default(),
@@ -179,17 +187,32 @@ impl FragmentPool {
         self.used
     }
 
-    /// Takes a decoded frame in. Give it every packet: those that are no fragments cost a comparison.
+    /// Takes a decoded frame in. Give it every packet, for their times: those that are no fragments cost two comparisons.
     #[inline]
     pub fn insert(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
+        self.clock.advance(frame.ts);
         if packet.fragment.is_piece() { self.insert_piece(frame, packet) } else { Inserted::Whole }
     }
 
-    /// Gives up what is too old at this time.
-    pub fn expire(&mut self, now: Timestamp) {
+    /// Gives up what is too old at this time of a packet.
+    pub fn expire(&mut self, ts: Timestamp) {
+        self.clock.advance(ts);
+        self.expire_now();
+    }
+
+    /// The run is over: what is unfinished stays so.
+    pub fn finish(&mut self) {
+        self.stats.unfinished += self.datagrams.values().filter(|d| !d.assembly.is_dropped()).count() as u64;
+        self.datagrams.clear();
+        self.order.clear();
+        self.used = 0;
+    }
+
+    fn expire_now(&mut self) {
+        let now = self.clock.now();
         while let Some((_, &key)) = self.order.first_key_value() {
             let Some(datagram) = self.datagrams.get(&key) else { return };
-            if now - datagram.start <= self.limits.age {
+            if now - datagram.since <= self.limits.age {
                 return;
             }
             // Dropped ones only stand there to catch the rest of their fragments: they were counted.
@@ -200,7 +223,7 @@ impl FragmentPool {
 
     fn insert_piece(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
         self.stats.fragments += 1;
-        self.expire(frame.ts);
+        self.expire_now();
         let piece = match piece(packet, self.around(packet)) {
             Ok(piece) => piece,
             Err(Unfit::Cut) => {
@@ -220,7 +243,7 @@ impl FragmentPool {
             self.order.insert(self.next_age, key);
             self.next_age += 1;
             self.used += ENTRY;
-            Datagram::new(self.next_age - 1, frame)
+            Datagram::new(self.next_age - 1, frame, self.clock.now())
         });
         let before = datagram.memory();
         let added = datagram.add(frame, packet, &piece);
@@ -312,10 +335,11 @@ impl FragmentPool {
 }
 
 impl Datagram {
-    fn new(age: u64, frame: &Frame<'_>) -> Self {
+    fn new(age: u64, frame: &Frame<'_>, since: Timestamp) -> Self {
         Self {
             age,
             start: frame.ts,
+            since,
             first: (frame.source, frame.number),
             frames: 0,
             wire_bytes: 0,

@@ -175,6 +175,32 @@ fn old_datagrams_are_given_up() {
 }
 
 #[test]
+fn one_piece_from_the_future_does_not_keep_the_others_from_ageing() {
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    let whole = v4(0, 0, false, &udp(b"x", false));
+    put(&mut pool, 1, 1_000_000, &v4(1, 0, true, &[0; 8]));
+    put(&mut pool, 2, 100, &v4(2, 0, true, &[0; 8]));
+    // Packets of any kind say what the time really is.
+    for number in 0..1000 {
+        put(&mut pool, number, 110, &whole);
+    }
+    put(&mut pool, 3, 110 + 31, &v4(3, 0, true, &[0; 8]));
+    assert_eq!((pool.len(), pool.stats().expired), (1, 2));
+}
+
+#[test]
+fn what_is_unfinished_at_the_end_is_counted() {
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    put(&mut pool, 1, 0, &v4(1, 0, true, &[0; 8]));
+    put(&mut pool, 2, 0, &v4(2, 8, false, &[0; 8]));
+    // Given up for its overlap, and counted as that.
+    put(&mut pool, 3, 0, &v6(1, 0, true, &[1; 16]));
+    put(&mut pool, 4, 0, &v6(1, 8, true, &[2; 16]));
+    pool.finish();
+    assert_eq!((pool.len(), pool.bytes(), pool.stats().unfinished, pool.stats().overlapping), (0, 0, 2, 1));
+}
+
+#[test]
 fn the_oldest_makes_room() {
     let mut pool = FragmentPool::new(FragmentLimits { datagrams: 2, ..FragmentLimits::default() });
     for id in 1..=3 {
