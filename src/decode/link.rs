@@ -52,7 +52,7 @@ fn type_or_length(w: &mut Walk<'_, '_>, number: EtherType, layer: LayerKind, sta
     if number.0 > MAX_LENGTH {
         return ether_type(w, number, layer, start, at);
     }
-    w.set_limit(at + usize::from(number.0));
+    w.set_end(at + usize::from(number.0));
     llc(w, at);
 }
 

@@ -81,7 +81,7 @@ fn may_open(w: &Walk<'_, '_>) -> bool {
 /// says where the contents stopped making sense.
 fn inside(w: &mut Walk<'_, '_>, wrapping: Wrapping, contents: Contents, at: usize) {
     let outside = *w.packet;
-    let bounds = w.bounds();
+    let end = w.end();
     enter(w.packet, wrapping);
     match contents {
         Contents::Ipv4 => network::ipv4(w, at),
@@ -93,7 +93,7 @@ fn inside(w: &mut Walk<'_, '_>, wrapping: Wrapping, contents: Contents, at: usiz
     if w.packet.network == Network::None {
         let issue = w.packet.issue;
         *w.packet = outside;
-        w.set_bounds(bounds);
+        w.restore_end(end);
         w.payload(at);
         if w.packet.transport == Transport::None {
             w.packet.issue = issue;
@@ -166,7 +166,7 @@ fn gre_v1(w: &mut Walk<'_, '_>, at: usize, flags: u8, version: u8) {
     if !w.push(LayerKind::Gre, at) {
         return;
     }
-    w.set_limit((at + length + payload_len).min(w.limit()));
+    w.set_end(at + length + payload_len);
     if sequence == 0 {
         w.payload(at + length);
     } else {

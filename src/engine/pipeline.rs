@@ -76,8 +76,9 @@ impl Pipeline {
         Ok(least(keep, sink.on_event(&Event::Tick(now))?))
     }
 
-    /// The source has ended: so does every flow.
+    /// The source has ended: so does every flow, and no datagram will be completed any more.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.fragments.finish();
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         if let Some(tracker) = &mut self.tracker {
             tracker.finish(&mut |event: FlowEvent<'_>| teller.tell(event));

@@ -190,7 +190,8 @@ impl Run {
         RunSummary {
             sources,
             evicted: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().evicted),
-            fragments_lost: (lost.expired, lost.evicted),
+            fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
+            fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
             live: self.live,
             ..self.pipeline.totals.summary()
         }

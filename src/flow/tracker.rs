@@ -1,6 +1,5 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
-use super::clock::Clock;
 use super::datagram::Datagram;
 use super::event::{FlowEvent, FlowSink};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
@@ -14,7 +13,7 @@ use super::table::{self, Table};
 use super::tcp::{Segment, Step};
 use super::timeout::Class;
 use crate::decode::{Network, Packet, Transport, TunnelKind};
-use crate::model::Timestamp;
+use crate::model::{Clock, Timestamp};
 
 /// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
 const EARLY: u64 = 8;

@@ -164,6 +164,7 @@ fn issue(json: &mut JsonLine, issue: Issue) {
     json.text(match issue.kind {
         IssueKind::CutByCapture => "cut_by_capture",
         IssueKind::TooShort => "too_short",
+        IssueKind::TooLong => "too_long",
         IssueKind::BadHeader => "bad_header",
         IssueKind::UnknownProtocol => "unknown_protocol",
         IssueKind::TooDeep => "too_deep",

@@ -193,6 +193,34 @@ fn a_total_length_past_the_capture_is_kept() {
 }
 
 #[test]
+fn lengths_past_the_wire_are_an_issue_and_count_only_what_was_there() {
+    let issue = |p: &Packet<'_>| p.issue.map(|i| (i.kind, i.layer, i.offset, i.needed, i.had));
+    let mut bytes = tcp4(&[1; 100]);
+    bytes[16..18].copy_from_slice(&60_000u16.to_be_bytes());
+    let too_long = Some((IssueKind::TooLong, LayerKind::Ipv4, 14, 60_000, 140));
+    for captured in [154, 80] {
+        let p = decode(&frame(LinkType::ETHERNET, &bytes[..captured], 154));
+        assert_eq!((p.ip_len, p.payload_len, p.payload().len()), (140, 100, captured - 54));
+        assert_eq!((p.ports(), issue(&p)), (Some((1234, 80)), too_long));
+    }
+    // Where decoding stops matters more.
+    bytes[46] = 0x40;
+    assert_eq!(decoded(LinkType::ETHERNET, &bytes).issue.map(|i| i.kind), Some(IssueKind::BadHeader));
+
+    let mut bytes = udp6(&[1; 100]);
+    bytes[18..20].copy_from_slice(&60_000u16.to_be_bytes());
+    bytes[58..60].fill(0);
+    let p = decoded(LinkType::ETHERNET, &bytes);
+    assert_eq!((p.ip_len, p.payload_len, issue(&p).unwrap().0), (148, 100, IssueKind::TooLong));
+
+    let mut jumbo = [&[0x60, 0, 0, 0, 0, 0, 0, 64][..], &V6_A, &V6_B].concat();
+    jumbo.extend([17, 0, 0xc2, 4, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 2, 0, 0, 0, 0, 7]);
+    let p = decoded(LinkType::RAW, &jumbo);
+    assert_eq!((p.ip_len, p.payload_len, p.ports()), (57, 1, Some((1, 2))));
+    assert_eq!(issue(&p), Some((IssueKind::TooLong, LayerKind::Ipv6, 0, u32::MAX, 57)));
+}
+
+#[test]
 fn a_cut_header_is_told_from_a_broken_one() {
     let bytes = tcp4(b"");
     let p = decode(&frame(LinkType::ETHERNET, &bytes[..40], 54));

@@ -1,9 +1,9 @@
-//! The time by which flows age: packet time that never runs backwards.
+//! The time by which what is kept (flows, fragments) ages: packet time that never runs backwards.
 //!
 //! Captures step back: packets out of order, several interfaces, a clock that was set. Flows must not end because of it, and
 //! must go on ageing after it. A single packet from the far future, on the other hand, must not stop ageing for good.
 
-use crate::model::{Span, Timestamp};
+use super::time::{Span, Timestamp};
 
 /// A step back further than this is a clock that was set, if it lasts.
 const STEP: Span = Span::from_secs(600);
@@ -14,7 +14,7 @@ const LASTS: u32 = 256;
 
 /// Turns packet times into a time that only grows.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
+pub struct Clock {
     now: Option<Timestamp>,
     /// Added to packet times since the clock was set back.
     shift: Span,
@@ -23,13 +23,14 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The flow time: that of the last packet, or later.
-    pub(super) fn now(self) -> Timestamp {
+    /// The time: that of the last packet, or later.
+    #[must_use]
+    pub fn now(self) -> Timestamp {
         self.now.unwrap_or_default()
     }
 
-    /// Takes a packet's time and gives the flow time.
-    pub(super) fn advance(&mut self, ts: Timestamp) -> Timestamp {
+    /// Takes a packet's time and gives the time by which to age.
+    pub fn advance(&mut self, ts: Timestamp) -> Timestamp {
         let shifted = ts + self.shift;
         let Some(now) = self.now else {
             self.now = Some(shifted);
