@@ -278,6 +278,23 @@ mod tests {
         assert_eq!(size_of::<Insn>(), size_of::<libc::sock_filter>());
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn ancillary_numbers_are_linux_s() {
+        use ancillary::{INTERFACE, OFFSET, PACKET_TYPE, PROTOCOL, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID};
+        assert_eq!(OFFSET, libc::SKF_AD_OFF as u32);
+        let ours = [PROTOCOL, PACKET_TYPE, INTERFACE, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID];
+        let linux = [
+            libc::SKF_AD_PROTOCOL,
+            libc::SKF_AD_PKTTYPE,
+            libc::SKF_AD_IFINDEX,
+            libc::SKF_AD_VLAN_TAG,
+            libc::SKF_AD_VLAN_TAG_PRESENT,
+            libc::SKF_AD_VLAN_TPID,
+        ];
+        assert_eq!(ours, linux.map(|n| n as u32));
+    }
+
     #[test]
     fn ancillary_offsets_are_a_window_at_the_top() {
         assert_eq!(ancillary::number(0xffff_f000), Some(0));

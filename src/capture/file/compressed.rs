@@ -11,8 +11,9 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 use lz4_flex::frame::FrameDecoder;
 use std::io::{self, BufRead, Cursor, ErrorKind, Read};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 /// Bytes handed from the thread to the reader at a time.
 const CHUNK: usize = 256 << 10;
@@ -101,6 +102,16 @@ impl Inflater {
     }
 }
 
+impl Inflater {
+    /// Waits until a read would not wait, at most for `limit`. False: the thread has nothing yet.
+    pub(super) fn is_ready(&mut self, limit: Duration) -> bool {
+        match self {
+            Self::Elsewhere(worker) => worker.is_ready(limit),
+            Self::Here(_) | Self::Nowhere => true,
+        }
+    }
+}
+
 impl Read for Inflater {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -119,6 +130,8 @@ pub(super) struct Worker {
     chunk: Cursor<Vec<u8>>,
     /// The end or an error came.
     over: bool,
+    /// Came while it was waited for.
+    next: Option<io::Result<Vec<u8>>>,
 }
 
 impl Worker {
@@ -136,9 +149,22 @@ impl Worker {
             return Inflater::Here(decoder);
         }
         match hand_over.send(decoder) {
-            Ok(()) => Inflater::Elsewhere(Self { full, empty, chunk: Cursor::default(), over: false }),
+            Ok(()) => Inflater::Elsewhere(Self { full, empty, chunk: Cursor::default(), over: false, next: None }),
             Err(back) => Inflater::Here(back.0),
         }
+    }
+
+    fn is_ready(&mut self, limit: Duration) -> bool {
+        let in_hand = self.next.is_some() || self.chunk.position() < self.chunk.get_ref().len() as u64;
+        if in_hand {
+            return true;
+        }
+        match self.full.recv_timeout(limit) {
+            Ok(next) => self.next = Some(next),
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => {}
+        }
+        true
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -150,7 +176,10 @@ impl Worker {
             if self.over {
                 return Ok(0);
             }
-            let next = self.full.recv().unwrap_or_else(|_| Err(io::Error::other("the decompressing thread crashed")));
+            let next = match self.next.take() {
+                Some(next) => next,
+                None => self.full.recv().unwrap_or_else(|_| Err(io::Error::other("the decompressing thread crashed"))),
+            };
             self.over = next.as_ref().map_or(true, Vec::is_empty);
             let used = std::mem::replace(&mut self.chunk, Cursor::new(next?));
             let _ = self.empty.try_send(used.into_inner());

@@ -4,8 +4,12 @@
 //! use sockeye::capture::{Next, PacketSource, file};
 //!
 //! let mut source = file::open("mix.pcap".as_ref(), &file::OpenOptions::default())?;
-//! while let Next::Frame(frame) = source.next()? {
-//!     println!("{} {} bytes", frame.number, frame.wire_len);
+//! loop {
+//!     match source.next()? {
+//!         Next::Frame(frame) => println!("{} {} bytes", frame.number, frame.wire_len),
+//!         Next::End => break,
+//!         _ => {} // an interface came to light; a pipe has nothing just now
+//!     }
 //! }
 //! # Ok::<(), sockeye::capture::SourceError>(())
 //! ```
@@ -14,12 +18,13 @@ mod compressed;
 mod feed;
 mod packed;
 mod raw;
+mod wait;
 
 use super::{Next, PacketSource, SourceError};
 use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use crate::pcapfile::{self, Fault, Format, Packet, Part, Reader, Step};
 use compressed::Compression;
-use feed::Feed;
+use feed::{Feed, Filled};
 use raw::{Meter, Opened, Raw};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -51,6 +56,8 @@ pub struct FileSource {
     reader: Reader,
     meter: Arc<Meter>,
     size: Option<u64>,
+    /// A pipe: it may have to be waited for.
+    pipe: bool,
     compression: Option<Compression>,
     /// The `source` of its frames.
     index: u16,
@@ -77,6 +84,17 @@ enum Undecoded {
     All(LinkType),
 }
 
+/// What [`FileSource::advance`] came upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advance {
+    /// A packet is in view.
+    Packet,
+    /// A pipe has nothing just now: ask again.
+    Nothing,
+    /// There are no more.
+    End,
+}
+
 /// Opens a capture file; `-` is standard input. Reads as far as the first packet, or as what is there without waiting.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, SourceError> {
     FileSource::start(raw::open(path)?, options)
@@ -90,7 +108,7 @@ impl FileSource {
 
     fn start(opened: Opened, options: &OpenOptions) -> Result<Self, SourceError> {
         let Opened { raw, name, size, id } = opened;
-        let meter = raw.meter();
+        let (meter, pipe) = (raw.meter(), raw.is_pipe());
         let mut feed = Feed::new(raw, options.buffer);
         let failed = |error, compression| read_error(error, &name, &meter, compression, 0, 0);
         feed.fill(Compression::SNIFFED).map_err(|e| failed(e, None))?;
@@ -113,6 +131,7 @@ impl FileSource {
             reader,
             meter,
             size,
+            pipe,
             compression,
             index: 0,
             packet: Packet::none(),
@@ -127,7 +146,7 @@ impl FileSource {
             source.check_link(format)?;
             source.undecoded = Undecoded::NoFrame;
         }
-        source.feed.opened(size, options.thread);
+        source.feed.opened(size, options.thread, pipe);
         source.announced = source.reader.revision();
         Ok(source)
     }
@@ -143,7 +162,7 @@ impl FileSource {
                     if !self.reader.info().interfaces.is_empty() {
                         break;
                     }
-                    if !self.fill(len)? {
+                    if self.fill(len)? != Filled::Enough {
                         if started {
                             break; // told when the first packet is asked for
                         }
@@ -181,21 +200,35 @@ impl FileSource {
         &self.reader.info().name
     }
 
-    /// Brings the next packet into view. False: there is none.
-    pub(super) fn advance(&mut self) -> Result<bool, SourceError> {
+    /// May it have to be waited for?
+    pub(super) const fn may_wait(&self) -> bool {
+        self.pipe
+    }
+
+    /// Bytes read, and of how many.
+    pub(super) fn progress(&self) -> (u64, Option<u64>) {
+        (self.meter.bytes(), self.size)
+    }
+
+    /// Brings the next packet into view.
+    pub(super) fn advance(&mut self) -> Result<Advance, SourceError> {
         if self.ended {
-            return Ok(false);
+            return Ok(Advance::End);
         }
         let mut result = self.search();
-        if matches!(result, Ok(true)) {
-            if !matches!(self.undecoded, Undecoded::Fine) {
-                self.note_link();
+        match result {
+            Ok(Advance::Packet) => {
+                if !matches!(self.undecoded, Undecoded::Fine) {
+                    self.note_link();
+                }
+                return result;
             }
-            return result;
+            Ok(Advance::Nothing) => return result,
+            Ok(Advance::End) | Err(_) => {}
         }
         self.ended = true;
         self.reader.end();
-        if let (Ok(false), Undecoded::All(link)) = (&result, self.undecoded) {
+        if let (Ok(_), Undecoded::All(link)) = (&result, self.undecoded) {
             result = Err(self.unknown_link(link));
         }
         result
@@ -212,24 +245,22 @@ impl FileSource {
     }
 
     #[inline]
-    fn search(&mut self) -> Result<bool, SourceError> {
+    fn search(&mut self) -> Result<Advance, SourceError> {
         self.feed.consume(std::mem::take(&mut self.held));
         loop {
             match self.reader.step(self.feed.view()) {
                 Ok(Step::Packet(packet)) => {
                     self.held = packet.used as usize;
                     self.packet = packet;
-                    return Ok(true);
+                    return Ok(Advance::Packet);
                 }
                 Ok(Step::Other { used }) => self.feed.consume(used),
-                Ok(Step::Need { len, part, of }) => {
-                    if !self.fill(len)? {
-                        if self.feed.view().is_empty() {
-                            return Ok(false);
-                        }
-                        return Err(self.cut(len, part, of));
-                    }
-                }
+                Ok(Step::Need { len, part, of }) => match self.fill(len)? {
+                    Filled::Enough => {}
+                    Filled::NotYet => return Ok(Advance::Nothing),
+                    Filled::Ended if self.feed.view().is_empty() => return Ok(Advance::End),
+                    Filled::Ended => return Err(self.cut(len, part, of)),
+                },
                 Err(fault) => return Err(self.damaged(&fault)),
             }
         }
@@ -266,7 +297,7 @@ impl FileSource {
     }
 
     #[cold]
-    fn fill(&mut self, len: usize) -> Result<bool, SourceError> {
+    fn fill(&mut self, len: usize) -> Result<Filled, SourceError> {
         self.feed.fill(len).map_err(|error| {
             let (offset, frames) = (self.feed.offset(), self.reader.packets());
             read_error(error, self.name(), &self.meter, self.compression, offset, frames)
@@ -311,8 +342,13 @@ impl FileSource {
 impl PacketSource for FileSource {
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
-        if !self.waiting && !self.advance()? {
-            return Ok(if self.news() { Next::Changed(self.index) } else { Next::End });
+        if !self.waiting {
+            match self.advance()? {
+                Advance::Packet => {}
+                Advance::Nothing | Advance::End if self.news() => return Ok(Next::Changed(self.index)),
+                Advance::Nothing => return Ok(Next::Idle),
+                Advance::End => return Ok(Next::End),
+            }
         }
         self.waiting = self.news();
         if self.waiting {
