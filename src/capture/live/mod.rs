@@ -129,6 +129,8 @@ fn backend_for(spec: &LiveSpec, asked: Option<LiveBackend>, filter: &Filter) -> 
     match asked {
         Some(backend) => backend,
         None if spec.direction.is_none() && link().is_some_and(|link| filter.asks_direction(link)) => LiveBackend::Pnet,
+        // The older cooked header is libpcap's only.
+        None if cfg!(feature = "libpcap") && spec.link == Some(LinkType::LINUX_SLL) => LiveBackend::Libpcap,
         None => default_backend(&spec.interface),
     }
 }
@@ -141,7 +143,9 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
     // Nothing is captured: the smallest buffer will do.
     let spec = LiveSpec { snaplen: 64, buffer_bytes: 64 << 10, ..LiveSpec::new(interface) };
     let place = Place::find(&spec)?;
-    match backend.unwrap_or(default_backend(interface)) {
+    // libpcap's where it is built in, and each of them can be had without asking for a backend.
+    let usual = if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet };
+    match backend.unwrap_or(usual) {
         LiveBackend::Pnet => Ok(raw::link_types(place)),
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => libpcap::link_types(&spec, place),
