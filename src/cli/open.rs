@@ -201,7 +201,8 @@ fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    first_error.map_or(Ok(()), |error| Err(error.into()))
+    let place = if input.infos().count() > 1 { "the input" } else { "this file" };
+    first_error.map_or(Ok(()), |error| Err(error.coming_from(place).into()))
 }
 
 /// A flag that was given and means nothing for files.

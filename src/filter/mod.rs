@@ -17,6 +17,8 @@ mod lex;
 #[cfg(feature = "libpcap")]
 mod locate;
 pub mod program;
+#[cfg(feature = "libpcap")]
+mod rejected;
 mod roles;
 pub mod show;
 #[cfg(feature = "libpcap")]
