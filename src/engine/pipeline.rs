@@ -113,7 +113,7 @@ fn track<S: Sink>(
             tracker.on_packet(&meta, &joined.packet, &mut tell)
         }
         Inserted::Held | Inserted::Dropped => {
-            tracker.on_time(frame.ts, &mut tell);
+            tracker.on_packet_time(frame.ts, &mut tell);
             Note::default()
         }
     }

@@ -13,7 +13,8 @@ use super::table::{self, Table};
 use super::tcp::{Segment, Step};
 use super::timeout::Class;
 use crate::decode::{Network, Packet, Transport, TunnelKind};
-use crate::model::{Clock, Timestamp};
+use crate::model::clock::LEAPS;
+use crate::model::{Clock, Span, Timestamp};
 
 /// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
 const EARLY: u64 = 8;
@@ -111,6 +112,8 @@ pub struct Tracker {
     clock: Clock,
     table: Table,
     stats: TrackerStats,
+    /// Flows of the last packets that were far ahead of the others, while those are not believed.
+    ahead: [Option<u32>; LEAPS as usize - 1],
 }
 
 /// A packet as the steps below hand it on.
@@ -140,13 +143,34 @@ impl Tracker {
             clock: Clock::default(),
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
+            ahead: [None; LEAPS as usize - 1],
         }
     }
 
-    /// Packet time goes on: flows that have been silent for too long end. [`Tracker::on_packet`] does this itself; call it for
-    /// packets that are not given to the tracker, and when live time passes without packets.
+    /// Time goes on without packets (a live capture's clock): flows that have been silent for too long end.
     pub fn on_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let now = self.clock.trust(ts);
+        self.expire(now, sink);
+    }
+
+    /// A packet that is not given to the tracker (a piece of an unfinished datagram) was there: its time counts like that of
+    /// [`Tracker::on_packet`]. One that is more than an hour ahead of all others is believed when more follow.
+    pub fn on_packet_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let before = self.clock.now();
         let now = self.clock.advance(ts);
+        if self.clock.leap(ts).is_none() {
+            let ahead = std::mem::take(&mut self.ahead);
+            if now - before > Span::ZERO {
+                // The packets that were first to come after the leap were of now, as it turns out.
+                for slot in ahead.into_iter().flatten() {
+                    self.table.touch_again(slot, now);
+                }
+            }
+        }
+        self.expire(now, sink);
+    }
+
+    fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
         while let Some(slot) = self.table.expired(now) {
             self.end_flow(slot, EndReason::Timeout, sink);
         }
@@ -154,7 +178,7 @@ impl Tracker {
 
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_time(meta.ts, sink);
+        self.on_packet_time(meta.ts, sink);
         let Some(ends) = Ends::of(packet) else { return Note::default() };
         let segment = match packet.transport {
             Transport::Tcp => match Segment::of(packet) {
@@ -176,6 +200,11 @@ impl Tracker {
         }
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen);
+        if self.clock.leap(meta.ts).is_some()
+            && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
+        {
+            *free = Some(slot);
+        }
         self.tell_outcome(slot, sink);
         note
     }
@@ -210,10 +239,14 @@ impl Tracker {
         let hash = self.keys.hash(&key);
         if let Some(slot) = self.table.find(hash, &key) {
             let flow = self.table.get_mut(slot);
-            if !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
+            // A packet far ahead does not move time yet, but its own datagrams' silence is over either way.
+            let leapt = self.clock.leap(seen.meta.ts).is_some_and(|ts| {
+                matches!(flow.body, Body::Datagram(_)) && ts - flow.touched >= self.config.profile.timeouts.of(flow.class)
+            });
+            if !leapt && !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
                 return slot;
             }
-            self.end_flow(slot, EndReason::Reused, sink);
+            self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
         } else if self.table.len() >= self.config.max_flows {
             self.make_room(sink);
         }

@@ -1,7 +1,8 @@
 //! `sockeye handshakes` for people: a row for every attempt to connect, with the packets that are its evidence. With
 //! more detail a second line tells the times of each step and what was offered and agreed.
 //!
-//! Rows come when the outcome is known, and again should it change.
+//! Live, rows come when the outcome is known, and again, marked as an update, should it change. Of a file each attempt has
+//! one row, with the outcome that it had in the end.
 
 use super::ends::Ends;
 use super::style::{Style, Tone};
@@ -43,7 +44,9 @@ pub(super) struct Told(HashMap<FlowId, Outcome>);
 impl Told {
     /// Is this event one by which to tell of an attempt? Its outcome is told when it is known, and again where it changes
     /// (a host that was unreachable answers the next SYN after all).
-    pub(super) fn due<'a>(&mut self, event: &Event<'a>) -> Option<(&'a FlowRecord, &'a Handshake)> {
+    ///
+    /// With it comes the outcome that was told before, if any.
+    pub(super) fn due<'a>(&mut self, event: &Event<'a>) -> Option<(&'a FlowRecord, &'a Handshake, Option<Outcome>)> {
         let (Event::Handshake(record) | Event::Flow(record)) = event else { return None };
         // Set up before the capture: nothing was attempted here.
         let handshake = record.handshake.as_ref().filter(|h| h.outcome != Outcome::Midway)?;
@@ -51,7 +54,7 @@ impl Told {
             Event::Handshake(_) => self.0.insert(record.id, handshake.outcome),
             _ => self.0.remove(&record.id),
         };
-        if before == Some(handshake.outcome) { None } else { Some((record, handshake)) }
+        if before == Some(handshake.outcome) { None } else { Some((record, handshake, before)) }
     }
 }
 
@@ -88,9 +91,9 @@ impl<W: Write> HandshakesSink<W> {
 
 impl<W: Write> Sink for HandshakesSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        if let Some((record, handshake)) = self.told.due(event) {
-            self.attempts += 1;
-            self.table.push(row(record, handshake, self.config.verbose), &mut self.out)?;
+        if let Some((record, handshake, before)) = self.told.due(event) {
+            self.attempts += u64::from(before.is_none());
+            self.table.push(row(record, handshake, before, self.config.verbose), &mut self.out)?;
         }
         if let Event::Summary(_) = event {
             self.table.flush(&mut self.out)?;
@@ -123,7 +126,7 @@ const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn row(record: &FlowRecord, handshake: &Handshake, verbose: bool) -> Row {
+fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verbose: bool) -> Row {
     let time = |span: Option<Span>| span.map_or_else(Cell::none, |s| Cell::plain(duration_tight(s)));
     let tone = if came_about(handshake.outcome) { Tone::Plain } else { Tone::Bad };
     let cells = vec![
@@ -137,7 +140,13 @@ fn row(record: &FlowRecord, handshake: &Handshake, verbose: bool) -> Row {
         Cell::plain(packets(handshake)),
     ];
     let below = if verbose { details(record, handshake) } else { Vec::new() };
-    Row { cells, tail: evidence(record, handshake), below }
+    let mut tail = evidence(record, handshake);
+    if let Some(before) = before {
+        // Live, this attempt has a row already.
+        let update = format!("was {}", word(before));
+        tail = if tail.is_empty() { update } else { format!("{update}, {tail}") };
+    }
+    Row { cells, tail, below }
 }
 
 /// The packets that are the attempt: `#1 #2 #3`, `#10 #12`.
@@ -345,6 +354,20 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
     }
 
     #[test]
+    fn an_outcome_that_changes_is_marked_as_an_update_and_no_other_attempt() {
+        let record = nine().remove(0);
+        let mut first = record.clone();
+        first.handshake = Some(failed(Outcome::Unreachable, 1, 0.0, Some((2, 10.0))));
+        let mut sink = HandshakesSink::new(Vec::new(), at_width(None));
+        sink.on_event(&Event::Handshake(&first)).unwrap();
+        sink.on_event(&Event::Handshake(&record)).unwrap();
+        assert_eq!(sink.attempts(), 1);
+        sink.flush().unwrap();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        assert_eq!(text.matches("was unreachable").count(), 1, "{text}");
+    }
+
+    #[test]
     fn an_attempt_is_told_once_whether_or_not_it_was_told_early() {
         let record = nine().remove(0);
         let mut told = Told::default();
@@ -357,8 +380,8 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
         // An outcome that changes is told again.
         let mut first = record.clone();
         first.handshake = Some(failed(Outcome::Unreachable, 1, 0.0, Some((2, 10.0))));
-        assert!(told.due(&Event::Handshake(&first)).is_some());
-        assert!(told.due(&Event::Handshake(&record)).is_some());
+        assert!(told.due(&Event::Handshake(&first)).is_some_and(|due| due.2.is_none()));
+        assert!(told.due(&Event::Handshake(&record)).is_some_and(|due| due.2 == Some(Outcome::Unreachable)));
         assert!(told.due(&Event::Flow(&record)).is_none());
     }
 }

@@ -9,9 +9,8 @@ fn each_step_of_a_normal_close_has_its_states() {
     let mut w = World::new();
     w.open();
     let states = |w: &World| {
-        let mut found = None;
-        w.tracker.for_each_active(|r| found = Some((r.orig.tcp_state.unwrap(), r.resp.tcp_state.unwrap(), r.state)));
-        found.unwrap()
+        let r = w.active();
+        (r.orig.tcp_state.unwrap(), r.resp.tcp_state.unwrap(), r.state)
     };
     w.a(seg("F.", 1001, 5001));
     assert_eq!(states(&w), (FinWait1, CloseWait, State::Closing));
@@ -41,7 +40,8 @@ fn fins_that_cross_close_both_ways() {
     w.open();
     w.a(seg("F.", 1001, 5001));
     w.b(seg("F.", 5001, 1001));
-    w.tracker.for_each_active(|r| assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closing); 2]));
+    let r = w.active();
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closing); 2]);
     w.a(seg(".", 1002, 5002));
     w.b(seg(".", 5002, 1002));
     let r = w.only();

@@ -75,7 +75,7 @@ fn a_shut_window_stalls_and_an_open_one_goes_on() {
     let shut = w.b(seg(".", 5001, 1101).window(0));
     let probe = w.a(seg(".", 1100, 5001));
     let still = w.b(seg(".", 5001, 1101).window(0));
-    w.tracker.for_each_active(|r| assert_eq!(r.state, State::Stalled));
+    assert_eq!(w.active().state, State::Stalled);
     let open = w.b(seg(".", 5001, 1101).window(900));
     assert_eq!([shut, probe, still, open].map(|n| n.change), [Some(Change::ZeroWindow), None, None, Some(Change::WindowOpened)]);
     let r = w.only();

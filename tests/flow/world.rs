@@ -158,6 +158,14 @@ impl World {
         records.remove(0)
     }
 
+    /// The one flow under way.
+    pub(crate) fn active(&self) -> FlowRecord {
+        let mut found = Vec::new();
+        self.tracker.for_each_active(|record| found.push(record));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found.remove(0)
+    }
+
     /// SYN, SYN-ACK, ACK: A's numbers start at 1000, B's at 5000.
     pub(crate) fn open(&mut self) {
         self.a(seg("S", 1000, 0));
