@@ -73,7 +73,7 @@ fn extensions_after_the_quote_are_not_part_of_it() {
 #[test]
 fn a_length_that_no_extension_could_follow_is_none() {
     for (v6, at, quoted) in [(false, 5, tcp4(b"")), (true, 4, udp6(b""))] {
-        let mut message = vec![if v6 { 1 } else { 3 }, 0, 0, 0, 0, 0, 0, 0];
+        let mut message = [if v6 { 1 } else { 3 }, 0, 0, 0, 0, 0, 0, 0];
         // Cuts into the IP header, or just behind it.
         for words in [1, 5] {
             message[at] = words;
