@@ -461,6 +461,7 @@ mod tests {
 
     #[test]
     fn a_packet_stays_small() {
-        assert!(size_of::<Packet<'_>>() <= 192, "{}", size_of::<Packet<'_>>());
+        // Layers are 64 bytes of it: four fewer would make it 128, and leave too few for tags and labels in a tunnel.
+        assert!(size_of::<Packet<'_>>() <= 144, "{}", size_of::<Packet<'_>>());
     }
 }

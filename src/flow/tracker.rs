@@ -231,7 +231,7 @@ impl Tracker {
 
     fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
         let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
-        ends.key(vlan, self.keys.tunnel(packet))
+        ends.key(vlan, self.keys.tunnel(packet, self.config.profile.vlan_in_key))
     }
 
     /// The slot of the flow that a packet belongs to: one under way, or a new one.
@@ -314,7 +314,11 @@ impl Tracker {
     fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
         let quote = icmp::quote(packet)?;
         let (key, quoted) = self.key(&quote.ends, packet);
-        let slot = self.table.find(self.keys.hash(&key), &key)?;
+        let slot = self.table.find(self.keys.hash(&key), &key).or_else(|| {
+            // The router that sent it may tag what the conversation's own packets here have no tag of.
+            let untagged = quote.ends.key([0; 2], self.keys.tunnel(packet, false)).0;
+            self.table.find(self.keys.hash(&untagged), &untagged)
+        })?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
         let mut new = IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 1 };

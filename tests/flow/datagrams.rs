@@ -73,6 +73,17 @@ fn an_error_that_explains_nothing_does_not_hide_one_that_does() {
 }
 
 #[test]
+fn an_error_with_a_tag_belongs_to_what_it_quotes_without() {
+    let mut w = World::new();
+    let datagram = udp_bytes(A, B, b"12345678");
+    w.send(&datagram);
+    w.vlan = Some(9);
+    let note = w.send(&icmp_error(B.0, A.0, 3, 3, &datagram));
+    assert_eq!(note.change, Some(Change::IcmpError));
+    assert_eq!(w.only().state, State::Refused);
+}
+
+#[test]
 fn an_unreachable_of_another_kind_is_unreachable() {
     let mut w = World::new();
     let datagram = udp_bytes(A, B, b"12345678");

@@ -254,6 +254,11 @@ fn a_tcp_header_that_lies_about_its_length_still_has_ports() {
     let p = decoded(LinkType::ETHERNET, &bytes);
     assert_eq!((p.ports(), p.payload_len), (Some((1234, 80)), 0));
     assert_eq!(p.issue.map(|i| (i.kind, i.needed)), Some((IssueKind::TooShort, 60)));
+    // Within the frame, past the datagram: what lies there is padding.
+    bytes.resize(200, 0);
+    let p = decoded(LinkType::ETHERNET, &bytes);
+    assert_eq!(p.payload_len, 0);
+    assert_eq!(p.issue.map(|i| (i.kind, i.layer, i.offset)), Some((IssueKind::TooShort, LayerKind::Tcp, 34)));
 }
 
 #[test]
