@@ -5,10 +5,12 @@ mod coverage;
 mod doubt;
 mod endpoint;
 mod handshake;
+mod opening;
 mod report;
 mod segment;
 mod seq;
 mod state;
+mod word;
 
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
@@ -18,7 +20,6 @@ use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
-use super::timeout::Class;
 use crate::decode::TcpFlags;
 use crate::model::Timestamp;
 
@@ -121,12 +122,6 @@ impl Connection {
         let relative_seq = me.relative(segment.seq);
         let relative_ack = if segment.has(TcpFlags::ACK) { peer.relative(segment.ack) } else { None };
         Step { change, relative_seq, relative_ack, window_scale, accepted: verdict.accepted }
-    }
-
-    /// The change of state since this was last asked.
-    pub(super) fn change(&mut self, originator: End) -> Option<Change> {
-        let after = self.word(originator, false);
-        change(std::mem::replace(&mut self.word, after), after)
     }
 
     /// Counts a segment that its receiver would not take.
@@ -320,55 +315,6 @@ impl Connection {
         new
     }
 
-    /// Opens the connection if both SYNs are acknowledged. A SYN that was missed counts as acknowledged once the SYN-ACK is.
-    fn open_if_answered(&mut self, sight: Sight) {
-        let Some(setup) = &self.setup else { return };
-        let answered = |end: End| match self.end(end).known {
-            Known::Syn => self.end(end).acked > 0,
-            _ => setup.sent_syn_ack(end.other()),
-        };
-        if self.open || !answered(End::Low) || !answered(End::High) {
-            return;
-        }
-        self.become_open();
-        if let Some(setup) = &mut self.setup {
-            setup.ack = sight;
-        }
-    }
-
-    /// Opens the connection where a packet of the handshake was missed, but what follows it was seen.
-    fn open_if_it_goes_on(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
-        let Some(setup) = &self.setup else { return };
-        if self.open {
-            return;
-        }
-        let me = self.end(from);
-        let peer = self.end(from.other());
-        // The SYN-ACK was missed: the originator acknowledges something.
-        let opener_goes_on = setup.knocked_bare(from) && peer.known != Known::Syn && segment.has(TcpFlags::ACK);
-        // The ACK was missed: the responder sends data, which it may do before the ACK only with fast open.
-        let answerer_goes_on = me.known == Known::Syn
-            && !setup.knocked_bare(from)
-            && !setup.fast_open
-            && (segment.len > 0 || segment.has(TcpFlags::FIN));
-        if opener_goes_on || answerer_goes_on {
-            self.become_open();
-        }
-        if opener_goes_on && let Some(setup) = &mut self.setup {
-            setup.ack = sight;
-        }
-    }
-
-    fn become_open(&mut self) {
-        self.open = true;
-        for end in &mut self.ends {
-            state::opened(end);
-        }
-        if let Some(setup) = &mut self.setup {
-            setup.on_established();
-        }
-    }
-
     fn on_reset(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Verdict {
         let open = self.open;
         let over = self.over != Over::No || self.ends.iter().all(Endpoint::has_fin);
@@ -453,79 +399,4 @@ impl Connection {
             Known::Acked | Known::Midway => !starts,
         }
     }
-
-    /// Have both sides closed, and are both FINs acknowledged (or one side gone after both were sent)?
-    fn is_closed(&self) -> bool {
-        let acked = |end: &Endpoint| end.fin_acked() || (self.cut && end.has_fin());
-        self.ends.iter().all(acked)
-    }
-
-    /// The state in the words of the screens. `ended`: nothing more will come, so that an attempt under way has failed.
-    pub(super) fn word(&self, originator: End, ended: bool) -> State {
-        match self.over {
-            Over::Refused => return State::Refused,
-            Over::Reset(by) if by == originator => return State::ResetByOriginator,
-            Over::Reset(_) => return State::ResetByResponder,
-            Over::No => {}
-        }
-        if !self.open {
-            return self.word_before_open(ended);
-        }
-        let [low, high] = &self.ends;
-        match (low.has_fin(), high.has_fin()) {
-            (true, true) if self.is_closed() => State::Closed,
-            (true, false) if low.fin_acked() => State::HalfClosed,
-            (false, true) if high.fin_acked() => State::HalfClosed,
-            (true, _) | (_, true) => State::Closing,
-            (false, false) if low.shut || high.shut => State::Stalled,
-            (false, false) if self.setup.is_none() => State::Midway,
-            (false, false) => State::Open,
-        }
-    }
-
-    fn word_before_open(&self, ended: bool) -> State {
-        let outcome = self.setup.as_ref().map(|setup| setup.outcome_so_far());
-        match outcome {
-            Some(Outcome::Unreachable) => State::Unreachable,
-            Some(Outcome::HalfOpen) if ended => State::HalfOpen,
-            _ if ended => State::NoAnswer,
-            _ => State::Opening,
-        }
-    }
-
-    /// What it waits for.
-    pub(super) fn class(&self) -> Class {
-        if self.over != Over::No {
-            return Class::Reset;
-        }
-        if !self.open {
-            return if self.setup.as_ref().is_some_and(|setup| setup.answered()) { Class::HalfOpen } else { Class::Attempt };
-        }
-        let [low, high] = &self.ends;
-        match (low.has_fin(), high.has_fin()) {
-            (true, true) if self.is_closed() => Class::Closed,
-            (true, false) if low.fin_acked() => Class::Established,
-            (false, true) if high.fin_acked() => Class::Established,
-            (false, false) if self.setup.is_none() && self.one_sided() => Class::Stray,
-            (false, false) => Class::Established,
-            _ => Class::Closing,
-        }
-    }
-
-    /// Has only one side been seen?
-    fn one_sided(&self) -> bool {
-        self.ends.iter().any(|end| end.flags == 0 && end.ack_packets + end.data_packets == 0)
-    }
-}
-
-/// The word that a change of state is told with.
-fn change(before: State, after: State) -> Option<Change> {
-    if before == after {
-        return None;
-    }
-    Some(match (before, after) {
-        (_, State::Stalled) => Change::ZeroWindow,
-        (State::Stalled, State::Open | State::Midway) => Change::WindowOpened,
-        _ => Change::State(after),
-    })
 }
