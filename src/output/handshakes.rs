@@ -10,7 +10,7 @@ use super::summary::round_trip;
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, duration, duration_tight};
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{FlowId, FlowRecord, Handshake, Outcome};
+use crate::flow::{FlowId, FlowRecord, Handshake, Outcome, State};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -163,11 +163,17 @@ fn evidence(record: &FlowRecord, h: &Handshake) -> String {
         (Some((number, _)), Some((kind, code))) => {
             words.push(format!("#{number} {}", icmp_words(record.originator.ip.is_ipv6(), kind, code)));
         }
-        (Some((number, _)), None) => words.push(format!("#{number} RST to the SYN")),
+        (Some((number, _)), None) if h.outcome != Outcome::HalfOpen => words.push(format!("#{number} RST to the SYN")),
+        (Some((number, _)), None) if record.state == State::ResetByOriginator => {
+            words.push(format!("#{number} RST by the client instead of the ACK"));
+        }
+        (Some((number, _)), None) => words.push(format!("#{number} RST by the server before the ACK")),
         (None, _) => {}
     }
     match h.outcome {
+        Outcome::NoAnswer if record.end == record.start => words.push("the capture ends with the SYN".to_owned()),
         Outcome::NoAnswer => words.push(format!("nothing came back in {}", waited(record, h))),
+        Outcome::HalfOpen if h.refusal.is_some() => {}
         Outcome::HalfOpen => words.push(format!("no ACK of the SYN,ACK in {}", waited(record, h))),
         Outcome::Simultaneous => words.push("both sides sent a SYN".to_owned()),
         Outcome::Split => words.push("ACK and SYN came in separate packets".to_owned()),

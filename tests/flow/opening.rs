@@ -65,8 +65,8 @@ fn a_reset_of_a_syn_ack_whose_syn_was_missed_is_no_refusal() {
         let note = w.a(&reset);
         assert_eq!(note.change, Some(Change::State(State::ResetByOriginator)));
         let r = w.only();
-        let outcome = r.handshake.map(|h| (h.outcome, h.refusal));
-        assert_eq!((r.state, outcome), (State::ResetByOriginator, Some((Outcome::HalfOpen, None))));
+        let outcome = r.handshake.map(|h| (h.outcome, h.refusal.map(|p| p.0)));
+        assert_eq!((r.state, outcome), (State::ResetByOriginator, Some((Outcome::HalfOpen, Some(2)))));
         assert_eq!((r.originator.port, r.orig.out_of_window_packets), (A.1, 0));
     }
 }

@@ -183,6 +183,12 @@ impl Setup {
         self.outcome = Some(outcome);
     }
 
+    /// One side reset it after the SYN-ACK, instead of going on: its set-up ends as it stands.
+    pub(super) fn on_abort(&mut self, sight: Sight) {
+        (self.refusal, self.icmp) = (sight, None);
+        self.outcome = Some(self.outcome_so_far());
+    }
+
     /// A SYN-ACK after an ICMP error or a reset: the attempt goes on after all, and its round trip is that of the answer.
     pub(super) fn revive(&mut self, of: End) {
         if self.outcome.take().is_some() {

@@ -350,7 +350,7 @@ impl Connection {
             if to_syn {
                 setup.on_refusal(from.other(), Outcome::Refused, None, sight);
             } else {
-                setup.outcome = Some(setup.outcome_so_far());
+                setup.on_abort(sight);
             }
         }
         Verdict::ACCEPTED
