@@ -415,6 +415,60 @@ fn flags_with_bad_values() {
     );
 }
 
+/// A command is recognised wherever it stands, and a slip in it is told.
+#[test]
+fn commands_are_found() {
+    let same = |one: &str, other: &str| {
+        let (one, other) = (ran(one), ran(other));
+        assert_eq!((&one.stdout, one.code()), (&other.stdout, Some(0)), "{}", one.stderr);
+    };
+    same("--color always flows -r mix.pcap", "flows --color always -r mix.pcap");
+    same("-r mix.pcap handshakes", "handshakes mix.pcap");
+    same("-l -n -r mix.pcap --utc", "mix.pcap");
+    let verbose = ran("-v mix.pcap");
+    assert!(verbose.stdout.contains("Interface 0: Ethernet") && verbose.stdout.contains("ID  STATE"), "{}", verbose.stdout);
+    refused("packts -r mix.pcap", 2, "sockeye: no such command: packts; did you mean packets?\n");
+    refused("-i lo handshake", 2, "sockeye: no such command: handshake; did you mean handshakes?\n");
+    refused(
+        "-r mix.pcap raw.pcap",
+        2,
+        "sockeye: raw.pcap is a file, not a filter\n  several files:  -r mix.pcap -r raw.pcap, or their names without -r\n",
+    );
+    refused(
+        "flows -r mix.pcap -L",
+        2,
+        "sockeye: unexpected argument '-L' found\n  Usage: sockeye flows [OPTIONS] [FILE or FILTER]... [-- <FILTER>...]\n  For more information, try '--help'.\n",
+    );
+    refused(
+        "packets mix.pcap -w new.pcap --format csv",
+        2,
+        "sockeye: --format is for what is printed, and -w alone prints nothing: add --print, or leave one out\n",
+    );
+}
+
+/// Names are bytes, not text; and what came through a pipe is not proposed to be read again.
+#[test]
+fn names_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder();
+    let odd = std::ffi::OsStr::from_bytes(b"odd\xff.pcap");
+    fs::copy(folder.path().join("mix.pcap"), folder.path().join(odd)).unwrap();
+    let ran: Ran = sockeye().current_dir(folder.path()).args(["packets", "--count"]).arg(odd).output().unwrap().into();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str(), ran.code()), ("14 packets\n", "", Some(0)));
+    let file = fs::File::open(folder.path().join("mix.pcap")).unwrap();
+    let piped: Ran = sockeye().arg("-").stdin(file).output().unwrap().into();
+    assert!(piped.code() == Some(0) && piped.stdout.contains("ID  STATE") && !piped.stdout.contains("Next:"), "{}", piped.stdout);
+}
+
+/// Where the locale has no UTF-8, messages are ASCII, too.
+#[test]
+fn messages_in_ascii() {
+    let folder = folder();
+    let ran: Ran = sockeye().current_dir(folder.path()).arg("trunc.pcap").env("LC_ALL", "C").output().unwrap().into();
+    assert!(ran.code() == Some(5) && ran.stderr.contains("packets 1-5 are reported"), "{}", ran.stderr);
+    assert!(ran.stdout.is_ascii() && ran.stderr.is_ascii());
+}
+
 /// What clap finds wrong has the shape of all messages: our name first, at most three lines that help, exit 2.
 #[test]
 fn usage_errors_have_our_shape() {
@@ -470,7 +524,10 @@ fn long_texts() {
         assert!(script.stdout.contains(word), "{shell}");
     }
     let page = ran("man");
-    assert!(page.code() == Some(0) && page.stdout.contains(".TH sockeye 1") && page.stdout.contains("handshakes"));
+    assert!(page.code() == Some(0) && page.stdout.contains(".TH sockeye 1"));
+    for word in ["\\-\\-from TIME", "SOCKEYE HANDSHAKES", "EXIT CODES", "STATES", "\\-\\-write\\-format FORMAT"] {
+        assert!(page.stdout.contains(word), "{word}");
+    }
     for flag in ["--version", "-V"] {
         assert_eq!(ran(flag).stdout, format!("sockeye {}\n", env!("CARGO_PKG_VERSION")));
     }
@@ -510,6 +567,8 @@ fn a_full_standard_output_is_an_error() {
         "flows mix.pcap --format jsonl",
         "packets --count mix.pcap",
         "help time",
+        "--help",
+        "packets --help",
     ] {
         let folder = folder();
         let full = fs::File::options().write(true).open("/dev/full").unwrap();

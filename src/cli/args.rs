@@ -1,6 +1,7 @@
 //! The command line as typed. What it means is worked out in `settings.rs`; which command a line without one means, in `words.rs`.
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// An eye on sockets: packets, connections, and what happened to them.
@@ -92,7 +93,7 @@ pub(crate) struct InputArgs {
     pub(crate) packets: Option<String>,
     /// Files to read, and a capture filter
     #[arg(value_name = "FILE or FILTER", value_hint = ValueHint::FilePath)]
-    pub(crate) words: Vec<String>,
+    pub(crate) words: Vec<OsString>,
     /// A capture filter after `--`
     #[arg(last = true, value_name = "FILTER")]
     pub(crate) after_dashes: Vec<String>,
@@ -119,9 +120,6 @@ pub(crate) struct LiveArgs {
     /// Link type to ask of the interface
     #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
     pub(crate) capture_link_type: Option<String>,
-    /// List the link types of the interface and stop
-    #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
-    pub(crate) list_link_types: bool,
     /// What captures: libpcap, or a raw socket
     #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
     pub(crate) backend: Option<Backend>,
@@ -145,9 +143,9 @@ pub(crate) enum Backend {
     Pnet,
 }
 
-/// How things look.
+/// How text looks.
 #[derive(Debug, Args, Clone, Default)]
-pub(crate) struct LookArgs {
+pub(crate) struct StyleArgs {
     /// Colours
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) color: When,
@@ -157,15 +155,38 @@ pub(crate) struct LookArgs {
     /// Columns to fit, instead of the terminal's
     #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(20..))]
     pub(crate) width: Option<u16>,
+}
+
+/// What every command that reads packets has.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RunArgs {
     /// A line with the progress on long files, on a terminal only
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) progress: Progress,
     /// Don't convert addresses to names (the default; here for tcpdump's sake)
     #[arg(short = 'n', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) no_names: u8,
-    /// Overwrite an output file that exists
+}
+
+/// What every command that prints packets or conversations has: these flags do not decide which command is meant.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct LookArgs {
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Less: a summary's table alone, tables of records without headings, shorter packet lines
+    #[arg(short = 'q', action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) quiet: u8,
+    /// More: interfaces and notes of the file, evidence of each conversation, fields of each packet (-vv, -vvv yet more)
+    #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// Flush each line (done anyway when live)
+    #[arg(short = 'l', help_heading = "Output")]
+    pub(crate) line_buffered: bool,
+    /// Times in UTC (summaries and records always are)
     #[arg(long, help_heading = "Output")]
-    pub(crate) force: bool,
+    pub(crate) utc: bool,
 }
 
 /// `--color`.
@@ -211,6 +232,9 @@ pub(crate) struct WriteArgs {
     /// Format of that file, instead of what its name says
     #[arg(long, value_name = "FORMAT", help_heading = "Output", requires = "write")]
     pub(crate) write_format: Option<WriteFormat>,
+    /// Overwrite an output file that exists
+    #[arg(long, help_heading = "Output", requires = "write")]
+    pub(crate) force: bool,
     /// With -w: print the packets as well
     #[arg(long, help_heading = "Output", requires = "write")]
     pub(crate) print: bool,
@@ -234,9 +258,6 @@ pub(crate) struct SummaryArgs {
     /// Every connection, not only the 20 that matter
     #[arg(long, help_heading = "Output")]
     pub(crate) all: bool,
-    /// Less: no header
-    #[arg(short = 'q', action = ArgAction::Count, help_heading = "Output")]
-    pub(crate) quiet: u8,
 }
 
 /// `sockeye packets`.
@@ -264,6 +285,9 @@ pub(crate) struct PacketsArgs {
     /// Print only how many packets there are
     #[arg(long, help_heading = "Output", conflicts_with_all = ["write", "format"])]
     pub(crate) count: bool,
+    /// List the link types of the interface and stop
+    #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
+    pub(crate) list_link_types: bool,
     /// Print the compiled filter and stop; -dd as C, -ddd as numbers
     #[arg(short = 'd', action = ArgAction::Count, help_heading = "Input")]
     pub(crate) dump_filter: u8,
@@ -284,9 +308,6 @@ pub(crate) struct LineArgs {
     /// Time, in words
     #[arg(long = "time", value_name = "FORM", help_heading = "Packet lines", conflicts_with = "time_letters")]
     pub(crate) time: Option<TimeWord>,
-    /// Times in UTC
-    #[arg(long, help_heading = "Packet lines")]
-    pub(crate) utc: bool,
     /// Times of this time zone, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", help_heading = "Packet lines", conflicts_with = "utc")]
     pub(crate) tz: Option<String>,
@@ -296,12 +317,6 @@ pub(crate) struct LineArgs {
     /// Print the link-level header
     #[arg(short = 'e', help_heading = "Packet lines")]
     pub(crate) link_header: bool,
-    /// Less on each line
-    #[arg(short = 'q', action = ArgAction::Count, help_heading = "Packet lines")]
-    pub(crate) quiet: u8,
-    /// More on each line; -vv and -vvv yet more
-    #[arg(short = 'v', action = ArgAction::Count, help_heading = "Packet lines")]
-    pub(crate) verbose: u8,
     /// Absolute sequence numbers
     #[arg(short = 'S', long = "absolute-tcp-sequence-numbers", help_heading = "Packet lines")]
     pub(crate) absolute: bool,
@@ -320,9 +335,6 @@ pub(crate) struct LineArgs {
     /// With -v: don't verify checksums
     #[arg(short = 'K', long = "dont-verify-checksums", help_heading = "Packet lines")]
     pub(crate) no_checksums: bool,
-    /// Flush each line (done anyway when live)
-    #[arg(short = 'l', help_heading = "Packet lines")]
-    pub(crate) line_buffered: bool,
 }
 
 /// `--time`.
@@ -372,9 +384,6 @@ pub(crate) struct HandshakesArgs {
     pub(crate) look: LookArgs,
     #[command(flatten)]
     pub(crate) records: RecordArgs,
-    /// More: times and options of each packet
-    #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
-    pub(crate) verbose: u8,
 }
 
 /// How records come out.
@@ -389,6 +398,9 @@ pub(crate) struct RecordArgs {
     /// Write to this file instead of standard output
     #[arg(short = 'o', long = "output", value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Overwrite an output file that exists
+    #[arg(long, help_heading = "Output", requires = "output")]
+    pub(crate) force: bool,
     /// Most flows kept at once; beyond, the least useful are given out early and counted
     #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Output", value_parser = clap::value_parser!(u32).range(16..))]
     pub(crate) max_flows: u32,
@@ -407,14 +419,17 @@ pub(crate) struct CaptureArgs {
     #[command(flatten)]
     pub(crate) write: WriteArgs,
     #[command(flatten)]
-    pub(crate) look: LookArgs,
+    pub(crate) run: RunArgs,
+    /// List the link types of the interface and stop
+    #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
+    pub(crate) list_link_types: bool,
 }
 
 /// `sockeye interfaces`.
 #[derive(Debug, Args)]
 pub(crate) struct InterfacesArgs {
     #[command(flatten)]
-    pub(crate) look: LookArgs,
+    pub(crate) style: StyleArgs,
     /// The same as the command: tcpdump's letter
     #[arg(short = 'D', long = "list-interfaces", hide = true)]
     pub(crate) letter: bool,

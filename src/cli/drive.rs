@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::live;
 use super::open::Opened;
 use super::progress::ProgressLine;
-use super::signals;
+use super::{settings, signals};
 use sockeye::capture::{SourceError, SourceNotice};
 use sockeye::engine::run::{Progress, Watch};
 use sockeye::engine::{Config, Ended, Stop, run};
@@ -126,7 +126,7 @@ fn tell_failure(error: SourceError, summary: &RunSummary) -> Exit {
 
 /// A line on standard error.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "sockeye: {text}");
+    let _ = io::stderr().lock().write_all(settings::message(&format!("sockeye: {text}\n")).as_bytes());
 }
 
 /// Looks on while a run goes on.

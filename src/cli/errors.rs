@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::live::{no_such_interface, not_permitted};
-use crate::cli::words;
+use crate::cli::{settings, words};
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
 use sockeye::output::target::is_stdout;
@@ -54,7 +54,7 @@ impl Problem {
 
     /// Writes the message to standard error. That it cannot be written is nobody's to hear.
     pub(crate) fn print(&self) {
-        let _ = write!(io::stderr().lock(), "sockeye: {self}");
+        let _ = io::stderr().lock().write_all(settings::message(&format!("sockeye: {self}")).as_bytes());
     }
 }
 

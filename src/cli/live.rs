@@ -16,7 +16,8 @@ pub(crate) fn not_permitted(interface: &str) -> Problem {
 
 /// The words after the program's name as they were typed, to be repeated behind sudo.
 fn typed_words() -> String {
-    let words: Vec<_> = env::args().skip(1).map(|word| sockeye::output::summary::next::quote(&word).into_owned()).collect();
+    let words: Vec<_> =
+        env::args_os().skip(1).map(|word| sockeye::output::summary::next::quote(&word.to_string_lossy()).into_owned()).collect();
     words.join(" ")
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::Line;
 use super::errors::Problem;
-use super::exit::Exit;
+use super::manual_page;
 use clap::CommandFactory;
 use sockeye::model::LinkType;
 use std::fmt::Write as _;
@@ -129,24 +129,18 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
         return Ok(command.render_long_help().to_string());
     }
     let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
-    let near = TOPICS
-        .iter()
-        .map(|t| (*t).to_owned())
-        .chain(commands)
-        .map(|known| (strsim::damerau_levenshtein(word, &known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 2)
-        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
+    let near = super::words::nearest(word, TOPICS.iter().map(|t| (*t).to_owned()).chain(commands))
+        .map_or_else(String::new, |known| format!("; did you mean {known}?"));
     Err(Problem::usage(format!("no help on \"{}\"{near}", super::errors::shown(word)))
         .help(format!("topics: {}; or the name of a command", TOPICS.join(", "))))
 }
 
-/// `sockeye man`.
+/// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let mut page = Vec::new();
-    let made = clap_mangen::Man::new(Line::command()).render(&mut page);
-    made.map_err(|e| Problem::new(Exit::Failed, format!("cannot make the manual page: {e}")))?;
-    print(&String::from_utf8_lossy(&page))
+    let texts: Vec<String> = ["filters", "time", "states", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+    let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
+    let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
+    print(&manual_page::page(Line::command(), &topics))
 }
 
 /// `sockeye completions SHELL`.

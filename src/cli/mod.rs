@@ -7,6 +7,7 @@ mod errors;
 mod exit;
 mod live;
 mod manual;
+mod manual_page;
 mod open;
 mod progress;
 mod settings;
@@ -32,11 +33,11 @@ pub(crate) fn main() -> ExitCode {
         let _ = manual::print(manual::START);
         return Exit::Usage.into();
     }
-    let line = match Line::try_parse_from(words::with_command(args)) {
-        Ok(line) => line,
-        Err(error) => return usage(&error),
-    };
-    match run(line.command) {
+    let done = words::with_command(args).and_then(|args| match Line::try_parse_from(args) {
+        Ok(line) => run(line.command),
+        Err(error) => usage(&error),
+    });
+    match done {
         Ok(exit) => exit.into(),
         Err(problem) if problem.is_closed_output() => signals::die_of_closed_pipe(),
         Err(problem) => {
@@ -61,25 +62,24 @@ fn run(command: Command) -> Done {
 }
 
 /// Help and version go to standard output; what clap finds wrong gets the shape of our messages.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error) -> Done {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = error.render();
-            let shown = if std::io::IsTerminal::is_terminal(&io::stdout()) { text.ansi().to_string() } else { text.to_string() };
-            match manual::print(&shown) {
-                Ok(()) => Exit::Done.into(),
-                Err(_) => signals::die_of_closed_pipe(),
-            }
+            let colour = settings::colour(args::When::Auto);
+            let shown = if colour { text.ansi().to_string() } else { text.to_string() };
+            manual::print(&shown).map(|()| Exit::Done)
         }
         _ => {
             let text = error.render().to_string();
-            let mut lines = text.trim_start_matches("error: ").lines().filter(|line| !line.trim().is_empty());
-            let mut problem = Problem::usage(lines.next().unwrap_or("bad arguments").trim());
+            let lines = text.trim_start_matches("error: ").lines().map(str::trim);
+            // What it proposes for unknown flags, to take them for a word, helps nobody here.
+            let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("tip: to pass "));
+            let mut problem = Problem::usage(lines.next().unwrap_or("bad arguments"));
             for line in lines.take(3) {
-                problem = problem.help(line.trim());
+                problem = problem.help(line);
             }
-            problem.print();
-            problem.exit.into()
+            Err(problem)
         }
     }
 }

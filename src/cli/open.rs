@@ -54,7 +54,10 @@ impl Plan {
             }
             (sorted.files, sorted.filter)
         } else {
-            (args.read.clone(), args.words.clone())
+            if let Some(word) = args.words.first().filter(|word| words::is_surely_file(word)) {
+                return Err(stray_file(args, &word.to_string_lossy()));
+            }
+            (args.read.clone(), args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect())
         };
         filter_words.extend(args.after_dashes.iter().cloned());
         let bound = |flag, text: &Option<String>| text.as_deref().map(|t| time::bound(flag, t, zone)).transpose();
@@ -115,6 +118,10 @@ impl Plan {
     }
 
     fn source_words(&self) -> Vec<String> {
+        // What came through a pipe cannot be read again: no command can be proposed.
+        if self.files.iter().any(|file| !file.is_file()) {
+            return Vec::new();
+        }
         let flag = if self.interfaces.is_empty() { "-r" } else { "-i" };
         let files = self.files.iter().map(|f| shown_path(f));
         let names = files.chain(self.interfaces.iter().cloned());
@@ -169,6 +176,17 @@ impl Plan {
     }
 }
 
+/// A file where a filter was expected.
+fn stray_file(args: &InputArgs, word: &str) -> Problem {
+    let problem = Problem::usage(format!("{} is a file, not a filter", shown(word)));
+    match args.read.first() {
+        Some(first) => {
+            problem.help(format!("several files:  -r {} -r {}, or their names without -r", shown_path(first), shown(word)))
+        }
+        None => problem.help("read a file, or capture with -i: not both at once"),
+    }
+}
+
 /// An interface named twice, or beside `any`, would give each of its packets twice.
 fn each_once(interfaces: &[String]) -> Result<(), Problem> {
     for (at, name) in interfaces.iter().enumerate() {
@@ -187,7 +205,9 @@ fn each_once(interfaces: &[String]) -> Result<(), Problem> {
 /// What a proposed command must repeat, so that it sees the same packets and counts the same conversations.
 fn repeated(args: &InputArgs) -> Vec<String> {
     let valued = [("--from", &args.from), ("--to", &args.to), ("--packets", &args.packets), ("--link-type", &args.link_type)];
-    let given = valued.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    let bytecode = args.filter_bytecode.as_ref().map(|path| path.display().to_string());
+    let valued = valued.into_iter().chain([("--filter-bytecode", &bytecode)]);
+    let given = valued.filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
     given.flatten().chain(args.strict_bpf.then(|| "--strict-bpf".to_owned())).collect()
 }
 
@@ -212,7 +232,6 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.promisc, "--promisc"),
         (args.buffer_kib.is_some(), "-B"),
         (args.direction.is_some(), "-Q"),
-        (args.list_link_types, "-L"),
         (args.capture_link_type.is_some(), "-y"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),

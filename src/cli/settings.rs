@@ -1,31 +1,40 @@
 //! Arguments as meant: what the terminal can do, how lines look, which format.
 
-use super::args::{LineArgs, LookArgs, RecordFormat, TimeWord, When};
+use super::args::{LineArgs, LookArgs, RecordFormat, StyleArgs, TimeWord, When};
 use super::errors::{Problem, shown};
 use super::time;
 use sockeye::capture::interfaces::Interfaces;
 use sockeye::output::Style;
 use sockeye::output::columns::UnknownField;
 use sockeye::output::line::{HexMode, InterfaceName, LineOptions, TimeFormat};
+use std::borrow::Cow;
 use std::env;
 use std::io::{self, IsTerminal};
 
 /// What standard output can show. Order for colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE`, is it a terminal that is not dumb.
-pub(crate) fn style(look: &LookArgs) -> Style {
-    let terminal = io::stdout().is_terminal();
+pub(crate) fn style(look: &StyleArgs) -> Style {
+    Style { width: width(look, io::stdout().is_terminal()), colour: colour(look.color), ascii: look.ascii || !is_utf8() }
+}
+
+/// Is colour wanted on standard output?
+pub(crate) fn colour(when: When) -> bool {
     let set = |name: &str| env::var_os(name).is_some_and(|v| !v.is_empty());
     let forced = set("CLICOLOR_FORCE") && env::var_os("CLICOLOR_FORCE").is_some_and(|v| v != "0");
-    let colour = match look.color {
+    match when {
         When::Always => true,
         When::Never => false,
         When::Auto if set("NO_COLOR") => false,
-        When::Auto => forced || (terminal && env::var_os("TERM").is_some_and(|t| t != "dumb")),
-    };
-    Style { width: width(look, terminal), colour, ascii: look.ascii || !is_utf8() }
+        When::Auto => forced || (io::stdout().is_terminal() && env::var_os("TERM").is_some_and(|t| t != "dumb")),
+    }
+}
+
+/// A message in the characters of the locale.
+pub(crate) fn message(text: &str) -> Cow<'_, str> {
+    Style { ascii: !is_utf8(), ..Style::default() }.glyphs(text)
 }
 
 /// Columns: as asked, the terminal's, those of `COLUMNS`, else unlimited: piped output is never cut.
-fn width(look: &LookArgs, terminal: bool) -> Option<usize> {
+fn width(look: &StyleArgs, terminal: bool) -> Option<usize> {
     if let Some(width) = look.width {
         return Some(usize::from(width));
     }
@@ -47,15 +56,21 @@ fn is_utf8() -> bool {
 }
 
 /// How packet lines look.
-pub(crate) fn line_options(args: &LineArgs, style: Style, live: bool, many_sources: bool) -> Result<LineOptions, Problem> {
+pub(crate) fn line_options(
+    args: &LineArgs,
+    look: &LookArgs,
+    style: Style,
+    live: bool,
+    many_sources: bool,
+) -> Result<LineOptions, Problem> {
     Ok(LineOptions {
         time: time_format(args)?,
         nano: args.nano,
-        zone: time::zone(args.utc, args.tz.as_deref())?,
+        zone: time::zone(look.utc, args.tz.as_deref())?,
         number: args.number,
         link_header: args.link_header,
-        quiet: args.quiet > 0,
-        verbosity: args.verbose,
+        quiet: look.quiet > 0,
+        verbosity: look.verbose,
         absolute_seq: args.absolute,
         no_checksums: args.no_checksums,
         hex: hex_mode(args),

@@ -39,12 +39,8 @@ pub(crate) fn ago(at: SystemTime) -> String {
 }
 
 fn unknown_zone(name: &str) -> Problem {
-    let near = chrono_tz::TZ_VARIANTS
-        .iter()
-        .map(|tz| (strsim::damerau_levenshtein(&name.to_lowercase(), &tz.name().to_lowercase()), tz.name()))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
+    let near = super::words::nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name().to_owned()))
+        .map_or_else(String::new, |known| format!("; did you mean {known}?"));
     Problem::usage(format!("--tz: no time zone \"{}\"{near}", shown(name)))
 }
 

@@ -5,8 +5,9 @@
 //! suffix are files; the filter begins at the first other word, or after `--`.
 
 use super::args::Line;
+use super::errors::{Problem, shown};
 use clap::{Arg, ArgAction, Command, CommandFactory};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Ends of names that are taken for captures.
@@ -14,19 +15,48 @@ const SUFFIXES: [&str; 5] = [".pcap", ".pcapng", ".cap", ".ntar", ".dmp"];
 /// Compressed ones.
 const COMPRESSED: [&str; 4] = [".gz", ".zst", ".lz4", ".xz"];
 
-/// Puts the command that is meant into a line that names none. `args[0]` is the program.
-pub(crate) fn with_command(args: Vec<OsString>) -> Vec<OsString> {
+/// Puts the command that is meant into a line that names none, and to the front where flags come before it. `args[0]` is the
+/// program. An error is a command that was probably mistyped.
+pub(crate) fn with_command(mut args: Vec<OsString>) -> Result<Vec<OsString>, Problem> {
     let line = Line::command();
-    let Some(first) = args.get(1).and_then(|a| a.to_str()) else {
-        return args;
-    };
-    let names_command = line.get_subcommands().any(|c| c.get_name() == first);
-    if names_command || matches!(first, "-h" | "--help" | "--version") || is_version(&args) {
-        return args;
+    let is_command = |word: &OsStr| line.get_subcommands().any(|c| word == c.get_name());
+    let Some(first) = args.get(1) else { return Ok(args) };
+    if is_command(first) || first == "-h" || first == "--help" || first == "--version" || is_version(&args) {
+        return Ok(args);
     }
-    let mut with = args;
-    with.insert(1, meant(&line, &with[1..]).into());
-    with
+    let read = scan(&line, &args[1..]);
+    if let Some(at) = read.first_word.map(|at| at + 1) {
+        if is_command(&args[at]) && !Path::new(&args[at]).exists() {
+            let command = args.remove(at);
+            args.insert(1, command);
+            return Ok(args);
+        }
+        let has_source = read.flags.iter().any(|flag| match flag {
+            Flag::Short(letter) => matches!(letter, 'r' | 'i' | 'V'),
+            Flag::Long(name) => matches!(name.as_str(), "read" | "interface"),
+        });
+        if has_source && let Some(command) = mistyped(&line, &args[at]) {
+            let word = shown(&args[at].to_string_lossy());
+            return Err(Problem::usage(format!("no such command: {word}; did you mean {command}?")));
+        }
+    }
+    args.insert(1, meant(&line, &read.flags).into());
+    Ok(args)
+}
+
+/// The command that a word nearly is. Where sources are named, a word is a filter otherwise, and no word of filters is near.
+fn mistyped(line: &Command, word: &OsStr) -> Option<String> {
+    let word = word.to_str().filter(|word| !is_file(OsStr::new(word)))?;
+    let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
+    nearest(word, commands).filter(|command| strsim::damerau_levenshtein(word, command) * 2 < word.len())
+}
+
+/// The nearest of some words, if it is near: one slip in short words, two in longer ones, a fifth of long ones.
+pub(crate) fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let length = word.chars().count();
+    let allowed = if length < 4 { 1 } else { 2.max(length / 5) };
+    let best = known.map(|known| (strsim::damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase()), known)).min()?;
+    (best.0 <= allowed && best.0 < length).then_some(best.1)
 }
 
 /// `-V` alone is `--version`; with a value it is tcpdump's list of files.
@@ -35,18 +65,18 @@ fn is_version(args: &[OsString]) -> bool {
 }
 
 /// The command that these flags belong to.
-fn meant(line: &Command, args: &[OsString]) -> &'static str {
+fn meant(line: &Command, flags: &[Flag]) -> &'static str {
     let find = |name| line.find_subcommand(name);
     let (Some(packets), Some(summary)) = (find("packets"), find("summary")) else {
         return "summary";
     };
-    for flag in flags(packets, args) {
+    for flag in flags {
         match flag {
             Flag::Short('D') => return "interfaces",
-            Flag::Long(ref name) if name == "list-interfaces" => return "interfaces",
+            Flag::Long(name) if name == "list-interfaces" => return "interfaces",
             Flag::Short('i') => return "packets",
-            Flag::Long(ref name) if name == "interface" => return "packets",
-            ref flag if argument(summary, flag).is_none() && argument(packets, flag).is_some() => return "packets",
+            Flag::Long(name) if name == "interface" => return "packets",
+            flag if argument(summary, flag).is_none() && argument(packets, flag).is_some() => return "packets",
             _ => {}
         }
     }
@@ -65,32 +95,42 @@ fn argument<'a>(command: &'a Command, flag: &Flag) -> Option<&'a Arg> {
     })
 }
 
-fn takes_value(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+/// Does a value follow this flag, in any of the commands that have it?
+fn takes_value(line: &Command, flag: &Flag) -> bool {
+    let mut known = line.get_subcommands().filter_map(|command| argument(command, flag));
+    known.any(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append))
 }
 
-/// The flags of a line as `command` would read them: clusters taken apart, values left out.
-fn flags(command: &Command, args: &[OsString]) -> Vec<Flag> {
-    let mut found = Vec::new();
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let Some(text) = arg.to_str() else { continue };
+/// A line without a command, read as far as it can be.
+#[derive(Default)]
+struct Scan {
+    /// Clusters taken apart, values left out.
+    flags: Vec<Flag>,
+    /// Where the first word stands that is no flag and no flag's value.
+    first_word: Option<usize>,
+}
+
+fn scan(line: &Command, args: &[OsString]) -> Scan {
+    let mut found = Scan::default();
+    let mut rest = args.iter().enumerate();
+    while let Some((at, arg)) = rest.next() {
+        let text = arg.to_string_lossy();
         if text == "--" {
             break;
         }
         if let Some(long) = text.strip_prefix("--") {
             let (name, has_value) = long.split_once('=').map_or((long, false), |(name, _)| (name, true));
             let flag = Flag::Long(name.to_owned());
-            if !has_value && argument(command, &flag).is_some_and(takes_value) {
+            if !has_value && takes_value(line, &flag) {
                 rest.next();
             }
-            found.push(flag);
+            found.flags.push(flag);
         } else if let Some(cluster) = text.strip_prefix('-').filter(|c| !c.is_empty()) {
             let mut letters = cluster.chars();
             while let Some(letter) = letters.next() {
                 let flag = Flag::Short(letter);
-                let valued = argument(command, &flag).is_some_and(takes_value);
-                found.push(flag);
+                let valued = takes_value(line, &flag);
+                found.flags.push(flag);
                 if valued {
                     if letters.as_str().is_empty() {
                         rest.next();
@@ -98,6 +138,8 @@ fn flags(command: &Command, args: &[OsString]) -> Vec<Flag> {
                     break;
                 }
             }
+        } else {
+            found.first_word = found.first_word.or(Some(at));
         }
     }
     found
@@ -111,21 +153,31 @@ pub(crate) struct Sorted {
 }
 
 /// Sorts the words of a line that names no `-r` and no `-i`.
-pub(crate) fn sort(words: Vec<String>) -> Sorted {
+pub(crate) fn sort(words: Vec<OsString>) -> Sorted {
     let mut sorted = Sorted::default();
     for word in words {
         if sorted.filter.is_empty() && is_file(&word) {
             sorted.files.push(word.into());
         } else {
-            sorted.filter.push(word);
+            sorted.filter.push(word.to_string_lossy().into_owned());
         }
     }
     sorted
 }
 
-fn is_file(word: &str) -> bool {
+/// A word behind `-r` or `-i` that can only be a file: it is there, or its name says so.
+pub(crate) fn is_surely_file(word: &OsStr) -> bool {
+    let text = word.to_string_lossy();
+    !text.contains(' ') && (has_capture_suffix(&text) || (text.contains(['.', '/']) && Path::new(word).is_file()))
+}
+
+fn is_file(word: &OsStr) -> bool {
+    if Path::new(word).exists() {
+        return true;
+    }
+    let Some(word) = word.to_str() else { return true };
     // a/b could be the filter `net 10.0.0.0/8`, but only after another word: a filter does not begin with an address and a slash.
-    word == "-" || Path::new(word).exists() || (word.contains('/') && !word.contains(' ')) || has_capture_suffix(word)
+    word == "-" || (word.contains('/') && !word.contains(' ')) || has_capture_suffix(word)
 }
 
 fn has_capture_suffix(word: &str) -> bool {
@@ -146,9 +198,8 @@ pub(crate) fn near(word: &str) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let line = Line::command();
     let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
-    let best = files.chain(commands).map(|known| (strsim::damerau_levenshtein(name, &known), known)).min()?;
-    let close = best.0 <= 2.max(name.len() / 5) && best.0 < name.len();
-    close.then(|| folder.map_or(best.1.clone(), |f| f.join(&best.1).display().to_string()))
+    let best = nearest(name, files.chain(commands))?;
+    Some(folder.map_or_else(|| best.clone(), |f| f.join(&best).display().to_string()))
 }
 
 #[cfg(test)]
@@ -157,7 +208,7 @@ mod tests {
 
     fn command_of(line: &str) -> String {
         let args = std::iter::once("sockeye").chain(line.split_whitespace()).map(OsString::from).collect();
-        with_command(args).get(1).map(|a| a.to_string_lossy().into_owned()).unwrap_or_default()
+        with_command(args).unwrap().get(1).map(|a| a.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     #[test]
@@ -169,6 +220,11 @@ mod tests {
             ("-r mix.pcap -X", "packets"),
             ("-nnvvi lo tcp", "packets"),
             ("-nr mix.pcap", "summary"),
+            ("-v mix.pcap", "summary"),
+            ("-nlqr mix.pcap --utc", "summary"),
+            ("--color always flows -r mix.pcap", "flows"),
+            ("-v -r mix.pcap handshakes", "handshakes"),
+            ("-r man host flows", "summary"),
             ("-ttttnr mix.pcap", "packets"),
             ("--interface=lo", "packets"),
             ("-r -i.pcap", "summary"),
@@ -186,7 +242,7 @@ mod tests {
 
     #[test]
     fn leading_files_end_where_the_filter_begins() {
-        let sorted = sort(["a.pcap", "b.pcapng.zst", "-", "./c", "host", "x.pcap"].map(String::from).to_vec());
+        let sorted = sort(["a.pcap", "b.pcapng.zst", "-", "./c", "host", "x.pcap"].map(OsString::from).to_vec());
         assert_eq!(sorted.files, ["a.pcap", "b.pcapng.zst", "-", "./c"].map(PathBuf::from));
         assert_eq!(sorted.filter, ["host", "x.pcap"]);
     }

@@ -4,9 +4,10 @@ use super::ends::Ends;
 use super::style::Style;
 use super::summary::{round_trip, state};
 use super::table::{Align, Cell, Column, Row, Table};
-use super::units;
+use super::units::{self, packet_number};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowRecord;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Rows that are held back to find the widths of the columns.
@@ -24,18 +25,32 @@ const COLUMNS: &[Column] = &[
     Column::new("IN", Align::Right).dropped(4),
 ];
 
+/// How to show flows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlowTableConfig {
+    /// What the reader's terminal can do.
+    pub style: Style,
+    /// Where it lies in the capture, why it ended and what went wrong, on a second line (`-v`).
+    pub verbose: bool,
+    /// No headings (`-q`).
+    pub quiet: bool,
+}
+
 /// Writes the table of flows.
 #[derive(Debug)]
 pub struct FlowTableSink<W> {
     out: W,
+    config: FlowTableConfig,
+    /// Numbers of packets are told with their file.
+    several: bool,
     table: Table,
 }
 
 impl<W: Write> FlowTableSink<W> {
     /// A table that is written to `out`.
     #[must_use]
-    pub fn new(out: W, style: Style) -> Self {
-        Self { out, table: Table::new(COLUMNS, "", style, BATCH) }
+    pub fn new(out: W, config: FlowTableConfig) -> Self {
+        Self { out, config, several: false, table: Table::new(COLUMNS, "", config.style, BATCH).titled(!config.quiet) }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -47,9 +62,11 @@ impl<W: Write> FlowTableSink<W> {
 impl<W: Write> Sink for FlowTableSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Flow(record) => self.table.push(row(record), &mut self.out)?,
+            Event::Source { index, .. } => self.several |= *index > 0,
+            Event::Flow(record) => self.table.push(row(record, self.config.verbose, self.several), &mut self.out)?,
             Event::Summary(_) => {
                 self.table.flush(&mut self.out)?;
+                self.table.tell_hidden(&mut self.out)?;
                 self.out.flush()?;
             }
             _ => {}
@@ -63,7 +80,7 @@ impl<W: Write> Sink for FlowTableSink<W> {
     }
 }
 
-fn row(record: &FlowRecord) -> Row {
+fn row(record: &FlowRecord, verbose: bool, several: bool) -> Row {
     let packets = record.orig.packets.saturating_add(record.resp.packets);
     let cells = vec![
         Cell::plain(record.id.to_string()),
@@ -76,7 +93,29 @@ fn row(record: &FlowRecord) -> Row {
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
     ];
-    Row { cells, ..Row::default() }
+    let below = if verbose { vec![evidence(record, several)] } else { Vec::new() };
+    Row { cells, below, ..Row::default() }
+}
+
+/// `#14–#28 · 8 packets out, 6 in · TTL 64 and 63 · ended: fin`.
+fn evidence(record: &FlowRecord, several: bool) -> String {
+    let number = |at: (u16, u64)| packet_number(several.then_some(at.0), at.1);
+    let (first, last) = (record.first_packet, record.last_packet);
+    let mut text = if first == last { number(first) } else { format!("{}–{}", number(first), number(last)) };
+    let (orig, resp) = (&record.orig, &record.resp);
+    // A String takes everything that is written to it here.
+    let _ = write!(text, " · {} out, {} in", units::counted(orig.packets, "packet"), units::count(resp.packets));
+    let zero = orig.zero_windows.saturating_add(resp.zero_windows);
+    if zero > 0 {
+        let _ = write!(text, " · window 0 in {}", units::counted(zero, "packet"));
+    }
+    if record.icmp_errors > 0 {
+        let _ = write!(text, " · {}", units::counted(record.icmp_errors, "ICMP error"));
+    }
+    if let Some(reason) = record.end_reason {
+        let _ = write!(text, " · ended: {}", reason.key().replace('_', " "));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -86,7 +125,8 @@ mod tests {
     use crate::output::fixture::nine;
 
     fn sink(width: Option<usize>) -> FlowTableSink<Vec<u8>> {
-        FlowTableSink::new(Vec::new(), Style { width, ..Style::default() })
+        let style = Style { width, ..Style::default() };
+        FlowTableSink::new(Vec::new(), FlowTableConfig { style, ..FlowTableConfig::default() })
     }
 
     #[test]

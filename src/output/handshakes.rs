@@ -8,7 +8,7 @@ use super::ends::Ends;
 use super::style::{Style, Tone};
 use super::summary::round_trip;
 use super::table::{Align, Cell, Column, Row, Table};
-use super::units::{self, duration, duration_tight};
+use super::units::{self, duration, duration_tight, packet_number};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowRecord, Handshake, Outcome, State};
 use crate::model::{Span, Timestamp};
@@ -25,6 +25,8 @@ pub struct HandshakesConfig {
     pub style: Style,
     /// Times and options on a second line (`-v`).
     pub verbose: bool,
+    /// No headings (`-q`).
+    pub quiet: bool,
 }
 
 /// Writes the table of attempts.
@@ -34,6 +36,8 @@ pub struct HandshakesSink<W> {
     config: HandshakesConfig,
     table: Table,
     told: Told,
+    /// Numbers of packets are told with their file.
+    several: bool,
     attempts: u64,
 }
 
@@ -73,8 +77,8 @@ impl<W: Write> HandshakesSink<W> {
     /// A table that is written to `out`.
     #[must_use]
     pub fn new(out: W, config: HandshakesConfig) -> Self {
-        let table = Table::new(COLUMNS, "EVIDENCE", config.style, BATCH);
-        Self { out, config, table, told: Told::default(), attempts: 0 }
+        let table = Table::new(COLUMNS, "EVIDENCE", config.style, BATCH).titled(!config.quiet);
+        Self { out, config, table, told: Told::default(), several: false, attempts: 0 }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -93,10 +97,14 @@ impl<W: Write> Sink for HandshakesSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if let Some((record, handshake, before)) = self.told.due(event) {
             self.attempts += u64::from(before.is_none());
-            self.table.push(row(record, handshake, before, self.config.verbose), &mut self.out)?;
+            self.table.push(row(record, handshake, before, self.config.verbose, self.several), &mut self.out)?;
+        }
+        if let Event::Source { index, .. } = event {
+            self.several |= *index > 0;
         }
         if let Event::Summary(_) = event {
             self.table.flush(&mut self.out)?;
+            self.table.tell_hidden(&mut self.out)?;
             self.out.flush()?;
         }
         Ok(Keep::Going)
@@ -126,7 +134,9 @@ const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verbose: bool) -> Row {
+fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verbose: bool, several: bool) -> Row {
+    // The packets of an attempt bear no file: it is known where all of the conversation lies in one.
+    let file = (several && record.first_packet.0 == record.last_packet.0).then_some(record.first_packet.0);
     let time = |span: Option<Span>| span.map_or_else(Cell::none, |s| Cell::plain(duration_tight(s)));
     let tone = if came_about(handshake.outcome) { Tone::Plain } else { Tone::Bad };
     let cells = vec![
@@ -137,10 +147,10 @@ fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verb
         time(round_trip(record)),
         time(handshake.rtt_responder),
         time(handshake.rtt_originator),
-        Cell::plain(packets(handshake)),
+        Cell::plain(packets(handshake, file)),
     ];
-    let below = if verbose { details(record, handshake) } else { Vec::new() };
-    let mut tail = evidence(record, handshake);
+    let below = if verbose { details(record, handshake, file) } else { Vec::new() };
+    let mut tail = evidence(record, handshake, file);
     if let Some(before) = before {
         // Live, this attempt has a row already.
         let update = format!("was {}", word(before));
@@ -150,24 +160,28 @@ fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verb
 }
 
 /// The packets that are the attempt: `#1 #2 #3`, `#10 #12`.
-fn packets(h: &Handshake) -> String {
+fn packets(h: &Handshake, file: Option<u16>) -> String {
     let steps = [h.syn, h.syn_ack, h.ack, h.refusal];
-    let numbers: Vec<_> = steps.iter().flatten().map(|(number, _)| format!("#{number}")).collect();
+    let numbers: Vec<_> = steps.iter().flatten().map(|(number, _)| packet_number(file, *number)).collect();
     numbers.join(" ")
 }
 
 /// Why an attempt came out otherwise than usual, and by which packet: `#12 RST to the SYN`, `nothing came back in 11.3 s`.
-fn evidence(record: &FlowRecord, h: &Handshake) -> String {
+fn evidence(record: &FlowRecord, h: &Handshake, file: Option<u16>) -> String {
     let mut words = Vec::new();
     match (h.refusal, h.icmp) {
         (Some((number, _)), Some((kind, code))) => {
-            words.push(format!("#{number} {}", icmp_words(record.originator.ip.is_ipv6(), kind, code)));
+            words.push(format!("{} {}", packet_number(file, number), icmp_words(record.originator.ip.is_ipv6(), kind, code)));
         }
-        (Some((number, _)), None) if h.outcome != Outcome::HalfOpen => words.push(format!("#{number} RST to the SYN")),
-        (Some((number, _)), None) if record.state == State::ResetByOriginator => {
-            words.push(format!("#{number} RST by the client instead of the ACK"));
-        }
-        (Some((number, _)), None) => words.push(format!("#{number} RST by the server before the ACK")),
+        (Some((number, _)), None) => words.push(format!(
+            "{} RST {}",
+            packet_number(file, number),
+            match (h.outcome, record.state) {
+                (Outcome::HalfOpen, State::ResetByOriginator) => "by the client instead of the ACK",
+                (Outcome::HalfOpen, _) => "by the server before the ACK",
+                _ => "to the SYN",
+            }
+        )),
         (None, _) => {}
     }
     match h.outcome {
@@ -212,10 +226,10 @@ fn icmp_words(v6: bool, kind: u8, code: u8) -> String {
 }
 
 /// The lines below a row: each step with its packet and time, then the options.
-fn details(record: &FlowRecord, h: &Handshake) -> Vec<String> {
+fn details(record: &FlowRecord, h: &Handshake, file: Option<u16>) -> Vec<String> {
     let mut steps = Vec::new();
     if let Some((number, ts)) = h.syn {
-        steps.push(format!("#{number} SYN at {} UTC", units::clock_micros(ts)));
+        steps.push(format!("{} SYN at {} UTC", packet_number(file, number), units::clock_micros(ts)));
     }
     if h.syn_retries > 0
         && let (Some((_, from)), Some(to)) = (h.syn, h.last_syn)
@@ -226,7 +240,7 @@ fn details(record: &FlowRecord, h: &Handshake) -> Vec<String> {
         if let Some((number, to)) = to {
             let after =
                 from.map_or_else(|| format!("at {} UTC", units::clock_micros(to)), |from| format!("after {}", exact(to - from)));
-            steps.push(format!("#{number} {what} {after}"));
+            steps.push(format!("{} {what} {after}", packet_number(file, number)));
         }
     };
     step("SYN,ACK", h.last_syn, h.syn_ack);
@@ -322,6 +336,7 @@ c6 no answer   10.98.0.1:55510 → 10.98.0.99:80     8      - #1894
    nothing came back in 11.3 s
 c7 unreachable 10.98.0.1:4000 → 10.98.7.7:22       1  3.01s #2000 #2005
    #2005 ICMP host unreachable
+(SRV LEG and CLI LEG left out at 80 columns; --width shows more)
 "
         );
     }
@@ -355,6 +370,7 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
       #3 ACK after 0.031 ms
     client/server: mss 1460/1460 · window scale 10/- · sack by the client only ·
       timestamps
+(SRV LEG and CLI LEG left out at 80 columns; --width shows more)
 "
         );
     }

@@ -33,7 +33,7 @@ pub mod write_error;
 
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
-pub use flow_table::FlowTableSink;
+pub use flow_table::{FlowTableConfig, FlowTableSink};
 pub use handshakes::{HandshakesConfig, HandshakesSink};
 pub use packet_json::PacketJsonSink;
 pub use packet_rows::PacketRowsSink;

@@ -95,6 +95,7 @@ pub struct Table {
     rows: Vec<Row>,
     batch: usize,
     layout: Option<Layout>,
+    titled: bool,
     /// Words are ours and may hold arrows: their stand-ins.
     arrow: &'static str,
     dots: &'static str,
@@ -105,7 +106,13 @@ impl Table {
     #[must_use]
     pub fn new(columns: &'static [Column], tail_title: &'static str, style: Style, batch: usize) -> Self {
         let (arrow, dots) = if style.ascii { ("->", "...") } else { ("→", "…") };
-        Self { columns, tail_title, style, rows: Vec::new(), batch, layout: None, arrow, dots }
+        Self { columns, tail_title, style, rows: Vec::new(), batch, layout: None, titled: true, arrow, dots }
+    }
+
+    /// The same table with its headings, or without.
+    #[must_use]
+    pub fn titled(self, titled: bool) -> Self {
+        Self { titled, ..self }
     }
 
     /// Takes a row. Cells that are missing are empty, those too many are left out.
@@ -121,7 +128,9 @@ impl Table {
         }
         if self.layout.is_none() {
             let layout = self.settle();
-            self.write_titles(&layout, out)?;
+            if self.titled {
+                self.write_titles(&layout, out)?;
+            }
             self.layout = Some(layout);
         }
         let rows = std::mem::take(&mut self.rows);
@@ -133,10 +142,17 @@ impl Table {
         Ok(())
     }
 
-    /// Headings of the columns that had to go, once the widths are settled.
-    pub fn hidden(&self) -> impl Iterator<Item = &'static str> + '_ {
+    /// Says which columns had to go, if any had, once the table is written; a table without headings says nothing.
+    pub fn tell_hidden(&self, out: &mut impl Write) -> io::Result<()> {
         let shown = self.layout.as_ref().map_or(&[][..], |l| &l.shown);
-        self.columns.iter().zip(shown).filter(|(_, shown)| !**shown).map(|(column, _)| column.title)
+        let hidden: Vec<_> =
+            self.columns.iter().zip(shown).filter(|(_, shown)| !**shown).map(|(column, _)| column.title).collect();
+        let (true, Some(width)) = (self.titled && !hidden.is_empty(), self.style.width) else { return Ok(()) };
+        let text = format!("({} left out at {width} columns; --width shows more)", listed(&hidden));
+        for line in fold(&text, " ", Some(width), 1) {
+            writeln!(out, "{}", self.style.paint(Tone::Faint, &line))?;
+        }
+        Ok(())
     }
 
     fn text(&self, cell: &Cell, columns: usize) -> String {
@@ -265,6 +281,15 @@ impl Table {
             line.pad(after);
         }
         line
+    }
+}
+
+/// `A`, `A and B`, `A, B and C`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -218,6 +218,15 @@ pub fn width(text: &str) -> usize {
     text.chars().count()
 }
 
+/// A packet's number as people write it: `#14`, or `2#14` in the second of several files. `file` counts from 0.
+#[must_use]
+pub fn packet_number(file: Option<u16>, number: u64) -> String {
+    match file {
+        Some(file) => format!("{}#{number}", u32::from(file) + 1),
+        None => format!("#{number}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! `sockeye capture`: packets into a file, and nothing else. Also the writing that `packets -w` does.
 
 use super::records::being_read;
-use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, LookArgs, WriteArgs, WriteFormat};
+use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
@@ -21,7 +21,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &CaptureArgs) -> Done {
-    if args.live.list_link_types {
+    if args.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
     if args.write.write.is_none() {
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     }
     let opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
     let filter = opened.filter_text.clone();
-    let Some(mut writing) = Writing::open(&args.write, &args.look, &opened)? else {
+    let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
     };
-    let ended = drive(opened, None, args.look.progress, &mut writing)?;
+    let ended = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
     finish(ended, filter.as_deref(), closed)
 }
@@ -50,7 +50,7 @@ pub(crate) struct Writing {
 
 impl Writing {
     /// Creates the file of `-w`, if there is one.
-    pub(crate) fn open(args: &WriteArgs, look: &LookArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
+    pub(crate) fn open(args: &WriteArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
         let Some(path) = args.write.clone() else { return Ok(None) };
         if is_stdout(&path) && io::stdout().is_terminal() {
             return Err(Problem::usage("-w - would write a binary capture to the terminal; send it into a pipe or name a file"));
@@ -72,7 +72,7 @@ impl Writing {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let config = PcapConfig { format, force: look.force, reading: being_read(&opened.input), section };
+        let config = PcapConfig { format, force: args.force, reading: being_read(&opened.input), section };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
     }

@@ -9,8 +9,8 @@ use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 
 pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
-    let verbose = args.verbose > 0;
+    let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
     records::run(plan, &args.live, &args.look, &args.records, Records::Handshakes, |out, style| {
-        Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose }))
+        Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }))
     })
 }

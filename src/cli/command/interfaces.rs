@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 pub(crate) fn run(args: &InterfacesArgs) -> Done {
     let there = Interfaces::list();
-    let style = settings::style(&args.look);
+    let style = settings::style(&args.style);
     let mut text = String::new();
     let rows: Vec<[String; 4]> = there.interfaces.iter().map(row).chain([any_row(&there)]).collect();
     let widths: [usize; 3] = std::array::from_fn(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0));

@@ -18,24 +18,29 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
-    if args.live.list_link_types {
+    if args.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
     if let Some(list) = &args.file_list {
         args.input.read = listed_files(list)?;
     }
-    let zone = crate::cli::time::zone(args.lines.utc, args.lines.tz.as_deref())?;
+    let zone = crate::cli::time::zone(args.look.utc, args.lines.tz.as_deref())?;
     if args.dump_filter > 0 {
         return dump_filter(&args, zone);
     }
     if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
         return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
     }
+    if args.write.write.is_some() && !args.write.print && args.format.is_some() {
+        return Err(Problem::usage(
+            "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
+        ));
+    }
     let plan = Plan::new(&args.input, zone)?;
     let copying = args.write.write.is_some() && !args.write.print;
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
-    let style = settings::style(&args.look);
-    let lines = settings::line_options(&args.lines, style, live, many)?;
+    let style = settings::style(&args.look.style);
+    let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
     let wants_notes = !lines.plain || args.format.is_some();
     let opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
@@ -43,17 +48,15 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         _ if args.count => Print::Count(0),
         (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(Out::stdout()?, filter.clone())),
         (_, Some(form)) => Print::Rows(PacketRowsSink::new(Out::stdout()?, form, &args.fields)?),
-        _ => Print::Lines(Lines {
-            printer: LinePrinter::new(lines),
-            buffer: Vec::new(),
-            at_once: live || args.lines.line_buffered,
-        }),
+        _ => {
+            Print::Lines(Lines { printer: LinePrinter::new(lines), buffer: Vec::new(), at_once: live || args.look.line_buffered })
+        }
     };
-    let writing = Writing::open(&args.write, &args.look, &opened)?;
+    let writing = Writing::open(&args.write, &opened)?;
     let track = !copying && !args.count && wants_notes;
     let mut sink = Both { print: (!copying).then_some(print), writing, live };
     let tracker = track.then(|| TrackerConfig { handshake_events: false, ..TrackerConfig::default() });
-    let progress = if copying { args.look.progress } else { crate::cli::args::Progress::Never };
+    let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
     let counted = match sink.print {
@@ -178,7 +181,7 @@ fn dump_filter(args: &PacketsArgs, zone: Zone) -> Done {
     if input.read.is_empty() && input.interface.is_empty() {
         let sorted = crate::cli::words::sort(std::mem::take(&mut input.words));
         input.read = sorted.files;
-        input.words = sorted.filter;
+        input.words = sorted.filter.into_iter().map(Into::into).collect();
     }
     let asked = args.live.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
     let nowhere = input.read.is_empty() && input.interface.is_empty();

@@ -72,12 +72,12 @@ pub(super) fn run(
     records.choose(&args.fields)?;
     let opened = plan.open(live, false)?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
-    let out = TextOutput::open(path, look.force, &being_read(&opened.input))?;
+    let out = TextOutput::open(path, args.force, &being_read(&opened.input))?;
     let filter = opened.filter_text.clone();
     let sink = match separated(format) {
         Some(form) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
         None if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
-        None => table(out, settings::style(look)),
+        None => table(out, settings::style(&look.style)),
     };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,
@@ -85,8 +85,8 @@ pub(super) fn run(
         handshake_events: records == Records::Handshakes && opened.live,
         ..TrackerConfig::default()
     };
-    let mut sink = Counted { sink, records, told: 0 };
-    let ended = drive(opened, Some(tracker), look.progress, &mut sink)?;
+    let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };
+    let ended = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
     let closed = if ended.output_error.is_none() { sink.sink.close() } else { Ok(()) };
     let exit = finish(ended, filter.as_deref(), closed)?;
@@ -101,6 +101,8 @@ struct Counted {
     sink: Output,
     records: Records,
     told: u64,
+    /// Hand on each record as it comes (`-l`).
+    at_once: bool,
 }
 
 impl Sink for Counted {
@@ -111,7 +113,11 @@ impl Sink for Counted {
             (Records::Handshakes, Event::Flow(record) | Event::Handshake(record)) => attempt(record),
             _ => false,
         });
-        self.sink.on_event(event)
+        let answer = self.sink.on_event(event)?;
+        if self.at_once && matches!(event, Event::Flow(_) | Event::Handshake(_)) {
+            self.sink.flush()?;
+        }
+        Ok(answer)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,15 +12,16 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
-        style: settings::style(&args.look),
+        style: settings::style(&args.look.style),
         all: args.all,
-        quiet: args.quiet > 0,
+        quiet: args.look.quiet > 0,
+        verbose: args.look.verbose > 0,
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config);
     let tracker = TrackerConfig { handshake_events: false, ..TrackerConfig::default() };
-    let ended = drive(opened, Some(tracker), args.look.progress, &mut sink)?;
+    let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
     finish(ended, filter.as_deref(), closed.map_err(Into::into))
 }

@@ -40,9 +40,9 @@ fn write_change(line: &mut Vec<u8>, change: Change, ascii: bool) {
             line.text(arrow);
         }
         Change::SynRetry(count) => {
-            line.text("SYN again, ");
+            line.text("SYN again (retry ");
             line.dec(count);
-            line.text(". retry");
+            line.text(")");
         }
         Change::SynAck(span) => {
             line.text("rtt ");
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(words(Change::State(State::ResetByResponder), false), "reset ←");
         assert_eq!(words(Change::State(State::ResetByResponder), true), "reset <-");
         assert_eq!(words(Change::State(State::ResetByOriginator), true), "reset ->");
-        assert_eq!(words(Change::SynRetry(2), false), "SYN again, 2. retry");
+        assert_eq!(words(Change::SynRetry(2), false), "SYN again (retry 2)");
         assert_eq!(words(Change::SynAck(Span::from_nanos(22_499_400)), false), "rtt 22.499ms");
         assert_eq!(words(Change::SynAck(Span::from_nanos(999_999_600)), false), "rtt 1000.000ms");
     }

@@ -1,6 +1,7 @@
 //! The head of the summary: what the capture is, when, how much, what was not understood, where it was taken and what it lost.
 
 use super::vantage::Place;
+use super::{SummaryConfig, details};
 use crate::event::{Reason, RunSummary, SourceSummary};
 use crate::model::{FileFormat, LiveBackend, SourceKind};
 use crate::output::notices::reason_words;
@@ -16,13 +17,9 @@ use std::io::{self, Write};
 const LISTED: usize = 5;
 
 /// Writes the head.
-pub(super) fn write(
-    out: &mut impl Write,
-    style: &Style,
-    summary: &RunSummary,
-    filter: Option<&str>,
-    place: Place,
-) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, config: &SummaryConfig, summary: &RunSummary, place: Place) -> io::Result<()> {
+    let (style, filter) = (&config.style, config.filter.as_deref());
+    let listed = if config.verbose { usize::MAX } else { LISTED };
     let several = summary.sources.len() > 1;
     for source in &summary.sources {
         let name = style.foreign(&source.info.name);
@@ -32,7 +29,10 @@ pub(super) fn write(
         if several && let Some(line) = drops(source, summary) {
             say(out, style, &line)?;
         }
-        remarks(out, style, source)?;
+        remarks(out, style, source, listed)?;
+        if config.verbose {
+            details::write(out, style, &source.info)?;
+        }
     }
     if several {
         writeln!(out, "{}", style.paint(Tone::Heading, &format!("{} sources together", summary.sources.len())))?;
@@ -47,7 +47,7 @@ pub(super) fn write(
         say(out, style, &format!("{} read, {} {words}", units::counted(summary.read, "packet"), units::count(summary.matched)))?;
     }
     say(out, style, &amount(summary))?;
-    for line in not_understood(summary) {
+    for line in not_understood(summary, listed) {
         say(out, style, &style.foreign(&line))?;
     }
     if let Some(line) = place_line(place) {
@@ -63,7 +63,7 @@ pub(super) fn write(
 }
 
 /// A line of the head, indented, folded where it is too long for the terminal.
-fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result<()> {
+pub(super) fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result<()> {
     let limit = style.width.map(|w| w.saturating_sub(2));
     for line in fold(text, " · ", limit, 2).iter().flat_map(|line| fold(line, " ", limit, 4)) {
         writeln!(out, "  {}", style.glyphs(&line))?;
@@ -146,13 +146,13 @@ fn cut(source: &SourceSummary) -> String {
 }
 
 /// What the file or the interface said about itself, and how it ended.
-fn remarks(out: &mut impl Write, style: &Style, source: &SourceSummary) -> io::Result<()> {
+fn remarks(out: &mut impl Write, style: &Style, source: &SourceSummary, listed: usize) -> io::Result<()> {
     let warnings = &source.info.warnings;
-    for warning in warnings.iter().take(LISTED) {
+    for warning in warnings.iter().take(listed) {
         say(out, style, &format!("Note: {}", style.foreign(warning)))?;
     }
-    if warnings.len() > LISTED {
-        say(out, style, &format!("… {} more notes like these", warnings.len() - LISTED))?;
+    if warnings.len() > listed {
+        say(out, style, &format!("… {} more notes like these", warnings.len() - listed))?;
     }
     if let Some(problem) = &source.problem {
         let text = format!("Ended early: {}", style.foreign(problem));
@@ -184,11 +184,11 @@ fn amount(summary: &RunSummary) -> String {
 }
 
 /// Why, most first.
-fn not_understood(summary: &RunSummary) -> Vec<String> {
+fn not_understood(summary: &RunSummary, listed: usize) -> Vec<String> {
     let reasons = &summary.not_understood;
     let line = |(reason, n): &(Reason, u64)| format!("  {} {}", units::count(*n), reason_words(reason));
-    let mut lines: Vec<_> = reasons.iter().take(LISTED).map(line).collect();
-    let rest = reasons.iter().skip(LISTED).map(|(_, n)| n).sum::<u64>() + summary.not_understood_otherwise;
+    let mut lines: Vec<_> = reasons.iter().take(listed).map(line).collect();
+    let rest = reasons.iter().skip(listed).map(|(_, n)| n).sum::<u64>() + summary.not_understood_otherwise;
     if rest > 0 {
         lines.push(format!("  {} for other reasons", units::count(rest)));
     }

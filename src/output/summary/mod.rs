@@ -3,6 +3,7 @@
 //! Nothing is written before the run ends. What is kept meanwhile is bounded unless `all` is asked for: see
 //! `ranking` and `vantage`.
 
+mod details;
 mod header;
 pub mod next;
 mod ranking;
@@ -26,9 +27,12 @@ pub struct SummaryConfig {
     pub style: Style,
     /// Every conversation, however many there are; they are all kept until the end.
     pub all: bool,
-    /// Only the table.
+    /// Only the table (`-q`).
     pub quiet: bool,
-    /// The source as it is to be repeated in the commands proposed: `-r`, `mix.pcap`. Unquoted words.
+    /// Every interface, note and reason (`-v`).
+    pub verbose: bool,
+    /// The source as it is to be repeated in the commands proposed: `-r`, `mix.pcap`. Unquoted words; none where it cannot be
+    /// read again, and nothing is proposed.
     pub source_words: Vec<String>,
     /// The capture filter, to be repeated, too.
     pub filter: Option<String>,
@@ -59,7 +63,7 @@ impl<W: Write> SummarySink<W> {
     fn write(&mut self, summary: &RunSummary) -> io::Result<()> {
         let quiet = self.config.quiet;
         if !quiet {
-            header::write(&mut self.out, &self.config.style, summary, self.config.filter.as_deref(), self.vantage.place())?;
+            header::write(&mut self.out, &self.config, summary, self.vantage.place())?;
         }
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1);
         if ranked.rows.is_empty() {
@@ -88,11 +92,7 @@ impl<W: Write> SummarySink<W> {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }
         }
-        let hidden: Vec<_> = table.hidden().collect();
-        if let (false, Some(width)) = (hidden.is_empty(), style.width) {
-            let text = format!("({} left out at {width} columns; --width shows more)", hidden.join(" and "));
-            writeln!(self.out, "{}", style.paint(Tone::Faint, &text))?;
-        }
+        table.tell_hidden(&mut self.out)?;
         if !quiet {
             let ranked = &ranked.rows;
             for line in next::lines(&self.config, ranked, summary.live) {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// The lines after the table: `Next: …`, several commands on one line where they fit.
 pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) -> Vec<String> {
     // What was live is gone: there is nothing to read again.
-    if live || shown.is_empty() {
+    if live || shown.is_empty() || config.source_words.is_empty() {
         return Vec::new();
     }
     let source: Vec<_> = config.source_words.iter().map(|w| quote(w)).collect();
@@ -21,7 +21,9 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     }
     // The packets of the conversation that most deserves a look: the first that failed, else the biggest.
     let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
-    if let Some(record) = shown.iter().find(|r| has_failed(r.state)).or_else(biggest) {
+    // A compiled filter cannot be narrowed by words.
+    let compiled = config.source_words.iter().any(|word| word == "--filter-bytecode");
+    if let (false, Some(record)) = (compiled, shown.iter().find(|r| has_failed(r.state)).or_else(biggest)) {
         let filter = packets_of(record, config.filter.as_deref());
         commands.push(format!("sockeye packets {source} {}", quote(&filter)));
     }
