@@ -274,7 +274,7 @@ fn outputs_that_cannot_be_made() {
     refused(
         "mix.pcap -w new.pcap.gz",
         2,
-        "sockeye: new.pcap.gz: capture files are written uncompressed; write to - and compress that\n",
+        "sockeye: new.pcap.gz: sockeye writes files uncompressed; write to - and compress that\n",
     );
     refused("mix.pcap -w no/new.pcap", 1, "sockeye: cannot create no/new.pcap: No such file or directory (os error 2)\n");
     refused("flows mix.pcap -o no/new.csv", 1, "sockeye: cannot create no/new.csv: No such file or directory (os error 2)\n");
@@ -287,10 +287,54 @@ fn outputs_that_cannot_be_made() {
     );
     refused(
         "mix.pcap raw.pcap -w two.pcap",
-        1,
-        "sockeye: two.pcap: a pcap file holds one link type, and packets of two came (Ethernet, Raw IP)\n  \
+        2,
+        "sockeye: two.pcap: a pcap file holds one link type, and there are packets of two (Ethernet, Raw IP)\n  \
          write pcapng, which holds both:  --write-format pcapng, or a name that ends in .pcapng\n",
     );
+}
+
+/// What `--force` may destroy is destroyed only when nothing else is wrong.
+#[test]
+fn bad_arguments_spare_the_old_output() {
+    let folder = folder();
+    let old = folder.path().join("old.csv");
+    fs::write(&old, "kept").unwrap();
+    for line in [
+        "flows mix.pcap --format csv --fields id,stat -o old.csv --force",
+        "handshakes mix.pcap --format jsonl --fields nothing -o old.csv --force",
+        "flows mix.pcp -o old.csv --force",
+        "mix.pcap raw.pcap -w old.csv --force",
+        "packets mix.pcap --format csv --fields numer --print -w old.csv --force",
+        "packets mix.pcap -w old.csv --force --packets 9-3",
+    ] {
+        let refused = run_in(folder.path(), line);
+        assert!(matches!(refused.code(), Some(2 | 3)), "{line}: {}", refused.stderr);
+        assert_eq!(fs::read_to_string(&old).unwrap(), "kept", "{line}");
+    }
+    let done = run_in(folder.path(), "flows mix.pcap --fields id -o old.csv --force");
+    assert_eq!((done.code(), done.stdout.as_str(), done.stderr.as_str()), (Some(0), "", ""));
+    assert_eq!(fs::read_to_string(&old).unwrap(), "id\nc1\n");
+}
+
+/// All names of standard output mean it; other devices are written as they are, and named in errors.
+#[test]
+fn outputs_that_are_no_files() {
+    let folder = folder();
+    let good = fs::read(folder.path().join("mix.pcap")).unwrap();
+    for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+        let ran = sockeye().current_dir(folder.path()).args(["mix.pcap", "-w", name]).output().unwrap();
+        assert_eq!((ran.stdout, ran.stderr, ran.status.code()), (good.clone(), Vec::new(), Some(0)), "{name}");
+        let records = run_in(folder.path(), &format!("flows mix.pcap --format csv --fields id -o {name}"));
+        assert_eq!((records.stdout.as_str(), records.code()), ("id\nc1\n", Some(0)), "{name}");
+    }
+    refused("mix.pcap -w /dev/stdout --print", 2, "sockeye: -w - and --print both want standard output; name a file\n");
+    for line in ["flows mix.pcap -o /dev/full", "handshakes mix.pcap --format csv -o /dev/full"] {
+        refused(line, 1, "sockeye: cannot write /dev/full: No space left on device (os error 28)\n");
+    }
+    // The output fails, and the input is cut short: both are said.
+    let both = ran("flows trunc.pcap -o /dev/full");
+    assert_eq!((both.code(), both.stderr.lines().count()), (Some(1), 2), "{}", both.stderr);
+    assert!(both.stderr.contains("trunc.pcap ends in the middle of packet 6"), "{}", both.stderr);
 }
 
 #[test]
@@ -359,6 +403,8 @@ fn flags_with_bad_values() {
         "sockeye: --fields of packets goes with --format csv, tsv or md\n",
     );
     refused("packets -L mix.pcap", 2, "sockeye: -L needs one interface:  sockeye packets -i eth0 -L\n");
+    refused("-i lo -i lo", 2, "sockeye: -i lo is given twice; each packet would be counted twice\n");
+    refused("packets -i lo -i any", 2, "sockeye: -i any is all interfaces: another beside it would count its packets twice\n");
     refused("-r - -r -", 2, "sockeye: standard input (-) can be read only once\n");
     refused(
         "packets",
@@ -521,7 +567,7 @@ fn a_full_disk() {
     let [full, no_output] = errors[..] else { panic!("{}", ran.stderr) };
     assert!(full.starts_with(&format!("sockeye: out.pcap: disk full after {count} packets (")), "{full}");
     assert!(full.ends_with("; the file is complete up to there"), "{full}");
-    assert_eq!(no_output, "sockeye: cannot write the output: No space left on device (os error 28)");
+    assert_eq!(no_output, "sockeye: cannot write out.jsonl: No space left on device (os error 28)");
 }
 
 /// As a user with no rights, from a copy of the program that this user may run.

@@ -13,7 +13,7 @@ use sockeye::engine::{Config, Ended, Stop, run};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::SourceInfo;
-use sockeye::output::{notices, units};
+use sockeye::output::{WriteError, notices, units};
 use std::io::{self, Write};
 
 /// Drives a run to its end and reports on standard error. The sink is the caller's, to be closed before [`finish`].
@@ -27,6 +27,9 @@ pub(crate) fn drive(
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
+    if input.may_wait() {
+        signals::end_in_order(&stop)?;
+    }
     if live {
         signals::watch(&stop)?;
         if let Some(info) = input.info(0) {
@@ -40,22 +43,37 @@ pub(crate) fn drive(
     Ok(ended)
 }
 
-/// What is said after a run, and its exit code. `told`: the output has shown totals and losses itself.
-pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
+/// Says what must be said after a run, all of it, and gives the exit code of the gravest. `closed`: how the end of the output went.
+pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Problem>) -> super::Done {
     let Ended { summary, failures, output_error, filter: filtered } = ended;
-    if summary.live {
-        let _ = io::stderr().write_all(live::closing_lines(&summary).as_bytes());
-    }
-    if let Some(error) = output_error {
-        return Err(Problem::output(error));
+    let not_written = output_error.map(|error| unwritten(error, summary.live)).or(closed.err());
+    let mut exit = Exit::Done;
+    match not_written {
+        // Nobody reads what we print: the end is quiet.
+        Some(problem) if problem.is_closed_output() => return Err(problem),
+        not_written => {
+            if summary.live {
+                let _ = io::stderr().write_all(live::closing_lines(&summary).as_bytes());
+            }
+            if let Some(problem) = not_written {
+                problem.print();
+                exit = problem.exit;
+            }
+        }
     }
     for source in summary.sources.iter().filter(|_| !summary.live) {
         source.info.warnings.iter().for_each(|w| say(&format!("{}: {w}", source.info.name)));
     }
-    filtered?.iter().for_each(|w| say(&format!("filter: {w}")));
-    let mut exit = Exit::Done;
+    match filtered {
+        Ok(warnings) => warnings.iter().for_each(|w| say(&format!("filter: {w}"))),
+        Err(error) => {
+            let problem = Problem::from(error);
+            problem.print();
+            exit = exit.graver(problem.exit);
+        }
+    }
     for failed in failures {
-        exit = exit.max(tell_failure(failed.error, &summary));
+        exit = exit.graver(tell_failure(failed.error, &summary));
     }
     if exit == Exit::Done
         && let Some(text) = outside_the_selection(&summary).or_else(|| notices::nothing_seen(&summary, filter))
@@ -66,6 +84,23 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>) -> super::Done {
         say(&text);
     }
     Ok(exit)
+}
+
+/// An error of the output. A live capture says what it costs, too.
+fn unwritten(error: io::Error, live: bool) -> Problem {
+    let inside = error.get_ref().and_then(|inner| inner.downcast_ref::<WriteError>());
+    let unsaved = match inside {
+        Some(WriteError::Write { unsaved, .. }) if live => Some(*unsaved),
+        _ => None,
+    };
+    let problem = Problem::output(error);
+    match unsaved {
+        Some(unsaved) => {
+            let (packets, were) = (units::counted(unsaved, "packet"), if unsaved == 1 { "was" } else { "were" });
+            problem.help(format!("the capture has stopped; {packets} seen since then {were} not saved"))
+        }
+        None => problem,
+    }
 }
 
 /// There are packets, and `--from`, `--to` or `--packets` left out all of them.
@@ -100,6 +135,10 @@ struct Lookout {
 }
 
 impl Watch for Lookout {
+    fn wants_progress(&self) -> bool {
+        self.line.is_wanted()
+    }
+
     fn on_progress(&mut self, progress: &Progress) {
         self.line.show(progress);
     }

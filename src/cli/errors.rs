@@ -5,8 +5,8 @@ use super::live::{no_such_interface, not_permitted};
 use crate::cli::words;
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
-use sockeye::output::pcap::WriteError;
-use sockeye::output::units;
+use sockeye::output::target::is_stdout;
+use sockeye::output::{WriteError, units};
 use sockeye::pcapfile::Format;
 use std::fmt;
 use std::fs::File;
@@ -102,6 +102,7 @@ impl From<SourceError> for Problem {
                 ),
             ),
             SourceError::Damaged { name, what, frames, .. } => Self::new(Exit::Damaged, damage(&name, &what, frames)),
+            SourceError::Filter(error) => Self::from((*error).coming_from("this interface")),
             SourceError::UnknownLinkType { name, link } => unknown_link_type(&name, link),
             SourceError::NotPermitted { interface } => not_permitted(&interface),
             SourceError::NoSuchInterface { interface } => no_such_interface(&interface),
@@ -123,11 +124,7 @@ impl From<WriteError> for Problem {
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
             }
-            WriteError::SecondLinkType { path, first, second } => Self::new(
-                Exit::Failed,
-                format!("{}: a pcap file holds one link type, and packets of two came ({first}, {second})", shown_path(&path)),
-            )
-            .help("write pcapng, which holds both:  --write-format pcapng, or a name that ends in .pcapng"),
+            WriteError::SecondLinkType { path, first, second } => second_link_type(Exit::Failed, &path, first, second),
             ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
                 let complete = if safe.complete { "; the file is complete up to there" } else { "" };
                 let packets = units::counted(safe.packets, "packet");
@@ -136,10 +133,22 @@ impl From<WriteError> for Problem {
                     format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)),
                 )
             }
+            WriteError::Output { path, operation: _, error } if is_stdout(&path) => Self {
+                closed_output: error.kind() == io::ErrorKind::BrokenPipe,
+                ..Self::new(Exit::Failed, format!("cannot write the output: {error}"))
+            },
             WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
-            WriteError::Create { .. } | WriteError::Write { .. } => Self::new(Exit::Failed, error.to_string()),
+            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } => {
+                Self::new(Exit::Failed, shown(&error.to_string()))
+            }
         }
     }
+}
+
+/// `two.pcap: a pcap file holds one link type, and there are packets of two (Ethernet, Raw IP)`
+pub(crate) fn second_link_type(exit: Exit, path: &Path, first: LinkType, second: LinkType) -> Problem {
+    let what = format!("{}: a pcap file holds one link type, and there are packets of two ({first}, {second})", shown_path(path));
+    Problem::new(exit, what).help("write pcapng, which holds both:  --write-format pcapng, or a name that ends in .pcapng")
 }
 
 /// `out.pcap exists (1.80 MB capture, today 21:11); --force overwrites it`

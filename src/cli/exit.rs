@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 /// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Done; Ctrl-C on a live capture is a normal end.
+    /// Done; Ctrl-C on a live capture or a pipe is a normal end.
     Done = 0,
     /// Failed while running: disk full, interface gone, write error.
     Failed = 1,
@@ -18,6 +18,21 @@ pub(crate) enum Exit {
     Permission = 4,
     /// Input damaged or cut; everything before the damage was reported.
     Damaged = 5,
+}
+
+impl Exit {
+    /// The graver of two ends: output that is not what was asked for outweighs input that could not be read to its end.
+    pub(crate) fn graver(self, other: Self) -> Self {
+        let weight = |exit| match exit {
+            Self::Done => 0,
+            Self::Damaged => 1,
+            Self::Input => 2,
+            Self::Permission => 3,
+            Self::Usage => 4,
+            Self::Failed => 5,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {

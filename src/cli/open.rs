@@ -7,7 +7,7 @@ use super::time;
 use super::words;
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
-use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
+use sockeye::capture::live::{self, Direction, LiveSpec};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -146,6 +146,7 @@ impl Plan {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
+        each_once(&self.interfaces)?;
         let backend = backend(args.backend)?;
         let mut specs = Vec::with_capacity(self.interfaces.len());
         for name in &self.interfaces {
@@ -162,15 +163,24 @@ impl Plan {
             };
             spec.link = args.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
             spec.filter_text.clone_from(&self.filter_text);
-            let link = match spec.link {
-                Some(link) => link,
-                None => *live::link_types(name, backend)?.first().unwrap_or(&LinkType::ETHERNET),
-            };
-            filter.prepare(link).map_err(|e| e.coming_from("this interface"))?;
-            spec.kernel_filter = kernel_filter(filter, link);
             specs.push(spec);
         }
-        Ok(Input::live(Box::new(live::open(&specs, backend)?)))
+        Ok(Input::live(Box::new(live::open_filtered(&specs, backend, filter)?)))
+    }
+}
+
+/// An interface named twice, or beside `any`, would give each of its packets twice.
+fn each_once(interfaces: &[String]) -> Result<(), Problem> {
+    for (at, name) in interfaces.iter().enumerate() {
+        if interfaces[..at].contains(name) {
+            return Err(Problem::usage(format!("-i {} is given twice; each packet would be counted twice", shown(name))));
+        }
+    }
+    match interfaces {
+        [_, _, ..] if interfaces.iter().any(|name| name == "any") => {
+            Err(Problem::usage("-i any is all interfaces: another beside it would count its packets twice"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -191,14 +201,8 @@ fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    first_error.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// What the kernel may decide already: at least what the filter accepts.
-fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
-    let program = filter.kernel_program(link)?;
-    let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
-    Some(KernelFilter { instructions: instructions.collect() })
+    let place = if input.infos().count() > 1 { "the input" } else { "this file" };
+    first_error.map_or(Ok(()), |error| Err(error.coming_from(place).into()))
 }
 
 /// A flag that was given and means nothing for files.

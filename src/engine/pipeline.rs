@@ -6,7 +6,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
-use crate::flow::{FlowEvent, Note, PacketMeta, Tracker};
+use crate::flow::{FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
 
@@ -96,13 +96,20 @@ fn track<S: Sink>(
     teller: &mut Teller<'_, S>,
 ) -> Note {
     let mut tell = |event: FlowEvent<'_>| teller.tell(event);
-    let mut meta =
-        PacketMeta { source: frame.source, number: frame.number, ts: frame.ts, wire_bytes: u64::from(frame.wire_len), frames: 1 };
+    let mut meta = PacketMeta {
+        source: frame.source,
+        number: frame.number,
+        ts: frame.ts,
+        wire_bytes: u64::from(frame.wire_len),
+        frames: 1,
+        pieces: None,
+    };
     match fragments.insert(frame, packet) {
         Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),
         Inserted::Joined(joined) => {
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
+            meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
             tracker.on_packet(&meta, &joined.packet, &mut tell)
         }
         Inserted::Held | Inserted::Dropped => {

@@ -25,4 +25,4 @@ pub use event::{FlowEvent, FlowSink};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
 pub use record::{DirectionReason, EndReason, FlowRecord, Handshake, Outcome, SideRecord, State};
-pub use tracker::{PacketMeta, Tracker, TrackerConfig, TrackerStats};
+pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};

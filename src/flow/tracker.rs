@@ -8,12 +8,15 @@ use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
 use super::note::{Change, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
-use super::record::{EndReason, FlowRecord, State, TunnelRecord};
+use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::table::{self, Table};
 use super::tcp::{Segment, Step};
 use super::timeout::Class;
 use crate::decode::{Network, Packet, Transport, TunnelKind};
 use crate::model::{Clock, Timestamp};
+
+/// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
+const EARLY: u64 = 8;
 
 /// How to track.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,19 @@ pub struct PacketMeta {
     pub wire_bytes: u64,
     /// Number of frames, 1 but for joined datagrams.
     pub frames: u32,
+    /// Of a datagram joined from fragments: what its pieces were.
+    pub pieces: Option<Pieces>,
+}
+
+/// The fragments of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces {
+    /// Source and number of the one that came first.
+    pub first: (u16, u64),
+    /// When that was.
+    pub start: Timestamp,
+    /// Sum of their IP lengths, headers included, bytes.
+    pub ip_bytes: u64,
 }
 
 /// Totals of a tracker.
@@ -155,6 +171,9 @@ impl Tracker {
         };
         let (key, sender) = self.key(&ends, packet);
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
+        if seen.segment.as_ref().is_some_and(|segment| !segment.sound) && self.table.find(self.keys.hash(&key), &key).is_none() {
+            return Note::default(); // A header that makes no sense begins no conversation.
+        }
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen);
         self.tell_outcome(slot, sink);
@@ -192,7 +211,6 @@ impl Tracker {
         if let Some(slot) = self.table.find(hash, &key) {
             let flow = self.table.get_mut(slot);
             if !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
-                reorient(flow, seen);
                 return slot;
             }
             self.end_flow(slot, EndReason::Reused, sink);
@@ -203,6 +221,10 @@ impl Tracker {
         let guess =
             orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
+        if let Some(pieces) = &seen.meta.pieces {
+            (flow.first_source, flow.first_number) = pieces.first;
+            flow.start = pieces.start;
+        }
         flow.tunnel = tunnel_record(seen.packet);
         self.table.insert(flow, seen.now)
     }
@@ -215,13 +237,26 @@ impl Tracker {
         let side = &mut flow.sides[seen.sender.index()];
         let first_of_side = side.packets == 0;
         let (meta, packet) = (seen.meta, seen.packet);
-        side.count(meta.frames, meta.wire_bytes, packet.ip_len, packet.payload_len, ttl(packet));
+        let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
+        side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
-                let step = connection.on_segment(seen.sender, flow.originator, segment, place.number, place.ts);
+                let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
+                if step.accepted
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
+                let change = connection.change(flow.originator);
+                step.change = step.change.or(change);
                 (step, connection.class())
             }
             (Body::Datagram(datagram), _) => {
+                if side.packets <= EARLY
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
                 datagram.on_packet(seen.sender, first_of_side, place.ts);
                 let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
                 let change = answers.then_some(Change::State(State::Answered));
@@ -253,10 +288,19 @@ impl Tracker {
         })?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
-        let mark = flow.icmp.get_or_insert_with(|| {
-            Box::new(IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 0 })
-        });
-        mark.count += 1;
+        let mut new = IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 1 };
+        match &mut flow.icmp {
+            None => flow.icmp = Some(Box::new(new)),
+            Some(mark) => {
+                new.count = mark.count + 1;
+                // The first stands, unless it explains nothing and this one does.
+                if new.is_failure(flow.originator) && !mark.is_failure(flow.originator) {
+                    **mark = new;
+                } else {
+                    mark.count = new.count;
+                }
+            }
+        }
         if let Body::Tcp(connection) = &mut flow.body
             && icmp::is_unreachable(quote.v6, quote.kind)
         {
@@ -309,12 +353,9 @@ fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bo
     }
 }
 
-/// Turns the flow around if this packet is better evidence of who opened it.
-fn reorient(flow: &mut Flow, seen: &Seen<'_, '_>) {
-    let guess = orientation::stronger(flow.reason, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
-    if let Some((originator, reason)) = guess {
-        (flow.originator, flow.reason) = (originator, reason);
-    }
+/// Better evidence of who opened the flow than there was so far.
+fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orientation::Guess> {
+    orientation::stronger(so_far, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {

@@ -25,8 +25,11 @@ pub mod schema;
 pub mod style;
 pub mod summary;
 pub mod table;
+pub mod target;
+pub mod text_output;
 pub mod units;
 pub mod values;
+pub mod write_error;
 
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
@@ -37,4 +40,6 @@ pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};
+pub use text_output::TextOutput;
 pub use values::Records;
+pub use write_error::WriteError;

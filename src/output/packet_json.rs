@@ -1,5 +1,5 @@
 //! `sockeye packets --format jsonl`: a record for every packet with the fields of each layer, written without an
-//! allocation per packet. The keys are listed in [`super::packet_keys`].
+//! allocation per packet. The keys are listed in `packet_keys`.
 
 use super::capture_record::Framing;
 use super::json::JsonLine;

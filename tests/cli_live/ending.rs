@@ -130,8 +130,7 @@ fn without_a_reader_it_ends_quietly(backend: &str) {
     }
     let ran = capturing.end();
     assert_eq!(ran.stdout.lines().last(), Some("141"));
-    assert_eq!((ran.stdout.lines().count(), ran.stderr.lines().next()), (2, LISTENING.lines().next()));
-    assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("cannot write"), "{}", ran.stderr);
+    assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (2, LISTENING));
 }
 
 fn without_a_reader_a_file_is_written_on(backend: &str) {

@@ -144,6 +144,12 @@ fn a_full_disk_stops_the_capture(backend: &str) {
     let told = format!("sockeye: out.pcap: disk full after {count} (");
     let message = ran.stderr.lines().find(|line| line.starts_with(&told)).unwrap_or_else(|| panic!("{count}: {}", ran.stderr));
     assert!(message.ends_with("; the file is complete up to there"), "{message}");
+    // What was captured was saved, or is told to be lost.
+    let number = |text: &str| text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or_else(|| panic!("{text}"));
+    let captured = ran.stderr.lines().find(|line| line.ends_with(" captured")).unwrap_or_else(|| panic!("{}", ran.stderr));
+    let unsaved = number(captured) - number(count);
+    let told = format!("  the capture has stopped; {unsaved} packets seen since then were not saved");
+    assert!(ran.stderr.lines().any(|line| line == told), "{told}: {}", ran.stderr);
 }
 
 fn a_filter_that_cannot_be_is_refused_before(backend: &str) {

@@ -2,7 +2,7 @@
 
 use crate::world::{A, B, Host, World, seg, udp_bytes};
 use sockeye::decode::decode_ip;
-use sockeye::flow::{EndReason, FlowEvent, PacketMeta, State, TrackerConfig};
+use sockeye::flow::{EndReason, FlowEvent, PacketMeta, Pieces, State, TrackerConfig};
 
 #[test]
 fn vlans_keep_conversations_apart_unless_the_profile_joins_them() {
@@ -98,13 +98,26 @@ fn what_is_over_makes_room_without_being_called_evicted() {
 }
 
 #[test]
+fn a_flow_that_begins_with_a_joined_datagram_begins_with_its_first_piece() {
+    let mut w = World::new();
+    let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
+    w.wait(4000);
+    let meta = PacketMeta { source: 0, number: 3, ts: w.now, wire_bytes: 3100, frames: 2, pieces: Some(pieces) };
+    w.tracker.on_packet(&meta, &decode_ip(&udp_bytes(A, B, &[0; 3000])), &mut |_: FlowEvent<'_>| {});
+    let r = w.only();
+    assert_eq!((r.first_packet, r.last_packet, r.orig.ip_bytes), ((0, 2), (0, 3), 3068));
+    assert_eq!(r.duration(), sockeye::model::Span::from_secs(4));
+}
+
+#[test]
 fn a_joined_datagram_counts_all_its_frames() {
     let mut w = World::new();
     w.udp(A, B, b"whole");
     let joined = udp_bytes(A, B, &[0; 3000]);
-    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3 };
+    let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
+    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3, pieces: Some(pieces) };
     w.tracker.on_packet(&meta, &decode_ip(&joined), &mut |_: FlowEvent<'_>| {});
     let r = w.only();
     assert_eq!((r.orig.packets, r.orig.payload_bytes), (4, 3005));
-    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33, 3028 + 33));
+    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33, 3068 + 33));
 }

@@ -122,7 +122,14 @@ impl World {
             direction: None,
             options: None,
         };
-        let meta = PacketMeta { source: 0, number: self.number, ts: self.now, wire_bytes: u64::from(frame.wire_len), frames: 1 };
+        let meta = PacketMeta {
+            source: 0,
+            number: self.number,
+            ts: self.now,
+            wire_bytes: u64::from(frame.wire_len),
+            frames: 1,
+            pieces: None,
+        };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);
         self.tracker.on_packet(&meta, &decode(&frame), &mut |event: FlowEvent<'_>| keep(ended, outcomes, event))
     }

@@ -1,22 +1,24 @@
 //! `sockeye capture`: packets into a file, and nothing else. Also the writing that `packets -w` does.
 
+use super::records::being_read;
 use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, LookArgs, WriteArgs, WriteFormat};
 use crate::cli::drive::{drive, finish, say};
-use crate::cli::errors::{Problem, shown_path};
+use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::open::{Opened, Plan, backend};
 use crate::cli::{Done, manual};
 use sockeye::capture::live;
 use sockeye::engine::Ended;
 use sockeye::event::{Event, Keep, Sink};
-use sockeye::model::{FileFormat, SourceInfo};
+use sockeye::model::{FileFormat, SourceInfo, SourceKind};
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, format_of_name, needs_nanoseconds};
+use sockeye::output::target::is_stdout;
 use sockeye::output::units;
 use sockeye::pcapfile::write::SectionInfo;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.live.list_link_types {
@@ -34,8 +36,8 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Ok(Exit::Done);
     };
     let ended = drive(opened, None, args.look.progress, &mut writing)?;
-    writing.close(&ended)?;
-    finish(ended, filter.as_deref())
+    let closed = writing.close(&ended);
+    finish(ended, filter.as_deref(), closed)
 }
 
 /// A capture file being written.
@@ -50,10 +52,10 @@ impl Writing {
     /// Creates the file of `-w`, if there is one.
     pub(crate) fn open(args: &WriteArgs, look: &LookArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
         let Some(path) = args.write.clone() else { return Ok(None) };
-        if path.as_os_str() == "-" && io::stdout().is_terminal() {
+        if is_stdout(&path) && io::stdout().is_terminal() {
             return Err(Problem::usage("-w - would write a binary capture to the terminal; send it into a pipe or name a file"));
         }
-        if path.as_os_str() == "-" && args.print {
+        if is_stdout(&path) && args.print {
             return Err(Problem::usage("-w - and --print both want standard output; name a file"));
         }
         let infos: Vec<&SourceInfo> = opened.input.infos().collect();
@@ -63,12 +65,15 @@ impl Writing {
             Some(WriteFormat::Pcapng) => FileFormat::PcapNg,
             None => format_of_name(&path, nanoseconds),
         };
+        if matches!(format, FileFormat::Pcap { .. }) {
+            one_link_type(&path, &infos)?;
+        }
         let section = SectionInfo {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let config = PcapConfig { format, force: look.force, reading: infos.iter().filter_map(|i| i.file_id).collect(), section };
-        let at_once = args.packet_buffered || (opened.live && path.as_os_str() == "-");
+        let config = PcapConfig { format, force: look.force, reading: being_read(&opened.input), section };
+        let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
     }
 
@@ -88,7 +93,7 @@ impl Writing {
                 units::counted(written.times_clamped, "packet")
             ));
         }
-        if self.path.as_os_str() != "-" && io::stderr().is_terminal() {
+        if !is_stdout(&self.path) && io::stderr().is_terminal() {
             say(&format!(
                 "wrote {} ({}) to {}",
                 units::counted(written.packets, "packet"),
@@ -97,6 +102,18 @@ impl Writing {
             ));
         }
         Ok(())
+    }
+}
+
+/// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file
+/// may describe interfaces without packets: there the packets decide.
+fn one_link_type(path: &Path, infos: &[&SourceInfo]) -> Result<(), Problem> {
+    let sure = infos.iter().filter(|info| !matches!(info.kind, SourceKind::File(FileFormat::PcapNg)));
+    let mut links = sure.flat_map(|info| info.interfaces.iter().filter_map(|i| i.link));
+    let first = links.next();
+    match (first, links.find(|link| Some(*link) != first)) {
+        (Some(first), Some(second)) => Err(second_link_type(Exit::Usage, path, first, second)),
+        _ => Ok(()),
     }
 }
 

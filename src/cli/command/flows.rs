@@ -1,6 +1,6 @@
 //! `sockeye flows`: every conversation, one record each.
 
-use super::records;
+use super::records::{self, Output};
 use crate::cli::Done;
 use crate::cli::args::FlowsArgs;
 use crate::cli::open::Plan;
@@ -9,5 +9,7 @@ use sockeye::output::{FlowTableSink, Records};
 
 pub(crate) fn run(args: &FlowsArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
-    records::run(plan, &args.live, &args.look, &args.records, Records::Flows, FlowTableSink::new)
+    records::run(plan, &args.live, &args.look, &args.records, Records::Flows, |out, style| {
+        Output::FlowTable(FlowTableSink::new(out, style))
+    })
 }

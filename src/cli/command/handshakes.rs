@@ -1,6 +1,6 @@
 //! `sockeye handshakes`: every attempt to connect.
 
-use super::records;
+use super::records::{self, Output};
 use crate::cli::Done;
 use crate::cli::args::HandshakesArgs;
 use crate::cli::open::Plan;
@@ -11,6 +11,6 @@ pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
     let verbose = args.verbose > 0;
     records::run(plan, &args.live, &args.look, &args.records, Records::Handshakes, |out, style| {
-        HandshakesSink::new(out, HandshakesConfig { style, verbose })
+        Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose }))
     })
 }

@@ -1,7 +1,7 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
 use super::capture::{Writing, list_link_types};
-use super::records::{separated, to_stdout};
+use super::records::{Out, separated};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
@@ -41,8 +41,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let filter = opened.filter_text.clone();
     let print = match (args.format, args.format.and_then(separated)) {
         _ if args.count => Print::Count(0),
-        (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(to_stdout(), filter.clone())),
-        (_, Some(form)) => Print::Rows(PacketRowsSink::new(to_stdout(), form, &args.fields)?),
+        (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(Out::stdout()?, filter.clone())),
+        (_, Some(form)) => Print::Rows(PacketRowsSink::new(Out::stdout()?, form, &args.fields)?),
         _ => Print::Lines(Lines {
             printer: LinePrinter::new(lines),
             buffer: Vec::new(),
@@ -55,20 +55,19 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let tracker = track.then(|| TrackerConfig { handshake_events: false, ..TrackerConfig::default() });
     let progress = if copying { args.look.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
-    if let Some(writing) = &mut sink.writing {
-        writing.close(&ended)?;
-    }
-    if let Some(Print::Count(n)) = sink.print {
-        manual::print(&format!("{n} packet{}\n", if n == 1 { "" } else { "s" }))?;
-    }
-    finish(ended, filter.as_deref())
+    let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
+    let counted = match sink.print {
+        Some(Print::Count(n)) => manual::print(&format!("{n} packet{}\n", if n == 1 { "" } else { "s" })),
+        _ => Ok(()),
+    };
+    finish(ended, filter.as_deref(), written.and(counted))
 }
 
 /// What is printed.
 enum Print {
     Lines(Lines),
-    Json(PacketJsonSink<super::records::Out>),
-    Rows(PacketRowsSink<super::records::Out>),
+    Json(PacketJsonSink<Out>),
+    Rows(PacketRowsSink<Out>),
     Count(u64),
 }
 

@@ -2,34 +2,44 @@
 
 use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
-use crate::cli::errors::{Problem, exists, shown_path};
-use crate::cli::exit::Exit;
+use crate::cli::errors::Problem;
 use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::{FlowRecord, Outcome, TrackerConfig};
-use sockeye::output::pcap::WriteError;
-use sockeye::output::{FlowJsonSink, FlowRowsSink, Records, Separated, Style, units};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
+use sockeye::output::{FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, units};
+use std::io;
 use std::path::Path;
 
 /// Where records are written.
-pub(super) type Out = Box<dyn Write>;
+pub(super) type Out = TextOutput;
 
-/// Records in the form that was asked for; the table is the command's own.
-enum Output<T> {
-    Table(T),
+/// Records in the form that was asked for; the tables are the commands' own.
+pub(super) enum Output {
+    FlowTable(FlowTableSink<Out>),
+    HandshakeTable(HandshakesSink<Out>),
     Json(FlowJsonSink<Out>),
     Rows(FlowRowsSink<Out>),
 }
 
-impl<T: Sink> Sink for Output<T> {
+impl Output {
+    fn close(self) -> Result<(), Problem> {
+        let out = match self {
+            Self::FlowTable(sink) => sink.into_inner(),
+            Self::HandshakeTable(sink) => sink.into_inner(),
+            Self::Json(sink) => sink.into_inner(),
+            Self::Rows(sink) => sink.into_inner().map_err(Problem::output)?,
+        };
+        Ok(out.close()?)
+    }
+}
+
+impl Sink for Output {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match self {
-            Self::Table(sink) => sink.on_event(event),
+            Self::FlowTable(sink) => sink.on_event(event),
+            Self::HandshakeTable(sink) => sink.on_event(event),
             Self::Json(sink) => sink.on_event(event),
             Self::Rows(sink) => sink.on_event(event),
         }
@@ -37,7 +47,8 @@ impl<T: Sink> Sink for Output<T> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Table(sink) => sink.flush(),
+            Self::FlowTable(sink) => sink.flush(),
+            Self::HandshakeTable(sink) => sink.flush(),
             Self::Json(sink) => sink.flush(),
             Self::Rows(sink) => sink.flush(),
         }
@@ -45,26 +56,28 @@ impl<T: Sink> Sink for Output<T> {
 }
 
 /// Runs a command that writes records of flows.
-pub(super) fn run<T: Sink>(
+pub(super) fn run(
     plan: Plan,
     live: &LiveArgs,
     look: &LookArgs,
     args: &RecordArgs,
     records: Records,
-    table: impl FnOnce(Out, Style) -> T,
+    table: impl FnOnce(Out, Style) -> Output,
 ) -> Done {
     let format = settings::record_format(args.format, args.output.as_deref());
     if format == RecordFormat::Table && !args.fields.is_empty() {
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md, not with the table"));
     }
+    // All that can be wrong with the arguments is found before a file is created or emptied.
+    records.choose(&args.fields)?;
     let opened = plan.open(live, false)?;
-    let out = output(args.output.as_deref(), look.force, &opened.input)?;
+    let path = args.output.as_deref().unwrap_or(Path::new("-"));
+    let out = TextOutput::open(path, look.force, &being_read(&opened.input))?;
     let filter = opened.filter_text.clone();
-    let style = settings::style(look);
     let sink = match separated(format) {
         Some(form) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
         None if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
-        None => Output::Table(table(out, style)),
+        None => table(out, settings::style(look)),
     };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,
@@ -74,7 +87,8 @@ pub(super) fn run<T: Sink>(
     let mut sink = Counted { sink, records, told: 0 };
     let ended = drive(opened, Some(tracker), look.progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
-    let exit = finish(ended, filter.as_deref())?;
+    let closed = if ended.output_error.is_none() { sink.sink.close() } else { Ok(()) };
+    let exit = finish(ended, filter.as_deref(), closed)?;
     if let Some(text) = nothing {
         say(&text);
     }
@@ -82,13 +96,13 @@ pub(super) fn run<T: Sink>(
 }
 
 /// Counts what there is to tell of: a table without a row would be silence.
-struct Counted<T> {
-    sink: Output<T>,
+struct Counted {
+    sink: Output,
     records: Records,
     told: u64,
 }
 
-impl<T: Sink> Sink for Counted<T> {
+impl Sink for Counted {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         let attempt = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|h| h.outcome != Outcome::Midway);
         self.told += u64::from(match (self.records, event) {
@@ -127,39 +141,7 @@ pub(super) const fn separated(format: RecordFormat) -> Option<Separated> {
     }
 }
 
-/// Standard output.
-pub(super) fn to_stdout() -> Out {
-    Box::new(BufWriter::new(io::stdout()))
-}
-
-/// A new file, or standard output.
-fn output(path: Option<&Path>, force: bool, input: &Input) -> Result<Out, Problem> {
-    match path {
-        Some(path) if path.as_os_str() != "-" => Ok(Box::new(BufWriter::new(create(path, force, input)?))),
-        _ => Ok(to_stdout()),
-    }
-}
-
-/// A regular file that exists is not overwritten unless asked, one that is being read never; pipes and devices are no files to
-/// protect.
-fn create(path: &Path, force: bool, input: &Input) -> Result<File, Problem> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    match std::fs::metadata(path) {
-        Ok(old) if !old.is_file() => {}
-        Ok(old) if input.infos().any(|info| info.file_id == Some((old.dev(), old.ino()))) => {
-            return Err(WriteError::BeingRead { path: path.to_owned() }.into());
-        }
-        Ok(_) if force => {
-            options.truncate(true);
-        }
-        Ok(old) => return Err(exists(path, old.len(), old.modified().ok())),
-        Err(_) => {
-            options.create_new(true);
-        }
-    }
-    options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => Problem::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(path))),
-        _ => Problem::new(Exit::Failed, format!("cannot create {}: {error}", shown_path(path))),
-    })
+/// Device and inode of the files that are read: they are never written.
+pub(super) fn being_read(input: &Input) -> Vec<(u64, u64)> {
+    input.infos().filter_map(|info| info.file_id).collect()
 }

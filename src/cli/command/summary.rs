@@ -6,8 +6,7 @@ use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::flow::TrackerConfig;
 use sockeye::output::line::Zone;
-use sockeye::output::{SummaryConfig, SummarySink};
-use std::io;
+use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
 pub(crate) fn run(args: &SummaryArgs) -> Done {
     let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
@@ -19,8 +18,9 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let mut sink = SummarySink::new(io::BufWriter::new(io::stdout()), config);
+    let mut sink = SummarySink::new(TextOutput::stdout()?, config);
     let tracker = TrackerConfig { handshake_events: false, ..TrackerConfig::default() };
     let ended = drive(opened, Some(tracker), args.look.progress, &mut sink)?;
-    finish(ended, filter.as_deref())
+    let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
+    finish(ended, filter.as_deref(), closed.map_err(Into::into))
 }

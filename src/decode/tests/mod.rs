@@ -87,6 +87,12 @@ fn tags_are_read_to_any_depth_and_priority_tags_count_as_none() {
     let vlans: Vec<u32> = p.layers().filter(|l| l.kind == LayerKind::Vlan).map(|l| l.offset).collect();
     assert_eq!(vlans, [12, 16, 20, 24]);
 
+    for tpid in [0x8100, 0x88a8, 0x9100, 0x9200] {
+        let bytes = with_tags(&plain, &tag(tpid, 5));
+        let p = decoded(LinkType::ETHERNET, &bytes);
+        assert_eq!((p.vlan, p.ports()), ([5, 0], Some((1234, 80))), "{tpid:x}");
+    }
+
     let bytes = with_tags(&plain, &tag(0x8100, 5).repeat(20));
     let p = decoded(LinkType::ETHERNET, &bytes);
     assert_eq!(p.issue.map(|i| i.kind), Some(IssueKind::TooDeep));

@@ -1,6 +1,6 @@
 //! What is written to: a new file, a pipe, a device, standard output. A regular file is never overwritten unless asked.
 
-use super::error::WriteError;
+use super::write_error::WriteError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, IntoRawFd};
@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 
 /// Endings of names that promise a compressed file.
 const COMPRESSED: [&str; 4] = ["gz", "zst", "lz4", "xz"];
+
+/// Is standard output meant? `-`, and the names that systems give it.
+#[must_use]
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path.as_os_str() == *name)
+}
 
 /// An opened target.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ impl Target {
     /// overwritten whatever `force` says.
     pub(super) fn open(path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<Self, WriteError> {
         let create = |error| WriteError::Create { path: path.to_owned(), error };
-        if path.as_os_str() == "-" {
+        if is_stdout(path) {
             let out = io::stdout().as_fd().try_clone_to_owned().map_err(create)?;
             return Self::of(File::from(out), path);
         }
@@ -65,12 +71,17 @@ impl Target {
     fn of(file: File, path: &Path) -> Result<Self, WriteError> {
         let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
         // Standard output may be a file that others write to as well: `>>`. It is not cut.
-        let regular = data.is_file() && path.as_os_str() != "-";
+        let regular = data.is_file() && !is_stdout(path);
         Ok(Self { file: Some(file), path: path.to_owned(), regular })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The error of an operation on it, for text; what is safe of a capture file is told otherwise.
+    pub(super) fn cannot(&self, operation: &'static str, error: io::Error) -> WriteError {
+        WriteError::Output { path: self.path.clone(), operation, error }
     }
 
     /// Writes all of it.

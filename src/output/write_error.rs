@@ -1,4 +1,4 @@
-//! Why a capture file cannot be written, and what of it is safe.
+//! Why a capture file or a text cannot be written, and what of it is safe.
 
 use crate::model::LinkType;
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 use thiserror::Error;
 
-/// What went wrong with a capture file being written.
+/// What went wrong with a file being written.
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// A regular file of that name exists, and nobody said that it may be overwritten.
@@ -26,7 +26,7 @@ pub enum WriteError {
         path: PathBuf,
     },
     /// The name asks for compression, which is not done here.
-    #[error("{}: capture files are written uncompressed; write to - and compress that", path.display())]
+    #[error("{}: sockeye writes files uncompressed; write to - and compress that", path.display())]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -62,6 +62,19 @@ pub enum WriteError {
         error: io::Error,
         /// What is in the file for certain.
         safe: Safe,
+        /// Packets that were taken since then, and are lost.
+        unsaved: u64,
+    },
+    /// Text cannot be written: disk full, broken pipe, device gone.
+    #[error("cannot {} {}: {error}", if *operation == "closing" { "close" } else { "write" }, path.display())]
+    Output {
+        /// The file; `-` is standard output.
+        path: PathBuf,
+        /// What was tried: `writing`, `closing`.
+        operation: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
     },
 }
 
@@ -89,7 +102,7 @@ impl WriteError {
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         let kind = match &error {
-            WriteError::Write { error, .. } | WriteError::Create { error, .. } => error.kind(),
+            WriteError::Write { error, .. } | WriteError::Output { error, .. } | WriteError::Create { error, .. } => error.kind(),
             WriteError::Exists { .. } => ErrorKind::AlreadyExists,
             _ => ErrorKind::InvalidInput,
         };
