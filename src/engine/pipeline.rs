@@ -68,6 +68,7 @@ impl Pipeline {
 
     /// Live time went by without packets.
     pub(super) fn on_idle(&mut self, now: Timestamp, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.fragments.expire(now);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         if let Some(tracker) = &mut self.tracker {
             tracker.on_time(now, &mut |event: FlowEvent<'_>| teller.tell(event));

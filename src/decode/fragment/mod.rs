@@ -194,9 +194,9 @@ impl FragmentPool {
         if packet.fragment.is_piece() { self.insert_piece(frame, packet) } else { Inserted::Whole }
     }
 
-    /// Gives up what is too old at this time of a packet.
+    /// Gives up what is too old at a time that is no packet's own: live time that passes without packets.
     pub fn expire(&mut self, ts: Timestamp) {
-        self.clock.advance(ts);
+        self.clock.trust(ts);
         self.expire_now();
     }
 
