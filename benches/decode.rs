@@ -31,7 +31,8 @@ fn build(kind: usize, payload: usize) -> Vec<u8> {
     out
 }
 
-/// A thousand frames: seven in ten TCP over IPv4, the rest of every other kind.
+/// A thousand frames. Of every ten: six TCP over IPv4, one each of UDP over IPv4, TCP over IPv6 and UDP over IPv6, and one that
+/// is by turns TCP over IPv4 in a VLAN and an ICMP echo.
 fn mix() -> Vec<Vec<u8>> {
     (0..1000).map(|i| build([0, 0, 0, 1, 0, 2, 0, 3, 0, 4 + i / 10 % 2][i % 10], i % 40)).collect()
 }

@@ -62,6 +62,10 @@ fn a_filter_that_cannot_match_on_a_link_type() {
         ("wlan type mgt", LinkType::ETHERNET, "802.11 headers (link type Ethernet), so \"type\""),
         ("ifindex 3", LinkType::ETHERNET, "interface numbers (link type Ethernet), so \"ifindex\""),
         ("action pass", LinkType::ETHERNET, "records of the pf log (link type Ethernet), so \"action\""),
+        ("arp", LinkType::RAW, "ARP (link type Raw IP), so \"arp\""),
+        ("arp host 10.0.0.1", LinkType::NULL, "ARP (link type BSD loopback), so \"arp\""),
+        ("tcp port 80 and ip6", LinkType::IPV4, "IPv6 (link type Raw IPv4), so \"ip6\""),
+        ("ether proto 0x88cc", LinkType::RAW, "packets of that kind (link type Raw IP), so \"ether proto 0x88cc\""),
         ("ether multicast", LinkType::RAW, "link-layer multicast addresses (link type Raw IP), so \"multicast\""),
     ] {
         let text = on(expression, link).unwrap_err();
@@ -70,6 +74,7 @@ fn a_filter_that_cannot_match_on_a_link_type() {
         assert!(text.contains('^'), "{text}");
     }
     assert_eq!(on("tcp", LinkType::RAW), Ok(()));
+    assert_eq!(on("tcp", LinkType(5000)).unwrap_err(), "filter: libpcap cannot compile filters for link type 5000");
     let interface = Filter::expression("ether host 1:2:3:4:5:6", false).unwrap().prepare(LinkType::RAW).unwrap_err();
     assert!(interface.coming_from("eth0").to_string().starts_with("filter: eth0 has no Ethernet addresses"));
 }
@@ -271,6 +276,13 @@ fn display_filters() {
         assert_eq!(first, "filter: that is a Wireshark display filter; a capture filter is written differently", "{expression}");
         assert_eq!((found.as_str(), behind.as_str()), (marked, advice), "{expression}");
     }
+}
+
+#[test]
+fn names_in_display_filters_are_not_looked_up_either() {
+    let found = parts("tcp.port == 80 and host www.example.org");
+    assert_eq!(found.0, "filter: \"www.example.org\" is a name; a filter takes addresses and asks no name server");
+    assert_eq!(found.1, "www.example.org");
 }
 
 #[test]

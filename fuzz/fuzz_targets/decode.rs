@@ -21,7 +21,7 @@ fn check(p: &Packet<'_>) {
     assert_eq!(p.ports().is_some(), matches!(p.transport, Transport::Tcp | Transport::Udp | Transport::Sctp));
     assert!(p.payload().len() as u64 <= u64::from(p.payload_len));
     if let Some(issue) = p.issue {
-        let short = matches!(issue.kind, IssueKind::CutByCapture | IssueKind::TooShort);
+        let short = matches!(issue.kind, IssueKind::CutByCapture | IssueKind::TooShort | IssueKind::TooLong);
         assert!(!short || issue.had < issue.needed);
     }
     if let Some(tcp) = p.tcp() {

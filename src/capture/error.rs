@@ -1,5 +1,6 @@
 //! Why a source cannot be opened or ended early. The words are made where they are shown; this holds the facts.
 
+use crate::filter::FilterError;
 use crate::model::LinkType;
 use std::io;
 use thiserror::Error;
@@ -50,12 +51,16 @@ pub enum SourceError {
         /// Frames handed out before.
         frames: u64,
     },
-    /// No frame of this file can be decoded, for its link type is unknown here.
+    /// The filter can match nothing that this interface gives.
+    #[error("filter: {0}")]
+    Filter(#[source] Box<FilterError>),
+    /// No frame of this file can be decoded, for its link type is unknown here. Of a pcapng file this is known at its end
+    /// only: its frames were handed out before.
     #[error("{name} uses link type {}, which cannot be decoded", link.0)]
     UnknownLinkType {
         /// The file.
         name: String,
-        /// The type.
+        /// The type; of a pcapng file that of its first frame.
         link: LinkType,
     },
     /// No rights to capture.

@@ -1,6 +1,6 @@
 //! All sources of one run behind one door: a saved file, several of them merged in time order, or something live.
 
-use super::file::{self, FileSource, OpenOptions};
+use super::file::{self, Advance, FileSource, OpenOptions};
 use super::{Next, PacketSource, SourceError};
 use crate::model::{SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
@@ -114,14 +114,29 @@ impl Input {
     }
 
     /// Bytes read of all sources, and of how many: for a progress bar. `None` where one of them is a pipe or live.
-    pub fn progress(&mut self) -> (u64, Option<u64>) {
-        let mut progress = (0, Some(0));
-        for index in 0..=u16::MAX {
-            let Some(stats) = self.stats(index) else { break };
-            progress.0 += stats.bytes_read;
-            progress.1 = progress.1.zip(stats.bytes_total).map(|(sum, size)| sum + size);
+    /// The kernel is not asked for anything.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        match &self.0 {
+            Kind::One(source) => source.progress(),
+            Kind::Live(_) => (0, None),
+            Kind::Merged(merged) => merged
+                .sources
+                .iter()
+                .map(FileSource::progress)
+                .fold((0, Some(0)), |sum, one| (sum.0 + one.0, sum.1.zip(one.1).map(|(sum, size)| sum + size))),
         }
-        progress
+    }
+
+    /// May it have to wait for more: is it live, or one of its files a pipe? Then [`Self::next`] may say
+    /// [`Next::Idle`].
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        match &self.0 {
+            Kind::One(source) => source.may_wait(),
+            Kind::Live(_) => true,
+            Kind::Merged(merged) => merged.sources.iter().any(FileSource::may_wait),
+        }
     }
 }
 
@@ -145,10 +160,14 @@ impl Merged {
         while let Some(source) = self.sources.get_mut(self.unstarted) {
             let index = self.unstarted as u16;
             self.unstarted += 1;
-            if source.advance().map_err(|error| Failed { source_index: index, error })? {
-                self.heads.push(Reverse((source.time(), index)));
-            } else if source.news() {
-                return Ok(Next::Changed(index));
+            match source.advance().map_err(|error| Failed { source_index: index, error })? {
+                Advance::Packet => self.heads.push(Reverse((source.time(), index))),
+                Advance::Nothing => {
+                    self.unstarted -= 1;
+                    return Ok(Next::Idle);
+                }
+                Advance::End if source.news() => return Ok(Next::Changed(index)),
+                Advance::End => {}
             }
         }
         if std::mem::take(&mut self.taken)
@@ -157,8 +176,13 @@ impl Merged {
             let index = head.0.1;
             let source = &mut self.sources[usize::from(index)];
             match source.advance() {
-                Ok(true) => *head = Reverse((source.time(), index)),
-                Ok(false) => {
+                Ok(Advance::Packet) => *head = Reverse((source.time(), index)),
+                Ok(Advance::Nothing) => {
+                    // The head stays as it is, and is asked again: what comes next cannot be told without it.
+                    self.taken = true;
+                    return Ok(Next::Idle);
+                }
+                Ok(Advance::End) => {
                     PeekMut::pop(head);
                     if source.news() {
                         return Ok(Next::Changed(index));
@@ -177,5 +201,42 @@ impl Merged {
         }
         self.taken = true;
         Ok(Next::Frame(source.frame()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FileNotes, LiveBackend, SourceKind};
+
+    /// Asking it for counters is a system call.
+    struct Dear {
+        info: SourceInfo,
+    }
+
+    impl PacketSource for Dear {
+        fn next(&mut self) -> Result<Next<'_>, SourceError> {
+            Ok(Next::End)
+        }
+        fn info(&self) -> &SourceInfo {
+            &self.info
+        }
+        fn stats(&mut self) -> SourceStats {
+            panic!("asked for counters")
+        }
+    }
+
+    #[test]
+    fn progress_asks_a_live_source_nothing() {
+        let info = SourceInfo {
+            name: "eth0".to_owned(),
+            kind: SourceKind::Live(LiveBackend::Pnet),
+            interfaces: Vec::new(),
+            warnings: Vec::new(),
+            notes: FileNotes::default(),
+            file_id: None,
+        };
+        let input = Input::live(Box::new(Dear { info }));
+        assert_eq!((input.progress(), input.may_wait()), ((0, None), true));
     }
 }

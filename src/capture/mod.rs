@@ -1,7 +1,7 @@
 //! Where frames come from: saved captures and live interfaces, behind one trait.
 //!
 //! A source is pulled: [`PacketSource::next`] gives one frame, whose bytes are the source's and are gone at the next
-//! call. Live sources answer [`Next::Idle`] when nothing came for a while, so that the caller can look at its
+//! call. Live sources and pipes answer [`Next::Idle`] when nothing came for a while, so that the caller can look at its
 //! clock, its signals and its outputs. All sources of a run together are an [`Input`].
 
 pub mod error;

@@ -11,7 +11,8 @@ pub enum Next<'a> {
     /// What [`PacketSource::info`] of that source says has grown: interfaces, names, secrets, a warning. Comes before the
     /// first frame that depends on it. The number is the frame's `source`: 0 where there is only one.
     Changed(u16),
-    /// Nothing came within the source's poll time; only live sources say this.
+    /// Nothing is there just now: hand on what you have and ask again, which waits for up to 100 ms. Live sources and pipes say
+    /// this, regular files never do.
     Idle,
     /// Something happened to an interface; the source goes on. Only live sources say this.
     Notice(SourceNotice),

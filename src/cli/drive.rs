@@ -27,6 +27,9 @@ pub(crate) fn drive(
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
+    if input.may_wait() {
+        signals::end_in_order(&stop)?;
+    }
     if live {
         signals::watch(&stop)?;
         if let Some(info) = input.info(0) {
@@ -132,6 +135,10 @@ struct Lookout {
 }
 
 impl Watch for Lookout {
+    fn wants_progress(&self) -> bool {
+        self.line.is_wanted()
+    }
+
     fn on_progress(&mut self, progress: &Progress) {
         self.line.show(progress);
     }

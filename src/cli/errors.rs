@@ -102,6 +102,7 @@ impl From<SourceError> for Problem {
                 ),
             ),
             SourceError::Damaged { name, what, frames, .. } => Self::new(Exit::Damaged, damage(&name, &what, frames)),
+            SourceError::Filter(error) => Self::from((*error).coming_from("this interface")),
             SourceError::UnknownLinkType { name, link } => unknown_link_type(&name, link),
             SourceError::NotPermitted { interface } => not_permitted(&interface),
             SourceError::NoSuchInterface { interface } => no_such_interface(&interface),

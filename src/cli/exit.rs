@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Done; Ctrl-C on a live capture is a normal end.
+    /// Done; Ctrl-C on a live capture or a pipe is a normal end.
     Done = 0,
     /// Failed while running: disk full, interface gone, write error.
     Failed = 1,

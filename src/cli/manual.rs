@@ -75,7 +75,7 @@ IDs count conversations after the capture filter.
 const EXIT: &str = "\
 EXIT CODES
 
-  0    done; Ctrl-C on a live capture is a normal end
+  0    done; Ctrl-C on a live capture or a pipe is a normal end
   1    failed while running: disk full, interface gone, write error
   2    usage, or a bad filter
   3    input not usable: missing, not a capture, link type unknown

@@ -7,7 +7,7 @@ use super::time;
 use super::words;
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
-use sockeye::capture::live::{self, Direction, KernelFilter, KernelInstruction, LiveSpec};
+use sockeye::capture::live::{self, Direction, LiveSpec};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -173,15 +173,9 @@ impl Plan {
             };
             spec.link = args.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
             spec.filter_text.clone_from(&self.filter_text);
-            let link = match spec.link {
-                Some(link) => link,
-                None => *live::link_types(name, backend)?.first().unwrap_or(&LinkType::ETHERNET),
-            };
-            filter.prepare(link).map_err(|e| e.coming_from("this interface"))?;
-            spec.kernel_filter = kernel_filter(filter, link);
             specs.push(spec);
         }
-        Ok(Input::live(Box::new(live::open(&specs, backend)?)))
+        Ok(Input::live(Box::new(live::open_filtered(&specs, backend, filter)?)))
     }
 }
 
@@ -230,14 +224,8 @@ fn prepare(filter: &mut Filter, input: &Input) -> Result<(), Problem> {
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    first_error.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// What the kernel may decide already: at least what the filter accepts.
-fn kernel_filter(filter: &mut Filter, link: LinkType) -> Option<KernelFilter> {
-    let program = filter.kernel_program(link)?;
-    let instructions = program.instructions().iter().map(|i| KernelInstruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
-    Some(KernelFilter { instructions: instructions.collect() })
+    let place = if input.infos().count() > 1 { "the input" } else { "this file" };
+    first_error.map_or(Ok(()), |error| Err(error.coming_from(place).into()))
 }
 
 /// A flag that was given and means nothing for files.

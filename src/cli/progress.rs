@@ -22,6 +22,11 @@ impl ProgressLine {
         Self { name, started: Instant::now(), bar: None, wanted }
     }
 
+    /// Is it shown at all?
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Shows how far the reading is: bytes of the files, packets, connections.
     pub(crate) fn show(&mut self, progress: &Progress) {
         if !self.wanted || self.started.elapsed() < PATIENCE {

@@ -1,4 +1,5 @@
-//! Signals of a live run: the first Ctrl-C ends it in order, the second at once; SIGUSR1 asks for a status line, SIGUSR2 for a flush.
+//! Signals. Of a run that waits for packets, live or through a pipe, the first Ctrl-C ends it in order, the second at once.
+//! Of a live run, SIGUSR1 asks for a status line, SIGUSR2 for a flush. Reading files leaves all of them as they are.
 
 use super::errors::Problem;
 use super::exit::Exit;
@@ -11,12 +12,24 @@ use std::process::ExitCode;
 /// Exit status after a second Ctrl-C.
 const STOPPED_AT_ONCE: i32 = 130;
 
-/// Lets signals set the flags of `stop`.
-pub(crate) fn watch(stop: &Stop) -> Result<(), Problem> {
-    register(stop).map_err(|e| Problem::new(Exit::Failed, format!("cannot watch for signals: {e}")))
+/// SIGINT, SIGTERM and SIGHUP end the run in order, with what came until then.
+pub(crate) fn end_in_order(stop: &Stop) -> Result<(), Problem> {
+    register_end(stop).map_err(unwatchable)
 }
 
-fn register(stop: &Stop) -> io::Result<()> {
+/// SIGUSR1 and SIGUSR2 ask for a status line and for a flush.
+pub(crate) fn watch(stop: &Stop) -> Result<(), Problem> {
+    flag::register(SIGUSR1, stop.status_flag()).map_err(unwatchable)?;
+    flag::register(SIGUSR2, stop.flush_flag()).map_err(unwatchable)?;
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]
+fn unwatchable(error: io::Error) -> Problem {
+    Problem::new(Exit::Failed, format!("cannot watch for signals: {error}"))
+}
+
+fn register_end(stop: &Stop) -> io::Result<()> {
     // In this order: at the first signal the flag is still down when the shutdown looks at it.
     flag::register_conditional_shutdown(SIGINT, STOPPED_AT_ONCE, stop.stop_flag())?;
     flag::register(SIGINT, stop.stop_flag())?;
@@ -24,8 +37,6 @@ fn register(stop: &Stop) -> io::Result<()> {
     if !is_ignored_hangup() {
         flag::register(SIGHUP, stop.stop_flag())?;
     }
-    flag::register(SIGUSR1, stop.status_flag())?;
-    flag::register(SIGUSR2, stop.flush_flag())?;
     Ok(())
 }
 

@@ -73,7 +73,7 @@ impl<'f> Packet<'f> {
 
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.
     fn segment(&self) -> Option<&'f [u8]> {
-        if self.fragment.is_piece() {
+        if self.fragment.is_piece() || self.is_longer_than_the_wire() {
             return None;
         }
         let end = if self.transport == Transport::Udp {

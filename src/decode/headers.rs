@@ -1,10 +1,10 @@
 //! The headers below transport as views over their bytes, for those who print or compare single fields: Ethernet, VLAN
 //! tags, ARP, IPv4, IPv6, UDP. [`Packet`] itself holds what most callers ask for.
 
-use super::packet::{LayerKind, Network, Packet, Transport};
+use super::packet::{IssueKind, Layer, LayerKind, Network, Packet, Transport};
 use crate::model::bytes::{be16, be32};
 use crate::model::{IpProtocol, MacAddr};
-use etherparse::{ArpPacketSlice, Ipv4HeaderSlice, Ipv6HeaderSlice};
+use etherparse::{ArpPacketSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice};
 use std::net::Ipv4Addr;
 
 /// An Ethernet header.
@@ -124,17 +124,41 @@ impl<'f> Packet<'f> {
         })
     }
 
-    /// Identification of the innermost datagram: IPv4's 16 bits, or those of IPv6's fragment header if there is one.
+    /// Identification of the innermost datagram: IPv4's 16 bits, or those of IPv6's fragment header if there is one (of several,
+    /// of the one that makes it a fragment).
     #[must_use]
     pub fn datagram_id(&self) -> Option<u32> {
         match self.network {
             Network::Ipv4 => be16(self.network_bytes(), 4).map(u32::from),
             Network::Ipv6 => {
-                let inner = self.layers().filter(|l| l.kind == LayerKind::Ipv6Fragment && l.offset > self.network_at).last()?;
+                let inner = self.fragment_header().or_else(|| self.fragment_headers().last())?;
                 be32(self.bytes, inner.offset as usize + 4)
             }
             Network::None | Network::Arp => None,
         }
+    }
+}
+
+impl Packet<'_> {
+    /// The fragment headers of the innermost IPv6 datagram.
+    fn fragment_headers(&self) -> impl Iterator<Item = Layer> + '_ {
+        self.layers().filter(|layer| layer.kind == LayerKind::Ipv6Fragment && layer.offset > self.network_at)
+    }
+
+    /// The header that makes the innermost IPv6 datagram a fragment; others in it may be atomic (RFC 6946).
+    pub(super) fn fragment_header(&self) -> Option<Layer> {
+        self.fragment_headers().find(|layer| {
+            let bytes = self.bytes.get(layer.offset as usize..).unwrap_or_default();
+            Ipv6FragmentHeaderSlice::from_slice(bytes).is_ok_and(|header| header.is_fragmenting_payload())
+        })
+    }
+
+    /// Does the innermost IP header claim more than there was on the wire? (Also where a later issue took the place of that one.)
+    pub(super) fn is_longer_than_the_wire(&self) -> bool {
+        let v4 = self.ipv4().map(|header| u32::from(header.total_len()));
+        let claimed = v4.or_else(|| self.ipv6().map(|header| 40 + u32::from(header.payload_len())));
+        let jumbo = self.issue.is_some_and(|issue| issue.kind == IssueKind::TooLong && issue.offset == self.network_at);
+        jumbo || claimed.is_some_and(|claimed| claimed > self.ip_len)
     }
 }
 

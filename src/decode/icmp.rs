@@ -10,6 +10,9 @@ use std::net::{IpAddr, Ipv4Addr};
 /// The longest datagram that is no jumbogram: IPv6's base header and its 16 bits of payload length.
 const MAX_DATAGRAM: usize = 40 + 65_535;
 
+/// Least length of a quote that extensions follow (RFC 4884).
+const MIN_EXTENDED: usize = 128;
+
 /// An ICMP message with at least its first four bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct IcmpMessage<'a> {
@@ -108,7 +111,8 @@ impl<'a> IcmpMessage<'a> {
     }
 
     /// The quoted bytes without the extensions that may follow (RFC 4884 section 4: a length in 32-bit words of ICMP, in
-    /// 64-bit words of `ICMPv6`; 0 from senders that know no extensions).
+    /// 64-bit words of `ICMPv6`; 0 from senders that know no extensions). In front of extensions the quote is padded to 128
+    /// bytes at least: a shorter length is none, such as one in a field that the sender left unset.
     fn quoted_bytes(&self) -> &'a [u8] {
         let body = self.body();
         let length = match (self.v6, self.kind()) {
@@ -116,7 +120,7 @@ impl<'a> IcmpMessage<'a> {
             (true, 1 | 3) => usize::from(self.bytes.get(4).copied().unwrap_or_default()) * 8,
             _ => 0,
         };
-        if length == 0 { body } else { &body[..length.min(body.len())] }
+        if length < MIN_EXTENDED { body } else { &body[..length.min(body.len())] }
     }
 }
 

@@ -52,7 +52,7 @@ fn type_or_length(w: &mut Walk<'_, '_>, number: EtherType, layer: LayerKind, sta
     if number.0 > MAX_LENGTH {
         return ether_type(w, number, layer, start, at);
     }
-    w.set_limit(at + usize::from(number.0));
+    w.set_end(at + usize::from(number.0));
     llc(w, at);
 }
 
@@ -62,7 +62,7 @@ pub(super) fn ether_type(w: &mut Walk<'_, '_>, number: EtherType, layer: LayerKi
         EtherType::IPV4 => network::ipv4(w, at),
         EtherType::IPV6 => network::ipv6(w, at),
         EtherType::ARP | EtherType(0x8035) => network::arp(w, at),
-        EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | OLD_QINQ => vlan(w, at),
+        EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | OLD_QINQ | EtherType(0x9200) => vlan(w, at),
         EtherType(0x8847 | 0x8848) => mpls(w, at),
         EtherType(0x8864) => ppp::pppoe(w, at),
         EtherType(number) => {

@@ -28,7 +28,7 @@ pub(super) fn arp(w: &mut Walk<'_, '_>, at: usize) {
                 w.packet.network = Network::Arp;
                 w.packet.network_at = at as u32;
                 let end = at + arp.slice().len();
-                w.set_limit(end);
+                w.set_end(end);
                 w.payload(end);
             }
         }
@@ -63,12 +63,10 @@ fn ipv4_fields(w: &mut Walk<'_, '_>, at: usize, header_len: usize, total: u16, p
     w.packet.fragment = fragment;
     let total = usize::from(total);
     if total >= header_len {
-        w.packet.ip_len = total as u32;
-        w.set_limit(at + total);
+        w.packet.ip_len = w.set_length(LayerKind::Ipv4, at, total);
     } else if total == 0 {
         // Segmentation offload: the card was to fill in the lengths. All that is on the wire is the datagram.
-        w.packet.ip_len = w.wire().saturating_sub(at) as u32;
-        w.set_limit(w.wire());
+        w.packet.ip_len = w.end().saturating_sub(at) as u32;
     } else {
         w.packet.ip_len = total as u32;
         w.stop(IssueKind::BadHeader, LayerKind::Ipv4, at, header_len as u32);
@@ -123,9 +121,7 @@ pub(super) fn ipv6(w: &mut Walk<'_, '_>, at: usize) {
         0 if IpProtocol(next.0) != IpProtocol::NO_NEXT => ipv6_length(w, at, next.0),
         length => usize::from(length),
     };
-    let ip_len = IPV6_LEN.saturating_add(length);
-    w.packet.ip_len = u32::try_from(ip_len).unwrap_or(u32::MAX);
-    w.set_limit(at.saturating_add(ip_len));
+    w.packet.ip_len = w.set_length(LayerKind::Ipv6, at, IPV6_LEN.saturating_add(length));
     protocols(w, next.0, at + IPV6_LEN, true);
 }
 
@@ -140,7 +136,7 @@ fn ipv6_length(w: &Walk<'_, '_>, at: usize, next: u8) -> usize {
     {
         return length as usize;
     }
-    w.wire().saturating_sub(at + IPV6_LEN)
+    w.end().saturating_sub(at + IPV6_LEN)
 }
 
 /// The jumbo payload option (type 0xc2, length 4) among hop-by-hop options.

@@ -54,7 +54,7 @@ pub(super) fn pppoe(w: &mut Walk<'_, '_>, at: usize) {
         return w.stop(IssueKind::BadHeader, LayerKind::Pppoe, at, 6);
     }
     if w.push(LayerKind::Pppoe, at) {
-        w.set_limit((at + 6 + usize::from(u16::from_be_bytes([l0, l1]))).min(w.limit()));
+        w.set_end(at + 6 + usize::from(u16::from_be_bytes([l0, l1])));
         ppp(w, at + 6);
     }
 }

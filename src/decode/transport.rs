@@ -52,7 +52,7 @@ fn broken_tcp(w: &mut Walk<'_, '_>, at: usize, error: &tcp::HeaderSliceError) {
             if w.push(LayerKind::Tcp, at) {
                 w.packet.transport = Transport::Tcp;
                 w.short(LayerKind::Tcp, at, error.required_len);
-                let end = (at + error.required_len).min(w.limit());
+                let end = (at + error.required_len).min(w.end());
                 w.rest(end);
             }
         }
@@ -61,7 +61,7 @@ fn broken_tcp(w: &mut Walk<'_, '_>, at: usize, error: &tcp::HeaderSliceError) {
                 w.packet.transport = Transport::Tcp;
                 w.stop(IssueKind::BadHeader, LayerKind::Tcp, at, TCP_FIXED as u32);
                 // Where such a header ends is anyone's guess: nothing is taken for data.
-                w.rest(w.limit());
+                w.rest(w.end());
             }
         }
     }
@@ -78,10 +78,10 @@ fn udp(w: &mut Walk<'_, '_>, at: usize) {
     match header.length() {
         // RFC 2675 section 4 (jumbograms), and segmentation offload: the IP length decides.
         0 => {}
-        length @ 8.. => w.set_limit((at + usize::from(length)).min(w.limit())),
+        length @ 8.. => w.set_end(at + usize::from(length)),
         _ => {
             w.stop(IssueKind::BadHeader, LayerKind::Udp, at, 8);
-            w.set_limit(at + 8);
+            w.set_end(at + 8);
         }
     }
     w.payload(at + 8);
@@ -100,7 +100,7 @@ fn icmp_message(w: &mut Walk<'_, '_>, layer: LayerKind, transport: Transport, at
         let _ = w.packet.push_layer(LayerKind::Quoted, (at + 8) as u32);
         w.rest(at + 8);
     } else {
-        w.payload((at + 8).min(w.limit()));
+        w.payload((at + 8).min(w.end()));
     }
 }
 

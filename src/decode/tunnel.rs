@@ -28,14 +28,35 @@ enum Contents {
     Ppp,
 }
 
+/// Which wrapping it is, as its header says.
+#[derive(Clone, Copy)]
+struct Wrapping {
+    kind: TunnelKind,
+    id: u32,
+    /// See [`Tunnel::id_is_network`].
+    id_is_network: bool,
+}
+
+impl Wrapping {
+    /// Its id, if it has one, tells one network from another.
+    const fn network(kind: TunnelKind, id: u32) -> Self {
+        Self { kind, id, id_is_network: true }
+    }
+
+    /// Each direction may have an id of its own.
+    const fn directed(kind: TunnelKind, id: u32) -> Self {
+        Self { kind, id, id_is_network: false }
+    }
+}
+
 /// Opens what a protocol number announces; `false` if it is no wrapping, or must stay shut.
 pub(super) fn in_ip(w: &mut Walk<'_, '_>, protocol: IpProtocol, at: usize) -> bool {
     if !may_open(w) {
         return false;
     }
     match protocol {
-        IpProtocol::IPV4 => inside(w, TunnelKind::IpIp, 0, Contents::Ipv4, at),
-        IpProtocol::IPV6 => inside(w, TunnelKind::IpIp, 0, Contents::Ipv6, at),
+        IpProtocol::IPV4 => inside(w, Wrapping::network(TunnelKind::IpIp, 0), Contents::Ipv4, at),
+        IpProtocol::IPV6 => inside(w, Wrapping::network(TunnelKind::IpIp, 0), Contents::Ipv6, at),
         IpProtocol::GRE => gre(w, at),
         _ => return false,
     }
@@ -58,10 +79,10 @@ fn may_open(w: &Walk<'_, '_>) -> bool {
 
 /// Decodes the contents. If no network layer is found in them, the packet is what it was, and for IP's own wrappings it
 /// says where the contents stopped making sense.
-fn inside(w: &mut Walk<'_, '_>, kind: TunnelKind, id: u32, contents: Contents, at: usize) {
+fn inside(w: &mut Walk<'_, '_>, wrapping: Wrapping, contents: Contents, at: usize) {
     let outside = *w.packet;
-    let bounds = w.bounds();
-    enter(w.packet, kind, id);
+    let end = w.end();
+    enter(w.packet, wrapping);
     match contents {
         Contents::Ipv4 => network::ipv4(w, at),
         Contents::Ipv6 => network::ipv6(w, at),
@@ -72,7 +93,7 @@ fn inside(w: &mut Walk<'_, '_>, kind: TunnelKind, id: u32, contents: Contents, a
     if w.packet.network == Network::None {
         let issue = w.packet.issue;
         *w.packet = outside;
-        w.set_bounds(bounds);
+        w.restore_end(end);
         w.payload(at);
         if w.packet.transport == Transport::None {
             w.packet.issue = issue;
@@ -80,8 +101,9 @@ fn inside(w: &mut Walk<'_, '_>, kind: TunnelKind, id: u32, contents: Contents, a
     }
 }
 
-fn enter(packet: &mut Packet<'_>, kind: TunnelKind, id: u32) {
-    packet.tunnel = Tunnel { kind, depth: packet.tunnel.depth.saturating_add(1), id, outer: packet.network_at };
+fn enter(packet: &mut Packet<'_>, Wrapping { kind, id, id_is_network }: Wrapping) {
+    let depth = packet.tunnel.depth.saturating_add(1);
+    packet.tunnel = Tunnel { kind, depth, id, id_is_network, outer: packet.network_at };
     packet.network = Network::None;
     packet.transport = Transport::None;
     packet.protocol = IpProtocol(0);
@@ -114,9 +136,20 @@ fn gre_v0(w: &mut Walk<'_, '_>, at: usize, flags: u8, number: u16) {
         return w.short(LayerKind::Gre, at, length);
     }
     let id = if key == 0 { 0 } else { be32(header, 4 + checksum).unwrap_or_default() };
+    let wrapping = match virtual_subnet(flags, EtherType(number), id) {
+        Some(subnet) => Wrapping::network(TunnelKind::Gre, subnet),
+        None => Wrapping::directed(TunnelKind::Gre, id),
+    };
     if w.push(LayerKind::Gre, at) {
-        inside(w, TunnelKind::Gre, id, Contents::Typed(EtherType(number), LayerKind::Gre, at), at + length);
+        inside(w, wrapping, Contents::Typed(EtherType(number), LayerKind::Gre, at), at + length);
     }
+}
+
+/// NVGRE's subnet, if this is NVGRE (RFC 7637 section 3.2): Ethernet inside, a key and neither checksum nor sequence number. The
+/// lowest byte of the key may differ from flow to flow. Subnets below 0x1000 are reserved: such a key is a plain one.
+fn virtual_subnet(flags: u8, number: EtherType, key: u32) -> Option<u32> {
+    let subnet = key >> 8;
+    (number == BRIDGED && flags & 0xb0 == 0x20 && subnet >= 0x1000).then_some(subnet)
 }
 
 /// The key is a payload length and a call id; a packet without a sequence number only acknowledges.
@@ -133,11 +166,11 @@ fn gre_v1(w: &mut Walk<'_, '_>, at: usize, flags: u8, version: u8) {
     if !w.push(LayerKind::Gre, at) {
         return;
     }
-    w.set_limit((at + length + payload_len).min(w.limit()));
+    w.set_end(at + length + payload_len);
     if sequence == 0 {
         w.payload(at + length);
     } else {
-        inside(w, TunnelKind::Gre, call, Contents::Ppp, at + length);
+        inside(w, Wrapping::directed(TunnelKind::Gre, call), Contents::Ppp, at + length);
     }
 }
 
@@ -148,7 +181,14 @@ fn vxlan(w: &mut Walk<'_, '_>, at: usize) {
         return;
     }
     let vni = u32::from_be_bytes([0, v0, v1, v2]);
-    wrapped(w, LayerKind::Vxlan, at, TunnelKind::Vxlan, vni, Contents::Typed(BRIDGED, LayerKind::Vxlan, at), 8);
+    wrapped(
+        w,
+        LayerKind::Vxlan,
+        at,
+        Wrapping::network(TunnelKind::Vxlan, vni),
+        Contents::Typed(BRIDGED, LayerKind::Vxlan, at),
+        8,
+    );
 }
 
 /// RFC 8926 section 3.4: version and length of the options, flags, `EtherType`, VNI.
@@ -160,16 +200,23 @@ fn geneve(w: &mut Walk<'_, '_>, at: usize) {
     }
     let number = EtherType(u16::from_be_bytes([t0, t1]));
     let vni = u32::from_be_bytes([0, v0, v1, v2]);
-    wrapped(w, LayerKind::Geneve, at, TunnelKind::Geneve, vni, Contents::Typed(number, LayerKind::Geneve, at), length);
+    wrapped(
+        w,
+        LayerKind::Geneve,
+        at,
+        Wrapping::network(TunnelKind::Geneve, vni),
+        Contents::Typed(number, LayerKind::Geneve, at),
+        length,
+    );
 }
 
 /// A wrapping in UDP's data: its layer appears only if the contents are understood.
-fn wrapped(w: &mut Walk<'_, '_>, layer: LayerKind, at: usize, kind: TunnelKind, id: u32, contents: Contents, length: usize) {
+fn wrapped(w: &mut Walk<'_, '_>, layer: LayerKind, at: usize, wrapping: Wrapping, contents: Contents, length: usize) {
     let outside = *w.packet;
     // UDP's data was listed as such; it is the wrapping instead.
     w.packet.drop_payload_layer();
     if w.push(layer, at) {
-        inside(w, kind, id, contents, at + length);
+        inside(w, wrapping, contents, at + length);
     }
     if w.packet.tunnel.depth == outside.tunnel.depth {
         *w.packet = outside;

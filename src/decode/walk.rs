@@ -1,9 +1,9 @@
 //! The bounds of a frame while it is decoded, and how decoding stops.
 //!
-//! Three ends matter, all offsets into the frame. `limit` is where the innermost header with a length field says its
-//! contents end; it may lie past everything else, for a header can say what it likes. `wire` is the end that no
-//! enclosing length or the wire itself reaches beyond. [`Packet::captured_end`] is `wire`, or the end of the captured
-//! bytes if that comes first: nothing is read past it, so padding never passes for data.
+//! Two ends matter, both offsets into the frame. `end` is where the innermost header with a length field says that its
+//! contents end, and never lies past what encloses it or past the wire: a header can say what it likes, but data that was
+//! never sent is not counted. [`Packet::captured_end`] is `end`, or the end of the captured bytes if that comes first:
+//! nothing is read past it, so padding never passes for data.
 
 use super::packet::{Issue, IssueKind, LayerKind, Packet};
 
@@ -14,8 +14,7 @@ const MAX_OFFSET: usize = (u32::MAX - 0xffff) as usize;
 pub(super) struct Walk<'p, 'f> {
     /// What is known so far.
     pub(super) packet: &'p mut Packet<'f>,
-    limit: usize,
-    wire: usize,
+    end: usize,
     tunnels: bool,
 }
 
@@ -24,8 +23,8 @@ impl<'p, 'f> Walk<'p, 'f> {
     pub(super) fn new(packet: &'p mut Packet<'f>, wire_len: usize) -> Self {
         let captured = packet.bytes.len().min(MAX_OFFSET);
         packet.captured_end = captured as u32;
-        let wire = wire_len.min(MAX_OFFSET).max(captured);
-        Self { packet, limit: wire, wire, tunnels: true }
+        let end = wire_len.min(MAX_OFFSET).max(captured);
+        Self { packet, end, tunnels: true }
     }
 
     /// Tunnels stay shut: an ICMP error is about the datagram that it quotes, not about one inside.
@@ -48,14 +47,9 @@ impl<'p, 'f> Walk<'p, 'f> {
         chunk
     }
 
-    /// Where the innermost length field says that the contents end.
-    pub(super) const fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// The end on the wire that no enclosing length goes beyond.
-    pub(super) const fn wire(&self) -> usize {
-        self.wire
+    /// Where the contents end on the wire, captured or not.
+    pub(super) const fn end(&self) -> usize {
+        self.end
     }
 
     /// May tunnels be opened?
@@ -63,22 +57,28 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.tunnels
     }
 
-    /// Both ends, to be put back by [`Walk::set_bounds`] when what was tried came to nothing.
-    pub(super) const fn bounds(&self) -> (usize, usize) {
-        (self.limit, self.wire)
+    /// Puts the end back when what was tried came to nothing; the other lies in the packet.
+    pub(super) fn restore_end(&mut self, end: usize) {
+        self.end = end;
     }
 
-    /// Puts the ends back; the third lies in the packet.
-    pub(super) fn set_bounds(&mut self, (limit, wire): (usize, usize)) {
-        (self.limit, self.wire) = (limit, wire);
+    /// A header says that its contents end at `end`: they do so there, or before, where what encloses it ends.
+    pub(super) fn set_end(&mut self, end: usize) {
+        self.end = self.end.min(end);
+        self.packet.captured_end = self.packet.captured_end.min(self.end as u32);
     }
 
-    /// A header says that its contents end at `end`.
-    pub(super) fn set_limit(&mut self, end: usize) {
-        let end = end.min(MAX_OFFSET);
-        self.limit = end;
-        self.wire = self.wire.min(end);
-        self.packet.captured_end = self.packet.captured_end.min(end as u32);
+    /// A header in `layer`, which starts at `at`, says that it and its contents are `claimed` bytes long. Gives their length on
+    /// the wire; if that is less, this is an issue, but no reason to stop.
+    pub(super) fn set_length(&mut self, layer: LayerKind, at: usize, claimed: usize) -> u32 {
+        let room = self.end.saturating_sub(at);
+        if claimed > room {
+            let needed = u32::try_from(claimed).unwrap_or(u32::MAX);
+            self.packet.issue = Some(Issue { kind: IssueKind::TooLong, layer, offset: at as u32, needed, had: room as u32 });
+        }
+        let length = claimed.min(room);
+        self.set_end(at + length);
+        length as u32
     }
 
     /// Records a header that was read; `false` (and an issue) when no room is left.
@@ -101,7 +101,7 @@ impl<'p, 'f> Walk<'p, 'f> {
     /// Stops in `layer`, of which `needed` bytes are not all there: cut by the capture or too short of its own.
     #[cold]
     pub(super) fn short(&mut self, layer: LayerKind, at: usize, needed: usize) {
-        let fits_the_wire = at.saturating_add(needed) <= self.wire;
+        let fits_the_wire = at.saturating_add(needed) <= self.end;
         let kind = if fits_the_wire { IssueKind::CutByCapture } else { IssueKind::TooShort };
         self.stop(kind, layer, at, needed as u32);
     }
@@ -118,6 +118,6 @@ impl<'p, 'f> Walk<'p, 'f> {
     /// What was not understood, or the data after a header that was not wholly there, starts at `at`.
     pub(super) fn rest(&mut self, at: usize) {
         self.packet.payload_at = at as u32;
-        self.packet.payload_len = self.limit.saturating_sub(at) as u32;
+        self.packet.payload_len = self.end.saturating_sub(at) as u32;
     }
 }

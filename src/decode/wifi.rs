@@ -21,7 +21,7 @@ pub(super) fn radiotap(w: &mut Walk<'_, '_>, at: usize) {
     let flags = radiotap_flags(header).unwrap_or_default();
     if flags & 0x10 != 0 {
         // The frame check sequence is at the end.
-        w.set_limit(w.limit().saturating_sub(4));
+        w.set_end(w.end().saturating_sub(4));
     }
     ieee80211(w, at + length, flags & 0x20 != 0);
 }

@@ -6,7 +6,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
-use crate::flow::{FlowEvent, Note, PacketMeta, Tracker};
+use crate::flow::{FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
 
@@ -76,6 +76,7 @@ impl Pipeline {
 
     /// Live time went by without packets.
     pub(super) fn on_idle(&mut self, now: Timestamp, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.fragments.expire(now);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         if let Some(tracker) = &mut self.tracker {
             tracker.on_time(now, &mut |event: FlowEvent<'_>| teller.tell(event));
@@ -84,8 +85,9 @@ impl Pipeline {
         Ok(least(keep, sink.on_event(&Event::Tick(now))?))
     }
 
-    /// The source has ended: so does every flow.
+    /// The source has ended: so does every flow, and no datagram will be completed any more.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.fragments.finish();
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         if let Some(tracker) = &mut self.tracker {
             tracker.finish(&mut |event: FlowEvent<'_>| teller.tell(event));
@@ -103,17 +105,24 @@ fn track<S: Sink>(
     teller: &mut Teller<'_, S>,
 ) -> Note {
     let mut tell = |event: FlowEvent<'_>| teller.tell(event);
-    let mut meta =
-        PacketMeta { source: frame.source, number: frame.number, ts: frame.ts, wire_bytes: u64::from(frame.wire_len), frames: 1 };
+    let mut meta = PacketMeta {
+        source: frame.source,
+        number: frame.number,
+        ts: frame.ts,
+        wire_bytes: u64::from(frame.wire_len),
+        frames: 1,
+        pieces: None,
+    };
     match fragments.insert(frame, packet) {
         Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),
         Inserted::Joined(joined) => {
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
+            meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
             tracker.on_packet(&meta, &joined.packet, &mut tell)
         }
         Inserted::Held | Inserted::Dropped => {
-            tracker.on_time(frame.ts, &mut tell);
+            tracker.on_packet_time(frame.ts, &mut tell);
             Note::default()
         }
     }

@@ -54,6 +54,10 @@ pub struct Progress {
 
 /// Someone who looks on: a progress line, a person who sent a signal.
 pub trait Watch {
+    /// Does it want [`Self::on_progress`]? Where nobody does, progress is not worked out.
+    fn wants_progress(&self) -> bool {
+        true
+    }
     /// How it is going, now and then.
     fn on_progress(&mut self, progress: &Progress);
     /// Someone asked (SIGUSR1).
@@ -137,7 +141,8 @@ impl Run {
                 }
                 Ok(Next::Idle) => {
                     idle = true;
-                    if self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
+                    // Packets from a pipe may be from any time: only theirs tells how late it is.
+                    if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
                     }
                     sink.flush()?;
@@ -158,11 +163,12 @@ impl Run {
 
     /// What need not be looked at with every packet.
     fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
-        let progress = self.progress(input);
-        watch.on_progress(&progress);
+        if watch.wants_progress() {
+            watch.on_progress(&self.progress(input));
+        }
         if self.stop.take_status() {
             let summary = self.summary(input);
-            watch.on_status(&progress, &summary);
+            watch.on_status(&self.progress(input), &summary);
         }
         if self.stop.take_flush() {
             sink.flush()?;
@@ -170,7 +176,7 @@ impl Run {
         Ok(())
     }
 
-    fn progress(&self, input: &mut Input) -> Progress {
+    fn progress(&self, input: &Input) -> Progress {
         let (bytes_read, bytes_total) = input.progress();
         Progress {
             read: self.pipeline.totals.read(),
@@ -193,7 +199,8 @@ impl Run {
         RunSummary {
             sources,
             evicted: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().evicted),
-            fragments_lost: (lost.expired, lost.evicted),
+            fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
+            fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
             live: self.live,
             ..self.pipeline.totals.summary()
         }

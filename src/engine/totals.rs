@@ -66,6 +66,12 @@ impl Totals {
         if let Some(issue) = &packet.issue {
             self.count_issue(issue);
         }
+        // Hosts are counted by their flows, but a fragment whose datagram stays unfinished is in none.
+        if packet.fragment.is_piece()
+            && let Some((source, target)) = packet.addresses()
+        {
+            self.count_hosts([source, target]);
+        }
     }
 
     fn count_issue(&mut self, issue: &Issue) {
@@ -93,7 +99,11 @@ impl Totals {
 
     pub(super) fn count_flow(&mut self, flow: &FlowRecord) {
         self.flows += 1;
-        for ip in [flow.originator.ip, flow.responder.ip].into_iter().filter(is_host) {
+        self.count_hosts([flow.originator.ip, flow.responder.ip]);
+    }
+
+    fn count_hosts(&mut self, pair: [IpAddr; 2]) {
+        for ip in pair.into_iter().filter(is_host) {
             if self.hosts.len() < MAX_HOSTS {
                 self.hosts.insert(ip);
             } else if !self.hosts.contains(&ip) {
@@ -156,6 +166,25 @@ fn protocol(packet: &Packet<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_of_fragments_without_a_flow_are_counted() {
+        let bytes = [0x45, 0, 0, 28, 0, 1, 0x20, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8];
+        let frame = Frame {
+            number: 1,
+            source: 0,
+            interface: 0,
+            ts: Timestamp::default(),
+            link: crate::model::LinkType::RAW,
+            wire_len: 28,
+            bytes: &bytes,
+            direction: None,
+            options: None,
+        };
+        let mut totals = Totals::default();
+        totals.count(&frame, &crate::decode::decode(&frame));
+        assert_eq!(totals.summary().hosts, (2, false));
+    }
 
     #[test]
     fn addresses_that_are_no_hosts() {

@@ -57,6 +57,8 @@ pub struct RunSummary {
     pub evicted: u64,
     /// Fragments given up: (datagrams never completed, those pushed out by the cap).
     pub fragments_lost: (u64, u64),
+    /// Fragments that could not be used: (cut by a snap length, malformed or overlapping others).
+    pub fragments_unfit: (u64, u64),
     /// Frames that sockeye itself lost between reading and showing (0 with one thread).
     pub dropped_here: u64,
     /// Was the run live?

@@ -5,21 +5,24 @@
 
 use super::error::{FilterError, FilterErrorKind};
 use super::insn::ancillary;
+use super::left_out::{LeftOut, were_left_out};
 use super::program::Program;
 use super::tag_words::{reads_family, speaks_of_tags};
 use super::view::{AsItIs, OwnFamily, TagPlace, Untagged};
 use super::vm;
-use crate::model::{Frame, LinkType};
+use crate::model::{Frame, FrameDirection, LinkType};
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// What decides.
 #[derive(Clone, Debug)]
 enum Rule {
     /// Every frame is wanted.
     Everything,
-    /// An expression; frames as they are in any case?
-    Expression { text: String, strict: bool },
+    /// An expression; frames as they are in any case? And the program made when it was checked.
+    Expression { text: String, strict: bool, checked: (LinkType, Arc<Program>) },
     /// A program, for frames of any type.
-    Program { program: Program },
+    Program { program: Arc<Program> },
 }
 
 /// How a program sees frames of one link type.
@@ -39,9 +42,21 @@ pub(super) enum Sight {
 #[derive(Clone, Debug)]
 struct ForLink {
     link: LinkType,
-    /// The program and how it sees; or why there is none.
-    decided: Result<(Program, Sight), FilterError>,
+    decision: Decision,
     asks_direction: bool,
+    /// Frames that came and could not match, for there is no program.
+    left_out: u64,
+}
+
+/// A program, or why there is none. Made to be held for each of the 65,536 types that a hostile file can name.
+#[derive(Clone, Debug)]
+enum Decision {
+    /// The program and how it sees.
+    Run(Arc<Program>, Sight),
+    /// The expression means nothing on this type.
+    Never(Box<FilterError>),
+    /// libpcap does not know the type.
+    Unknown,
 }
 
 /// A capture filter in use.
@@ -49,6 +64,8 @@ struct ForLink {
 pub struct Filter {
     rule: Rule,
     links: Vec<ForLink>,
+    /// Where each link type stands in `links`.
+    places: HashMap<LinkType, usize, foldhash::fast::RandomState>,
     /// The one used last.
     current: usize,
     /// Frames that did not match because nobody knows which way they went.
@@ -74,8 +91,8 @@ impl Filter {
         if text.trim().is_empty() {
             return Ok(Self::everything());
         }
-        usable_somewhere(text)?;
-        Ok(Self::with(Rule::Expression { text: text.to_owned(), strict }))
+        let checked = usable_somewhere(text)?;
+        Ok(Self::with(Rule::Expression { text: text.to_owned(), strict, checked }))
     }
 
     /// Takes a program as `tcpdump -ddd` prints it. It sees frames as they are; one that was compiled for a live interface
@@ -89,11 +106,11 @@ impl Filter {
         if let Some((instruction, _)) = unavailable {
             return Err(fault(FilterErrorKind::Unavailable { name: name.into(), instruction }));
         }
-        Ok(Self::with(Rule::Program { program }))
+        Ok(Self::with(Rule::Program { program: Arc::new(program) }))
     }
 
-    const fn with(rule: Rule) -> Self {
-        Self { rule, links: Vec::new(), current: 0, undirected: 0 }
+    fn with(rule: Rule) -> Self {
+        Self { rule, links: Vec::new(), places: HashMap::default(), current: 0, undirected: 0 }
     }
 
     /// Does it accept every frame, whatever comes?
@@ -115,7 +132,7 @@ impl Filter {
     /// stays usable for others.
     pub fn prepare(&mut self, link: LinkType) -> Result<(), FilterError> {
         let at = self.index(link);
-        self.links[at].decided.as_ref().map(|_| ()).map_err(Clone::clone)
+        self.failure(&self.links[at]).map_or(Ok(()), Err)
     }
 
     /// Is this frame wanted? Frames of a link type for which the expression cannot be compiled are not; see
@@ -128,30 +145,40 @@ impl Filter {
         if self.links.get(self.current).is_none_or(|l| l.link != frame.link) {
             self.current = self.index(frame.link);
         }
-        let for_link = &self.links[self.current];
-        let Ok((program, sight)) = &for_link.decided else { return false };
+        let for_link = &mut self.links[self.current];
+        let Decision::Run(program, sight) = &for_link.decision else {
+            for_link.left_out += 1;
+            return false;
+        };
         let accepted = see(program, *sight, frame);
-        if for_link.asks_direction && !accepted && frame.direction.is_none() {
+        if for_link.asks_direction && !accepted && frame.direction.is_none() && depends_on_direction(program, *sight, frame) {
             self.undirected += 1;
         }
         accepted
     }
 
-    /// What is to be told when everything was read: an error if no link type that came could ever match, else a sentence
-    /// for each type that could not, and one for frames without a direction.
+    /// What is to be told when everything was read: an error if no link type that came could ever match, else sentences about
+    /// packets that were left out: of types that could not match, and without a direction where one was asked for.
     pub fn finish(&self) -> Result<Vec<String>, FilterError> {
-        let failed = || self.links.iter().filter_map(|l| l.decided.as_ref().err().map(|e| (l.link, e)));
-        if let Some((_, error)) = failed().next()
-            && self.links.iter().all(|l| l.decided.is_err())
+        if let [first, rest @ ..] = &self.links[..]
+            && let Some(error) = self.failure(first)
+            && rest.iter().all(|l| !matches!(l.decision, Decision::Run(..)))
         {
-            return Err(error.clone());
+            return Err(if rest.is_empty() { error } else { error.coming_from("the input") });
         }
-        let mut sentences: Vec<String> =
-            failed().map(|(link, error)| format!("packets of link type {link} were left out: {}", error.kind)).collect();
+        let mut told = LeftOut::default();
+        for for_link in self.links.iter().filter(|l| l.left_out > 0) {
+            let reason = match &for_link.decision {
+                Decision::Run(..) => continue,
+                Decision::Never(error) => error.kind.reason(),
+                Decision::Unknown => FilterErrorKind::UnknownLinkType { link: for_link.link }.reason(),
+            };
+            told.add(for_link.link, for_link.left_out, reason);
+        }
+        let mut sentences = told.sentences();
         if self.undirected > 0 {
-            let were = if self.undirected == 1 { "packet was" } else { "packets were" };
             let why = "the capture does not say whether they are inbound or outbound";
-            sentences.push(format!("{} {were} left out: {why}", self.undirected));
+            sentences.push(format!("{}: {why}", were_left_out(self.undirected, "")));
         }
         Ok(sentences)
     }
@@ -159,54 +186,98 @@ impl Filter {
     /// The program for a link type, as `-d` prints it.
     pub fn program(&mut self, link: LinkType) -> Result<Program, FilterError> {
         let at = self.index(link);
-        self.links[at].decided.as_ref().map(|(program, _)| program.clone()).map_err(Clone::clone)
+        match &self.links[at].decision {
+            Decision::Run(program, _) => Ok(Program::clone(program)),
+            Decision::Never(error) => Err(FilterError::clone(error).coming_from("such a capture")),
+            Decision::Unknown => Err(self.unknown(link)),
+        }
+    }
+
+    /// Does it ask, of frames of this link type, which way they went, so that only frames with a
+    /// [`direction`](Frame::direction) can be decided? The headers of Linux cooked captures say it themselves.
+    #[must_use]
+    pub fn asks_direction(&self, link: LinkType) -> bool {
+        if let Some(at) = self.places.get(&link) {
+            return self.links[*at].asks_direction;
+        }
+        // Of all words only `inbound` and `outbound` ask. Compiling a long expression just to see that takes its time.
+        self.text().is_none_or(|text| text.contains("bound")) && asks_direction(&self.decide(link))
     }
 
     /// The program for a link type and how it is to see frames.
     pub(super) fn decided(&mut self, link: LinkType) -> Option<(&Program, Sight)> {
         let at = self.index(link);
-        self.links[at].decided.as_ref().ok().map(|(program, sight)| (program, *sight))
+        match &self.links[at].decision {
+            Decision::Run(program, sight) => Some((program, *sight)),
+            Decision::Never(_) | Decision::Unknown => None,
+        }
+    }
+
+    /// Why frames of a link type can never match.
+    fn failure(&self, for_link: &ForLink) -> Option<FilterError> {
+        match &for_link.decision {
+            Decision::Run(..) => None,
+            Decision::Never(error) => Some(FilterError::clone(error)),
+            Decision::Unknown => Some(self.unknown(for_link.link)),
+        }
+    }
+
+    fn unknown(&self, link: LinkType) -> FilterError {
+        FilterError::about(self.text().unwrap_or_default(), FilterErrorKind::UnknownLinkType { link })
     }
 
     /// Where a link type's decision stands; made if there is none.
     fn index(&mut self, link: LinkType) -> usize {
-        if let Some(at) = self.links.iter().position(|l| l.link == link) {
-            return at;
+        if let Some(at) = self.places.get(&link) {
+            return *at;
         }
-        let decided = self.decide(link);
-        let asks_direction =
-            decided.as_ref().is_ok_and(|(program, _)| program.ancillary_loads().any(|(_, n)| n == ancillary::PACKET_TYPE));
-        self.links.push(ForLink { link, decided, asks_direction });
-        self.links.len() - 1
+        let decision = self.decide(link);
+        let asks_direction = asks_direction(&decision);
+        let at = self.links.len();
+        self.links.push(ForLink { link, decision, asks_direction, left_out: 0 });
+        self.places.insert(link, at);
+        at
     }
 
-    fn decide(&self, link: LinkType) -> Result<(Program, Sight), FilterError> {
+    fn decide(&self, link: LinkType) -> Decision {
         let place = TagPlace::of(link);
         match &self.rule {
-            Rule::Everything => Ok((Program::accept_all(), Sight::AsItIs)),
-            Rule::Expression { text, strict } => {
-                let program = compile(text, link)?;
-                let sight = match place {
+            Rule::Everything => Decision::Run(Arc::new(Program::accept_all()), Sight::AsItIs),
+            Rule::Expression { text, strict, checked } => {
+                let program = if checked.0 == link { Ok(Arc::clone(&checked.1)) } else { compile(text, link).map(Arc::new) };
+                let sight = || match place {
                     Some(place) if !strict && !speaks_of_tags(text, place) => Sight::Untagged(place),
                     None if matches!(link, LinkType::NULL | LinkType::LOOP) && !reads_family(text) => Sight::OwnFamily,
                     _ => Sight::AsItIs,
                 };
-                Ok((program, sight))
+                match program {
+                    Ok(program) => Decision::Run(program, sight()),
+                    Err(FilterError { kind: FilterErrorKind::UnknownLinkType { .. }, .. }) => Decision::Unknown,
+                    Err(error) => Decision::Never(Box::new(error)),
+                }
             }
             Rule::Program { program } => {
                 let sight = match place {
                     Some(place) if program.asks_for_stripped_tag() => Sight::OuterBeside(place),
                     _ => Sight::AsItIs,
                 };
-                Ok((program.clone(), sight))
+                Decision::Run(Arc::clone(program), sight)
             }
         }
     }
 }
 
-/// Link types on one of which an expression must compile, or it is refused before anything is opened.
-const TRIED: [LinkType; 8] = [
-    LinkType::ETHERNET,
+/// Does it ask which way frames went?
+fn asks_direction(decision: &Decision) -> bool {
+    match decision {
+        Decision::Run(program, _) => program.ancillary_loads().any(|(_, n)| n == ancillary::PACKET_TYPE),
+        Decision::Never(_) | Decision::Unknown => false,
+    }
+}
+
+/// Where an expression is tried that cannot match on Ethernet: it must compile for one of these, or it is refused before
+/// anything is opened.
+const TRIED: [LinkType; 7] = [
     LinkType::RAW,
     LinkType::LINUX_SLL2,
     LinkType::IEEE802_11,
@@ -216,18 +287,18 @@ const TRIED: [LinkType; 8] = [
     LinkType(123),
 ];
 
-/// Is there a link type for which an expression compiles? The error is that for Ethernet.
-fn usable_somewhere(text: &str) -> Result<(), FilterError> {
-    let mut first = None;
-    for link in TRIED {
-        let Err(error) = compile(text, link) else { return Ok(()) };
-        let depends = matches!(error.kind, FilterErrorKind::CannotMatch { .. });
-        let first = first.get_or_insert(error);
-        if !depends {
-            return Err(first.clone());
-        }
+/// A link type for which an expression compiles, and the program. The error is that for Ethernet.
+fn usable_somewhere(text: &str) -> Result<(LinkType, Arc<Program>), FilterError> {
+    check(text)?;
+    let error = match compile(text, LinkType::ETHERNET) {
+        Ok(program) => return Ok((LinkType::ETHERNET, Arc::new(program))),
+        Err(error) => error,
+    };
+    let elsewhere = || TRIED.iter().find_map(|link| Some((*link, Arc::new(compile(text, *link).ok()?))));
+    match error.kind {
+        FilterErrorKind::CannotMatch { .. } => elsewhere().ok_or(error),
+        _ => Err(error),
     }
-    first.map_or(Ok(()), Err)
 }
 
 /// Runs a program on a frame as it is to be seen.
@@ -250,15 +321,29 @@ fn see(program: &Program, sight: Sight, frame: &Frame<'_>) -> bool {
     answer != 0
 }
 
-/// Compiles an expression for a link type.
+/// Would a frame that was refused without a direction be accepted with one?
+fn depends_on_direction(program: &Program, sight: Sight, frame: &Frame<'_>) -> bool {
+    let directions = [FrameDirection::Inbound, FrameDirection::Outbound];
+    directions.into_iter().any(|direction| see(program, sight, &Frame { direction: Some(direction), ..*frame }))
+}
+
+/// Looks an expression over before it is compiled for any link type.
 #[cfg(feature = "libpcap")]
-pub(super) fn compile(text: &str, link: LinkType) -> Result<Program, FilterError> {
-    use super::{compile::Compiler, explain, lex, words};
+fn check(text: &str) -> Result<(), FilterError> {
+    use super::{compile::Compiler, lex, words};
     let refused = |words| FilterError::about(text, FilterErrorKind::Refused(words));
-    let tokens = lex::tokens(text);
     let ethernet = Compiler::new(LinkType::ETHERNET).map_err(refused)?;
-    words::check(text, &tokens, |other| ethernet.complaint(other).is_none())?;
-    let compiler = Compiler::new(link).map_err(refused)?;
+    words::check(text, &lex::tokens(text), |other| ethernet.complaint(other).is_none())
+}
+
+/// Compiles an expression that was looked over for a link type.
+#[cfg(feature = "libpcap")]
+fn compile(text: &str, link: LinkType) -> Result<Program, FilterError> {
+    use super::{compile::Compiler, explain, lex};
+    let Some(compiler) = Compiler::of_known(link) else {
+        return Err(FilterError::about(text, FilterErrorKind::UnknownLinkType { link }));
+    };
+    let tokens = lex::tokens(text);
     let program = compiler.compile(text, tokens.len()).map_err(|c| explain::explain(&compiler, text, &tokens, &c))?;
     // What a device's number of the interface is, no frame says; only the header of Linux cooked v2 does.
     let interface = program.ancillary_loads().any(|(_, n)| n == ancillary::INTERFACE);
@@ -274,7 +359,34 @@ pub(super) fn compile(text: &str, link: LinkType) -> Result<Program, FilterError
 
 /// There is no compiler in this build.
 #[cfg(not(feature = "libpcap"))]
-pub(super) fn compile(text: &str, _link: LinkType) -> Result<Program, FilterError> {
+fn check(text: &str) -> Result<(), FilterError> {
+    Err(no_compiler(text))
+}
+
+#[cfg(not(feature = "libpcap"))]
+fn compile(text: &str, _link: LinkType) -> Result<Program, FilterError> {
+    Err(no_compiler(text))
+}
+
+#[cfg(not(feature = "libpcap"))]
+fn no_compiler(text: &str) -> FilterError {
     let hint = format!("where tcpdump is:  tcpdump -y EN10MB -ddd '{text}' > FILE     here:  --filter-bytecode FILE");
-    Err(FilterError::about(text, FilterErrorKind::NoCompiler).hint(hint))
+    FilterError::about(text, FilterErrorKind::NoCompiler).hint(hint)
+}
+
+#[cfg(all(test, not(feature = "libpcap")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_compiler_an_expression_is_an_error_that_says_what_to_do() {
+        let error = Filter::expression("tcp port 80", false).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "filter: this build cannot compile filters (it lacks the cargo feature \"libpcap\")\n  where tcpdump is:  \
+             tcpdump -y EN10MB -ddd 'tcp port 80' > FILE     here:  --filter-bytecode FILE"
+        );
+        assert!(Filter::expression(" ", false).unwrap().is_everything());
+        assert!(Filter::bytecode("x", b"1\n6 0 0 262144\n").is_ok());
+    }
 }

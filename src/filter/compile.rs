@@ -1,13 +1,20 @@
 //! Expressions to programs, by libpcap's compiler and without a device. Only what libpcap says is told here; `explain` makes
 //! it fit for people.
+//!
+//! Everything that libpcap compiles passes through here, also what is only tried; so here is where host names stop, which
+//! libpcap would send to a name server.
 
 use super::program::{ACCEPT, Program, parse_line};
+use super::{lex, words};
 use crate::model::LinkType;
-use pcap::{Capture, Dead, Linktype};
+use pcap::{BpfProgram, Capture, Dead, Linktype};
 
 /// Words up to which libpcap's optimiser is asked: its time grows with the square of the program, half a second at
 /// 200 hosts, minutes at 1000.
 const OPTIMISED_WORDS: usize = 600;
+
+/// Said in place of libpcap of a text with a name to be looked up. To those who try texts, one that cannot go on.
+const NO_NAMES: &str = "syntax error: hosts and networks need addresses";
 
 /// libpcap's compiler for one link type.
 pub(super) struct Compiler {
@@ -18,15 +25,22 @@ pub(super) struct Compiler {
 impl Compiler {
     /// Gets a compiler. Fails only where memory is short or libpcap does not know the type.
     pub(super) fn new(link: LinkType) -> Result<Self, String> {
-        match Capture::dead(Linktype(dlt(link))) {
+        match Capture::dead(Linktype(link.to_dlt())) {
             Ok(handle) => Ok(Self { handle, link }),
             Err(error) => Err(message(error)),
         }
     }
 
+    /// Gets a compiler for a type that libpcap knows.
+    pub(super) fn of_known(link: LinkType) -> Option<Self> {
+        let compiler = Self::new(link).ok()?;
+        // It looks at the type before the expression.
+        compiler.complaint("").is_none().then_some(compiler)
+    }
+
     /// Compiles an expression, or gives libpcap's words.
     pub(super) fn compile(&self, expression: &str, words: usize) -> Result<Program, String> {
-        let compiled = self.handle.compile(expression, words <= OPTIMISED_WORDS).map_err(message)?;
+        let compiled = self.ask(expression, words <= OPTIMISED_WORDS)?;
         let lines = compiled.get_instructions().iter().map(|i| parse_line(&i.to_string()));
         let insns = lines.collect::<Option<Vec<_>>>().ok_or("libpcap gave a program that cannot be read")?;
         // The pcap crate's dead handle has a snapshot length of 65,535, which the program would return.
@@ -35,7 +49,14 @@ impl Compiler {
 
     /// Tries whether something compiles, as fast as libpcap can.
     pub(super) fn complaint(&self, expression: &str) -> Option<String> {
-        self.handle.compile(expression, false).err().map(message)
+        self.ask(expression, false).err()
+    }
+
+    fn ask(&self, expression: &str, optimise: bool) -> Result<BpfProgram, String> {
+        if words::asks_for_names(&lex::tokens(expression)) {
+            return Err(NO_NAMES.to_owned());
+        }
+        self.handle.compile(expression, optimise).map_err(message)
     }
 }
 
@@ -43,20 +64,6 @@ fn message(error: pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text,
         other => other.to_string(),
-    }
-}
-
-/// libpcap compiles for its own numbers (DLT), which differ from those in files (LINKTYPE) where systems disagreed.
-fn dlt(link: LinkType) -> i32 {
-    match link {
-        // Raw IP: 101 in files, 12 here; 14 is OpenBSD's number for it.
-        LinkType::RAW | LinkType::RAW_12 | LinkType::RAW_14 => 12,
-        // ATM RFC 1483, SLIP and PPP of BSD/OS, ATM with Classical IP.
-        LinkType(100) => 11,
-        LinkType(102) => 15,
-        LinkType(103) => 16,
-        LinkType(106) => 19,
-        LinkType(other) => i32::from(other),
     }
 }
 
@@ -79,8 +86,19 @@ mod tests {
     }
 
     #[test]
+    fn names_go_no_further() {
+        let compiler = Compiler::new(LinkType::ETHERNET).unwrap();
+        for text in ["host localhost", "net loopback", "gateway localhost", "host 192.0.2.1 or localhost", "src localhost"] {
+            assert_eq!(compiler.compile(text, 2), Err(NO_NAMES.to_owned()), "{text}");
+            assert_eq!(compiler.complaint(text).as_deref(), Some(NO_NAMES), "{text}");
+        }
+    }
+
+    #[test]
     fn a_type_that_nobody_knows_is_an_error() {
         let compiler = Compiler::new(LinkType(9999));
         assert!(compiler.and_then(|c| c.compile("tcp", 1)).unwrap_err().contains("9999"));
+        let known = |number| Compiler::of_known(LinkType(number)).is_some();
+        assert!(!known(9999) && !known(65_535) && known(1) && known(101) && known(276));
     }
 }

@@ -62,6 +62,11 @@ pub enum FilterErrorKind {
         /// Where the frames come from, in words: `this file`.
         place: &'static str,
     },
+    /// libpcap does not know this link type.
+    UnknownLinkType {
+        /// The type.
+        link: LinkType,
+    },
     /// The parts of the expression exclude each other.
     Contradiction,
     /// A number out of its range, an address that is none, a qualifier that does not fit: in libpcap's or our words.
@@ -112,6 +117,34 @@ impl FilterError {
     }
 }
 
+impl FilterErrorKind {
+    /// Why packets of a link type were left out, as the end of a sentence about them.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::CannotMatch { lacks, word, .. } => {
+                format!("such packets have no {lacks}, so \"{}\" can never match", short(word, 40))
+            }
+            Self::UnknownLinkType { .. } => "libpcap cannot compile filters for such packets".to_owned(),
+            other => {
+                let text = other.to_string();
+                text.strip_prefix("filter: ").map_or(text.clone(), ToOwned::to_owned)
+            }
+        }
+    }
+}
+
+/// A link type behind the words "link type": its description or its bare number.
+pub(super) struct Named(pub(super) LinkType);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.description() {
+            Some(text) => f.write_str(text),
+            None => self.0.0.fmt(f),
+        }
+    }
+}
+
 impl std::error::Error for FilterError {}
 
 impl fmt::Display for FilterErrorKind {
@@ -126,7 +159,10 @@ impl fmt::Display for FilterErrorKind {
             Self::Wireshark => f.write_str("filter: that is a Wireshark display filter; a capture filter is written differently"),
             Self::CannotMatch { link, lacks, word, place } => {
                 let word = short(word, 40);
-                write!(f, "filter: {place} has no {lacks} (link type {link}), so \"{word}\" can never match")
+                write!(f, "filter: {place} has no {lacks} (link type {}), so \"{word}\" can never match", Named(*link))
+            }
+            Self::UnknownLinkType { link } => {
+                write!(f, "filter: libpcap cannot compile filters for link type {}", Named(*link))
             }
             Self::Contradiction => f.write_str("filter: no packet can match; its parts exclude each other"),
             Self::Refused(text) => write!(f, "filter: {}", short(text, 120)),

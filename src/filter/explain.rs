@@ -5,6 +5,7 @@ use super::compile::Compiler;
 use super::error::{FilterError, FilterErrorKind};
 use super::lex::{Kind, Logic, Token};
 use super::locate::{self, Broken};
+use super::rejected;
 use super::roles::{Qualifiers, roles};
 use super::suggest;
 use crate::model::LinkType;
@@ -21,7 +22,7 @@ pub(super) fn explain(compiler: &Compiler, expression: &str, tokens: &[Token<'_>
         return case.syntax();
     }
     if complaint.contains("rejects all packets") {
-        return case.whole(FilterErrorKind::Contradiction);
+        return case.whole(rejected::reason(compiler, expression, tokens));
     }
     case.unknown_word().or_else(|| case.cannot_match()).or_else(|| case.misfit()).unwrap_or_else(|| case.as_said())
 }

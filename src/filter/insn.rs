@@ -40,6 +40,8 @@ impl From<Insn> for libc::sock_filter {
 
 /// Codes used when programs are built here rather than read.
 pub mod code {
+    /// `ld [k]`, four bytes.
+    pub const LD_WORD: u16 = 0x20;
     /// `ld #pktlen`.
     pub const LD_LEN: u16 = 0x80;
     /// `ldh [k]`, two bytes.
@@ -146,19 +148,19 @@ pub enum Op {
     Len,
     /// A = `k`.
     Imm,
-    /// A = M[`k`].
+    /// A = `M[k]`.
     Mem,
     /// X = `k`.
     XImm,
-    /// X = M[`k`].
+    /// X = `M[k]`.
     XMem,
     /// X = length on the wire.
     XLen,
     /// X = 4 times the low nibble of the byte at `k`: the length of an IPv4 header.
     XNibble,
-    /// M[`k`] = A.
+    /// `M[k]` = A.
     Store,
-    /// M[`k`] = X.
+    /// `M[k]` = X.
     StoreX,
     /// A = A op `k`.
     AluK(Alu),
@@ -168,8 +170,14 @@ pub enum Op {
     Neg,
     /// Goes on `k` instructions further; `k` is signed.
     Jump,
-    /// Goes on `jt` or `jf` further, as A compares with `k`.
-    IfK(Test),
+    /// Goes on `jt` further if A = `k`, else `jf`. The comparisons with `k` are apart, for they are most of any program.
+    IfEq,
+    /// Goes on `jt` further if A > `k`, else `jf`.
+    IfGt,
+    /// Goes on `jt` further if A ≥ `k`, else `jf`.
+    IfGe,
+    /// Goes on `jt` further if A and `k` have a bit in common, else `jf`.
+    IfSet,
     /// Goes on `jt` or `jf` further, as A compares with X.
     IfX(Test),
     /// X = A.
@@ -236,7 +244,26 @@ impl Op {
     }
 
     const fn test(test: Test, with_x: bool) -> Self {
-        if with_x { Self::IfX(test) } else { Self::IfK(test) }
+        match test {
+            _ if with_x => Self::IfX(test),
+            Test::Eq => Self::IfEq,
+            Test::Gt => Self::IfGt,
+            Test::Ge => Self::IfGe,
+            Test::Set => Self::IfSet,
+        }
+    }
+
+    /// What it compares, if it is a comparison.
+    #[must_use]
+    pub const fn comparison(self) -> Option<Test> {
+        Some(match self {
+            Self::IfEq => Test::Eq,
+            Self::IfGt => Test::Gt,
+            Self::IfGe => Test::Ge,
+            Self::IfSet => Test::Set,
+            Self::IfX(test) => test,
+            _ => return None,
+        })
     }
 }
 
@@ -249,6 +276,23 @@ mod tests {
         assert_eq!(size_of::<Insn>(), 8);
         #[cfg(target_os = "linux")]
         assert_eq!(size_of::<Insn>(), size_of::<libc::sock_filter>());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn ancillary_numbers_are_linux_s() {
+        use ancillary::{INTERFACE, OFFSET, PACKET_TYPE, PROTOCOL, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID};
+        assert_eq!(OFFSET, libc::SKF_AD_OFF as u32);
+        let ours = [PROTOCOL, PACKET_TYPE, INTERFACE, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID];
+        let linux = [
+            libc::SKF_AD_PROTOCOL,
+            libc::SKF_AD_PKTTYPE,
+            libc::SKF_AD_IFINDEX,
+            libc::SKF_AD_VLAN_TAG,
+            libc::SKF_AD_VLAN_TAG_PRESENT,
+            libc::SKF_AD_VLAN_TPID,
+        ];
+        assert_eq!(ours, linux.map(|n| n as u32));
     }
 
     #[test]

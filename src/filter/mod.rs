@@ -12,10 +12,13 @@ pub mod error;
 mod explain;
 pub mod insn;
 mod kernel;
+mod left_out;
 mod lex;
 #[cfg(feature = "libpcap")]
 mod locate;
 pub mod program;
+#[cfg(feature = "libpcap")]
+mod rejected;
 mod roles;
 pub mod show;
 #[cfg(feature = "libpcap")]

@@ -99,7 +99,8 @@ pub(crate) struct Step {
 pub struct Program {
     insns: Box<[Insn]>,
     pub(crate) steps: Box<[Step]>,
-    loops: bool,
+    /// Jumps backwards: loops, at most.
+    loops: usize,
 }
 
 impl PartialEq for Program {
@@ -126,7 +127,7 @@ impl Program {
             let step = check(insn, number, insns.len()).map_err(|fault| ProgramError::Instruction { number, fault })?;
             steps.push(step);
         }
-        let loops = steps.iter().any(|s| s.op == Op::Jump && (s.k as i32) < 0);
+        let loops = steps.iter().filter(|s| s.op == Op::Jump && (s.k as i32) < 0).count();
         Ok(Self { insns: insns.into(), steps: steps.into(), loops })
     }
 
@@ -135,7 +136,7 @@ impl Program {
     pub fn accept_all() -> Self {
         let insn = Insn::stmt(super::insn::code::RET, ACCEPT);
         let step = Step { op: Op::RetK, jt: 0, jf: 0, k: ACCEPT };
-        Self { insns: Box::new([insn]), steps: Box::new([step]), loops: false }
+        Self { insns: Box::new([insn]), steps: Box::new([step]), loops: 0 }
     }
 
     /// Reads what `tcpdump -ddd` prints: a line with the number of instructions, then a line `code jt jf k` each, in
@@ -176,6 +177,11 @@ impl Program {
     /// Does it jump backwards? The kernel takes no such program.
     #[must_use]
     pub fn has_loops(&self) -> bool {
+        self.loops > 0
+    }
+
+    /// How many of its jumps go backwards: one for each loop of libpcap's.
+    pub(super) fn loops(&self) -> usize {
         self.loops
     }
 
@@ -214,7 +220,7 @@ impl Program {
 fn check(insn: Insn, number: usize, len: usize) -> Result<Step, InstructionFault> {
     let op = Op::decode(insn).ok_or(InstructionFault::Code(insn.code))?;
     match op {
-        Op::IfK(_) | Op::IfX(_) if number + 1 + usize::from(insn.jt.max(insn.jf)) >= len => {
+        _ if op.comparison().is_some() && number + 1 + usize::from(insn.jt.max(insn.jf)) >= len => {
             return Err(InstructionFault::Jump);
         }
         Op::Jump => {

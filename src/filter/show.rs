@@ -61,13 +61,11 @@ impl fmt::Display for Line {
         };
         let name = name(op, insn.code);
         let operand = Operand { op, insn, number };
-        match op {
-            Op::IfK(_) | Op::IfX(_) => {
-                let (jt, jf) = (number + 1 + usize::from(insn.jt), number + 1 + usize::from(insn.jf));
-                write!(f, "({number:03}) {name:<8} {:<16} jt {jt}\tjf {jf}", operand.to_string())
-            }
-            _ => write!(f, "({number:03}) {name:<8} {operand}"),
+        if op.comparison().is_none() {
+            return write!(f, "({number:03}) {name:<8} {operand}");
         }
+        let (jt, jf) = (number + 1 + usize::from(insn.jt), number + 1 + usize::from(insn.jf));
+        write!(f, "({number:03}) {name:<8} {:<16} jt {jt}\tjf {jf}", operand.to_string())
     }
 }
 
@@ -89,12 +87,10 @@ fn name(op: Op, code: u16) -> &'static str {
         Op::AluK(alu) | Op::AluX(alu) => alu_name(alu),
         Op::Neg => "neg",
         Op::Jump => "ja",
-        Op::IfK(test) | Op::IfX(test) => match test {
-            Test::Eq => "jeq",
-            Test::Gt => "jgt",
-            Test::Ge => "jge",
-            Test::Set => "jset",
-        },
+        Op::IfEq | Op::IfX(Test::Eq) => "jeq",
+        Op::IfGt | Op::IfX(Test::Gt) => "jgt",
+        Op::IfGe | Op::IfX(Test::Ge) => "jge",
+        Op::IfSet | Op::IfX(Test::Set) => "jset",
         Op::Tax => "tax",
         Op::Txa => "txa",
     }
@@ -137,7 +133,9 @@ impl fmt::Display for Operand {
             Op::Mem | Op::XMem | Op::Store | Op::StoreX => write!(f, "M[{signed}]"),
             Op::XNibble => write!(f, "4*([{signed}]&0xf)"),
             Op::AluX(_) | Op::IfX(_) => f.write_str("x"),
-            Op::Imm | Op::XImm | Op::IfK(_) | Op::AluK(Alu::And | Alu::Or | Alu::Xor) => write!(f, "#0x{k:x}"),
+            Op::Imm | Op::XImm | Op::IfEq | Op::IfGt | Op::IfGe | Op::IfSet | Op::AluK(Alu::And | Alu::Or | Alu::Xor) => {
+                write!(f, "#0x{k:x}")
+            }
             Op::RetK | Op::AluK(_) => write!(f, "#{signed}"),
             Op::Jump => write!(f, "{}", self.number as i64 + 1 + i64::from(signed)),
         }

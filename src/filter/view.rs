@@ -75,6 +75,7 @@ impl View for Bytes<'_> {
 /// A frame as it is, tags and all.
 #[derive(Clone, Copy, Debug)]
 pub struct AsItIs<'a> {
+    bytes: &'a [u8],
     frame: &'a Frame<'a>,
 }
 
@@ -82,24 +83,24 @@ impl<'a> AsItIs<'a> {
     /// Looks at a frame.
     #[must_use]
     pub const fn new(frame: &'a Frame<'a>) -> Self {
-        Self { frame }
+        Self { bytes: frame.bytes, frame }
     }
 }
 
 impl View for AsItIs<'_> {
     #[inline]
     fn byte(&self, at: u32) -> Option<u32> {
-        self.frame.bytes.get(at as usize).map(|&b| u32::from(b))
+        self.bytes.get(at as usize).map(|&b| u32::from(b))
     }
 
     #[inline]
     fn half(&self, at: u32) -> Option<u32> {
-        be16(self.frame.bytes, at as usize).map(u32::from)
+        be16(self.bytes, at as usize).map(u32::from)
     }
 
     #[inline]
     fn word(&self, at: u32) -> Option<u32> {
-        be32(self.frame.bytes, at as usize)
+        be32(self.bytes, at as usize)
     }
 
     #[inline]

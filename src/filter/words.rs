@@ -2,13 +2,19 @@
 //! language, and names that libpcap would ask a name server for.
 
 use super::error::{FilterError, FilterErrorKind, short};
-use super::lex::{Kind, Token};
+use super::lex::{self, Kind, Token};
 use super::roles::{Role, roles};
 use super::suggest;
 use super::wireshark::{self, Untranslatable};
 
 /// Most words of an expression. libpcap's time grows with the square of them: 5 s at 1000 hosts.
 const MOST_WORDS: usize = 4000;
+
+/// Most words of a filter that is proposed. A longer one is no help, and trying it takes its time.
+const MOST_SUGGESTED: usize = 200;
+
+/// Where to read on.
+const HELP: &str = "see: sockeye help filters";
 
 /// Looks at the words. `compiles` tells whether a translated filter is one; a suggestion must be right.
 pub(super) fn check(expression: &str, tokens: &[Token<'_>], compiles: impl Fn(&str) -> bool) -> Result<(), FilterError> {
@@ -27,12 +33,31 @@ pub(super) fn check(expression: &str, tokens: &[Token<'_>], compiles: impl Fn(&s
     }
 }
 
+/// Would libpcap ask a name server about a word of this text?
+pub(super) fn asks_for_names(tokens: &[Token<'_>]) -> bool {
+    roles(tokens).iter().any(|(_, role)| matches!(role, Role::Host { .. } | Role::Gateway))
+}
+
 fn display_filter(expression: &str, display: wireshark::Display, compiles: impl Fn(&str) -> bool) -> FilterError {
     let error = FilterError::at(expression, display.span, FilterErrorKind::Wireshark);
-    match display.translation {
-        Ok(text) if compiles(&text) => error.hint(format!("write:  {text}")),
-        Ok(_) | Err(Untranslatable::Syntax) => error.hint("see: sockeye help filters"),
-        Err(Untranslatable::Field(field)) => error.hint(format!("no capture filter can ask for {} like that", short(&field, 40))),
+    let text = match display.translation {
+        Ok(text) => text,
+        Err(Untranslatable::Syntax) => return error.hint(HELP),
+        Err(Untranslatable::Field(field)) => {
+            return error.hint(format!("no capture filter can ask for {} like that", short(&field, 40)));
+        }
+    };
+    // Words that are no display filter were taken over as they are: what is wrong with them is wrong here too.
+    let tokens = lex::tokens(&text);
+    let roles: Vec<Role> = roles(&tokens).into_iter().map(|(_, role)| role).collect();
+    match (0..tokens.len()).find_map(|at| against(&text, &tokens, at, roles[at])) {
+        Some(FilterError { kind: FilterErrorKind::Name { word }, hint, .. }) => {
+            let at = lex::tokens(expression).iter().find(|t| t.text == word).map(Token::span);
+            let span = at.or_else(|| error.span.clone());
+            FilterError { expression: error.expression, kind: FilterErrorKind::Name { word }, span, hint }
+        }
+        None if tokens.len() <= MOST_SUGGESTED && compiles(&text) => error.hint(format!("write:  {text}")),
+        _ => error.hint(HELP),
     }
 }
 
@@ -88,5 +113,35 @@ fn stray(expression: &str, tokens: &[Token<'_>], at: usize) -> FilterError {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None if token.text.contains('.') => error.hint("a host is written: host 192.0.2.1"),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_reaches_the_compiler_by_way_of_a_translation() {
+        let compiles = |text: &str| {
+            assert!(!text.contains("evil"), "{text}");
+            true
+        };
+        for (expression, marked) in [
+            ("tcp.port == 80 and host evil.example.com", "evil.example.com"),
+            ("tcp.port == 80 and net evil", "evil"),
+            ("host 192.0.2.1 or evil.example and tcp.port == 80", "evil.example"),
+            ("tcp.port == 80 || (src evil)", "evil"),
+            ("http and gateway evil", "evil"),
+        ] {
+            let error = check(expression, &lex::tokens(expression), compiles).unwrap_err();
+            assert!(matches!(error.kind, FilterErrorKind::Name { .. }), "{error}");
+            assert_eq!(&expression[error.span.unwrap()], marked, "{expression}");
+        }
+        let stray = "tcp.port == 80 and tcp evil";
+        let error = check(stray, &lex::tokens(stray), compiles).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some(HELP));
+        let many = format!("tcp.port in {{{}}}", (1..2000).map(|n| n.to_string()).collect::<Vec<_>>().join(" "));
+        let error = check(&many, &lex::tokens(&many), |_| panic!("too long to be tried")).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some(HELP));
     }
 }

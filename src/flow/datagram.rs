@@ -75,12 +75,8 @@ impl Datagram {
 
 /// The state that an ICMP error about the originator's packet stands for.
 fn failure(flow: &Flow) -> Option<State> {
-    let mark = flow.icmp.as_ref().filter(|mark| mark.quoted == flow.originator)?;
-    if icmp::is_port_unreachable(mark.v6, mark.kind) {
-        Some(State::Refused)
-    } else {
-        icmp::is_unreachable(mark.v6, mark.kind).then_some(State::Unreachable)
-    }
+    let mark = flow.icmp.as_ref().filter(|mark| mark.is_failure(flow.originator))?;
+    Some(if icmp::is_port_unreachable(mark.v6, mark.kind) { State::Refused } else { State::Unreachable })
 }
 
 /// Did the originator ask something that is normally answered?

@@ -3,6 +3,7 @@
 
 use super::community_id;
 use super::datagram::Datagram;
+use super::icmp;
 use super::key::{End, FlowKey};
 use super::note::{Direction, FlowId, FlowKind};
 use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord};
@@ -24,26 +25,33 @@ pub(super) struct Side {
 impl Side {
     const NEW: Self = Self { packets: 0, wire_bytes: 0, ip_bytes: 0, payload_bytes: 0, ttl: (u8::MAX, 0) };
 
-    pub(super) fn count(&mut self, frames: u32, wire_bytes: u64, ip_bytes: u32, payload: u32, ttl: u8) {
+    pub(super) fn count(&mut self, frames: u32, wire_bytes: u64, ip_bytes: u64, payload: u32, ttl: u8) {
         self.packets += u64::from(frames);
         self.wire_bytes = self.wire_bytes.saturating_add(wire_bytes);
-        self.ip_bytes += u64::from(ip_bytes);
+        self.ip_bytes = self.ip_bytes.saturating_add(ip_bytes);
         self.payload_bytes += u64::from(payload);
         self.ttl = (self.ttl.0.min(ttl), self.ttl.1.max(ttl));
     }
 }
 
-/// ICMP errors that quote a packet of the flow.
+/// ICMP errors that quote a packet of the flow: how many, and the first, or the first that says why it failed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IcmpMark {
-    /// Type and code, of the first.
+    /// Type and code.
     pub(super) kind: (u8, u8),
     pub(super) number: u64,
     pub(super) ts: Timestamp,
-    /// Who sent the packet that the first one quotes.
+    /// Who sent the packet that it quotes.
     pub(super) quoted: End,
     pub(super) v6: bool,
     pub(super) count: u64,
+}
+
+impl IcmpMark {
+    /// Does it say that a packet of the originator did not arrive, and that another like it would not?
+    pub(super) fn is_failure(&self, originator: End) -> bool {
+        self.quoted == originator && icmp::is_unreachable(self.v6, self.kind)
+    }
 }
 
 /// What a protocol keeps of its own.

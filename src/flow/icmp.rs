@@ -89,7 +89,7 @@ pub(super) fn quote(packet: &Packet<'_>) -> Option<Quote> {
         }
         IpProtocol::ICMP | IpProtocol::ICMPV6 => {
             let inner = quoted.icmp()?;
-            ports(v6, inner.kind(), inner.code())
+            ports(inner.is_v6(), inner.kind(), inner.code())
         }
         _ => (0, 0, true),
     };

@@ -7,7 +7,7 @@
 //! hosts at one time are one conversation.
 
 use super::icmp;
-use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::decode::{LayerKind, Network, Packet, Transport, TunnelKind};
 use crate::model::bytes::be16;
 use crate::model::endpoint::ip_from_16;
 use crate::model::{Endpoint, IpProtocol};
@@ -86,7 +86,10 @@ impl Ends {
         let transport = packet.bytes.get(packet.transport_at as usize..).unwrap_or_default();
         let (sport, dport, two_way) = match packet.transport {
             Transport::Tcp | Transport::Udp | Transport::Sctp => (be16(transport, 0)?, be16(transport, 2)?, true),
-            Transport::Icmp | Transport::Icmpv6 => icmp::ports(v6, *transport.first()?, *transport.get(1)?),
+            // By the message's own kind: hostile ones travel in the other version of IP.
+            Transport::Icmp | Transport::Icmpv6 => {
+                icmp::ports(packet.transport == Transport::Icmpv6, *transport.first()?, *transport.get(1)?)
+            }
             Transport::None if has_ports(protocol) => return None,
             Transport::None => (0, 0, true),
         };
@@ -182,9 +185,10 @@ impl KeyMaker {
         hasher.finish()
     }
 
-    /// What stands for the wrapping in a key: kind, id and the two outer addresses in any order. 0 = not wrapped.
+    /// What stands for the wrapping in a key: kind, the two outer addresses in any order, and the id if it is the same both
+    /// ways; with `vlan`, the VLANs outside, too. 0 = not wrapped.
     #[must_use]
-    pub fn tunnel(&self, packet: &Packet<'_>) -> u64 {
+    pub fn tunnel(&self, packet: &Packet<'_>, vlan: bool) -> u64 {
         if packet.tunnel.kind == TunnelKind::None {
             return 0;
         }
@@ -192,9 +196,19 @@ impl KeyMaker {
         let mut words = outer.map_or([0; 2], |(a, b)| [a, b].map(|ip| u128::from_be_bytes(crate::model::endpoint::ip_to_16(ip))));
         words.sort_unstable();
         let mut hasher = self.seed.build_hasher();
-        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(packet.tunnel.id));
+        let id = if packet.tunnel.id_is_network { packet.tunnel.id } else { 0 };
+        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(id));
         hasher.write_u128(words[0]);
         hasher.write_u128(words[1]);
+        if vlan {
+            // The packet's own VLANs are those of the innermost Ethernet frame: the outer ones stand in front of the outer header.
+            for layer in packet.layers().take_while(|layer| layer.offset < packet.tunnel.outer) {
+                let tag = if layer.kind == LayerKind::Vlan { be16(packet.bytes, layer.offset as usize + 2) } else { None };
+                if let Some(id @ 1..) = tag.map(|tag| tag & 0xfff) {
+                    hasher.write_u16(id);
+                }
+            }
+        }
         // Never 0, which means "not wrapped"; the key drops the top bit.
         hasher.finish() >> 1 | 1
     }
@@ -258,6 +272,82 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    /// A TCP segment in PPP or Ethernet in GRE, one way and back.
+    fn in_gre(back: bool, head: &[u8], inside: &[u8]) -> Vec<u8> {
+        let ends = |out: &mut Vec<u8>, net: [u8; 3]| {
+            let (a, b) = if back { (2, 1) } else { (1, 2) };
+            out.extend([net[0], net[1], net[2], a, net[0], net[1], net[2], b]);
+        };
+        let ports = if back { [0, 80, 4, 0] } else { [4, 0, 0, 80] };
+        let mut inner = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0];
+        ends(&mut inner, [192, 0, 2]);
+        inner.extend(ports);
+        inner.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
+        let mut out = vec![0x45, 0, 0, (20 + head.len() + inside.len() + inner.len()) as u8, 0, 0, 0, 0, 64, 47, 0, 0];
+        ends(&mut out, [198, 51, 100]);
+        [out, head.to_vec(), inside.to_vec(), inner].concat()
+    }
+
+    #[test]
+    fn ids_that_differ_by_direction_are_not_in_the_key_and_those_of_networks_are() {
+        let maker = KeyMaker::default();
+        let key = |back: bool, head: &[u8], inside: &[u8], id: u32| {
+            let bytes = in_gre(back, head, inside);
+            let packet = crate::decode::decode_ip(&bytes);
+            assert_eq!((packet.tunnel.kind, packet.tunnel.id), (TunnelKind::Gre, id));
+            Ends::of(&packet).unwrap().key([0; 2], maker.tunnel(&packet, true)).0
+        };
+        let pptp = |call: u8| [0x30, 1, 0x88, 0x0b, 0, 44, 0, call, 0, 0, 0, 1];
+        let ppp = [0xff, 3, 0, 0x21];
+        assert_eq!(key(false, &pptp(7), &ppp, 7), key(true, &pptp(9), &ppp, 9));
+        let keyed = |key: u8| [0x20, 0, 8, 0, 0, 0, 0, key];
+        assert_eq!(key(false, &keyed(7), &[], 7), key(true, &keyed(9), &[], 9));
+        let bridged = |subnet: u8, flow: u8| [0x20, 0, 0x65, 0x58, 0, 0x20, subnet, flow];
+        let ethernet = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0];
+        assert_eq!(key(false, &bridged(7, 1), &ethernet, 0x2007), key(true, &bridged(7, 2), &ethernet, 0x2007));
+        assert_ne!(key(false, &bridged(7, 1), &ethernet, 0x2007), key(true, &bridged(8, 1), &ethernet, 0x2008));
+        // A small key in front of Ethernet is no virtual subnet.
+        let small = [0x20, 0, 0x65, 0x58, 0, 0, 1, 7];
+        assert_eq!(key(false, &small, &ethernet, 0x107), key(true, &small, &ethernet, 0x107));
+    }
+
+    #[test]
+    fn the_vlan_around_a_tunnel_is_in_its_hash() {
+        let maker = KeyMaker::default();
+        let tunnel = |id: u8, vlan: bool| {
+            let gre = in_gre(false, &[0, 0, 0x65, 0x58], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0]);
+            let bytes = [&[2; 12][..], &[0x81, 0, 0, id, 8, 0], &gre].concat();
+            let frame = crate::model::Frame {
+                number: 1,
+                source: 0,
+                interface: 0,
+                ts: crate::model::Timestamp::default(),
+                link: crate::model::LinkType::ETHERNET,
+                wire_len: bytes.len() as u32,
+                bytes: &bytes,
+                direction: None,
+                options: None,
+            };
+            let packet = crate::decode::decode(&frame);
+            assert_eq!((packet.tunnel.depth, packet.vlan), (1, [0, 0]));
+            maker.tunnel(&packet, vlan)
+        };
+        assert_eq!(tunnel(7, true), tunnel(7, true));
+        assert_ne!(tunnel(7, true), tunnel(8, true));
+        assert_eq!(tunnel(7, false), tunnel(8, false));
+        assert_eq!(tunnel(0, true), tunnel(0, false), "a priority tag is no VLAN");
+    }
+
+    #[test]
+    fn icmpv6_in_ipv4_is_a_conversation_both_ways() {
+        let echo = |kind: u8, from: u8, to: u8| {
+            let ip = [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 58, 0, 0, 10, 0, 0, from, 10, 0, 0, to, kind, 0, 0, 0, 0, 1, 0, 1];
+            Ends::of(&crate::decode::decode_ip(&ip)).unwrap().key([0; 2], 0)
+        };
+        let (there, back) = (echo(128, 1, 2), echo(129, 2, 1));
+        assert_eq!((there.0, there.1), (back.0, back.1.other()));
     }
 
     #[test]

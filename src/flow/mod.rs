@@ -4,7 +4,6 @@
 //! `orientation` (who opened it), then `tcp` or `datagram` (what the packet means), and `timeout` (how long to wait now).
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
-mod clock;
 pub mod community_id;
 mod datagram;
 pub mod event;
@@ -26,4 +25,4 @@ pub use event::{FlowEvent, FlowSink};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
 pub use record::{DirectionReason, EndReason, FlowRecord, Handshake, Outcome, SideRecord, State};
-pub use tracker::{PacketMeta, Tracker, TrackerConfig, TrackerStats};
+pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};

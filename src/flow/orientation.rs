@@ -69,7 +69,9 @@ fn by_message(ends: &Ends, sender: End, tcp: bool, payload: &[u8]) -> Option<Gue
     let asks = match ends.protocol {
         IpProtocol::TCP if tcp => tcp_message(payload),
         IpProtocol::UDP => udp_message(ends.sport, ends.dport, payload),
-        IpProtocol::ICMP | IpProtocol::ICMPV6 if ends.two_way => Some(icmp::is_request(ends.v6, ends.sport)),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 if ends.two_way => {
+            Some(icmp::is_request(ends.protocol == IpProtocol::ICMPV6, ends.sport))
+        }
         _ => None,
     }?;
     Some((if asks { sender } else { sender.other() }, DirectionReason::Request))

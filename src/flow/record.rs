@@ -200,11 +200,11 @@ pub struct Handshake {
     pub outcome: Outcome,
     /// Number and time of the first SYN.
     pub syn: Option<(u64, Timestamp)>,
-    /// Number and time of the first SYN-ACK.
+    /// Number and time of the first SYN-ACK; of two with different first numbers, of the one that was acknowledged.
     pub syn_ack: Option<(u64, Timestamp)>,
     /// Number and time of the ACK that completes it.
     pub ack: Option<(u64, Timestamp)>,
-    /// The packet that decided a failure: RST or ICMP error.
+    /// The packet that decided a failure: RST or ICMP error. `None` of an attempt that succeeded after all.
     pub refusal: Option<(u64, Timestamp)>,
     /// ICMP type and code, where that was it.
     pub icmp: Option<(u8, u8)>,
@@ -382,7 +382,8 @@ pub struct FlowRecord {
     /// Datagram protocols: time from the originator's first packet to the responder's first, or to the ICMP error that came
     /// instead.
     pub response_time: Option<Span>,
-    /// ICMP type, code and packet number of the first ICMP error that quotes a packet of it.
+    /// ICMP type, code and packet number of an ICMP error that quotes a packet of it: the first by which the originator's
+    /// packets do not arrive, else the first of any kind.
     pub icmp_error: Option<(u8, u8, u64)>,
     /// ICMP errors that quote a packet of it. They are in none of the sides' counters.
     pub icmp_errors: u64,

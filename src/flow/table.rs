@@ -100,6 +100,15 @@ impl Table {
         self.append(slot, class, now);
     }
 
+    /// The flow's last packet was seen now and not when it was said to be.
+    pub(super) fn touch_again(&mut self, slot: u32, now: Timestamp) {
+        if let Some(flow) = self.flows.get(slot as usize)
+            && !matches!(flow.body, Body::Free)
+        {
+            self.touch(slot, flow.class, now);
+        }
+    }
+
     /// Gives a slot free.
     pub(super) fn release(&mut self, slot: u32) {
         self.unlink(slot);

@@ -1,6 +1,5 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
-use super::clock::Clock;
 use super::datagram::Datagram;
 use super::event::{FlowEvent, FlowSink};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
@@ -9,12 +8,16 @@ use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
 use super::note::{Change, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
-use super::record::{EndReason, FlowRecord, State, TunnelRecord};
+use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::table::{self, Table};
 use super::tcp::{Segment, Step};
 use super::timeout::Class;
 use crate::decode::{Network, Packet, Transport, TunnelKind};
-use crate::model::Timestamp;
+use crate::model::clock::LEAPS;
+use crate::model::{Clock, Span, Timestamp};
+
+/// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
+const EARLY: u64 = 8;
 
 /// How to track.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,19 @@ pub struct PacketMeta {
     pub wire_bytes: u64,
     /// Number of frames, 1 but for joined datagrams.
     pub frames: u32,
+    /// Of a datagram joined from fragments: what its pieces were.
+    pub pieces: Option<Pieces>,
+}
+
+/// The fragments of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces {
+    /// Source and number of the one that came first.
+    pub first: (u16, u64),
+    /// When that was.
+    pub start: Timestamp,
+    /// Sum of their IP lengths, headers included, bytes.
+    pub ip_bytes: u64,
 }
 
 /// Totals of a tracker.
@@ -96,6 +112,8 @@ pub struct Tracker {
     clock: Clock,
     table: Table,
     stats: TrackerStats,
+    /// Flows of the last packets that were far ahead of the others, while those are not believed.
+    ahead: [Option<u32>; LEAPS as usize - 1],
 }
 
 /// A packet as the steps below hand it on.
@@ -125,13 +143,34 @@ impl Tracker {
             clock: Clock::default(),
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
+            ahead: [None; LEAPS as usize - 1],
         }
     }
 
-    /// Packet time goes on: flows that have been silent for too long end. [`Tracker::on_packet`] does this itself; call it for
-    /// packets that are not given to the tracker, and when live time passes without packets.
+    /// Time goes on without packets (a live capture's clock): flows that have been silent for too long end.
     pub fn on_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let now = self.clock.trust(ts);
+        self.expire(now, sink);
+    }
+
+    /// A packet that is not given to the tracker (a piece of an unfinished datagram) was there: its time counts like that of
+    /// [`Tracker::on_packet`]. One that is more than an hour ahead of all others is believed when more follow.
+    pub fn on_packet_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let before = self.clock.now();
         let now = self.clock.advance(ts);
+        if self.clock.leap(ts).is_none() {
+            let ahead = std::mem::take(&mut self.ahead);
+            if now - before > Span::ZERO {
+                // The packets that were first to come after the leap were of now, as it turns out.
+                for slot in ahead.into_iter().flatten() {
+                    self.table.touch_again(slot, now);
+                }
+            }
+        }
+        self.expire(now, sink);
+    }
+
+    fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
         while let Some(slot) = self.table.expired(now) {
             self.end_flow(slot, EndReason::Timeout, sink);
         }
@@ -139,7 +178,7 @@ impl Tracker {
 
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_time(meta.ts, sink);
+        self.on_packet_time(meta.ts, sink);
         let Some(ends) = Ends::of(packet) else { return Note::default() };
         let segment = match packet.transport {
             Transport::Tcp => match Segment::of(packet) {
@@ -156,8 +195,16 @@ impl Tracker {
         };
         let (key, sender) = self.key(&ends, packet);
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
+        if seen.segment.as_ref().is_some_and(|segment| !segment.sound) && self.table.find(self.keys.hash(&key), &key).is_none() {
+            return Note::default(); // A header that makes no sense begins no conversation.
+        }
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen);
+        if self.clock.leap(meta.ts).is_some()
+            && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
+        {
+            *free = Some(slot);
+        }
         self.tell_outcome(slot, sink);
         note
     }
@@ -184,7 +231,7 @@ impl Tracker {
 
     fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
         let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
-        ends.key(vlan, self.keys.tunnel(packet))
+        ends.key(vlan, self.keys.tunnel(packet, self.config.profile.vlan_in_key))
     }
 
     /// The slot of the flow that a packet belongs to: one under way, or a new one.
@@ -192,11 +239,14 @@ impl Tracker {
         let hash = self.keys.hash(&key);
         if let Some(slot) = self.table.find(hash, &key) {
             let flow = self.table.get_mut(slot);
-            if !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
-                reorient(flow, seen);
+            // A packet far ahead does not move time yet, but its own datagrams' silence is over either way.
+            let leapt = self.clock.leap(seen.meta.ts).is_some_and(|ts| {
+                matches!(flow.body, Body::Datagram(_)) && ts - flow.touched >= self.config.profile.timeouts.of(flow.class)
+            });
+            if !leapt && !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
                 return slot;
             }
-            self.end_flow(slot, EndReason::Reused, sink);
+            self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
         } else if self.table.len() >= self.config.max_flows {
             self.make_room(sink);
         }
@@ -204,6 +254,10 @@ impl Tracker {
         let guess =
             orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
+        if let Some(pieces) = &seen.meta.pieces {
+            (flow.first_source, flow.first_number) = pieces.first;
+            flow.start = pieces.start;
+        }
         flow.tunnel = tunnel_record(seen.packet);
         self.table.insert(flow, seen.now)
     }
@@ -216,13 +270,26 @@ impl Tracker {
         let side = &mut flow.sides[seen.sender.index()];
         let first_of_side = side.packets == 0;
         let (meta, packet) = (seen.meta, seen.packet);
-        side.count(meta.frames, meta.wire_bytes, packet.ip_len, packet.payload_len, ttl(packet));
+        let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
+        side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
-                let step = connection.on_segment(seen.sender, flow.originator, segment, place.number, place.ts);
+                let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
+                if step.accepted
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
+                let change = connection.change(flow.originator);
+                step.change = step.change.or(change);
                 (step, connection.class())
             }
             (Body::Datagram(datagram), _) => {
+                if side.packets <= EARLY
+                    && let Some(guess) = stronger_guess(flow.reason, seen)
+                {
+                    (flow.originator, flow.reason) = guess;
+                }
                 datagram.on_packet(seen.sender, first_of_side, place.ts);
                 let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
                 let change = answers.then_some(Change::State(State::Answered));
@@ -247,13 +314,26 @@ impl Tracker {
     fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
         let quote = icmp::quote(packet)?;
         let (key, quoted) = self.key(&quote.ends, packet);
-        let slot = self.table.find(self.keys.hash(&key), &key)?;
+        let slot = self.table.find(self.keys.hash(&key), &key).or_else(|| {
+            // The router that sent it may tag what the conversation's own packets here have no tag of.
+            let untagged = quote.ends.key([0; 2], self.keys.tunnel(packet, false)).0;
+            self.table.find(self.keys.hash(&untagged), &untagged)
+        })?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
-        let mark = flow.icmp.get_or_insert_with(|| {
-            Box::new(IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 0 })
-        });
-        mark.count += 1;
+        let mut new = IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 1 };
+        match &mut flow.icmp {
+            None => flow.icmp = Some(Box::new(new)),
+            Some(mark) => {
+                new.count = mark.count + 1;
+                // The first stands, unless it explains nothing and this one does.
+                if new.is_failure(flow.originator) && !mark.is_failure(flow.originator) {
+                    **mark = new;
+                } else {
+                    mark.count = new.count;
+                }
+            }
+        }
         if let Body::Tcp(connection) = &mut flow.body
             && icmp::is_unreachable(quote.v6, quote.kind)
         {
@@ -306,12 +386,9 @@ fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bo
     }
 }
 
-/// Turns the flow around if this packet is better evidence of who opened it.
-fn reorient(flow: &mut Flow, seen: &Seen<'_, '_>) {
-    let guess = orientation::stronger(flow.reason, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
-    if let Some((originator, reason)) = guess {
-        (flow.originator, flow.reason) = (originator, reason);
-    }
+/// Better evidence of who opened the flow than there was so far.
+fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orientation::Guess> {
+    orientation::stronger(so_far, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {

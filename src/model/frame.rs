@@ -29,7 +29,8 @@ pub struct Frame<'a> {
     pub source: u16,
     /// Which interface of that source, an index into its `SourceInfo::interfaces`.
     pub interface: u32,
-    /// Capture time. `Timestamp::default()` (the epoch) where the format has none (pcapng Simple Packet Block).
+    /// Capture time. A pcapng Simple Packet Block has none: it bears the time of the packet before it in its source, and
+    /// `Timestamp::default()` (the epoch) where there is none; the source warns.
     pub ts: Timestamp,
     /// What the bytes start with.
     pub link: LinkType,

@@ -128,6 +128,35 @@ impl LinkType {
         self.known().is_some_and(|k| k.decoded)
     }
 
+    /// libpcap's number for it on Linux (DLT). It differs from the one in files (LINKTYPE) where systems disagreed.
+    #[must_use]
+    pub const fn to_dlt(self) -> i32 {
+        match self {
+            // 14 is OpenBSD's number for raw IP.
+            Self::RAW | Self::RAW_12 | Self::RAW_14 => 12,
+            // ATM RFC 1483, SLIP and PPP of BSD/OS, ATM with Classical IP.
+            Self(100) => 11,
+            Self(102) => 15,
+            Self(103) => 16,
+            Self(106) => 19,
+            Self(other) => other as i32,
+        }
+    }
+
+    /// The type that libpcap's number on Linux means; `None` for numbers that no file can hold.
+    #[must_use]
+    pub const fn from_dlt(dlt: i32) -> Option<Self> {
+        Some(match dlt {
+            12 => Self::RAW,
+            11 => Self(100),
+            15 => Self(102),
+            16 => Self(103),
+            19 => Self(106),
+            0..=0xffff => Self(dlt as u16),
+            _ => return None,
+        })
+    }
+
     /// Every link type that is decoded, by number.
     pub fn decoded() -> impl Iterator<Item = Self> {
         KNOWN.iter().filter(|k| k.decoded).map(|k| Self(k.number))
@@ -170,6 +199,21 @@ mod tests {
     #[test]
     fn the_table_is_sorted_so_that_it_can_be_searched() {
         assert!(KNOWN.is_sorted_by_key(|k| k.number));
+    }
+
+    #[test]
+    fn libpcaps_numbers_lead_there_and_back() {
+        for link in (0..=u16::MAX).map(LinkType) {
+            let back = LinkType::from_dlt(link.to_dlt());
+            match link.0 {
+                // Numbers of systems, which files should not hold but some do: raw IP is the same thing.
+                12 | 14 => assert_eq!(back, Some(LinkType::RAW)),
+                11 | 15 | 16 | 19 => assert_ne!(back, Some(link)),
+                _ => assert_eq!(back, Some(link)),
+            }
+        }
+        assert_eq!((LinkType::RAW.to_dlt(), LinkType(100).to_dlt(), LinkType::LINUX_SLL2.to_dlt()), (12, 11, 276));
+        assert_eq!((LinkType::from_dlt(-1), LinkType::from_dlt(0x1_0000)), (None, None));
     }
 
     #[test]

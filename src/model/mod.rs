@@ -1,6 +1,7 @@
-//! Words that every other module shares. Standard library only, no I/O, no clock.
+//! Words that every other module shares. Standard library only, no I/O, no wall clock.
 
 pub mod bytes;
+pub mod clock;
 pub mod endpoint;
 pub mod frame;
 pub mod linktype;
@@ -9,6 +10,7 @@ pub mod source;
 pub mod time;
 
 pub use bytes::{ByteOrder, Cursor};
+pub use clock::Clock;
 pub use endpoint::{Endpoint, MacAddr};
 pub use frame::{Frame, FrameDirection, FrameOptions};
 pub use linktype::LinkType;

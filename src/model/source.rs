@@ -28,11 +28,12 @@ impl SourceInfo {
     }
 }
 
-/// What a pcapng file tells beside its packets and interfaces, kept so that a copy loses nothing. All of it is
-/// bounded: a reader stops keeping, and warns, when it grows beyond reason.
+/// What a pcapng file tells beside its packets and interfaces, kept for copies. All of it is bounded: a reader stops
+/// keeping, and warns, when it grows beyond reason. Custom and unknown blocks, custom options outside packets and
+/// interfaces, and the name servers of name blocks are not kept: the reader warns that a copy lacks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileNotes {
-    /// Comments of the sections, in order.
+    /// Comments of the sections and of Name Resolution Blocks, in order.
     pub comments: Vec<String>,
     /// Hardware that captured (first section that says so).
     pub hardware: Option<String>,
@@ -123,6 +124,8 @@ pub struct InterfaceInfo {
     pub other: RawOptions,
     /// Counters as the file gives them for this interface (pcapng Interface Statistics Block, the last one).
     pub counters: Option<InterfaceCounters>,
+    /// Comments that stand beside those counters.
+    pub counter_comments: Vec<String>,
 }
 
 /// Counters of one interface as recorded in a file; `None` is "not recorded", which is not 0.

@@ -138,6 +138,10 @@ fn end(summary: &RunSummary, json: &mut JsonLine) {
     json.number(summary.fragments_lost.0);
     json.key("fragments_dropped");
     json.number(summary.fragments_lost.1);
+    json.key("fragments_cut");
+    json.number(summary.fragments_unfit.0);
+    json.key("fragments_malformed");
+    json.number(summary.fragments_unfit.1);
     json.key("dropped_sockeye");
     json.number(summary.dropped_here);
     json.key("sources");

@@ -17,7 +17,7 @@ fn due<'a>(records: Records, told: &mut Told, event: &Event<'a>) -> Option<&'a F
     match (records, event) {
         (Records::Flows, Event::Flow(record)) => Some(record),
         (Records::Flows, _) => None,
-        (Records::Handshakes, event) => told.due(event).map(|(record, _)| record),
+        (Records::Handshakes, event) => told.due(event).map(|(record, ..)| record),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `sockeye handshakes` for people: a row for every attempt to connect, with the packets that are its evidence. With
 //! more detail a second line tells the times of each step and what was offered and agreed.
 //!
-//! Rows come when the outcome is known, and again should it change.
+//! Live, rows come when the outcome is known, and again, marked as an update, should it change. Of a file each attempt has
+//! one row, with the outcome that it had in the end.
 
 use super::ends::Ends;
 use super::style::{Style, Tone};
@@ -9,7 +10,7 @@ use super::summary::round_trip;
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, duration, duration_tight, packet_number};
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{FlowId, FlowRecord, Handshake, Outcome};
+use crate::flow::{FlowId, FlowRecord, Handshake, Outcome, State};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -47,7 +48,9 @@ pub(super) struct Told(HashMap<FlowId, Outcome>);
 impl Told {
     /// Is this event one by which to tell of an attempt? Its outcome is told when it is known, and again where it changes
     /// (a host that was unreachable answers the next SYN after all).
-    pub(super) fn due<'a>(&mut self, event: &Event<'a>) -> Option<(&'a FlowRecord, &'a Handshake)> {
+    ///
+    /// With it comes the outcome that was told before, if any.
+    pub(super) fn due<'a>(&mut self, event: &Event<'a>) -> Option<(&'a FlowRecord, &'a Handshake, Option<Outcome>)> {
         let (Event::Handshake(record) | Event::Flow(record)) = event else { return None };
         // Set up before the capture: nothing was attempted here.
         let handshake = record.handshake.as_ref().filter(|h| h.outcome != Outcome::Midway)?;
@@ -55,7 +58,7 @@ impl Told {
             Event::Handshake(_) => self.0.insert(record.id, handshake.outcome),
             _ => self.0.remove(&record.id),
         };
-        if before == Some(handshake.outcome) { None } else { Some((record, handshake)) }
+        if before == Some(handshake.outcome) { None } else { Some((record, handshake, before)) }
     }
 }
 
@@ -92,9 +95,9 @@ impl<W: Write> HandshakesSink<W> {
 
 impl<W: Write> Sink for HandshakesSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        if let Some((record, handshake)) = self.told.due(event) {
-            self.attempts += 1;
-            self.table.push(row(record, handshake, self.config.verbose, self.several), &mut self.out)?;
+        if let Some((record, handshake, before)) = self.told.due(event) {
+            self.attempts += u64::from(before.is_none());
+            self.table.push(row(record, handshake, before, self.config.verbose, self.several), &mut self.out)?;
         }
         if let Event::Source { index, .. } = event {
             self.several |= *index > 0;
@@ -131,7 +134,7 @@ const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn row(record: &FlowRecord, handshake: &Handshake, verbose: bool, several: bool) -> Row {
+fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verbose: bool, several: bool) -> Row {
     // The packets of an attempt bear no file: it is known where all of the conversation lies in one.
     let file = (several && record.first_packet.0 == record.last_packet.0).then_some(record.first_packet.0);
     let time = |span: Option<Span>| span.map_or_else(Cell::none, |s| Cell::plain(duration_tight(s)));
@@ -147,7 +150,13 @@ fn row(record: &FlowRecord, handshake: &Handshake, verbose: bool, several: bool)
         Cell::plain(packets(handshake, file)),
     ];
     let below = if verbose { details(record, handshake, file) } else { Vec::new() };
-    Row { cells, tail: evidence(record, handshake, file), below }
+    let mut tail = evidence(record, handshake, file);
+    if let Some(before) = before {
+        // Live, this attempt has a row already.
+        let update = format!("was {}", word(before));
+        tail = if tail.is_empty() { update } else { format!("{update}, {tail}") };
+    }
+    Row { cells, tail, below }
 }
 
 /// The packets that are the attempt: `#1 #2 #3`, `#10 #12`.
@@ -164,11 +173,21 @@ fn evidence(record: &FlowRecord, h: &Handshake, file: Option<u16>) -> String {
         (Some((number, _)), Some((kind, code))) => {
             words.push(format!("{} {}", packet_number(file, number), icmp_words(record.originator.ip.is_ipv6(), kind, code)));
         }
-        (Some((number, _)), None) => words.push(format!("{} RST to the SYN", packet_number(file, number))),
+        (Some((number, _)), None) => words.push(format!(
+            "{} RST {}",
+            packet_number(file, number),
+            match (h.outcome, record.state) {
+                (Outcome::HalfOpen, State::ResetByOriginator) => "by the client instead of the ACK",
+                (Outcome::HalfOpen, _) => "by the server before the ACK",
+                _ => "to the SYN",
+            }
+        )),
         (None, _) => {}
     }
     match h.outcome {
+        Outcome::NoAnswer if record.end == record.start => words.push("the capture ends with the SYN".to_owned()),
         Outcome::NoAnswer => words.push(format!("nothing came back in {}", waited(record, h))),
+        Outcome::HalfOpen if h.refusal.is_some() => {}
         Outcome::HalfOpen => words.push(format!("no ACK of the SYN,ACK in {}", waited(record, h))),
         Outcome::Simultaneous => words.push("both sides sent a SYN".to_owned()),
         Outcome::Split => words.push("ACK and SYN came in separate packets".to_owned()),
@@ -357,6 +376,20 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
     }
 
     #[test]
+    fn an_outcome_that_changes_is_marked_as_an_update_and_no_other_attempt() {
+        let record = nine().remove(0);
+        let mut first = record.clone();
+        first.handshake = Some(failed(Outcome::Unreachable, 1, 0.0, Some((2, 10.0))));
+        let mut sink = HandshakesSink::new(Vec::new(), at_width(None));
+        sink.on_event(&Event::Handshake(&first)).unwrap();
+        sink.on_event(&Event::Handshake(&record)).unwrap();
+        assert_eq!(sink.attempts(), 1);
+        sink.flush().unwrap();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        assert_eq!(text.matches("was unreachable").count(), 1, "{text}");
+    }
+
+    #[test]
     fn an_attempt_is_told_once_whether_or_not_it_was_told_early() {
         let record = nine().remove(0);
         let mut told = Told::default();
@@ -369,8 +402,8 @@ c1  established  10.98.0.1:49370 → 10.98.0.2:80      1  22.5ms  #1 #2 #3
         // An outcome that changes is told again.
         let mut first = record.clone();
         first.handshake = Some(failed(Outcome::Unreachable, 1, 0.0, Some((2, 10.0))));
-        assert!(told.due(&Event::Handshake(&first)).is_some());
-        assert!(told.due(&Event::Handshake(&record)).is_some());
+        assert!(told.due(&Event::Handshake(&first)).is_some_and(|due| due.2.is_none()));
+        assert!(told.due(&Event::Handshake(&record)).is_some_and(|due| due.2 == Some(Outcome::Unreachable)));
         assert!(told.due(&Event::Flow(&record)).is_none());
     }
 }

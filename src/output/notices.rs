@@ -77,6 +77,7 @@ pub fn reason_words(reason: &Reason) -> String {
     match reason.kind {
         IssueKind::CutByCapture => format!("{layer} cut by the snap length"),
         IssueKind::TooShort => format!("{layer} too short"),
+        IssueKind::TooLong => format!("{layer} longer than its frame"),
         IssueKind::BadHeader => format!("{layer} header makes no sense"),
         // IP protocols are below 256, EtherTypes from 1536 on.
         IssueKind::UnknownProtocol if number < 256 => format!("{layer} carries unknown protocol {number}"),

@@ -1,5 +1,5 @@
 //! `sockeye packets --format jsonl`: a record for every packet with the fields of each layer, written without an
-//! allocation per packet. The keys are listed in [`super::packet_keys`].
+//! allocation per packet. The keys are listed in `packet_keys`.
 
 use super::capture_record::Framing;
 use super::json::JsonLine;
@@ -164,6 +164,7 @@ fn issue(json: &mut JsonLine, issue: Issue) {
     json.text(match issue.kind {
         IssueKind::CutByCapture => "cut_by_capture",
         IssueKind::TooShort => "too_short",
+        IssueKind::TooLong => "too_long",
         IssueKind::BadHeader => "bad_header",
         IssueKind::UnknownProtocol => "unknown_protocol",
         IssueKind::TooDeep => "too_deep",

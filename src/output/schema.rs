@@ -64,6 +64,8 @@ pub(super) const END_KEYS: &[Key] = &[
     key("not_understood", Kind::List, "reason and packets of each"),
     key("fragments_incomplete", Kind::Integer, "datagrams whose fragments never came together"),
     key("fragments_dropped", Kind::Integer, "datagrams given up for want of room"),
+    key("fragments_cut", Kind::Integer, "fragments of no use because a snap length cut them"),
+    key("fragments_malformed", Kind::Integer, "fragments that make no sense or overlap others"),
     key("dropped_sockeye", Kind::Integer, "packets that sockeye lost"),
     key(
         "sources",

@@ -21,6 +21,8 @@ pub(super) const STATISTICS: u32 = 5;
 pub(super) const ENHANCED_PACKET: u32 = 6;
 /// Decryption Secrets Block.
 pub(super) const SECRETS: u32 = 10;
+/// Custom Block that its maker asks not to copy.
+pub(super) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 
 /// The byte-order magic, as the writer of a section sees it.
 pub(super) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;

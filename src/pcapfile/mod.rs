@@ -2,7 +2,7 @@
 //! the same code serves plain files, pipes and decompressed streams, and everything in it can be fuzzed.
 //!
 //! Reading starts in [`reader`]: [`Format::sniff`] names the format, [`Reader::step`] takes one record after another from
-//! the front of the bytes it is shown and asks for more where they do not suffice. Writing is [`write`].
+//! the front of the bytes it is shown and asks for more where they do not suffice. Writing is [`mod@write`].
 //!
 //! Sources: draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
 

@@ -20,6 +20,8 @@ pub(super) enum Read {
     /// A packet.
     Packet {
         packet: Packet,
+        /// Its time is its own. Otherwise it has none.
+        timed: bool,
         /// It names an interface that the section does not have; interface 0 was taken.
         undeclared: Option<u32>,
         /// Frames lost before it, as it says.
@@ -91,7 +93,7 @@ pub(super) fn read(block: &Block<'_>, section: &Section, number: u64) -> Result<
         return Err(Fault::new(8, format!("claims {caplen} bytes for packet {number} in a block with room for {room}")));
     }
     let (packet, dropped, malformed) = build(block, &fields, interface, end);
-    Ok(Read::Packet { packet, undeclared, dropped, malformed })
+    Ok(Read::Packet { packet, timed: fields.ticks.is_some(), undeclared, dropped, malformed })
 }
 
 /// The fixed fields; nothing where the body is too short for them.
@@ -191,7 +193,7 @@ mod tests {
             prop_assert!(lies || short.is_some());
             if let Some(short) = short {
                 let Ok(Framed::Whole(block)) = block::frame(&bytes, order, 1) else { panic!("no whole block") };
-                let Ok(Read::Packet { packet, undeclared: None, dropped: None, malformed: false }) = read(&block, &section, 1) else {
+                let Ok(Read::Packet { packet, timed: true, undeclared: None, dropped: None, malformed: false }) = read(&block, &section, 1) else {
                     panic!("no plain packet")
                 };
                 prop_assert_eq!(Packet { options: 0..0, ..packet.clone() }, short);

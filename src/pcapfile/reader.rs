@@ -6,7 +6,7 @@
 use super::block::{self, Framed};
 use super::classic::{Classic, FILE_HEADER};
 use super::error::{Fault, Part};
-use super::section::{Allowance, Interface, MAX_INTERFACES, Section};
+use super::section::{Allowance, Interface, Lost, MAX_INTERFACES, Section};
 use super::{Format, extras, packets, section};
 use crate::model::{ByteOrder, FileFormat, FrameDirection, FrameOptions, LinkType, SourceInfo, SourceKind, Timestamp};
 use std::ops::Range;
@@ -39,7 +39,7 @@ pub enum Step {
 /// [`super::MAX_RECORD`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Capture time; the epoch where the block has none.
+    /// Capture time; where the block has none, that of the packet before, and the epoch where there is none.
     pub ts: Timestamp,
     /// Bytes that the whole record takes.
     pub used: u32,
@@ -104,6 +104,11 @@ pub struct Reader {
     /// Sum of what packets say was lost before them.
     dropped: Option<u64>,
     told: Told,
+    /// Time of the last packet.
+    last: Timestamp,
+    /// Packets without a time of their own, and which warning tells so.
+    timeless: u64,
+    timeless_warning: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +126,7 @@ struct Told {
     no_interface: bool,
     options: bool,
     too_much: bool,
+    unknown: bool,
     statistics: bool,
 }
 
@@ -141,6 +147,9 @@ impl Reader {
             allowance: Allowance::default(),
             dropped: None,
             told: Told::default(),
+            last: Timestamp::default(),
+            timeless: 0,
+            timeless_warning: None,
         }
     }
 
@@ -186,11 +195,11 @@ impl Reader {
         !matches!(self.state, State::Start(_))
     }
 
-    /// Is a packet the next thing in these bytes? Yes also where that cannot be told yet.
+    /// Is a packet the next thing in these bytes? No where that cannot be told yet; of a classic file always yes.
     #[must_use]
     pub fn packet_is_next(&self, bytes: &[u8]) -> bool {
         let State::PcapNg(section) = &self.state else { return self.has_started() };
-        bytes.first_chunk::<4>().is_none_or(|kind| {
+        bytes.first_chunk::<4>().is_some_and(|kind| {
             matches!(section.order.u32(*kind), block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::OLD_PACKET)
         })
     }
@@ -203,6 +212,7 @@ impl Reader {
             State::PcapNg(section) => {
                 if let Some(packet) = packets::plain(bytes, section) {
                     self.packets = number;
+                    self.last = packet.ts;
                     return Ok(Step::Packet(packet));
                 }
                 let order = section.order;
@@ -238,9 +248,9 @@ impl Reader {
         };
         let used = block.total;
         if block.kind == block::SECTION_HEADER {
-            let kept = section::read_header(&block, &mut self.info.notes, &mut self.allowance)?;
+            let lost = section::read_header(&block, &mut self.info.notes, &mut self.allowance)?;
             self.state = State::PcapNg(Section { order: block.order, interfaces: Vec::new() });
-            self.changed(kept);
+            self.changed(lost);
             return Ok(Step::Other { used });
         }
         let State::PcapNg(section) = &mut self.state else {
@@ -256,12 +266,7 @@ impl Reader {
                 self.interface(described)?;
             }
             block::STATISTICS => match extras::read_statistics(&block, section) {
-                Some((index, counters)) => {
-                    if let Some(interface) = self.info.interfaces.get_mut(index) {
-                        // Not announced: counters are for the end, and a file may repeat them without end.
-                        interface.counters = Some(counters);
-                    }
-                }
+                Some(statistics) => self.statistics(statistics),
                 None => {
                     if !std::mem::replace(&mut self.told.statistics, true) {
                         self.warn("statistics of an interface that was never declared are left out".to_owned());
@@ -269,16 +274,19 @@ impl Reader {
                 }
             },
             block::NAMES => {
-                let kept = extras::read_names(&block, &mut self.info.notes.names, &mut self.allowance);
-                self.changed(kept);
+                let lost = extras::read_names(&block, &mut self.info.notes, &mut self.allowance);
+                self.changed(lost);
             }
             block::SECRETS => {
                 let secrets = extras::read_secrets(&block, &mut self.allowance);
-                let kept = secrets.is_some();
+                let too_much = secrets.is_none();
                 self.info.notes.secrets.extend(secrets);
-                self.changed(kept);
+                self.changed(Lost { too_much, ..Lost::default() });
             }
-            _ => {} // unknown and custom blocks are passed over by their length
+            // Its maker asks not to copy it.
+            block::CUSTOM_NOT_COPIED => {}
+            // Unknown and custom blocks are passed over by their length.
+            _ => self.tell_lost(Lost { unknown: true, ..Lost::default() }),
         }
         Ok(Step::Other { used })
     }
@@ -299,17 +307,30 @@ impl Reader {
         if described.clock.cannot_count_to_now() {
             self.warn(format!("the clock of interface {global} is too fine to count to a date: its times start in 1970"));
         }
-        if described.malformed {
-            self.malformed_option();
-        }
         self.info.interfaces.push(described.info);
-        self.changed(described.kept);
+        self.changed(described.lost);
         Ok(())
     }
 
+    /// Not announced: counters are for the end, and a file may repeat them without end.
+    fn statistics(&mut self, read: extras::Statistics) {
+        let mut lost = read.lost;
+        if let Some(interface) = self.info.interfaces.get_mut(read.interface) {
+            interface.counters = Some(read.counters);
+            if interface.counter_comments != read.comments {
+                let bytes = read.comments.iter().map(|c| c.len() + 64).sum();
+                lost.too_much |= !self.allowance.take(bytes);
+                interface.counter_comments = if lost.too_much { Vec::new() } else { read.comments };
+            }
+        }
+        self.tell_lost(lost);
+    }
+
     fn packet(&mut self, read: packets::Read, used: usize) -> Step {
-        let (packet, undeclared, dropped, malformed) = match read {
-            packets::Read::Packet { packet, undeclared, dropped, malformed } => (packet, undeclared, dropped, malformed),
+        let (mut packet, timed, undeclared, dropped, malformed) = match read {
+            packets::Read::Packet { packet, timed, undeclared, dropped, malformed } => {
+                (packet, timed, undeclared, dropped, malformed)
+            }
             packets::Read::NoInterface => {
                 if !std::mem::replace(&mut self.told.no_interface, true) {
                     self.warn("packets of a section that declares no interface are left out".to_owned());
@@ -317,6 +338,12 @@ impl Reader {
                 return Step::Other { used };
             }
         };
+        if timed {
+            self.last = packet.ts;
+        } else {
+            packet.ts = self.last;
+            self.no_time();
+        }
         if let Some(dropped) = dropped {
             self.dropped = Some(self.dropped.unwrap_or(0).saturating_add(dropped));
         }
@@ -334,16 +361,43 @@ impl Reader {
         Step::Packet(packet)
     }
 
-    fn malformed_option(&mut self) {
-        if !std::mem::replace(&mut self.told.options, true) {
-            self.warn("some options do not fit into their block and are left out".to_owned());
+    fn no_time(&mut self) {
+        self.timeless += 1;
+        if self.timeless == 1 {
+            self.timeless_warning = Some(self.info.warnings.len());
+            self.warn(format!("packet {} has no time: such packets bear that of the packet before", self.packets + 1));
         }
     }
 
-    fn changed(&mut self, kept: bool) {
+    /// The file is over: what could not be counted before is told.
+    pub fn end(&mut self) {
+        if let Some(warning) = self.timeless_warning.take().and_then(|i| self.info.warnings.get_mut(i)) {
+            let (n, before) = (self.timeless, "they bear that of the packet before (1970 where there is none)");
+            *warning = format!("packets without a time of their own: {n}; {before}");
+            self.revision += 1;
+        }
+    }
+
+    fn malformed_option(&mut self) {
+        if !std::mem::replace(&mut self.told.options, true) {
+            self.warn("some options or names are left out: they do not fit into their block or have a wrong length".to_owned());
+        }
+    }
+
+    fn changed(&mut self, lost: Lost) {
         self.revision += 1;
-        if !kept && !std::mem::replace(&mut self.told.too_much, true) {
+        self.tell_lost(lost);
+    }
+
+    fn tell_lost(&mut self, lost: Lost) {
+        if lost.malformed {
+            self.malformed_option();
+        }
+        if lost.too_much && !std::mem::replace(&mut self.told.too_much, true) {
             self.warn("comments, names or secrets are damaged or take more than 64 MiB: some are left out".to_owned());
+        }
+        if lost.unknown && !std::mem::replace(&mut self.told.unknown, true) {
+            self.warn("custom or unknown blocks or options stand beside the packets: a copy lacks them".to_owned());
         }
     }
 

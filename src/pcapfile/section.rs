@@ -52,9 +52,19 @@ impl Allowance {
     }
 }
 
+/// What of a block could not be kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lost {
+    /// There was too much to keep.
+    pub(super) too_much: bool,
+    /// An option or a record does not fit into the block, or has a wrong length.
+    pub(super) malformed: bool,
+    /// Something that has no place in the notes, and that a copy will lack.
+    pub(super) unknown: bool,
+}
+
 /// Reads a Section Header Block: the byte order is known already, the section length is not relied on (it may be -1).
-/// False: something was not kept, for there was too much.
-pub(super) fn read_header(block: &Block<'_>, notes: &mut FileNotes, allowance: &mut Allowance) -> Result<bool, Fault> {
+pub(super) fn read_header(block: &Block<'_>, notes: &mut FileNotes, allowance: &mut Allowance) -> Result<Lost, Fault> {
     let mut c = Cursor::with_order(block.body, block.order);
     let header = (|| {
         c.take(4)?;
@@ -71,10 +81,11 @@ pub(super) fn read_header(block: &Block<'_>, notes: &mut FileNotes, allowance: &
             return Err(Fault::new(12, format!("holds a section of pcapng version {major}.{minor}, which is unknown")));
         }
     }
-    let mut kept = true;
-    for (code, value) in Options::new(c.rest(), block.order) {
+    let mut lost = Lost::default();
+    let mut options = Options::new(c.rest(), block.order);
+    for (code, value) in options.by_ref() {
         if !allowance.take(value.len()) {
-            kept = false;
+            lost.too_much = true;
             continue;
         }
         match code {
@@ -82,20 +93,18 @@ pub(super) fn read_header(block: &Block<'_>, notes: &mut FileNotes, allowance: &
             2 => drop(notes.hardware.get_or_insert_with(|| text(value))),
             3 => drop(notes.os.get_or_insert_with(|| text(value))),
             4 => drop(notes.application.get_or_insert_with(|| text(value))),
-            _ => {}
+            _ => lost.unknown = true,
         }
     }
-    Ok(kept)
+    lost.malformed = options.is_malformed();
+    Ok(lost)
 }
 
 /// An Interface Description Block as read.
 pub(super) struct Described {
     pub(super) info: InterfaceInfo,
     pub(super) clock: Clock,
-    /// Something was not kept, for there was too much.
-    pub(super) kept: bool,
-    /// An option does not fit into the block.
-    pub(super) malformed: bool,
+    pub(super) lost: Lost,
 }
 
 /// Reads an Interface Description Block.
@@ -110,15 +119,17 @@ pub(super) fn read_interface(block: &Block<'_>, allowance: &mut Allowance) -> Re
         return Err(Fault::new(4, format!("holds an interface block of length {}, where 20 is the least", block.total)));
     };
     let mut info = InterfaceInfo { link: Some(link), snaplen: (snaplen != 0).then_some(snaplen), ..InterfaceInfo::default() };
-    let (mut resolution, mut offset, mut kept) = (6, 0, true);
+    let (mut resolution, mut offset, mut lost) = (6, 0, Lost::default());
     let mut options = Options::new(c.rest(), block.order);
     for (code, value) in options.by_ref() {
         match (code, value) {
-            (9, [r, ..]) => resolution = *r,
-            (14, _) => offset = number64(value, block.order).unwrap_or(0) as i64,
-            (8, _) => info.speed = number64(value, block.order),
-            (13, [len, ..]) => info.fcs_len = Some(*len),
-            _ if !allowance.take(value.len()) => kept = false,
+            (9, [r]) => resolution = *r,
+            (14, [_, _, _, _, _, _, _, _]) => offset = number64(value, block.order).unwrap_or(0) as i64,
+            (8, [_, _, _, _, _, _, _, _]) => info.speed = number64(value, block.order),
+            (13, [len]) => info.fcs_len = Some(*len),
+            // Of a wrong length. A copy has these four of its own, so they are never carried.
+            (8 | 9 | 13 | 14, _) => lost.malformed = true,
+            _ if !allowance.take(value.len()) => lost.too_much = true,
             (COMMENT, _) => info.comments.push(text(value)),
             (2, _) => info.name = Some(text(value)),
             (3, _) => info.description = Some(text(value)),
@@ -131,7 +142,8 @@ pub(super) fn read_interface(block: &Block<'_>, allowance: &mut Allowance) -> Re
     info.other.order = block.order;
     let clock = Clock::new(resolution, offset);
     info.ticks_per_second = clock.ticks_per_second();
-    Ok(Described { info, clock, kept, malformed: options.is_malformed() })
+    lost.malformed |= options.is_malformed();
+    Ok(Described { info, clock, lost })
 }
 
 /// Appends an option in the byte order it came in.

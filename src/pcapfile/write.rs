@@ -164,7 +164,7 @@ pub fn packet(out: &mut Vec<u8>, interface: u32, before_1970: bool, frame: &Fram
 }
 
 /// Appends an Interface Statistics Block, dated `at` or with the end that the counters name.
-pub fn statistics(out: &mut Vec<u8>, interface: u32, counters: &InterfaceCounters, at: Timestamp) {
+pub fn statistics(out: &mut Vec<u8>, interface: u32, counters: &InterfaceCounters, comments: &[String], at: Timestamp) {
     block(out, STATISTICS, |out| {
         // Two words, the upper one first, whatever the byte order. Of times before 1970 there is no statistic.
         let time = |ts: Timestamp| {
@@ -173,6 +173,7 @@ pub fn statistics(out: &mut Vec<u8>, interface: u32, counters: &InterfaceCounter
         };
         out.extend_from_slice(&interface.to_le_bytes());
         out.extend_from_slice(&time(counters.end.unwrap_or(at)));
+        push_comments(out, comments);
         for (code, moment) in [(2, counters.start), (3, counters.end)] {
             if let Some(moment) = moment {
                 push(out, code, &time(moment));

@@ -1,7 +1,7 @@
 //! A filter lets the same frames through live as it does from a file, tagged or not, whatever the kernel does with the tags.
 
 use super::{Capturing, start};
-use crate::netns::{FAR_MAC, NEAR_MAC, Pair, VETH};
+use crate::netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
 use crate::program::{run, sockeye};
 use etherparse::PacketBuilder;
 use pnet::datalink::{self, Channel};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 for_backends! {
     live_and_from_a_file_filters_agree
+    inbound_and_outbound_with_q_too
 }
 
 /// Tags, and the filter's words for what the frames carry: a TCP segment to port 80, one to port 22, a UDP datagram to port 53
@@ -119,5 +120,57 @@ fn live_and_from_a_file_filters_agree(backend: &str) {
         let (live, from_file) = (frames_of(&[], &path(i)), frames_of(&[filter], &all));
         assert_eq!((live.0, from_file.0), (expected, expected), "{filter}: live, from a file");
         assert_eq!(live.1, from_file.1, "{filter}");
+    }
+}
+
+/// A datagram comes, its echo goes: each word captures one of the two, and the kernel does not deliver the other.
+#[test]
+fn inbound_and_outbound_capture_their_way() {
+    for asked in ["", "--backend pnet"] {
+        for (word, way) in [("inbound", "> 10.77.0.1.4000:"), ("outbound", "> 10.77.0.2.5000:")] {
+            let Some(pair) = Pair::new() else { return };
+            let echo = super::silent_sink(&pair);
+            let mut command = sockeye();
+            command.args("packets --plain -i veth0".split(' ')).args(asked.split_whitespace()).args([word, "and", "udp"]);
+            let capturing = super::start_command(&pair, command);
+            let other = pair.far.run(|| std::net::UdpSocket::bind((FAR_IP, 5000)).expect("binds"));
+            other.send_to(b"there", (NEAR_IP, 4000)).expect("sends");
+            echo.send_to(b"back", (FAR_IP, 5000)).expect("sends");
+            capturing.wait_for_lines(1);
+            thread::sleep(Duration::from_millis(300));
+            let ran = capturing.interrupt();
+            assert_eq!((ran.code(), ran.stdout.lines().count()), (Some(0), 1), "{word} {asked}: {}", ran.stdout);
+            assert!(ran.stdout.contains(way), "{word} {asked}: {}", ran.stdout);
+            assert!(ran.stderr.ends_with(&super::closing_lines(1, 1, 0)), "{word} {asked}: {}", ran.stderr);
+        }
+    }
+}
+
+/// libpcap does not say which way a packet went: the words are refused rather than capture nothing.
+#[test]
+fn libpcap_refuses_what_it_cannot_tell() {
+    let Some(pair) = Pair::new() else { return };
+    for word in ["inbound", "outbound"] {
+        let mut command = sockeye();
+        command.args("packets -i veth0 --backend libpcap".split(' ')).args([word, "and", "udp"]);
+        let ran = super::spawn(&pair, command).end();
+        let told = "sockeye: veth0: libpcap does not say which way a packet went, so inbound and outbound would match nothing: \
+                    use -Q in or -Q out, or leave out --backend libpcap\n";
+        assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), told), "{word}");
+    }
+}
+
+/// Only one way is captured, so which way is known, by libpcap too.
+fn inbound_and_outbound_with_q_too(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let echo = super::silent_sink(&pair);
+    let other = pair.far.run(|| std::net::UdpSocket::bind((FAR_IP, 5000)).expect("binds"));
+    for (way, count) in [("in", 1), ("out", 0)] {
+        let capturing = start(&pair, backend, &format!("packets --plain -i veth0 -Q {way} inbound and udp"));
+        other.send_to(b"there", (NEAR_IP, 4000)).expect("sends");
+        echo.send_to(b"back", (FAR_IP, 5000)).expect("sends");
+        thread::sleep(Duration::from_millis(500));
+        let ran = capturing.interrupt();
+        assert_eq!((ran.code(), ran.stdout.lines().count()), (Some(0), count), "{way}: {}{}", ran.stdout, ran.stderr);
     }
 }

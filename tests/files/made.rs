@@ -135,7 +135,7 @@ pub(crate) fn drain(source: &mut FileSource) -> (Vec<Kept>, Option<SourceError>)
     loop {
         match source.next() {
             Ok(Next::Frame(frame)) => frames.push(Kept::of(&frame)),
-            Ok(Next::Changed(0)) => {}
+            Ok(Next::Changed(0) | Next::Idle) => {}
             Ok(Next::End) => return (frames, None),
             Ok(other) => panic!("a file does not say {other:?}"),
             Err(error) => {

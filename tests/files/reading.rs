@@ -75,8 +75,8 @@ fn everything_in_a_pcapng_file_is_understood() {
     assert_eq!((frames[0].nanos, frames[4].nanos), (3 << 19, 1_500_000_000));
     // The offset of the second interface is 1000 s.
     assert_eq!((frames[1].nanos, frames[5].nanos), (1_005_000_000_000, 1_005_000_000_000));
-    // A simple packet: no time, captured length given by the block.
-    assert_eq!((frames[2].nanos, frames[2].wire_len, frames[2].bytes.len()), (0, 40, 40));
+    // A simple packet: no time but that of the packet before, captured length given by the block.
+    assert_eq!((frames[2].nanos, frames[2].wire_len, frames[2].bytes.len()), (frames[1].nanos, 40, 40));
     // An old packet block on interface 1.
     assert_eq!((frames[3].interface, frames[3].nanos, frames[3].bytes.as_slice()), (1, 1_000_000_007_000, &[1, 2][..]));
     // Interfaces are counted through all sections.
@@ -98,7 +98,9 @@ fn everything_in_a_pcapng_file_is_understood() {
     assert_eq!(info.notes.names[..2], [(ten, "a.example".to_owned()), (ten, "b.example".to_owned())]);
     assert_eq!(info.notes.names.len(), 6);
     assert_eq!((info.notes.secrets.len(), info.notes.secrets[1].data.as_slice()), (2, &b"abcd"[..]));
-    assert!(info.warnings.is_empty(), "{:?}", info.warnings);
+    let [timeless, lacks] = info.warnings.as_slice() else { panic!("{:?}", info.warnings) };
+    assert!(timeless.starts_with("packets without a time of their own: 2;"), "{timeless}");
+    assert_eq!(lacks, "custom or unknown blocks or options stand beside the packets: a copy lacks them");
 
     let stats = PacketSource::stats(&mut source);
     assert_eq!((stats.frames, stats.received), (8, Some(200)));
@@ -168,11 +170,81 @@ fn link_types_that_nobody_can_decode_are_told_at_once() {
     assert_eq!(forced.info().interfaces[0].link, Some(LinkType::RAW));
     assert_eq!(drain(&mut forced).0[0].link, LinkType::RAW);
     assert!(with(OpenOptions { allow_unknown_link: true, ..OpenOptions::default() }).is_ok());
+}
 
-    // One interface of two can be decoded: everything is handed out.
-    let mixed = [LITTLE.section(&[]), LITTLE.interface(147, 0, &[]), LITTLE.interface(1, 0, &[])].concat();
-    let mixed = [mixed, LITTLE.packet(0, 1, 20, FRAME, &[])].concat();
-    assert!(FileSource::from_reader(Cursor::new(mixed), "made", &OpenOptions::default()).is_ok());
+#[test]
+fn a_pcapng_file_is_refused_at_its_end_and_only_if_no_frame_was_decodable() {
+    let packet = |interface| LITTLE.packet(interface, 1, 20, FRAME, &[]);
+    let (odd, ethernet, section) = (LITTLE.interface(147, 0, &[]), LITTLE.interface(1, 0, &[]), LITTLE.section(&[]));
+    let drained = |bytes: Vec<u8>| {
+        let mut source = FileSource::from_reader(Cursor::new(bytes), "made", &OpenOptions::default()).unwrap();
+        let (frames, error) = drain(&mut source);
+        (frames.iter().map(|f| f.link.0).collect::<Vec<_>>(), error.map(|e| e.to_string()))
+    };
+    let late = [&section[..], &odd, &packet(0), &ethernet, &packet(1)].concat();
+    assert_eq!(drained(late), (vec![147, 1], None), "the second interface comes after the first packet");
+    let sections = [&section[..], &odd, &packet(0), &section, &ethernet, &packet(0)].concat();
+    assert_eq!(drained(sections), (vec![147, 1], None));
+    let refused = Some("made uses link type 147, which cannot be decoded".to_owned());
+    assert_eq!(drained([&section[..], &odd, &packet(0), &packet(0)].concat()), (vec![147, 147], refused.clone()));
+    let unused = [&section[..], &odd, &ethernet, &packet(0)].concat();
+    assert_eq!(drained(unused), (vec![147], refused), "an interface without frames helps nobody");
+    assert_eq!(drained([&section[..], &odd].concat()), (vec![], None), "nothing was left out");
+}
+
+/// Gives its pieces one after another, as a pipe does whose writer pauses.
+struct Pieces(Vec<Vec<u8>>);
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let Some(piece) = self.0.first_mut() else { return Ok(0) };
+        let n = piece.len().min(into.len());
+        into[..n].copy_from_slice(&piece[..n]);
+        piece.drain(..n);
+        self.0.retain(|p| !p.is_empty());
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_pipe_that_pauses_after_the_section_header_is_read_like_the_file() {
+    let (head, rest) = (LITTLE.section(&[]), [LITTLE.interface(147, 0, &[]), LITTLE.packet(0, 1, 20, FRAME, &[])].concat());
+    let pieces = Pieces(vec![head, rest]);
+    let mut source = FileSource::from_reader(pieces, "pipe", &OpenOptions::default()).unwrap();
+    assert_eq!(source.info().interfaces.len(), 1, "the interface is known when the file is open");
+    let (frames, error) = drain(&mut source);
+    assert!(frames.len() == 1 && matches!(error, Some(SourceError::UnknownLinkType { .. })), "{error:?}");
+}
+
+#[test]
+fn options_of_a_wrong_length_are_told_and_never_kept() {
+    for (code, value) in [(8, &[1, 2, 3, 4][..]), (9, &[]), (9, &[9, 9]), (13, &[]), (14, &[1, 2, 3])] {
+        let interface = LITTLE.interface(1, 0, &LITTLE.option(code, value));
+        let (frames, source) = read(&[LITTLE.section(&[]), interface, LITTLE.packet(0, 7, 20, FRAME, &[])].concat());
+        let warnings = &source.info().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("wrong length"), "{code}: {warnings:?}");
+        assert!(source.info().interfaces[0].other.bytes.is_empty(), "{code}");
+        assert_eq!(frames[0].nanos, 7000, "{code}");
+    }
+}
+
+#[test]
+fn options_and_names_that_do_not_fit_are_told_wherever_they_stand() {
+    let too_long = [1, 0, 0xff, 0, b'x', 0, 0, 0];
+    let (good, interface) = (LITTLE.section(&[]), LITTLE.interface(1, 0, &[]));
+    let statistics = |options: &[u8]| LITTLE.block(5, &[&LITTLE.words_of(&[0, 0, 9])[..], options].concat());
+    for bytes in [
+        LITTLE.section(&too_long),
+        [&good[..], &LITTLE.block(4, &too_long)].concat(),
+        [&good[..], &LITTLE.block(4, &LITTLE.option(1, &[10, 0]))].concat(),
+        [&good[..], &LITTLE.block(4, &[&[0; 4], &too_long[..]].concat())].concat(),
+        [&good[..], &interface, &statistics(&too_long)].concat(),
+        [&good[..], &interface, &statistics(&LITTLE.option(4, &[1]))].concat(),
+    ] {
+        let (_, source) = read(&bytes);
+        let warnings = &source.info().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("do not fit"), "{warnings:?}");
+    }
 }
 
 #[test]
@@ -258,7 +330,7 @@ fn nonsense_in_the_middle_ends_the_reading_with_its_place() {
 }
 
 #[test]
-fn a_claimed_length_alone_takes_no_memory() {
+fn a_claimed_length_is_told_with_what_is_missing() {
     // 200 MB are claimed, 16 bytes are there.
     let mut bytes = LITTLE.pcap_header(0xa1b2_c3d4, (2, 4), 0, 1);
     bytes.extend(LITTLE.pcap_record([1, 0, 200_000_000, 200_000_000], &[], FRAME));
@@ -327,6 +399,32 @@ fn compressed_files_of_several_members_are_read_to_their_end() {
         let here = OpenOptions { thread: false, ..OpenOptions::default() };
         let mut source = FileSource::from_reader(Cursor::new(packed), "made", &here).unwrap();
         assert!(drain(&mut source).0 == expected, "{format} without a thread");
+    }
+}
+
+#[test]
+fn padding_and_skippable_frames_around_compressed_data_are_passed_over() {
+    let plain = many(3000);
+    let (expected, _) = read(&plain);
+    let (front, back) = plain.split_at(plain.len() / 3);
+    let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 0, 8, 0, 0][..], &[0xee; 2048], &[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]].concat();
+    for (format, between) in [("gz", vec![0; 700_000]), ("zst", skippable.clone()), ("lz4", skippable)] {
+        let (front, back) = (compress(format, front), compress(format, back));
+        let mut packed = [&front[..], &between, &back, &between].concat();
+        if format != "gz" {
+            packed = [&between, &packed[..]].concat();
+        }
+        for slow in [false, true] {
+            let bytes = Cursor::new(packed.clone());
+            let reader: Box<dyn Read + Send> = if slow { Box::new(Dribble(bytes)) } else { Box::new(bytes) };
+            let options = OpenOptions { thread: !slow, ..OpenOptions::default() };
+            let mut source = FileSource::from_reader(reader, "made", &options).unwrap();
+            let (frames, error) = drain(&mut source);
+            assert!(error.is_none() && frames == expected, "{format} {slow}: {} {error:?}", frames.len());
+        }
+        let cut = if format == "gz" { [&packed[..], b"junk"].concat() } else { packed[..packed.len() - 3].to_vec() };
+        let (frames, error) = drain(&mut open(&cut).unwrap());
+        assert!(frames.len() > 1000 && matches!(error, Some(SourceError::Damaged { .. })), "{format}: {error:?}");
     }
 }
 

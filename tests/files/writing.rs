@@ -4,11 +4,12 @@ use crate::made::{BIG, Kept, LITTLE, drain, everything, open, read};
 use sockeye::capture::PacketSource;
 use sockeye::capture::file::{self, FileSource, OpenOptions};
 use sockeye::capture::{Input, Next};
-use sockeye::model::{FileFormat, Frame, LinkType, SourceInfo, SourceStats, Timestamp};
+use sockeye::model::{FileFormat, Frame, InterfaceInfo, LinkType, SourceInfo, SourceKind, SourceStats, Timestamp};
 use sockeye::output::pcap::{PcapConfig, PcapWriter, WriteError, format_of_name, needs_nanoseconds};
 use sockeye::pcapfile::write::SectionInfo;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const MICROS: FileFormat = FileFormat::Pcap { nanoseconds: false };
 const NANOS: FileFormat = FileFormat::Pcap { nanoseconds: true };
@@ -86,7 +87,7 @@ fn a_copy_of_a_pcapng_file_loses_nothing() {
     assert_eq!(new.interfaces[1].other.bytes, LITTLE.option(6, &[2, 0, 0, 0, 0, 1]));
     assert_eq!(new.interfaces[3].other.bytes, LITTLE.option(6, &[2, 0, 0, 0, 0, 1]));
     assert_eq!((&new.notes.names, &new.notes.secrets, &new.notes.os), (&old.notes.names, &old.notes.secrets, &old.notes.os));
-    assert_eq!(new.notes.comments, ["a section"], "the first section's; the second's stands in a block of its own");
+    assert_eq!(new.notes.comments, ["a section", "a section"], "the second section's stands in a block of its own");
     assert_eq!(new.notes.application.as_deref(), Some("the test"));
     let text = std::fs::read(&path).unwrap();
     assert_eq!(text.windows(9).filter(|w| w == b"a section").count(), 2);
@@ -98,6 +99,19 @@ fn a_copy_of_a_pcapng_file_loses_nothing() {
         *fifth,
         [LITTLE.option(1, b"a packet"), LITTLE.option(2, &[2, 0, 0, 0]), LITTLE.option(4, &3_u64.to_le_bytes())].concat()
     );
+}
+
+#[test]
+fn comments_of_names_and_statistics_survive_in_a_copy() {
+    let names = [LITTLE.option(0, b""), LITTLE.option(1, b"on names"), LITTLE.option(0, b"")].concat();
+    let statistics = [LITTLE.words_of(&[0, 0, 9]), LITTLE.option(1, b"on counters"), LITTLE.option(4, &LITTLE.u64(5))].concat();
+    let bytes = [LITTLE.section(&[]), LITTLE.interface(1, 0, &[]), LITTLE.block(4, &names), LITTLE.block(5, &statistics)];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.pcapng");
+    copy(&mut input(&bytes.concat()), &path, &config(FileFormat::PcapNg)).unwrap();
+    let (_, source) = read(&std::fs::read(&path).unwrap());
+    assert_eq!(source.info().notes.comments, ["on names"]);
+    assert_eq!(source.info().interfaces[0].counter_comments, ["on counters"]);
 }
 
 #[test]
@@ -163,6 +177,22 @@ fn a_file_without_packets_has_its_header() {
             (Some(LinkType::LINUX_SLL2), Some(96))
         );
     }
+}
+
+#[test]
+fn interfaces_announced_one_by_one_are_taken_in_linear_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = PcapWriter::create(&folder.path().join("many.pcap"), &config(MICROS)).unwrap();
+    let mut info = SourceInfo::new("many", SourceKind::File(FileFormat::PcapNg));
+    let start = Instant::now();
+    for i in 0..50_000 {
+        info.interfaces.push(InterfaceInfo { link: Some(LinkType(i)), ..InterfaceInfo::default() });
+        writer.source(0, &info);
+    }
+    // Walking over all of them each time takes minutes.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    writer.write(&frame(1, LinkType(49_999), b"x")).unwrap();
+    assert_eq!(writer.finish().unwrap().packets, 1);
 }
 
 #[test]

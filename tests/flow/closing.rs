@@ -9,9 +9,8 @@ fn each_step_of_a_normal_close_has_its_states() {
     let mut w = World::new();
     w.open();
     let states = |w: &World| {
-        let mut found = None;
-        w.tracker.for_each_active(|r| found = Some((r.orig.tcp_state.unwrap(), r.resp.tcp_state.unwrap(), r.state)));
-        found.unwrap()
+        let r = w.active();
+        (r.orig.tcp_state.unwrap(), r.resp.tcp_state.unwrap(), r.state)
     };
     w.a(seg("F.", 1001, 5001));
     assert_eq!(states(&w), (FinWait1, CloseWait, State::Closing));
@@ -41,7 +40,8 @@ fn fins_that_cross_close_both_ways() {
     w.open();
     w.a(seg("F.", 1001, 5001));
     w.b(seg("F.", 5001, 1001));
-    w.tracker.for_each_active(|r| assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closing); 2]));
+    let r = w.active();
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(Closing); 2]);
     w.a(seg(".", 1002, 5002));
     w.b(seg(".", 5002, 1002));
     let r = w.only();
@@ -84,6 +84,82 @@ fn a_reset_outside_the_window_is_counted_and_ignored() {
 }
 
 #[test]
+fn resets_of_one_sided_captures_fit_any_window() {
+    // B's packets were never seen, so what window it offered is not known.
+    let mut w = World::new();
+    w.a(seg("P.", 1001, 5001).len(10));
+    w.a(seg("R", 1021, 0));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.out_of_window_packets), (State::ResetByOriginator, 0));
+}
+
+#[test]
+fn an_acknowledgment_of_nothing_does_not_defeat_a_reset() {
+    // Far ahead, near enough to be possible, and where no window is known.
+    for (bad, midway) in [(900_000_000, false), (5_000, false), (900_000_000, true), (5_000, true)] {
+        let mut w = World::new();
+        if midway {
+            w.a(seg(".", 1001, 5001));
+            w.b(seg(".", 5001, 1001));
+        } else {
+            w.open();
+        }
+        w.b(seg("P.", 5001, 1001).len(10));
+        w.a(seg(".", 1001, 5011 + bad));
+        w.b(seg("R", 5011, 0));
+        let r = w.only();
+        assert_eq!((r.state, r.resp.out_of_window_packets), (State::ResetByResponder, 0), "{bad} {midway}");
+        // It is charged to who sent it, where it can be told.
+        assert_eq!(r.orig.out_of_window_packets, u64::from(bad > 100_000 && !midway), "{bad} {midway}");
+    }
+}
+
+#[test]
+fn a_stray_fin_far_ahead_does_not_freeze_the_close() {
+    for far in [500_000_000, 200_000, 50_000] {
+        let mut w = World::new();
+        w.open();
+        w.a(seg("F.", 1001 + far, 5001));
+        w.a(seg("P.", 1001, 5001).len(10));
+        w.b(seg(".", 5001, 1011));
+        w.a(seg("F.", 1011, 5001));
+        w.b(seg("F.", 5001, 1012));
+        let last = w.a(seg(".", 1012, 5002));
+        assert_eq!(last.change, Some(Change::State(State::Closed)), "{far}");
+        let r = w.only();
+        assert_eq!((r.state, r.end_reason), (State::Closed, Some(EndReason::Fin)), "{far}");
+        assert_eq!((r.orig.unique_bytes, r.orig.out_of_window_packets), (10, u64::from(far > 131_072)), "{far}");
+    }
+}
+
+#[test]
+fn only_flags_that_matter_were_captured_and_the_close_is_seen_still() {
+    // As by `tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0`: 300 MB went by unseen.
+    let (x, y) = (1001 + 1000, 5001 + 300_000_000);
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.b(seg("S.", 5000, 1001));
+    w.b(seg("F.", y, x));
+    w.a(seg("F.", x, y + 1));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.out_of_window_packets, r.resp.out_of_window_packets), (State::Closing, 0, 0));
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(LastAck), Some(TimeWait)]);
+}
+
+#[test]
+fn data_after_the_fin_is_no_data() {
+    let mut w = World::new();
+    w.open();
+    w.a(seg("F.", 1001, 5001));
+    w.a(seg("P.", 1002, 5001).len(50));
+    w.b(seg(".", 5001, 1002));
+    w.a(seg("P.", 1002, 5001).len(50));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.unique_bytes, r.orig.payload_bytes), (State::HalfClosed, 0, 100));
+    assert_eq!(r.orig.out_of_window_packets, 1);
+}
+
+#[test]
 fn a_reset_after_both_fins_is_a_close() {
     let mut w = World::new();
     w.open();
@@ -102,6 +178,29 @@ fn a_reset_after_one_fin_is_a_reset() {
     w.b(seg("P.", 5001, 1002).len(100));
     w.a(seg("R", 1002, 0));
     assert_eq!(w.only().state, State::ResetByOriginator);
+}
+
+#[test]
+fn a_reset_numbered_like_the_fin_before_it_counts() {
+    let close = |reset: u32| {
+        let mut w = World::new();
+        w.open();
+        w.b(seg("F.", 5001, 1001));
+        w.a(seg("P.", 1001, 5002).len(10));
+        w.b(seg("R", reset, 0));
+        let r = w.only();
+        (r.state, r.resp.out_of_window_packets)
+    };
+    // As macOS sends it, as it should be, and one before the FIN.
+    assert_eq!(close(5001), (State::ResetByResponder, 0));
+    assert_eq!(close(5002), (State::ResetByResponder, 0));
+    assert_eq!(close(5000), (State::HalfClosed, 1));
+    // The FIN's own number is no licence before the FIN was acknowledged.
+    let mut w = World::new();
+    w.open();
+    w.b(seg("F.", 5001 + 70_000, 1001));
+    w.b(seg("R", 5001 + 70_001 + 1, 0));
+    assert_eq!(w.only().resp.out_of_window_packets, 1);
 }
 
 #[test]

@@ -55,6 +55,35 @@ fn a_port_unreachable_refuses_and_belongs_to_what_it_quotes() {
 }
 
 #[test]
+fn an_error_with_a_tag_belongs_to_what_it_quotes_without() {
+    let mut w = World::new();
+    let datagram = udp_bytes(A, B, b"12345678");
+    w.send(&datagram);
+    w.vlan = Some(9);
+    let note = w.send(&icmp_error(B.0, A.0, 3, 3, &datagram));
+    assert_eq!(note.change, Some(Change::IcmpError));
+    assert_eq!(w.only().state, State::Refused);
+}
+
+#[test]
+fn an_error_that_explains_nothing_does_not_hide_one_that_does() {
+    let to: Host = (B.0, 9999);
+    let datagram = udp_bytes(A, to, b"knock knock");
+    // A redirect, fragmentation needed.
+    for (kind, code) in [(5, 1), (3, 4)] {
+        let mut w = World::new();
+        w.send(&datagram);
+        w.send(&icmp_error([10, 0, 0, 254], A.0, kind, code, &datagram));
+        w.wait(23).send(&icmp_error(B.0, A.0, 3, 3, &datagram));
+        // What comes later does not hide it either.
+        w.wait(5).send(&icmp_error([10, 0, 0, 254], A.0, kind, code, &datagram));
+        let r = w.only();
+        assert_eq!((r.state, r.icmp_error, r.icmp_errors), (State::Refused, Some((3, 3, 3)), 3));
+        assert_eq!(r.response_time, Some(Span::from_millis(23)));
+    }
+}
+
+#[test]
 fn an_unreachable_of_another_kind_is_unreachable() {
     let mut w = World::new();
     let datagram = udp_bytes(A, B, b"12345678");

@@ -58,6 +58,20 @@ fn a_reset_that_acknowledges_the_syn_is_a_refusal_and_no_other_is() {
 }
 
 #[test]
+fn a_reset_of_a_syn_ack_whose_syn_was_missed_is_no_refusal() {
+    for reset in [seg("R", 1001, 0), seg("R.", 1001, 5001)] {
+        let mut w = World::new();
+        w.b(seg("S.", 5000, 1001));
+        let note = w.a(&reset);
+        assert_eq!(note.change, Some(Change::State(State::ResetByOriginator)));
+        let r = w.only();
+        let outcome = r.handshake.map(|h| (h.outcome, h.refusal.map(|p| p.0)));
+        assert_eq!((r.state, outcome), (State::ResetByOriginator, Some((Outcome::HalfOpen, Some(2)))));
+        assert_eq!((r.originator.port, r.orig.out_of_window_packets), (A.1, 0));
+    }
+}
+
+#[test]
 fn syn_retries_up_to_a_minute_apart_are_one_attempt() {
     let mut w = World::new();
     let mut notes = vec![w.a(seg("S", 1000, 0))];
@@ -77,7 +91,7 @@ fn syn_retries_up_to_a_minute_apart_are_one_attempt() {
     );
     assert_eq!(r.orig.packets, 8);
     assert_eq!((h.rtt, h.last_syn.map(|t| t - r.start)), (None, Some(ms(127_000))));
-    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(TcpState::SynSent), Some(TcpState::Listen)]);
+    assert_eq!([r.orig.tcp_state, r.resp.tcp_state], [Some(TcpState::SynSent), None]);
 }
 
 #[test]
@@ -139,7 +153,60 @@ fn an_icmp_error_that_quotes_the_syn_is_unreachable_until_an_answer_comes() {
     let r = w.only();
     let h = r.handshake.clone().expect("a handshake");
     assert_eq!((r.state, h.outcome, h.rtt_responder), (State::Open, Outcome::Established, Some(ms(30))));
+    // The error is no evidence of how it came out.
+    assert_eq!((h.refusal, h.icmp), (None, None));
     assert_eq!((r.icmp_error, r.icmp_errors, r.orig.packets + r.resp.packets), (Some((3, 1, 2)), 2, 4));
+}
+
+#[test]
+fn a_refusal_after_an_icmp_error_has_its_own_evidence() {
+    let mut w = World::new();
+    let syn = seg("S", 1000, 0);
+    w.a(&syn);
+    w.wait(5).send(&icmp_error([10, 9, 9, 9], A.0, 11, 0, &tcp_bytes(A, B, &syn)));
+    w.wait(995).a(&syn);
+    w.wait(30).b(seg("R.", 0, 1001));
+    w.wait(30).b(seg("R.", 0, 1001));
+    assert_eq!(w.outcomes, [Outcome::Unreachable, Outcome::Refused]);
+    let h = w.only().handshake.expect("a handshake");
+    assert_eq!((h.outcome, h.refusal.map(|p| p.0), h.icmp), (Outcome::Refused, Some(4), None));
+    assert_eq!((h.rtt_responder, h.rtt_ambiguous), (Some(ms(30)), true));
+}
+
+#[test]
+fn a_clock_that_steps_back_measures_nothing() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.wait(-100).b(seg("S.", 5000, 1001));
+    w.wait(50).a(seg(".", 1001, 5001));
+    let h = w.only().handshake.expect("a handshake");
+    assert_eq!((h.rtt_responder, h.rtt_originator, h.rtt), (None, Some(ms(50)), None));
+    assert!(h.rtt_ambiguous);
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.wait(-100).b(seg("R.", 0, 1001));
+    let r = w.only();
+    assert_eq!((r.state, r.round_trip()), (State::Refused, None));
+}
+
+#[test]
+fn the_acknowledgment_chooses_between_two_answers() {
+    for (chosen, number, leg) in [(5000, 2, 25), (9000, 3, 5)] {
+        let mut w = World::new();
+        w.a(seg("S", 1000, 0));
+        w.wait(10).b(seg("S.", 5000, 1001).option(Opt::MaximumSegmentSize(500)));
+        w.wait(20).b(seg("S.", 9000, 1001).option(Opt::MaximumSegmentSize(900)));
+        w.wait(5).a(seg(".", 1001, chosen + 1));
+        w.a(seg("P.", 1001, chosen + 1).len(5));
+        w.b(seg("P.", chosen + 1, 1006).len(7));
+        w.a(seg(".", 1006, chosen + 8));
+        let r = w.only();
+        let h = r.handshake.clone().expect("a handshake");
+        assert_eq!((r.state, r.resp.isn, r.orig.unique_bytes, r.resp.unique_bytes), (State::Open, Some(chosen), 5, 7));
+        assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (0, 0));
+        assert_eq!((h.syn_ack.map(|p| p.0), h.ack.map(|p| p.0), r.resp.mss), (Some(number), Some(4), Some(chosen as u16 / 10)));
+        assert_eq!((h.rtt_responder, h.rtt_originator, h.rtt_ambiguous), (Some(ms(10)), Some(ms(leg)), false));
+    }
 }
 
 #[test]
@@ -224,7 +291,8 @@ fn what_was_missed_of_a_handshake_is_inferred_from_what_follows() {
     w.a(seg("S", 1000, 0));
     w.a(seg(".", 1001, 5001));
     let r = w.only();
-    assert_eq!((r.state, r.handshake.map(|h| (h.outcome, h.syn_ack))), (State::Open, Some((Outcome::Established, None))));
+    let h = r.handshake.expect("a handshake");
+    assert_eq!((r.state, h.outcome, h.syn_ack, h.ack.map(|p| p.0)), (State::Open, Outcome::Established, None, Some(2)));
     // The SYN was missed.
     let mut w = World::new();
     w.b(seg("S.", 5000, 1001));
@@ -275,6 +343,51 @@ fn a_challenge_ack_and_its_reset_do_not_end_the_attempt() {
     let h = r.handshake.clone().expect("a handshake");
     assert_eq!((r.state, h.outcome, h.syn_retries), (State::Open, Outcome::Established, 1));
     assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (1, 1));
+}
+
+#[test]
+fn an_acknowledgment_far_beyond_the_syn_ack_opens_nothing() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.b(seg("S.", 5000, 1001));
+    assert_eq!(w.a(seg(".", 1001, 5001 + 0x3000_0000)).change, None);
+    // The answer to it (RFC 9293 section 3.10.7.4) is for no connection that the client has.
+    assert_eq!(w.b(seg("R", 5001 + 0x3000_0000, 0)).change, None);
+    let r = w.only();
+    assert_eq!((r.state, r.handshake.map(|h| h.outcome)), (State::HalfOpen, Some(Outcome::HalfOpen)));
+    assert_eq!((r.orig.out_of_window_packets, r.resp.out_of_window_packets), (1, 1));
+}
+
+#[test]
+fn a_copy_of_the_syn_with_fewer_options_changes_nothing_that_was_agreed() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0).option(Opt::WindowScale(7)).option(Opt::MaximumSegmentSize(1460)));
+    w.b(seg("S.", 5000, 1001).option(Opt::WindowScale(7)));
+    w.a(seg(".", 1001, 5001));
+    w.a(seg("S", 1000, 0));
+    assert_eq!(w.a(seg(".", 1001, 5001)).window_scale, Some(7));
+    let r = w.only();
+    assert_eq!((r.orig.window_scale, r.orig.mss), (Some(7), Some(1460)));
+    // Before the answer it is the last copy that the other side answers.
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0).option(Opt::WindowScale(7)));
+    w.a(seg("S", 1000, 0));
+    assert_eq!(w.only().orig.window_scale, None);
+}
+
+#[test]
+fn a_header_without_room_for_itself_is_taken_by_nobody() {
+    let mut w = World::new();
+    w.open();
+    let mut reset = tcp_bytes(A, B, &seg("R", 1001, 0));
+    reset[32] = 0x10;
+    assert_eq!(w.send(&reset).change, None);
+    let r = w.only();
+    assert_eq!((r.state, r.orig.packets, r.orig.out_of_window_packets), (State::Open, 3, 1));
+    // It begins nothing either.
+    let mut w = World::new();
+    assert_eq!(w.send(&reset).flow, None);
+    assert_eq!(w.tracker.stats().total(), 0);
 }
 
 #[test]

@@ -30,7 +30,7 @@ proptest! {
         prop_assert_eq!(all.iter().map(|r| r.orig.packets + r.resp.packets).sum::<u64>(), given);
         for r in &all {
             prop_assert!(r.orig.unique_bytes <= r.orig.payload_bytes && r.resp.unique_bytes <= r.resp.payload_bytes);
-            prop_assert!(r.duration().nanos() >= 0);
+            prop_assert!(r.end >= r.start && r.last_packet >= r.first_packet);
             for field in fields::all() {
                 let _ = (field.get)(r);
             }

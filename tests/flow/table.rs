@@ -2,7 +2,8 @@
 
 use crate::world::{A, B, Host, World, seg, udp_bytes};
 use sockeye::decode::decode_ip;
-use sockeye::flow::{EndReason, FlowEvent, PacketMeta, State, TrackerConfig};
+use sockeye::flow::{EndReason, FlowEvent, PacketMeta, Pieces, State, TrackerConfig};
+use sockeye::model::Span;
 
 #[test]
 fn vlans_keep_conversations_apart_unless_the_profile_joins_them() {
@@ -31,7 +32,37 @@ fn time_that_runs_backwards_ends_nothing() {
     assert_eq!(w.ended.len(), 0);
     let r = w.only();
     assert_eq!((r.state, r.orig.packets), (State::Open, 3));
-    assert!(r.duration().nanos() >= 0);
+    // From the first packet to the latest time seen, not to the last packet's.
+    assert_eq!((r.end - r.start, r.last_packet), (Span::from_millis(21), (0, 5)));
+}
+
+#[test]
+fn one_packet_from_the_future_ends_no_flow() {
+    let mut w = World::new();
+    w.open();
+    let century = 100 * 365 * 86_400_000;
+    w.wait(century).udp(A, (B.0, 9999), b"x");
+    w.wait(-century).a(seg("P.", 1001, 5001).len(10));
+    assert_eq!(w.ended.len(), 0);
+    let all = w.finish();
+    assert_eq!((all[0].state, all[0].orig.unique_bytes, all.len()), (State::Open, 10, 2));
+}
+
+#[test]
+fn a_quiet_night_ends_what_was_before_it_and_nothing_that_came_after() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    w.udp(A, (B.0, 9999), b"x");
+    w.wait(8 * 3_600_000).udp(A, (B.0, 9999), b"x");
+    let other: Host = (A.0, 40001);
+    w.wait(10).tcp(other, B, seg("S", 1, 0));
+    w.wait(10).tcp(B, other, seg("S.", 1, 2));
+    w.wait(10).tcp(other, B, seg(".", 2, 2));
+    assert_eq!(w.ended.iter().map(|r| r.id.to_string()).collect::<Vec<_>>(), ["u1", "c1"]);
+    assert!(w.ended.iter().all(|r| r.end_reason == Some(EndReason::Timeout)));
+    let all = w.finish();
+    assert_eq!(all.iter().map(|r| r.orig.packets).collect::<Vec<_>>(), [1, 1, 1, 2]);
+    assert_eq!(all[3].state, State::Open);
 }
 
 #[test]
@@ -98,13 +129,26 @@ fn what_is_over_makes_room_without_being_called_evicted() {
 }
 
 #[test]
+fn a_flow_that_begins_with_a_joined_datagram_begins_with_its_first_piece() {
+    let mut w = World::new();
+    let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
+    w.wait(4000);
+    let meta = PacketMeta { source: 0, number: 3, ts: w.now, wire_bytes: 3100, frames: 2, pieces: Some(pieces) };
+    w.tracker.on_packet(&meta, &decode_ip(&udp_bytes(A, B, &[0; 3000])), &mut |_: FlowEvent<'_>| {});
+    let r = w.only();
+    assert_eq!((r.first_packet, r.last_packet, r.orig.ip_bytes), ((0, 2), (0, 3), 3068));
+    assert_eq!(r.duration(), Span::from_secs(4));
+}
+
+#[test]
 fn a_joined_datagram_counts_all_its_frames() {
     let mut w = World::new();
     w.udp(A, B, b"whole");
     let joined = udp_bytes(A, B, &[0; 3000]);
-    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3 };
+    let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
+    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3, pieces: Some(pieces) };
     w.tracker.on_packet(&meta, &decode_ip(&joined), &mut |_: FlowEvent<'_>| {});
     let r = w.only();
     assert_eq!((r.orig.packets, r.orig.payload_bytes), (4, 3005));
-    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33, 3028 + 33));
+    assert_eq!((r.orig.wire_bytes, r.orig.ip_bytes), (3100 + 33, 3068 + 33));
 }

@@ -122,7 +122,14 @@ impl World {
             direction: None,
             options: None,
         };
-        let meta = PacketMeta { source: 0, number: self.number, ts: self.now, wire_bytes: u64::from(frame.wire_len), frames: 1 };
+        let meta = PacketMeta {
+            source: 0,
+            number: self.number,
+            ts: self.now,
+            wire_bytes: u64::from(frame.wire_len),
+            frames: 1,
+            pieces: None,
+        };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);
         self.tracker.on_packet(&meta, &decode(&frame), &mut |event: FlowEvent<'_>| keep(ended, outcomes, event))
     }
@@ -149,6 +156,14 @@ impl World {
         let mut records = self.finish();
         assert_eq!(records.len(), 1, "{records:#?}");
         records.remove(0)
+    }
+
+    /// The one flow under way.
+    pub(crate) fn active(&self) -> FlowRecord {
+        let mut found = Vec::new();
+        self.tracker.for_each_active(|record| found.push(record));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found.remove(0)
     }
 
     /// SYN, SYN-ACK, ACK: A's numbers start at 1000, B's at 5000.

@@ -6,6 +6,7 @@ use sockeye::capture::live::{self, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource, SourceError, SourceNotice};
 use sockeye::model::LiveBackend;
 use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 for_backends! {
@@ -13,6 +14,7 @@ for_backends! {
     down_and_up_are_told_and_survived
     a_deleted_interface_ends_the_capture
     one_of_several_interfaces_may_vanish
+    news_of_one_interface_comes_through_the_traffic_of_another
     without_rights_it_says_so
 }
 
@@ -129,6 +131,40 @@ fn one_of_several_interfaces_may_vanish(backend: LiveBackend) {
     });
     let frames = drain(&mut live);
     assert_eq!((frames.len(), frames[0].interface), (1, 1));
+}
+
+/// On the loopback interface it is never quiet for as long as a poll lasts.
+fn news_of_one_interface_comes_through_the_traffic_of_another(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let sink = sink(&pair, "127.0.0.1");
+    let sender = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+    let specs = [LiveSpec::new("lo"), LiveSpec::new(VETH)];
+    let mut live = pair.near.run(|| live::open(&specs, Some(backend)).expect("opens"));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _ = sender.send_to(b"round", sink.local_addr().expect("bound"));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pair.near.ip(&format!("link set {VETH} down"));
+            let down = notice(&mut live)?;
+            pair.near.ip(&format!("link set {VETH} up"));
+            let up = notice(&mut live)?;
+            pair.near.ip(&format!("link del {VETH}"));
+            let gone = match notice(&mut live)? {
+                SourceNotice::Down { interface: 1 } => notice(&mut live)?,
+                other => other,
+            };
+            Ok::<_, SourceError>([down, up, gone])
+        }));
+        done.store(true, Ordering::Relaxed);
+        let interface = 1;
+        let want = [SourceNotice::Down { interface }, SourceNotice::Up { interface }, SourceNotice::Gone { interface }];
+        assert_eq!(told.expect("told").expect("lo is still there"), want);
+    });
 }
 
 fn without_rights_it_says_so(backend: LiveBackend) {

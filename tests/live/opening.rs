@@ -107,6 +107,21 @@ fn link_types_are_listed_and_chosen(backend: LiveBackend) {
     pair.near.run(|| assert_eq!(live::link_types("tun0", Some(backend)).expect("lists")[0], LinkType::RAW));
 }
 
+/// What is listed without asking for a backend is captured without asking for one.
+#[test]
+fn each_link_type_of_any_can_be_had() {
+    let Some(pair) = Pair::new() else { return };
+    pair.near.run(|| {
+        let listed = live::link_types(live::ANY, None).expect("lists");
+        assert_eq!(listed.contains(&LinkType::LINUX_SLL), cfg!(feature = "libpcap"));
+        for link in listed {
+            let spec = LiveSpec { link: Some(link), ..LiveSpec::new(live::ANY) };
+            let live = live::open(&[spec], None).unwrap_or_else(|error| panic!("{link}: {error}"));
+            assert_eq!(live.info().interfaces[0].link, Some(link));
+        }
+    });
+}
+
 #[test]
 fn interfaces_are_listed_with_what_stands_in_the_way() {
     let Some(pair) = Pair::new() else { return };

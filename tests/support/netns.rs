@@ -1,7 +1,8 @@
 //! Two network namespaces joined by a veth pair, for tests that capture: made for one test, gone with it, even when
 //! it panics. Names carry the process and a counter, so tests run side by side.
 //!
-//! Needs root and iproute2. Without them tests print a loud line and pass.
+//! Needs root and iproute2. Without them tests print a loud line and pass; with `SOCKEYE_REQUIRE_ROOT_TESTS=1`, which `.ci/run`
+//! sets when it runs as root, they fail.
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs::{self, File};
@@ -42,7 +43,13 @@ pub(crate) fn ip(words: &str) -> String {
 }
 
 /// Says so, past the test harness's capture, when this test cannot run here.
+///
+/// # Panics
+/// When it must run.
+#[track_caller]
 fn skipped(why: &str) {
+    let must = std::env::var_os("SOCKEYE_REQUIRE_ROOT_TESTS").is_some_and(|value| value != "0" && !value.is_empty());
+    assert!(!must, "{why}, and SOCKEYE_REQUIRE_ROOT_TESTS is set");
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}: {test}");
 }

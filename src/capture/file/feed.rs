@@ -4,6 +4,7 @@
 use super::compressed::{Compression, Inflater};
 use super::raw::Raw;
 use std::io::{self, ErrorKind, Read};
+use std::time::Duration;
 
 /// Where the bytes come from.
 enum Origin {
@@ -11,6 +12,20 @@ enum Origin {
     Packed(Inflater),
     /// The end was reached; nothing is held open any more.
     Ended,
+}
+
+/// The longest wait for a pipe's bytes before the caller gets its turn.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What [`Feed::fill`] could do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// As much as was asked for is in view.
+    Enough,
+    /// The input ended before.
+    Ended,
+    /// A pipe has nothing more just now.
+    NotYet,
 }
 
 /// Bytes in view, and the way to more of them.
@@ -21,12 +36,24 @@ pub(super) struct Feed {
     /// Of `start`, in the (decompressed) file.
     offset: u64,
     origin: Origin,
+    /// A pipe: the caller gets its turn before a read that would wait. Not while the file is being opened.
+    pipe: bool,
+    /// It had its turn, and nothing has come since.
+    quiet: bool,
 }
 
 impl Feed {
     /// `capacity` is what is read at a time; it should be 64 KiB or more.
     pub(super) fn new(raw: Raw, capacity: usize) -> Self {
-        Self { buffer: vec![0; capacity.max(1024)], start: 0, end: 0, offset: 0, origin: Origin::Plain(raw) }
+        Self {
+            buffer: vec![0; capacity.max(1024)],
+            start: 0,
+            end: 0,
+            offset: 0,
+            origin: Origin::Plain(raw),
+            pipe: false,
+            quiet: false,
+        }
     }
 
     /// The bytes read and not yet consumed.
@@ -48,9 +75,12 @@ impl Feed {
         self.offset += n as u64;
     }
 
-    /// Reads until `len` bytes are in view. False: the input ended before.
-    pub(super) fn fill(&mut self, len: usize) -> io::Result<bool> {
+    /// Reads until `len` bytes are in view.
+    pub(super) fn fill(&mut self, len: usize) -> io::Result<Filled> {
         while self.end - self.start < len {
+            if self.pipe && !self.is_ready()? {
+                return Ok(Filled::NotYet);
+            }
             self.make_room(len);
             let room = &mut self.buffer[self.end..];
             let read = match &mut self.origin {
@@ -61,14 +91,30 @@ impl Feed {
             match read {
                 Ok(0) => {
                     self.origin = Origin::Ended;
-                    return Ok(false);
+                    return Ok(Filled::Ended);
                 }
-                Ok(n) => self.end += n,
+                Ok(n) => {
+                    self.end += n;
+                    self.quiet = false;
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
-        Ok(true)
+        Ok(Filled::Enough)
+    }
+
+    /// Would a read not wait? At the first time that it would, the caller is told so at once, to hand on what it has; from
+    /// then on after a while.
+    fn is_ready(&mut self) -> io::Result<bool> {
+        let limit = if self.quiet { PATIENCE } else { Duration::ZERO };
+        let ready = match &mut self.origin {
+            Origin::Plain(raw) => raw.is_ready(limit)?,
+            Origin::Packed(inflater) => inflater.is_ready(limit),
+            Origin::Ended => true,
+        };
+        self.quiet = !ready;
+        Ok(ready)
     }
 
     /// Makes room behind the view, on the way to `len` bytes of it.
@@ -89,22 +135,42 @@ impl Feed {
         let packed = self.view().to_vec();
         self.start = self.end;
         if let Origin::Plain(raw) = std::mem::replace(&mut self.origin, Origin::Ended) {
-            self.origin = Origin::Packed(Inflater::new(compression, packed, raw)?);
+            self.origin = Origin::Packed(Inflater::new(compression, &packed, raw)?);
         }
         (self.start, self.end, self.offset) = (0, 0, 0);
         Ok(())
     }
 
-    /// Opening is over, and a `thread` may be made. A file that was read whole gives its descriptor back and
+    /// Opening is over, and a `thread` may be made; for a compressed `pipe` it must, for only then can it be waited for a while. A file that was read whole gives its descriptor back and
     /// keeps no larger buffer than it needs, so that thousands of small files can be open at once.
-    pub(super) fn opened(&mut self, size: Option<u64>, thread: bool) {
+    pub(super) fn opened(&mut self, size: Option<u64>, thread: bool, pipe: bool) {
+        self.pipe = pipe;
         if let Origin::Packed(inflater) = &mut self.origin {
-            if thread {
+            if thread || self.pipe {
                 inflater.move_to_thread();
             }
-        } else if size == Some(self.offset + self.view().len() as u64) && matches!(self.fill(self.view().len() + 1), Ok(false)) {
+        } else if size == Some(self.offset + self.view().len() as u64)
+            && matches!(self.fill(self.view().len() + 1), Ok(Filled::Ended))
+        {
             self.buffer.truncate(self.end.max(1024));
             self.buffer.shrink_to_fit();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn a_claimed_length_alone_takes_no_memory() {
+        // 200 MB are asked for, 1000 bytes are there; then more than the buffer holds is there.
+        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 1000])), 4096);
+        assert!(matches!(feed.fill(200_000_000), Ok(Filled::Ended)));
+        assert_eq!((feed.view().len(), feed.buffer.len()), (1000, 4096));
+        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 5000])), 4096);
+        assert!(matches!(feed.fill(200_000_000), Ok(Filled::Ended)));
+        assert_eq!((feed.view().len(), feed.buffer.len()), (5000, 8192));
     }
 }

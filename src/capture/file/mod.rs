@@ -4,21 +4,27 @@
 //! use sockeye::capture::{Next, PacketSource, file};
 //!
 //! let mut source = file::open("mix.pcap".as_ref(), &file::OpenOptions::default())?;
-//! while let Next::Frame(frame) = source.next()? {
-//!     println!("{} {} bytes", frame.number, frame.wire_len);
+//! loop {
+//!     match source.next()? {
+//!         Next::Frame(frame) => println!("{} {} bytes", frame.number, frame.wire_len),
+//!         Next::End => break,
+//!         _ => {} // an interface came to light; a pipe has nothing just now
+//!     }
 //! }
 //! # Ok::<(), sockeye::capture::SourceError>(())
 //! ```
 
 mod compressed;
 mod feed;
+mod packed;
 mod raw;
+mod wait;
 
 use super::{Next, PacketSource, SourceError};
 use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use crate::pcapfile::{self, Fault, Format, Packet, Part, Reader, Step};
 use compressed::Compression;
-use feed::Feed;
+use feed::{Feed, Filled};
 use raw::{Meter, Opened, Raw};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -29,7 +35,8 @@ use std::sync::Arc;
 pub struct OpenOptions {
     /// Take every frame for one of this link type, whatever the file says.
     pub force_link: Option<LinkType>,
-    /// Accept files of which no frame can be decoded: a copy needs no decoding.
+    /// Accept files of which no frame can be decoded: a copy needs no decoding. Otherwise a classic file of such a link type
+    /// is refused when it is opened, and a pcapng file, whose interfaces may come late, fails at its end.
     pub allow_unknown_link: bool,
     /// Bytes read at a time, and the size of the buffer until a longer record comes.
     pub buffer: usize,
@@ -49,6 +56,8 @@ pub struct FileSource {
     reader: Reader,
     meter: Arc<Meter>,
     size: Option<u64>,
+    /// A pipe: it may have to be waited for.
+    pipe: bool,
     compression: Option<Compression>,
     /// The `source` of its frames.
     index: u16,
@@ -59,7 +68,31 @@ pub struct FileSource {
     waiting: bool,
     /// Revision of the info that the caller knows of.
     announced: u64,
+    /// Link type of the first frame, as long as no frame could be decoded and that is a failure.
+    undecoded: Undecoded,
     ended: bool,
+}
+
+/// What is known of frames that cannot be decoded.
+#[derive(Clone, Copy, Debug)]
+enum Undecoded {
+    /// It does not matter, or a frame could be decoded.
+    Fine,
+    /// No frame came yet.
+    NoFrame,
+    /// No frame could be decoded; the first was of this type.
+    All(LinkType),
+}
+
+/// What [`FileSource::advance`] came upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advance {
+    /// A packet is in view.
+    Packet,
+    /// A pipe has nothing just now: ask again.
+    Nothing,
+    /// There are no more.
+    End,
 }
 
 /// Opens a capture file; `-` is standard input. Reads as far as the first packet, or as what is there without waiting.
@@ -75,7 +108,7 @@ impl FileSource {
 
     fn start(opened: Opened, options: &OpenOptions) -> Result<Self, SourceError> {
         let Opened { raw, name, size, id } = opened;
-        let meter = raw.meter();
+        let (meter, pipe) = (raw.meter(), raw.is_pipe());
         let mut feed = Feed::new(raw, options.buffer);
         let failed = |error, compression| read_error(error, &name, &meter, compression, 0, 0);
         feed.fill(Compression::SNIFFED).map_err(|e| failed(e, None))?;
@@ -98,23 +131,28 @@ impl FileSource {
             reader,
             meter,
             size,
+            pipe,
             compression,
             index: 0,
             packet: Packet::none(),
             held: 0,
             waiting: false,
             announced: 0,
+            undecoded: Undecoded::Fine,
             ended: false,
         };
         source.read_ahead()?;
-        source.check_links(options)?;
-        source.feed.opened(size, options.thread);
+        if !options.allow_unknown_link && options.force_link.is_none() {
+            source.check_link(format)?;
+            source.undecoded = Undecoded::NoFrame;
+        }
+        source.feed.opened(size, options.thread, pipe);
         source.announced = source.reader.revision();
         Ok(source)
     }
 
     /// Reads up to the first packet, but waits for bytes only until an interface is known: the rest of a pipe may take
-    /// its time.
+    /// its time. A pipe that pauses before its first interface is waited for.
     fn read_ahead(&mut self) -> Result<(), SourceError> {
         while !self.reader.packet_is_next(self.feed.view()) {
             let started = self.reader.has_started();
@@ -124,7 +162,7 @@ impl FileSource {
                     if !self.reader.info().interfaces.is_empty() {
                         break;
                     }
-                    if !self.fill(len)? {
+                    if self.fill(len)? != Filled::Enough {
                         if started {
                             break; // told when the first packet is asked for
                         }
@@ -138,13 +176,17 @@ impl FileSource {
         Ok(())
     }
 
-    fn check_links(&self, options: &OpenOptions) -> Result<(), SourceError> {
-        let mut links = self.reader.info().interfaces.iter().filter_map(|i| i.link);
-        let Some(first) = links.next() else { return Ok(()) };
-        if options.allow_unknown_link || options.force_link.is_some() || first.is_decoded() || links.any(LinkType::is_decoded) {
-            return Ok(());
+    /// Refuses a classic file whose only link type cannot be decoded. Of pcapng the end must be awaited.
+    fn check_link(&self, format: Format) -> Result<(), SourceError> {
+        let link = self.reader.info().interfaces.first().and_then(|i| i.link);
+        match (format, link) {
+            (Format::Pcap { .. }, Some(link)) if !link.is_decoded() => Err(self.unknown_link(link)),
+            _ => Ok(()),
         }
-        Err(SourceError::UnknownLinkType { name: self.name().to_owned(), link: first })
+    }
+
+    fn unknown_link(&self, link: LinkType) -> SourceError {
+        SourceError::UnknownLinkType { name: self.name().to_owned(), link }
     }
 
     /// The number that its frames bear as their source.
@@ -158,35 +200,67 @@ impl FileSource {
         &self.reader.info().name
     }
 
-    /// Brings the next packet into view. False: there is none.
-    pub(super) fn advance(&mut self) -> Result<bool, SourceError> {
+    /// May it have to be waited for?
+    pub(super) const fn may_wait(&self) -> bool {
+        self.pipe
+    }
+
+    /// Bytes read, and of how many.
+    pub(super) fn progress(&self) -> (u64, Option<u64>) {
+        (self.meter.bytes(), self.size)
+    }
+
+    /// Brings the next packet into view.
+    pub(super) fn advance(&mut self) -> Result<Advance, SourceError> {
         if self.ended {
-            return Ok(false);
+            return Ok(Advance::End);
         }
-        let result = self.search();
-        self.ended = !matches!(result, Ok(true));
+        let mut result = self.search();
+        match result {
+            Ok(Advance::Packet) => {
+                if !matches!(self.undecoded, Undecoded::Fine) {
+                    self.note_link();
+                }
+                return result;
+            }
+            Ok(Advance::Nothing) => return result,
+            Ok(Advance::End) | Err(_) => {}
+        }
+        self.ended = true;
+        self.reader.end();
+        if let (Ok(_), Undecoded::All(link)) = (&result, self.undecoded) {
+            result = Err(self.unknown_link(link));
+        }
         result
     }
 
+    /// Looks whether the packet in view can be decoded; done until one can.
+    #[cold]
+    fn note_link(&mut self) {
+        self.undecoded = match self.undecoded {
+            _ if self.packet.link.is_decoded() => Undecoded::Fine,
+            Undecoded::NoFrame => Undecoded::All(self.packet.link),
+            known => known,
+        };
+    }
+
     #[inline]
-    fn search(&mut self) -> Result<bool, SourceError> {
+    fn search(&mut self) -> Result<Advance, SourceError> {
         self.feed.consume(std::mem::take(&mut self.held));
         loop {
             match self.reader.step(self.feed.view()) {
                 Ok(Step::Packet(packet)) => {
                     self.held = packet.used as usize;
                     self.packet = packet;
-                    return Ok(true);
+                    return Ok(Advance::Packet);
                 }
                 Ok(Step::Other { used }) => self.feed.consume(used),
-                Ok(Step::Need { len, part, of }) => {
-                    if !self.fill(len)? {
-                        if self.feed.view().is_empty() {
-                            return Ok(false);
-                        }
-                        return Err(self.cut(len, part, of));
-                    }
-                }
+                Ok(Step::Need { len, part, of }) => match self.fill(len)? {
+                    Filled::Enough => {}
+                    Filled::NotYet => return Ok(Advance::Nothing),
+                    Filled::Ended if self.feed.view().is_empty() => return Ok(Advance::End),
+                    Filled::Ended => return Err(self.cut(len, part, of)),
+                },
                 Err(fault) => return Err(self.damaged(&fault)),
             }
         }
@@ -223,7 +297,7 @@ impl FileSource {
     }
 
     #[cold]
-    fn fill(&mut self, len: usize) -> Result<bool, SourceError> {
+    fn fill(&mut self, len: usize) -> Result<Filled, SourceError> {
         self.feed.fill(len).map_err(|error| {
             let (offset, frames) = (self.feed.offset(), self.reader.packets());
             read_error(error, self.name(), &self.meter, self.compression, offset, frames)
@@ -268,8 +342,13 @@ impl FileSource {
 impl PacketSource for FileSource {
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
-        if !self.waiting && !self.advance()? {
-            return Ok(if self.news() { Next::Changed(self.index) } else { Next::End });
+        if !self.waiting {
+            match self.advance()? {
+                Advance::Packet => {}
+                Advance::Nothing | Advance::End if self.news() => return Ok(Next::Changed(self.index)),
+                Advance::Nothing => return Ok(Next::Idle),
+                Advance::End => return Ok(Next::End),
+            }
         }
         self.waiting = self.news();
         if self.waiting {

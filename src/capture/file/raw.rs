@@ -1,5 +1,6 @@
 //! The bytes as they come from the system: a file, a pipe, standard input; counted on the way.
 
+use super::wait;
 use crate::capture::SourceError;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -8,14 +9,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Name of standard input, as given and as shown.
 const DASH: &str = "-";
 
 /// Something to read from.
 pub(super) struct Raw {
-    from: Box<dyn Read + Send>,
+    from: From,
     meter: Arc<Meter>,
+}
+
+enum From {
+    Regular(File),
+    /// A pipe, a socket, a terminal: reading it may have to wait.
+    Pipe(File),
+    Other(Box<dyn Read + Send>),
 }
 
 /// What was read so far, for whoever does not hold the [`Raw`] itself.
@@ -49,7 +58,20 @@ pub(super) struct Opened {
 
 impl Raw {
     pub(super) fn new(from: impl Read + Send + 'static) -> Self {
-        Self { from: Box::new(from), meter: Arc::default() }
+        Self { from: From::Other(Box::new(from)), meter: Arc::default() }
+    }
+
+    /// May reading it have to wait, and can that be known before?
+    pub(super) fn is_pipe(&self) -> bool {
+        matches!(self.from, From::Pipe(_))
+    }
+
+    /// Waits until a read would not wait, at most for `limit`. False: there is nothing yet, or a signal came.
+    pub(super) fn is_ready(&self, limit: Duration) -> io::Result<bool> {
+        match &self.from {
+            From::Pipe(pipe) => wait::readable(pipe.as_fd(), limit),
+            From::Regular(_) | From::Other(_) => Ok(true),
+        }
     }
 
     pub(super) fn meter(&self) -> Arc<Meter> {
@@ -59,7 +81,10 @@ impl Raw {
 
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let result = self.from.read(into);
+        let result = match &mut self.from {
+            From::Regular(file) | From::Pipe(file) => file.read(into),
+            From::Other(other) => other.read(into),
+        };
         match &result {
             Ok(n) => drop(self.meter.bytes.fetch_add(*n as u64, Ordering::Relaxed)),
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -83,5 +108,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, SourceError> {
         return Err(SourceError::IsDirectory { name });
     }
     let regular = data.is_file();
-    Ok(Opened { raw: Raw::new(file), name, size: regular.then_some(data.len()), id: regular.then_some((data.dev(), data.ino())) })
+    let from = if regular { From::Regular(file) } else { From::Pipe(file) };
+    Ok(Opened {
+        raw: Raw { from, meter: Arc::default() },
+        name,
+        size: regular.then_some(data.len()),
+        id: regular.then_some((data.dev(), data.ino())),
+    })
 }

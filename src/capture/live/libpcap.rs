@@ -12,6 +12,7 @@ use super::batch::{Batch, Slot};
 use super::program::Gate;
 use super::{Counters, Direction, LiveSpec, Opened, Place, cannot, raw, sys, unsupported};
 use crate::capture::SourceError;
+use crate::filter::Filter;
 use crate::model::{FrameDirection, LinkType};
 use pcap::{Active, Capture, Linktype, Precision};
 use std::io;
@@ -21,8 +22,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 const BURST: usize = 64;
 /// How long the kernel may hold a ring block that is not full.
 const BLOCK_TIMEOUT_MS: i32 = 10;
-/// `DLT_RAW` of Linux, which files call 101.
-const DLT_RAW: i32 = 12;
 
 /// A libpcap handle.
 pub(super) struct Libpcap {
@@ -32,14 +31,6 @@ pub(super) struct Libpcap {
     direction: Option<FrameDirection>,
     last: [u32; 3],
     counters: Counters,
-}
-
-const fn from_dlt(dlt: Linktype) -> LinkType {
-    if dlt.0 == DLT_RAW { LinkType::RAW } else { LinkType(dlt.0 as u16) }
-}
-
-fn to_dlt(link: LinkType) -> Linktype {
-    Linktype(if link == LinkType::RAW { DLT_RAW } else { i32::from(link.0) })
 }
 
 fn failed(spec: &LiveSpec, error: &pcap::Error) -> SourceError {
@@ -81,18 +72,24 @@ pub(super) fn link_types(spec: &LiveSpec, place: Place) -> Result<Vec<LinkType>,
 
 fn offered(capture: &Capture<Active>, spec: &LiveSpec) -> Result<Vec<LinkType>, SourceError> {
     let list = capture.list_datalinks().map_err(|error| failed(spec, &error))?;
-    Ok(list.into_iter().map(from_dlt).collect())
+    Ok(list.into_iter().filter_map(|dlt| LinkType::from_dlt(dlt.0)).collect())
+}
+
+/// The link type that the handle has.
+fn current(capture: &Capture<Active>, spec: &LiveSpec) -> Result<LinkType, SourceError> {
+    let dlt = capture.get_datalink().0;
+    LinkType::from_dlt(dlt).ok_or_else(|| unsupported(spec, format!("no capture file can hold its link type ({dlt})")))
 }
 
 /// SLL2 rather than SLL where libpcap would take the older: only SLL2 names the interface.
 fn preferred(capture: &Capture<Active>, spec: &LiveSpec) -> Result<LinkType, SourceError> {
-    let default = from_dlt(capture.get_datalink());
+    let default = current(capture, spec)?;
     let newer = default == LinkType::LINUX_SLL && offered(capture, spec)?.contains(&LinkType::LINUX_SLL2);
     Ok(if newer { LinkType::LINUX_SLL2 } else { default })
 }
 
 /// Opens and starts a capture.
-pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, SourceError> {
+pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened<Libpcap>, SourceError> {
     if spec.direction == Some(Direction::Out) && place.device().is_some_and(sys::Device::is_loopback) {
         let what = "libpcap shows each loopback frame once, as incoming: no outgoing ones to capture".to_owned();
         return Err(unsupported(spec, what));
@@ -103,8 +100,14 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, Sou
         Some(link) if offered(&capture, spec)?.contains(&link) => link,
         Some(link) => return Err(unsupported(spec, format!("no {link} from this interface"))),
     };
-    if from_dlt(capture.get_datalink()) != link {
-        capture.set_datalink(to_dlt(link)).map_err(|error| failed(spec, &error))?;
+    if current(&capture, spec)? != link {
+        capture.set_datalink(Linktype(link.to_dlt())).map_err(|error| failed(spec, &error))?;
+    }
+    filter.prepare(link).map_err(|error| SourceError::Filter(Box::new(error)))?;
+    if spec.direction.is_none() && filter.asks_direction(link) {
+        let what = "libpcap does not say which way a packet went, so inbound and outbound would match nothing: use -Q in or \
+                    -Q out, or leave out --backend libpcap";
+        return Err(unsupported(spec, what.to_owned()));
     }
     // libpcap's socket would go on in every program that is started from here.
     sys::close_on_exec(capture.as_fd()).map_err(|error| cannot("cannot capture on", spec, error))?;
@@ -114,13 +117,14 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Libpcap>, Sou
         Some(Direction::Out) => pcap::Direction::Out,
     };
     capture.direction(direction).map_err(|error| failed(spec, &error))?;
-    let cooked = matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2);
     let gate = Gate { direction: spec.direction, loopback: place.loopback(), many: place.device().is_none(), keep: spec.cut() };
     // libpcap has no filter of its own set, so it filters nothing in user space, and the kernel's program is ours
     // alone. The few frames between its bind and our program come through: user space decides again anyway.
-    let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
     let mut warnings = Vec::new();
-    warnings.extend(raw::attach(capture.as_fd(), gate, filter, spec).map_err(|error| cannot("cannot capture on", spec, error))?);
+    warnings.extend(
+        raw::attach(capture.as_fd(), gate, filter.kernel_program(link).as_ref(), spec)
+            .map_err(|error| cannot("cannot capture on", spec, error))?,
+    );
     if place.device().is_none() {
         warnings.push("any: libpcap shows no VLAN tags here; --backend pnet does".to_owned());
     }

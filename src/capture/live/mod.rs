@@ -11,15 +11,15 @@
 mod batch;
 #[cfg(feature = "libpcap")]
 mod libpcap;
-pub mod program;
+mod program;
 mod raw;
 mod source;
 mod sys;
 
-pub use program::{KernelFilter, KernelInstruction};
 pub use source::Live;
 
 use super::SourceError;
+use crate::filter::Filter;
 use crate::model::{LinkType, LiveBackend};
 use std::io;
 
@@ -58,9 +58,6 @@ pub struct LiveSpec {
     pub link: Option<LinkType>,
     /// Each frame at once, at a higher price. Else frames come up to 10 ms late by libpcap, 2 ms by our socket.
     pub immediate: bool,
-    /// A program that accepts at least what is wanted. Left out on cooked captures (SLL, SLL2), where the kernel does not see
-    /// the header it was made for.
-    pub kernel_filter: Option<KernelFilter>,
     /// The filter in words, for [`InterfaceInfo::filter`](crate::model::InterfaceInfo::filter).
     pub filter_text: Option<String>,
 }
@@ -77,7 +74,6 @@ impl LiveSpec {
             direction: None,
             link: None,
             immediate: false,
-            kernel_filter: None,
             filter_text: None,
         }
     }
@@ -112,7 +108,31 @@ pub fn default_backend(interface: &str) -> LiveBackend {
 /// In this order for each interface: there is none of that name, no right to capture, it is down, the backend
 /// cannot do what is asked, the system refuses.
 pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, SourceError> {
-    Live::open(specs, backend)
+    Live::open(specs, backend, &mut Filter::everything())
+}
+
+/// Opens interfaces as [`open`] does, for what `filter` lets through: the kernel gets its
+/// [program](Filter::kernel_program) for the link type that each interface has. The kernel may let more through, so the filter has to
+/// be asked of every frame. Where it [asks which way](Filter::asks_direction) frames went and no backend is asked for, it
+/// is our own socket, for libpcap does not say.
+///
+/// # Errors
+/// Those of [`open`]; the filter can match nothing of an interface's link type; it asks which way frames went and libpcap
+/// was asked for.
+pub fn open_filtered(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Live, SourceError> {
+    Live::open(specs, backend, filter)
+}
+
+/// The backend for one interface.
+fn backend_for(spec: &LiveSpec, asked: Option<LiveBackend>, filter: &Filter) -> LiveBackend {
+    let link = || spec.link.or_else(|| default_link(&spec.interface));
+    match asked {
+        Some(backend) => backend,
+        None if spec.direction.is_none() && link().is_some_and(|link| filter.asks_direction(link)) => LiveBackend::Pnet,
+        // The older cooked header is libpcap's only.
+        None if cfg!(feature = "libpcap") && spec.link == Some(LinkType::LINUX_SLL) => LiveBackend::Libpcap,
+        None => default_backend(&spec.interface),
+    }
 }
 
 /// The link types that can be asked of an interface, the default first.
@@ -120,9 +140,12 @@ pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, So
 /// # Errors
 /// As [`open`].
 pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<LinkType>, SourceError> {
-    let spec = LiveSpec::new(interface);
+    // Nothing is captured: the smallest buffer will do.
+    let spec = LiveSpec { snaplen: 64, buffer_bytes: 64 << 10, ..LiveSpec::new(interface) };
     let place = Place::find(&spec)?;
-    match backend.unwrap_or(default_backend(interface)) {
+    // libpcap's where it is built in, and each of them can be had without asking for a backend.
+    let usual = if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet };
+    match backend.unwrap_or(usual) {
         LiveBackend::Pnet => Ok(raw::link_types(place)),
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => libpcap::link_types(&spec, place),

@@ -13,6 +13,8 @@ use super::program::{self, Gate};
 use super::sys::{self, BURST, Device, Received, Receiver};
 use super::{Counters, DEFAULT_BUFFER, LiveSpec, Opened, Place, cannot, unsupported};
 use crate::capture::SourceError;
+use crate::filter::insn::Insn;
+use crate::filter::{Filter, Program};
 use crate::model::{FrameDirection, LinkType};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -67,13 +69,14 @@ pub(super) fn link_types(place: Place) -> Vec<LinkType> {
 }
 
 /// Opens a socket; nothing is received before the filter stands.
-pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Raw>, SourceError> {
+pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened<Raw>, SourceError> {
     let offered = link_types(place);
     let link = match spec.link {
         None => offered[0],
         Some(link) if offered.contains(&link) => link,
         Some(link) => return Err(unsupported(spec, format!("no {link} from this interface without libpcap"))),
     };
+    filter.prepare(link).map_err(|error| SourceError::Filter(Box::new(error)))?;
     let cooked = link == LinkType::LINUX_SLL2;
     let fail = |error| cannot("cannot capture on", spec, error);
     let socket = sys::packet_socket().map_err(fail)?;
@@ -95,9 +98,7 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Raw>, SourceE
         many: place.device().is_none(),
         keep: spec.cut().map(|len| if cooked { len + SPARE as u32 } else { len }),
     };
-    // A program made for SLL2 headers makes no sense before they are there.
-    let filter = spec.kernel_filter.as_ref().filter(|_| !cooked);
-    warnings.extend(attach(fd, gate, filter, spec).map_err(fail)?);
+    warnings.extend(attach(fd, gate, filter.kernel_program(link).as_ref(), spec).map_err(fail)?);
     match place.device() {
         Some(device) if spec.promiscuous => sys::join_promiscuous(fd, device.index).map_err(fail)?,
         None if spec.promiscuous => warnings.push("any: promiscuous mode is not to be had on all interfaces".to_owned()),
@@ -120,14 +121,9 @@ pub(super) fn open(spec: &LiveSpec, place: Place) -> Result<Opened<Raw>, SourceE
     Ok(Opened { tap, link, warnings })
 }
 
-/// Puts the program on the socket. A caller's filter that the kernel refuses is left out, with a warning: it is a
+/// Puts the program on the socket. A filter that the kernel refuses is left out, with a warning: it is a
 /// superset of what user space decides anyway.
-pub(super) fn attach(
-    fd: BorrowedFd<'_>,
-    gate: Gate,
-    filter: Option<&program::KernelFilter>,
-    spec: &LiveSpec,
-) -> io::Result<Option<String>> {
+pub(super) fn attach(fd: BorrowedFd<'_>, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Option<String>> {
     let program = program::compose(gate, filter);
     let Some(error) = attach_some(fd, &program).err() else { return Ok(None) };
     if filter.is_none() {
@@ -137,7 +133,7 @@ pub(super) fn attach(
     Ok(Some(format!("{}: the kernel did not take the filter ({error}); sockeye filters alone", spec.interface)))
 }
 
-fn attach_some(fd: BorrowedFd<'_>, program: &[program::KernelInstruction]) -> io::Result<()> {
+fn attach_some(fd: BorrowedFd<'_>, program: &[Insn]) -> io::Result<()> {
     if program.is_empty() { Ok(()) } else { sys::attach_filter(fd, program) }
 }
 

@@ -10,7 +10,10 @@ use super::raw::{self, Raw};
 use super::sys::{self, LinkState};
 use super::{Counters, LiveSpec, Opened, Place};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
-use crate::model::{FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats};
+use crate::filter::Filter;
+use crate::model::{
+    FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
+};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -18,6 +21,8 @@ use std::time::Duration;
 
 /// The longest wait for a frame before [`Next::Idle`], in milliseconds.
 const POLL_MS: i32 = 100;
+/// Every interface is looked at this often, by the times of the frames, however much comes from the others.
+const LOOK_EVERY: Span = Span::from_millis(100);
 /// Rounds that may give nothing, because libpcap refuses what woke us, before the caller gets its turn.
 const ROUNDS: usize = 16;
 /// How long a packet socket's frames may gather, once one is there: waking for each costs more than taking it.
@@ -35,6 +40,8 @@ pub struct Live {
     notices: VecDeque<SourceNotice>,
     /// Every interface is a packet socket's that may be late by [`GATHER`], with room for what comes meanwhile.
     gathers: bool,
+    /// Time of a frame that came when the interfaces were last looked at.
+    looked: Timestamp,
     frames: u64,
     ended: bool,
 }
@@ -49,8 +56,6 @@ struct Tap {
     state: LinkState,
     /// Frames may wait in the kernel.
     ready: bool,
-    /// Something went wrong or a while went by: look how the interface is, once its frames are taken.
-    doubtful: bool,
     frames: u64,
     counters: Counters,
 }
@@ -96,34 +101,35 @@ enum Step {
 }
 
 impl Live {
-    pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Self, SourceError> {
-        let of = |spec: &LiveSpec| backend.unwrap_or(super::default_backend(&spec.interface));
+    pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Self, SourceError> {
+        let kinds: Vec<LiveBackend> = specs.iter().map(|spec| super::backend_for(spec, backend, filter)).collect();
         let mut live = Self {
             taps: Vec::with_capacity(specs.len()),
             descriptors: Vec::with_capacity(specs.len()),
             info: SourceInfo {
                 name: specs.iter().map(|spec| spec.interface.as_str()).collect::<Vec<_>>().join(", "),
                 // Of the first, where they differ.
-                kind: SourceKind::Live(specs.first().map_or(LiveBackend::Pnet, of)),
+                kind: SourceKind::Live(kinds.first().copied().unwrap_or(LiveBackend::Pnet)),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
                 notes: FileNotes::default(),
                 file_id: None,
             },
             notices: VecDeque::new(),
-            gathers: specs.iter().all(|spec| of(spec) == LiveBackend::Pnet && spec.may_gather()),
+            gathers: kinds.iter().all(|kind| *kind == LiveBackend::Pnet) && specs.iter().all(LiveSpec::may_gather),
+            looked: Timestamp::default(),
             frames: 0,
             ended: specs.is_empty(),
         };
-        for spec in specs {
-            live.add(spec, of(spec))?;
+        for (spec, kind) in specs.iter().zip(kinds) {
+            live.add(spec, kind, filter)?;
         }
         Ok(live)
     }
 
-    fn add(&mut self, spec: &LiveSpec, kind: LiveBackend) -> Result<(), SourceError> {
+    fn add(&mut self, spec: &LiveSpec, kind: LiveBackend, filter: &mut Filter) -> Result<(), SourceError> {
         let place = Place::find(spec)?;
-        let (backend, link, warnings) = open_backend(spec, place, kind)?;
+        let (backend, link, warnings) = open_backend(spec, place, kind, filter)?;
         self.descriptors.push(libc::pollfd { fd: backend.fd().as_raw_fd(), events: libc::POLLIN, revents: 0 });
         self.info.warnings.extend(warnings);
         self.info.interfaces.push(InterfaceInfo {
@@ -142,7 +148,6 @@ impl Live {
             index: place.device().map(|device| device.index),
             state: LinkState::Up,
             ready: false,
-            doubtful: false,
             frames: 0,
             counters: Counters::default(),
         });
@@ -167,11 +172,11 @@ impl Live {
             }
             let quiet = self.poll()?;
             let taken = self.fill()?;
-            if !taken {
+            if !taken || self.is_look_due() {
                 self.look_at_interfaces()?;
-                if quiet && self.notices.is_empty() {
-                    return Ok(Step::Idle);
-                }
+            }
+            if !taken && quiet && self.notices.is_empty() {
+                return Ok(Step::Idle);
             }
         }
         Ok(Step::Idle)
@@ -217,7 +222,6 @@ impl Live {
                 let _ = sys::take_error(tap.backend.fd());
                 tap.ready = true;
             }
-            tap.doubtful |= trouble || quiet;
         }
         Ok(quiet)
     }
@@ -243,7 +247,6 @@ impl Live {
     fn broken(&mut self, at: usize, error: io::Error) -> Result<(), SourceError> {
         let tap = &mut self.taps[at];
         tap.ready = false;
-        tap.doubtful = true;
         if error.raw_os_error() == Some(libc::ENETDOWN) {
             tap.ready = true; // frames from before may wait behind the error
         } else if tap.look() == LinkState::Up {
@@ -253,14 +256,24 @@ impl Live {
         Ok(())
     }
 
-    /// After a while without frames, or an error: is each doubtful interface still there and up?
+    /// Did the frames at hand come a while after the last look, or before it (the clock was set)?
+    fn is_look_due(&mut self) -> bool {
+        let Some(now) = self.taps.iter().filter_map(|tap| tap.batch.head()).max() else { return false };
+        let due = now - self.looked >= LOOK_EVERY || self.looked - now >= LOOK_EVERY;
+        if due {
+            self.looked = now;
+        }
+        due
+    }
+
+    /// Is each interface still there and up?
     fn look_at_interfaces(&mut self) -> Result<(), SourceError> {
         for at in 0..self.taps.len() {
             let tap = &mut self.taps[at];
-            if !tap.doubtful || tap.ready || tap.state == LinkState::Gone {
+            // Frames at hand or waiting are from before whatever happened, and come first.
+            if tap.ready || tap.batch.head().is_some() || tap.state == LinkState::Gone {
                 continue;
             }
-            tap.doubtful = false;
             let (before, now) = (tap.state, tap.look());
             tap.state = now;
             let interface = at as u32;
@@ -292,15 +305,20 @@ impl Live {
     }
 }
 
-fn open_backend(spec: &LiveSpec, place: Place, kind: LiveBackend) -> Result<(Backend, LinkType, Vec<String>), SourceError> {
+fn open_backend(
+    spec: &LiveSpec,
+    place: Place,
+    kind: LiveBackend,
+    filter: &mut Filter,
+) -> Result<(Backend, LinkType, Vec<String>), SourceError> {
     match kind {
         LiveBackend::Pnet => {
-            let Opened { tap, link, warnings } = raw::open(spec, place)?;
+            let Opened { tap, link, warnings } = raw::open(spec, place, filter)?;
             Ok((Backend::Raw(tap), link, warnings))
         }
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => {
-            let Opened { tap, link, warnings } = super::libpcap::open(spec, place)?;
+            let Opened { tap, link, warnings } = super::libpcap::open(spec, place, filter)?;
             Ok((Backend::Libpcap(tap), link, warnings))
         }
         #[cfg(not(feature = "libpcap"))]

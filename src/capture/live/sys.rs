@@ -4,7 +4,7 @@
 //! Sources: packet(7), socket(7), netdevice(7), recvmmsg(2), cmsg(3).
 #![expect(unsafe_code, reason = "system calls without a safe binding; each with its SAFETY note")]
 
-use super::program::KernelInstruction;
+use crate::filter::insn::Insn;
 use crate::model::Timestamp;
 use libc::{c_int, c_void, sockaddr_ll, socklen_t};
 use std::io;
@@ -128,10 +128,10 @@ pub(super) fn join_promiscuous(fd: BorrowedFd<'_>, index: u32) -> io::Result<()>
 }
 
 /// Gives the kernel a filter program; frames it refuses are neither queued nor counted.
-pub(super) fn attach_filter(fd: BorrowedFd<'_>, program: &[KernelInstruction]) -> io::Result<()> {
+pub(super) fn attach_filter(fd: BorrowedFd<'_>, program: &[Insn]) -> io::Result<()> {
     let len = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    // `KernelInstruction` has the layout of `sock_filter`; the kernel only reads through the pointer.
-    const { assert!(mem::size_of::<KernelInstruction>() == mem::size_of::<libc::sock_filter>()) };
+    // `Insn` has the layout of `sock_filter`; the kernel only reads through the pointer.
+    const { assert!(mem::size_of::<Insn>() == mem::size_of::<libc::sock_filter>()) };
     let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast::<libc::sock_filter>() };
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }

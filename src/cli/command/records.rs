@@ -81,7 +81,8 @@ pub(super) fn run(
     };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,
-        handshake_events: records == Records::Handshakes,
+        // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
+        handshake_events: records == Records::Handshakes && opened.live,
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };

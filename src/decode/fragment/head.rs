@@ -2,9 +2,9 @@
 //! say that nothing is fragmented.
 
 use super::super::network;
-use super::super::packet::{Layer, LayerKind, Network, Packet};
+use super::super::packet::{LayerKind, Network, Packet};
 use super::super::walk::Walk;
-use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeaderSlice};
+use etherparse::Ipv4HeaderSlice;
 
 /// The bytes before the data, and what is known of the layers below IP.
 pub(super) struct Head {
@@ -12,22 +12,12 @@ pub(super) struct Head {
     below: Packet<'static>,
 }
 
-/// The header that makes the innermost IPv6 datagram a fragment; others in it may be atomic (RFC 6946).
-pub(super) fn fragment_header(packet: &Packet<'_>) -> Option<Layer> {
-    packet.layers().find(|layer| {
-        let bytes = packet.bytes.get(layer.offset as usize..).unwrap_or_default();
-        layer.kind == LayerKind::Ipv6Fragment
-            && layer.offset > packet.network_at
-            && Ipv6FragmentHeaderSlice::from_slice(bytes).is_ok_and(|header| header.is_fragmenting_payload())
-    })
-}
-
 impl Head {
     /// Takes the headers of the fragment with offset 0, whose data starts at `data_at`.
     pub(super) fn of(packet: &Packet<'_>, data_at: usize) -> Option<Self> {
         let mut bytes;
         if packet.network == Network::Ipv6 {
-            let fragment = fragment_header(packet)?.offset;
+            let fragment = packet.fragment_header()?.offset;
             let next = *packet.bytes.get(fragment as usize)?;
             bytes = packet.bytes.get(..fragment as usize)?.to_vec();
             // What named the fragment header now names what followed that.

@@ -8,12 +8,13 @@
 mod assembly;
 mod head;
 
-use super::packet::{Network, Packet, TunnelKind};
-use crate::model::{Frame, Span, Timestamp};
+use super::packet::{LayerKind, Network, Packet, Tunnel};
+use crate::model::{Clock, Frame, Span, Timestamp};
 use assembly::{Added, Assembly};
 use hashbrown::HashMap;
 use head::Head;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 
 /// How much unfinished datagrams may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +50,13 @@ pub struct FragmentStats {
     pub overlapping: u64,
     /// Fragments that were there already, byte for byte.
     pub duplicate: u64,
-    /// Fragments that make no sense: no data, an end that contradicts another, data past 65,535 bytes.
+    /// Fragments that make no sense: no data, an end that contradicts another, data past 65,535 bytes or past
+    /// their frame.
     pub malformed: u64,
     /// Fragments cut by the snap length: their datagrams cannot be joined.
     pub cut: u64,
+    /// Datagrams that were unfinished when the run was over: [`FragmentPool::finish`].
+    pub unfinished: u64,
 }
 
 /// What became of a packet.
@@ -87,7 +91,7 @@ pub struct Joined<'p> {
     pub start: Timestamp,
 }
 
-/// Whose fragments belong together (RFC 791 section 2.3, RFC 8200 section 4.5), within a VLAN and a tunnel.
+/// Whose fragments belong together (RFC 791 section 2.3, RFC 8200 section 4.5), within everything that is around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     source: [u8; 16],
@@ -96,8 +100,8 @@ struct Key {
     v6: bool,
     /// 0 over IPv6, where only the first fragment knows it.
     protocol: u8,
-    vlan: [u16; 2],
-    tunnel: (TunnelKind, u32),
+    /// Hash of what is around the datagram: [`FragmentPool::around`].
+    around: u64,
 }
 
 /// One fragment: its key, its place in the datagram and its data.
@@ -114,7 +118,10 @@ struct Piece<'f> {
 struct Datagram {
     /// Its place in the order of first fragments.
     age: u64,
+    /// When its first fragment was seen, as it is stamped.
     start: Timestamp,
+    /// The same by the pool's clock.
+    since: Timestamp,
     first: (u16, u64),
     frames: u32,
     wire_bytes: u64,
@@ -130,6 +137,8 @@ pub struct FragmentPool {
     /// Oldest first.
     order: BTreeMap<u64, Key>,
     next_age: u64,
+    /// One frame stamped with a time far away must not keep all others from ageing.
+    clock: Clock,
     used: usize,
     joined: Vec<u8>,
     stats: FragmentStats,
@@ -147,6 +156,7 @@ impl FragmentPool {
             datagrams: HashMap::with_hasher(foldhash::quality::RandomState::default()),
             order: BTreeMap::new(),
             next_age: 0,
+            clock: Clock::default(),
             used: 0,
             joined: Vec::new(),
             stats: FragmentStats::default(),
@@ -177,17 +187,32 @@ impl FragmentPool {
         self.used
     }
 
-    /// Takes a decoded frame in. Give it every packet: those that are no fragments cost a comparison.
+    /// Takes a decoded frame in. Give it every packet, for their times: those that are no fragments cost two comparisons.
     #[inline]
     pub fn insert(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
+        self.clock.advance(frame.ts);
         if packet.fragment.is_piece() { self.insert_piece(frame, packet) } else { Inserted::Whole }
     }
 
-    /// Gives up what is too old at this time.
-    pub fn expire(&mut self, now: Timestamp) {
+    /// Gives up what is too old at a time that is no packet's own: live time that passes without packets.
+    pub fn expire(&mut self, ts: Timestamp) {
+        self.clock.trust(ts);
+        self.expire_now();
+    }
+
+    /// The run is over: what is unfinished stays so.
+    pub fn finish(&mut self) {
+        self.stats.unfinished += self.datagrams.values().filter(|d| !d.assembly.is_dropped()).count() as u64;
+        self.datagrams.clear();
+        self.order.clear();
+        self.used = 0;
+    }
+
+    fn expire_now(&mut self) {
+        let now = self.clock.now();
         while let Some((_, &key)) = self.order.first_key_value() {
             let Some(datagram) = self.datagrams.get(&key) else { return };
-            if now - datagram.start <= self.limits.age {
+            if now - datagram.since <= self.limits.age {
                 return;
             }
             // Dropped ones only stand there to catch the rest of their fragments: they were counted.
@@ -198,8 +223,8 @@ impl FragmentPool {
 
     fn insert_piece(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
         self.stats.fragments += 1;
-        self.expire(frame.ts);
-        let piece = match piece(packet) {
+        self.expire_now();
+        let piece = match piece(packet, self.around(packet)) {
             Ok(piece) => piece,
             Err(Unfit::Cut) => {
                 self.stats.cut += 1;
@@ -218,7 +243,7 @@ impl FragmentPool {
             self.order.insert(self.next_age, key);
             self.next_age += 1;
             self.used += ENTRY;
-            Datagram::new(self.next_age - 1, frame)
+            Datagram::new(self.next_age - 1, frame, self.clock.now())
         });
         let before = datagram.memory();
         let added = datagram.add(frame, packet, &piece);
@@ -237,6 +262,30 @@ impl FragmentPool {
         } else {
             Inserted::Dropped
         }
+    }
+
+    /// What tells apart datagrams of the same addresses in different networks: VLANs at every depth, the addresses of every
+    /// IP header outside, and the last tunnel's id. The seed of the table makes it a hash that cannot be aimed at.
+    fn around(&self, packet: &Packet<'_>) -> u64 {
+        let mut hasher = self.datagrams.hasher().build_hasher();
+        let Tunnel { kind, depth, id, .. } = packet.tunnel;
+        hasher.write_u64(u64::from(kind as u8) << 40 | u64::from(depth) << 32 | u64::from(id));
+        for layer in packet.layers().take_while(|layer| layer.offset < packet.network_at) {
+            let at = layer.offset as usize;
+            let (from, to) = match layer.kind {
+                // The tag's id without its priority, which may change on the way.
+                LayerKind::Vlan => (at + 2, at + 4),
+                LayerKind::Ipv4 => (at + 12, at + 20),
+                LayerKind::Ipv6 => (at + 8, at + 40),
+                _ => continue,
+            };
+            hasher.write_u8(layer.kind as u8);
+            match *packet.bytes.get(from..to).unwrap_or_default() {
+                [high, low] => hasher.write_u16(u16::from_be_bytes([high & 0x0f, low])),
+                ref addresses => hasher.write(addresses),
+            }
+        }
+        hasher.finish()
     }
 
     /// Gives up the oldest datagrams until the piece fits; `false` if it can never fit.
@@ -286,10 +335,11 @@ impl FragmentPool {
 }
 
 impl Datagram {
-    fn new(age: u64, frame: &Frame<'_>) -> Self {
+    fn new(age: u64, frame: &Frame<'_>, since: Timestamp) -> Self {
         Self {
             age,
             start: frame.ts,
+            since,
             first: (frame.source, frame.number),
             frames: 0,
             wire_bytes: 0,
@@ -328,15 +378,18 @@ enum Unfit {
 }
 
 /// Finds a fragment's data: after the IPv4 header, or after the fragment header.
-fn piece<'f>(packet: &Packet<'f>) -> Result<Piece<'f>, Unfit> {
+fn piece<'f>(packet: &Packet<'f>, around: u64) -> Result<Piece<'f>, Unfit> {
     let (source, target) = packet.addresses().ok_or(Unfit::Malformed)?;
     let v6 = packet.network == Network::Ipv6;
     let data_at = if v6 {
-        head::fragment_header(packet).map(|layer| layer.offset as usize + 8)
+        packet.fragment_header().map(|layer| layer.offset as usize + 8)
     } else {
         packet.ipv4().map(|header| packet.network_at as usize + header.header_len())
     };
     let data_at = data_at.ok_or(Unfit::Cut)?;
+    if packet.is_longer_than_the_wire() {
+        return Err(Unfit::Malformed);
+    }
     let end = (packet.network_at as usize).saturating_add(packet.ip_len as usize);
     let length = end.saturating_sub(data_at);
     let reach = usize::from(packet.fragment.offset) + length;
@@ -355,8 +408,7 @@ fn piece<'f>(packet: &Packet<'f>) -> Result<Piece<'f>, Unfit> {
         id: packet.datagram_id().ok_or(Unfit::Cut)?,
         v6,
         protocol: if v6 { 0 } else { packet.protocol.0 },
-        vlan: packet.vlan,
-        tunnel: (packet.tunnel.kind, packet.tunnel.id),
+        around,
     };
     Ok(Piece { key, offset: packet.fragment.offset, more: packet.fragment.more, data, data_at })
 }

@@ -1,6 +1,6 @@
 //! The pool: joining, the four ways to be given up, and its bounds under hostile traffic.
 
-use super::super::{Transport, decode};
+use super::super::{Transport, TunnelKind, decode};
 use super::*;
 use crate::model::{IpProtocol, LinkType};
 use etherparse::PacketBuilder;
@@ -112,8 +112,42 @@ fn the_joined_datagram_keeps_its_link_layer_and_tunnel() {
     }
     let direct = [outer(&v4(9, 0, false, &whole))].concat();
     let p = decode(&frame(1, 0, LinkType::ETHERNET, &direct)).layers().len();
-    let tunnel = super::super::Tunnel { kind: TunnelKind::IpIp, depth: 1, id: 0, outer: 18 };
+    let tunnel = super::super::Tunnel { kind: TunnelKind::IpIp, depth: 1, id: 0, id_is_network: true, outer: 18 };
     assert_eq!(found, Some(([7, 0], tunnel, Some((7, 9)), p)));
+}
+
+#[test]
+fn an_atomic_header_inside_the_first_fragment_is_data() {
+    // The fragmented part starts with a fragment header of its own, with another id (RFC 6946).
+    let whole = [vec![17, 0, 0, 0, 0, 0, 0, 99], udp(&[5; 24], true)].concat();
+    let inner = |mut bytes: Vec<u8>| {
+        bytes[48] = 44;
+        bytes
+    };
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    assert!(matches!(put(&mut pool, 1, 0, &inner(v6(5, 0, true, &whole[..24]))), Inserted::Held));
+    let Inserted::Joined(joined) = put(&mut pool, 2, 0, &inner(v6(5, 24, false, &whole[24..]))) else { panic!("not joined") };
+    assert_eq!((joined.packet.ports(), joined.packet.payload()), (Some((7, 9)), &[5; 24][..]));
+}
+
+#[test]
+fn pieces_of_different_tunnels_and_vlans_are_not_joined() {
+    let whole = udp(&[1; 40], false);
+    let halves = [v4(9, 0, true, &whole[..24]), v4(9, 24, false, &whole[24..])];
+    let around = |tag: u8, peer: u8, inner: &[u8]| {
+        let mut ip = v4(1, 0, false, inner);
+        (ip[9], ip[19]) = (4, peer);
+        [&[2; 12][..], &[0x81, 0, 0, tag, 8, 0], &ip].concat()
+    };
+    for (tag, peer, joins) in [(7, 2, true), (7, 3, false), (8, 2, false)] {
+        let mut pool = FragmentPool::new(FragmentLimits::default());
+        let first = around(7, 2, &halves[0]);
+        let f = frame(1, 0, LinkType::ETHERNET, &first);
+        pool.insert(&f, &decode(&f));
+        let second = around(tag, peer, &halves[1]);
+        let f = frame(2, 0, LinkType::ETHERNET, &second);
+        assert_eq!(matches!(pool.insert(&f, &decode(&f)), Inserted::Joined(_)), joins, "{tag} {peer}");
+    }
 }
 
 #[test]
@@ -138,6 +172,32 @@ fn old_datagrams_are_given_up() {
     // Time that runs backwards ages nothing.
     pool.expire(Timestamp::from_parts(0, 0));
     assert_eq!(pool.len(), 1);
+}
+
+#[test]
+fn one_piece_from_the_future_does_not_keep_the_others_from_ageing() {
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    let whole = v4(0, 0, false, &udp(b"x", false));
+    put(&mut pool, 1, 1_000_000, &v4(1, 0, true, &[0; 8]));
+    put(&mut pool, 2, 100, &v4(2, 0, true, &[0; 8]));
+    // Packets of any kind say what the time really is.
+    for number in 0..1000 {
+        put(&mut pool, number, 110, &whole);
+    }
+    put(&mut pool, 3, 110 + 31, &v4(3, 0, true, &[0; 8]));
+    assert_eq!((pool.len(), pool.stats().expired), (1, 2));
+}
+
+#[test]
+fn what_is_unfinished_at_the_end_is_counted() {
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    put(&mut pool, 1, 0, &v4(1, 0, true, &[0; 8]));
+    put(&mut pool, 2, 0, &v4(2, 8, false, &[0; 8]));
+    // Given up for its overlap, and counted as that.
+    put(&mut pool, 3, 0, &v6(1, 0, true, &[1; 16]));
+    put(&mut pool, 4, 0, &v6(1, 8, true, &[2; 16]));
+    pool.finish();
+    assert_eq!((pool.len(), pool.bytes(), pool.stats().unfinished, pool.stats().overlapping), (0, 0, 2, 1));
 }
 
 #[test]
@@ -177,10 +237,14 @@ fn nonsense_and_cut_fragments_are_not_kept() {
     let f = Frame { wire_len: 100, ..frame(1, 0, LinkType::RAW, &bytes[..60]) };
     assert!(matches!(pool.insert(&f, &decode(&f)), Inserted::Dropped));
     assert_eq!((pool.len(), pool.stats().cut), (0, 1));
+    // Says that it is longer than the wire was.
+    let f = Frame { wire_len: 60, ..f };
+    assert!(matches!(pool.insert(&f, &decode(&f)), Inserted::Dropped));
+    assert_eq!((pool.len(), pool.stats().malformed), (0, 5));
     // Fits the fragment fields, but no total length: 65,528 of data and 20 of header.
     put(&mut pool, 1, 0, &v4(1, 0, true, &vec![0; 32768]));
     assert!(matches!(put(&mut pool, 1, 0, &v4(1, 32768, false, &vec![0; 32760])), Inserted::Dropped));
-    assert_eq!((pool.len(), pool.bytes(), pool.stats().malformed), (0, 0, 5));
+    assert_eq!((pool.len(), pool.bytes(), pool.stats().malformed), (0, 0, 6));
 }
 
 #[test]

@@ -87,6 +87,12 @@ fn tags_are_read_to_any_depth_and_priority_tags_count_as_none() {
     let vlans: Vec<u32> = p.layers().filter(|l| l.kind == LayerKind::Vlan).map(|l| l.offset).collect();
     assert_eq!(vlans, [12, 16, 20, 24]);
 
+    for tpid in [0x8100, 0x88a8, 0x9100, 0x9200] {
+        let bytes = with_tags(&plain, &tag(tpid, 5));
+        let p = decoded(LinkType::ETHERNET, &bytes);
+        assert_eq!((p.vlan, p.ports()), ([5, 0], Some((1234, 80))), "{tpid:x}");
+    }
+
     let bytes = with_tags(&plain, &tag(0x8100, 5).repeat(20));
     let p = decoded(LinkType::ETHERNET, &bytes);
     assert_eq!(p.issue.map(|i| i.kind), Some(IssueKind::TooDeep));
@@ -193,6 +199,34 @@ fn a_total_length_past_the_capture_is_kept() {
 }
 
 #[test]
+fn lengths_past_the_wire_are_an_issue_and_count_only_what_was_there() {
+    let issue = |p: &Packet<'_>| p.issue.map(|i| (i.kind, i.layer, i.offset, i.needed, i.had));
+    let mut bytes = tcp4(&[1; 100]);
+    bytes[16..18].copy_from_slice(&60_000u16.to_be_bytes());
+    let too_long = Some((IssueKind::TooLong, LayerKind::Ipv4, 14, 60_000, 140));
+    for captured in [154, 80] {
+        let p = decode(&frame(LinkType::ETHERNET, &bytes[..captured], 154));
+        assert_eq!((p.ip_len, p.payload_len, p.payload().len()), (140, 100, captured - 54));
+        assert_eq!((p.ports(), issue(&p)), (Some((1234, 80)), too_long));
+    }
+    // Where decoding stops matters more.
+    bytes[46] = 0x40;
+    assert_eq!(decoded(LinkType::ETHERNET, &bytes).issue.map(|i| i.kind), Some(IssueKind::BadHeader));
+
+    let mut bytes = udp6(&[1; 100]);
+    bytes[18..20].copy_from_slice(&60_000u16.to_be_bytes());
+    bytes[58..60].fill(0);
+    let p = decoded(LinkType::ETHERNET, &bytes);
+    assert_eq!((p.ip_len, p.payload_len, issue(&p).unwrap().0), (148, 100, IssueKind::TooLong));
+
+    let mut jumbo = [&[0x60, 0, 0, 0, 0, 0, 0, 64][..], &V6_A, &V6_B].concat();
+    jumbo.extend([17, 0, 0xc2, 4, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 2, 0, 0, 0, 0, 7]);
+    let p = decoded(LinkType::RAW, &jumbo);
+    assert_eq!((p.ip_len, p.payload_len, p.ports()), (57, 1, Some((1, 2))));
+    assert_eq!(issue(&p), Some((IssueKind::TooLong, LayerKind::Ipv6, 0, u32::MAX, 57)));
+}
+
+#[test]
 fn a_cut_header_is_told_from_a_broken_one() {
     let bytes = tcp4(b"");
     let p = decode(&frame(LinkType::ETHERNET, &bytes[..40], 54));
@@ -220,6 +254,11 @@ fn a_tcp_header_that_lies_about_its_length_still_has_ports() {
     let p = decoded(LinkType::ETHERNET, &bytes);
     assert_eq!((p.ports(), p.payload_len), (Some((1234, 80)), 0));
     assert_eq!(p.issue.map(|i| (i.kind, i.needed)), Some((IssueKind::TooShort, 60)));
+    // Within the frame, past the datagram: what lies there is padding.
+    bytes.resize(200, 0);
+    let p = decoded(LinkType::ETHERNET, &bytes);
+    assert_eq!(p.payload_len, 0);
+    assert_eq!(p.issue.map(|i| (i.kind, i.layer, i.offset)), Some((IssueKind::TooShort, LayerKind::Tcp, 34)));
 }
 
 #[test]

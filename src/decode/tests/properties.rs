@@ -40,8 +40,9 @@ fn is_sound(p: &Packet<'_>) -> Result<(), TestCaseError> {
         prop_assert!(p.payload().is_empty() || p.transport_bytes().ends_with(p.payload()));
     }
     if let Some(issue) = p.issue {
-        prop_assert!(issue.offset <= length && issue.offset + issue.had <= length);
-        let short = matches!(issue.kind, IssueKind::CutByCapture | IssueKind::TooShort);
+        let on_the_wire = issue.kind == IssueKind::TooLong;
+        prop_assert!(issue.offset <= length && (on_the_wire || issue.offset + issue.had <= length));
+        let short = matches!(issue.kind, IssueKind::CutByCapture | IssueKind::TooShort | IssueKind::TooLong);
         prop_assert!(!short || issue.had < issue.needed, "{:?}", issue);
     } else {
         let understood = p.transport != Transport::None || p.fragment.offset > 0 || p.network == Network::Arp;

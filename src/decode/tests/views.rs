@@ -71,6 +71,20 @@ fn extensions_after_the_quote_are_not_part_of_it() {
 }
 
 #[test]
+fn a_length_that_no_extension_could_follow_is_none() {
+    for (v6, at, quoted) in [(false, 5, tcp4(b"")), (true, 4, udp6(b""))] {
+        let mut message = [if v6 { 1 } else { 3 }, 0, 0, 0, 0, 0, 0, 0];
+        // Cuts into the IP header, or just behind it.
+        for words in [1, 5] {
+            message[at] = words;
+            let bytes = icmp_frame(v6, &[&message[..], &quoted[14..]].concat());
+            let ports = if v6 { (5353, 53) } else { (1234, 80) };
+            assert_eq!(decoded(LinkType::RAW, &bytes).quoted().and_then(|q| q.ports()), Some(ports), "{v6} {words}");
+        }
+    }
+}
+
+#[test]
 fn a_quoted_tunnel_stays_shut_and_odd_lengths_hide_no_ports() {
     let mut outer = vec![0x45, 0, 0, 64, 0, 0, 0, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
     outer.extend(&tcp4(b"")[14..]);

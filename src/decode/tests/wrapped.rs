@@ -144,6 +144,15 @@ fn tunnels_nest_as_deep_as_layers_go() {
 }
 
 #[test]
+fn a_datagram_reaches_no_further_than_the_one_around_it() {
+    let mut bytes = [ipv4(4, &inner_ip()), vec![0xee; 500]].concat();
+    bytes[22..24].copy_from_slice(&400u16.to_be_bytes());
+    let p = decoded(LinkType::RAW, &bytes);
+    assert_eq!((p.payload(), p.payload_len, p.ip_len), (&b"inner"[..], 5, 45));
+    assert_eq!(p.issue.map(|i| (i.kind, i.offset, i.needed, i.had)), Some((IssueKind::TooLong, 20, 400, 45)));
+}
+
+#[test]
 fn a_fragment_is_not_opened() {
     let mut bytes = ipv4(4, &inner_ip());
     bytes[6] = 0x20;

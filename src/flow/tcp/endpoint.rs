@@ -2,6 +2,7 @@
 //! it offers, and its counters. What the two ends mean for each other is `state.rs`.
 
 use super::coverage::Coverage;
+use super::doubt::{Doubt, Held, NONE};
 use super::segment::{Offer, Segment};
 use super::seq::{REACH, Seq};
 use crate::decode::TcpFlags;
@@ -24,8 +25,27 @@ pub(super) enum Known {
 /// multiple of 2^32: the circle does not notice.
 const MIDWAY: u64 = 1 << 32;
 
-/// Offset of a FIN that was not seen.
-const NONE: u64 = u64::MAX;
+/// What becomes of a segment's data and FIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Part of the stream.
+    Taken,
+    /// Too far ahead: it waits for evidence.
+    Held,
+    /// Data after a FIN that was acknowledged.
+    Refused,
+}
+
+/// What an acknowledgment is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acks {
+    /// Of this offset, which was sent or can have been.
+    Near(u64),
+    /// Of this offset, further ahead than any window allows.
+    Far(u64),
+    /// Of nothing that this end can have sent.
+    Nothing,
+}
 
 /// One end. Laid out by hand: the first line of the cache is what a segment of the peer touches, too.
 #[derive(Clone, Debug)]
@@ -36,9 +56,17 @@ pub(super) struct Endpoint {
     /// First offset that the peer has not acknowledged.
     pub(super) acked: u64,
     fin: u64,
+    /// What is too far ahead to be believed, if anything is.
+    doubt: Option<Box<Doubt>>,
     origin: Seq,
+    /// One past the last number it was seen to send.
+    seen: Seq,
+    /// The highest acknowledgment that was not above that: a second bound for resets, lest one of nothing defeat them.
+    sure: Seq,
     /// Its last window in bytes.
     window: u32,
+    /// First number of the segment that offered it (`SND.WL1` of RFC 9293 section 3.3.1).
+    window_from: Seq,
     /// All flags it ever set.
     pub(super) flags: u16,
     pub(super) known: Known,
@@ -50,6 +78,8 @@ pub(super) struct Endpoint {
     pub(super) shut: bool,
     /// It has sent a window that was scaled and not 0.
     scaled_window_seen: bool,
+    /// Not all options of its SYN were captured: it may have offered more.
+    pub(super) options_cut: bool,
     pub(super) ack_packets: u64,
     pub(super) pure_acks: u64,
     pub(super) data_packets: u64,
@@ -58,7 +88,7 @@ pub(super) struct Endpoint {
     pub(super) min_segment: u32,
     pub(super) max_window: u32,
     pub(super) min_window: u32,
-    pub(super) zero_windows: u64,
+    pub(super) zero_windows: u32,
     /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
     /// acknowledgments of nothing.
     pub(super) out_of_window: u64,
@@ -76,6 +106,11 @@ impl Endpoint {
             scale: None,
             shut: false,
             scaled_window_seen: false,
+            options_cut: false,
+            doubt: None,
+            seen: Seq(0),
+            sure: Seq(0),
+            window_from: Seq(0),
             sack: false,
             timestamps: false,
             mss: None,
@@ -122,21 +157,33 @@ impl Endpoint {
         self.fin != NONE && self.acked > self.fin
     }
 
-    /// Takes a SYN as the start of the numbering.
+    /// Takes a SYN as the start of the numbering. A copy may offer less than the first (hosts give options up when nothing
+    /// answers), but not once it was answered.
     pub(super) fn start(&mut self, seq: Seq, offer: Offer) {
-        if self.known != Known::Syn {
+        let first = self.known != Known::Syn;
+        if first {
             let fits = self.known != Known::Not && self.origin == seq;
             self.origin = seq;
             if !fits {
                 (self.next, self.acked) = (1, 0);
+                (self.seen, self.sure) = (seq.plus(1), seq);
                 self.stream = Coverage::default();
+                self.doubt = None;
             }
             self.known = Known::Syn;
         }
-        self.scale = offer.scale;
-        self.mss = offer.mss;
-        self.sack = offer.sack;
-        self.timestamps = offer.timestamps.is_some();
+        if first || self.acked == 0 {
+            self.scale = offer.scale;
+            self.mss = offer.mss;
+            self.sack = offer.sack;
+            self.timestamps = offer.timestamps.is_some();
+            self.options_cut = offer.cut;
+        }
+    }
+
+    /// What its SYN offered.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { mss: self.mss, scale: self.scale, sack: self.sack, cut: self.options_cut, ..Offer::default() }
     }
 
     /// Takes another SYN-ACK in place of the first, before anything has been built on that.
@@ -182,46 +229,137 @@ impl Endpoint {
         self.origin = seq.minus(1);
         self.known = Known::Midway;
         (self.next, self.acked) = (MIDWAY + 1, MIDWAY + 1);
+        (self.seen, self.sure) = (seq, seq);
         self.stream = Coverage::default();
+        self.doubt = None;
     }
 
-    /// Takes data and FIN at their offset. The SYN's place is not data.
-    pub(super) fn send(&mut self, offset: u64, segment: &Segment<'_>) {
-        let start = offset + u64::from(segment.has(TcpFlags::SYN));
-        let end = start + u64::from(segment.len);
+    /// Takes data and FIN at their offset. `limit`: how far beyond all that is known of the stream they can be.
+    ///
+    /// The SYN's place is not data (keep-alives of an idle connection repeat it), nor is anything after the FIN.
+    pub(super) fn send(&mut self, offset: u64, segment: &Segment<'_>, limit: u64) -> Sent {
+        let mut start = offset + u64::from(segment.has(TcpFlags::SYN));
+        let mut end = start + u64::from(segment.len);
+        let fin = if segment.has(TcpFlags::FIN) { end } else { NONE };
+        let sent = end + u64::from(fin != NONE);
+        if self.known == Known::Syn {
+            (start, end) = (start.max(1), end.max(1));
+        }
+        if segment.len > 0 && self.fin_acked() && start > self.fin {
+            return Sent::Refused;
+        }
+        if sent > self.next.max(self.acked).saturating_add(limit) {
+            let doubt = self.doubt.get_or_insert_default();
+            if let Some(ack) = doubt.ack_near(start, limit) {
+                self.acknowledge(ack);
+            } else {
+                let (believed, given_up) = doubt.hold(start, end, fin, limit);
+                self.out_of_window += given_up;
+                let Some(held) = believed else { return Sent::Held };
+                self.believe(held);
+                return Sent::Taken;
+            }
+        }
+        self.take(start, end, fin);
+        if let Some(doubt) = &mut self.doubt {
+            self.out_of_window += doubt.overtaken(self.next);
+        }
+        Sent::Taken
+    }
+
+    /// Bytes and FIN are part of the stream.
+    fn take(&mut self, start: u64, end: u64, fin: u64) {
+        if fin != NONE && !self.fin_acked() && fin != self.fin {
+            if self.has_fin() {
+                // Only one of two can be true, and the acknowledgment will tell.
+                self.doubt.get_or_insert_default().other_fin = self.fin.min(fin);
+                self.fin = self.fin.max(fin);
+            } else {
+                self.fin = fin;
+            }
+        }
+        let end = end.min(self.fin);
         self.stream.insert(start, end);
-        let mut next = end;
-        if segment.has(TcpFlags::FIN) {
-            // A FIN further on than one already seen and acknowledged is nonsense.
-            if !self.fin_acked() && (!self.has_fin() || end > self.fin) {
-                self.fin = end;
-            }
-            next += 1;
+        let sent = if fin != NONE && fin == self.fin { end + 1 } else { end };
+        self.next = self.next.max(sent);
+        let sent = self.origin.plus(sent as u32);
+        if sent.since(self.seen) > 0 {
+            self.seen = sent;
         }
-        self.next = self.next.max(next);
     }
 
-    /// The peer acknowledges up to `ack`. Says whether that is new.
-    pub(super) fn acknowledge(&mut self, ack: Seq) -> bool {
+    /// Segments that waited are part of the stream after all.
+    fn believe(&mut self, held: Held) {
+        if held.gaps {
+            self.stream.forget();
+        }
+        self.take(held.start, held.end, held.fin);
+    }
+
+    /// What the peer's acknowledgment of `ack` is of. Segments that waited for it are taken.
+    pub(super) fn judge(&mut self, ack: Seq, limit: u64) -> Acks {
         if self.known == Known::Not {
-            self.origin = ack.minus(1);
-            self.known = Known::Acked;
-            (self.next, self.acked) = (MIDWAY + 1, MIDWAY + 1);
-            return true;
+            self.begin_acked(ack);
+            return Acks::Near(MIDWAY + 1);
         }
-        match self.find(ack) {
-            Some(offset) if offset > self.acked => {
-                self.acked = offset;
-                // What was acknowledged was sent, even if the capture missed it.
-                self.next = self.next.max(offset);
-                true
+        let Some(at) = self.find(ack) else {
+            if self.known != Known::Acked {
+                return Acks::Nothing;
             }
-            Some(_) => false,
-            None => {
-                self.out_of_window += 1;
-                false
-            }
+            // One of two acknowledgments was nonsense, and nothing else is known: the later one stands.
+            self.begin_acked(ack);
+            return Acks::Near(MIDWAY + 1);
+        };
+        let far = at > self.next.max(self.acked).saturating_add(limit);
+        let vouched = self.doubt.as_mut().and_then(|doubt| doubt.acknowledged(at, far, limit));
+        if let Some(held) = vouched {
+            self.believe(held);
+        } else if far {
+            return Acks::Far(at);
         }
+        Acks::Near(at)
+    }
+
+    fn begin_acked(&mut self, ack: Seq) {
+        self.begin_midway(ack);
+        (self.known, self.acked) = (Known::Acked, MIDWAY);
+    }
+
+    /// The peer acknowledges up to this offset. Says whether that is new.
+    pub(super) fn acknowledge(&mut self, at: u64) -> bool {
+        let ack = self.origin.plus(at as u32);
+        if self.seen.since(ack) >= 0 && ack.since(self.sure) > 0 {
+            self.sure = ack;
+        }
+        if at <= self.acked {
+            return false;
+        }
+        if let Some(doubt) = &mut self.doubt
+            && doubt.other_fin != NONE
+            && at == doubt.other_fin + 1
+            && !(self.fin != NONE && self.acked > self.fin)
+        {
+            self.fin = doubt.other_fin;
+        }
+        self.acked = at;
+        // What was acknowledged was sent, even if the capture missed it.
+        self.next = self.next.max(at);
+        true
+    }
+
+    /// The peer acknowledges what this end cannot have sent by all that is known. It is believed when more follow. `count`:
+    /// say so in the peer's record. Gives how many earlier ones are given up as nonsense.
+    pub(super) fn doubt_ack(&mut self, at: u64, count: bool, limit: u64) -> u64 {
+        let (believed, given_up) = self.doubt.get_or_insert_default().hold_ack(at, count, limit);
+        if believed {
+            self.acknowledge(at);
+        }
+        given_up
+    }
+
+    /// Segments of this end that still wait for evidence, and those of its peer whose acknowledgments do.
+    pub(super) fn doubtful(&self) -> (u64, u64) {
+        self.doubt.as_ref().map_or((0, 0), |doubt| (doubt.segments(), doubt.acks()))
     }
 
     /// Is a reset with this number one that the peer would take? RFC 5961 section 3.2: in the peer's receive window, that is
@@ -231,7 +369,15 @@ impl Endpoint {
         if self.known == Known::Not {
             return true;
         }
-        self.find(seq).is_some_and(|at| at >= self.acked && at <= self.next.max(self.acked + u64::from(peer_window)))
+        self.find(seq).is_some_and(|at| {
+            // Some hosts (macOS) number a reset after their FIN like the FIN itself, and hosts accept that (Linux does).
+            let at_fin = self.fin_acked() && at == self.fin;
+            let acked = at >= self.acked || seq.since(self.sure) >= 0;
+            // RFC 9293 (3.10.7.4): whose SYN-ACK gets an acknowledgment of nothing answers with a reset that has its number.
+            let open = self.state != Some(TcpState::SynReceived);
+            let awaited = open && self.doubt.as_ref().is_some_and(|doubt| doubt.is_awaited(at));
+            at_fin || awaited || (acked && at <= self.next.max(self.acked + u64::from(peer_window)))
+        })
     }
 
     /// The last window it offered, in bytes.
@@ -239,8 +385,8 @@ impl Endpoint {
         self.window
     }
 
-    /// Counts a packet of this end. `scale` is what its window field is multiplied with, `None` where that is not known.
-    pub(super) fn count(&mut self, segment: &Segment<'_>, scale: Option<u8>) {
+    /// Counts a packet of this end, whatever it is worth.
+    pub(super) fn count(&mut self, segment: &Segment<'_>) {
         self.flags |= segment.flags.0;
         let ack = segment.has(TcpFlags::ACK);
         self.ack_packets += u64::from(ack);
@@ -251,20 +397,26 @@ impl Endpoint {
         } else if ack && !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) {
             self.pure_acks += 1;
         }
-        if !segment.has(TcpFlags::RST) && segment.has(TcpFlags::ACK | TcpFlags::SYN) {
-            self.offer_window(segment, scale);
+        if ack && segment.window == 0 && !segment.has(TcpFlags::RST) {
+            self.zero_windows = self.zero_windows.saturating_add(1);
         }
     }
 
-    fn offer_window(&mut self, segment: &Segment<'_>, scale: Option<u8>) {
+    /// Takes the window of an accepted segment. `scale` is what its window field is multiplied with, `None` where that is
+    /// not known. `latest`: its acknowledgment is (`newer`: is further than) the furthest; an older one's window is history.
+    pub(super) fn offer_window(&mut self, segment: &Segment<'_>, scale: Option<u8>, latest: bool, newer: bool) {
         // RFC 7323 (2.2): the window of a SYN is never scaled.
         let syn = segment.has(TcpFlags::SYN);
+        if syn && self.scaled_window_seen {
+            return; // A late copy.
+        }
         let scaled = if syn { None } else { scale };
         let window = u32::from(segment.window) << scaled.unwrap_or(0);
-        self.window = window;
-        if segment.has(TcpFlags::ACK) {
-            self.shut = window == 0;
-            self.zero_windows += u64::from(window == 0);
+        // RFC 9293 (3.10.7.4): SND.WL1 and SND.WL2.
+        if (syn && latest) || newer || (latest && segment.seq.since(self.window_from) >= 0) {
+            self.window = window;
+            self.window_from = segment.seq;
+            self.shut = window == 0 && segment.has(TcpFlags::ACK);
         }
         if window == 0 {
             return;

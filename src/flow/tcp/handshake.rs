@@ -48,6 +48,24 @@ struct Knock {
     bare: bool,
 }
 
+impl Knock {
+    /// The answer to the copy of that time came. A capture whose clock stepped back meanwhile has not measured it.
+    fn set_leg(&mut self, answer: Timestamp, copy: Timestamp) {
+        let leg = answer - copy;
+        self.leg = (leg >= Span::ZERO).then_some(leg);
+        self.ambiguous |= leg < Span::ZERO;
+    }
+}
+
+/// A SYN-ACK with another first number than the one that stands for now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rival {
+    pub(super) from: End,
+    pub(super) isn: Seq,
+    pub(super) offer: Offer,
+    sight: Sight,
+}
+
 /// What is known of a set-up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Setup {
@@ -65,6 +83,8 @@ pub(super) struct Setup {
     sent_syn_ack: [bool; 2],
     /// A side acknowledged the other's SYN before it sent one of its own.
     acked_first: bool,
+    /// Two hosts, or one twice, answered the SYN in different words: the acknowledgment chooses.
+    pub(super) rival: Option<Box<Rival>>,
     pub(super) outcome: Option<Outcome>,
     /// The outcome that was last told.
     pub(super) told: Option<Outcome>,
@@ -110,6 +130,22 @@ impl Setup {
         }
     }
 
+    /// A SYN-ACK of `from` with another first number than that of the one before it, which had these.
+    pub(super) fn on_rival(&mut self, from: End, isn: Seq, offer: Offer) {
+        let sight = if self.syn_ack.is_none() { Sight::default() } else { self.syn_ack };
+        self.rival = Some(Box::new(Rival { from, isn, offer, sight: Sight { ts: self.knocks[from.index()].last, ..sight } }));
+        // Its copies are counted for itself, so that its round trip is none of theirs.
+        self.knocks[from.index()] = Knock::default();
+        self.syn_ack = Sight::default();
+    }
+
+    /// The acknowledgment chose the earlier of two SYN-ACKs.
+    pub(super) fn choose(&mut self, rival: &Rival) {
+        self.syn_ack = rival.sight;
+        let ts = rival.sight.ts;
+        self.knocks[rival.from.index()] = Knock { first: ts, last: ts, copies: 1, ..Knock::default() };
+    }
+
     /// `from` acknowledges the other side's SYN for the first time, perhaps with a SYN of its own.
     pub(super) fn on_syn_acked(&mut self, from: End, with_syn: bool, echo: Option<u32>, ts: Timestamp) {
         let knock = &mut self.knocks[from.other().index()];
@@ -125,35 +161,46 @@ impl Setup {
                 knock.last
             }
         };
-        knock.leg = Some(ts - answered);
+        knock.set_leg(ts, answered);
         let to_bare_syn = knock.bare;
         if to_bare_syn && !with_syn && self.knocks[from.index()].copies == 0 {
             self.acked_first = true;
         }
     }
 
-    /// The other side's answer to `from`'s SYN was a reset or an ICMP error.
-    pub(super) fn on_refusal(&mut self, of: End, outcome: Outcome, sight: Sight) {
+    /// The other side's answer to `of`'s SYN was a reset or an ICMP error.
+    pub(super) fn on_refusal(&mut self, of: End, outcome: Outcome, icmp: Option<(u8, u8)>, sight: Sight) {
+        if self.outcome == Some(outcome) {
+            return; // The first that says so is the evidence.
+        }
         let knock = &mut self.knocks[of.index()];
-        if knock.leg.is_none() && knock.copies > 0 {
-            knock.leg = Some(sight.ts - knock.last);
+        if knock.copies > 0 {
             knock.ambiguous = knock.copies > 1;
+            knock.set_leg(sight.ts, knock.last);
         }
-        if self.refusal.is_none() {
-            self.refusal = sight;
-        }
+        self.refusal = sight;
+        self.icmp = icmp;
         self.outcome = Some(outcome);
+    }
+
+    /// One side reset it after the SYN-ACK, instead of going on: its set-up ends as it stands.
+    pub(super) fn on_abort(&mut self, sight: Sight) {
+        (self.refusal, self.icmp) = (sight, None);
+        self.outcome = Some(self.outcome_so_far());
     }
 
     /// A SYN-ACK after an ICMP error or a reset: the attempt goes on after all, and its round trip is that of the answer.
     pub(super) fn revive(&mut self, of: End) {
         if self.outcome.take().is_some() {
-            self.knocks[of.index()].leg = None;
+            let knock = &mut self.knocks[of.index()];
+            (knock.leg, knock.ambiguous) = (None, false);
+            (self.refusal, self.icmp) = (Sight::default(), None);
         }
     }
 
     /// Both SYNs are acknowledged, or the conversation goes on as if they were.
     pub(super) fn on_established(&mut self) {
+        (self.refusal, self.icmp) = (Sight::default(), None);
         let both_syns = self.sent_syn == [true, true];
         self.outcome = Some(if both_syns && self.sent_syn_ack == [true, true] {
             // RFC 9293 (3.5), figure 8: after two bare SYNs each side sends a SYN-ACK.

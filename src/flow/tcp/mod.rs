@@ -2,21 +2,24 @@
 //! in the files beside it.
 
 mod coverage;
+mod doubt;
 mod endpoint;
 mod handshake;
+mod opening;
 mod report;
 mod segment;
 mod seq;
 mod state;
+mod word;
 
-use self::endpoint::{Endpoint, Known};
+use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
+use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
-use super::timeout::Class;
 use crate::decode::TcpFlags;
 use crate::model::Timestamp;
 
@@ -30,6 +33,9 @@ enum Over {
     Refused,
 }
 
+/// The smallest window that a sender is held to: the first flight after the handshake goes by one without scale.
+const LEAST_WINDOW: u64 = 1 << 16;
+
 /// A TCP connection.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
@@ -40,6 +46,8 @@ pub(super) struct Connection {
     over: Over,
     /// A reset came after both FINs: what it leaves unacknowledged will stay so.
     cut: bool,
+    /// The state after the last packet.
+    word: State,
     /// Filled at the first SYN; a connection without one began before the capture.
     setup: Option<Box<Setup>>,
 }
@@ -51,11 +59,30 @@ pub(super) struct Step {
     pub(super) relative_seq: Option<u32>,
     pub(super) relative_ack: Option<u32>,
     pub(super) window_scale: Option<u8>,
+    /// It is one that its receiver would take.
+    pub(super) accepted: bool,
+}
+
+/// How a segment is received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Verdict {
+    accepted: bool,
+    /// Its acknowledgment is none that was overtaken by a later one.
+    latest: bool,
+    /// Its acknowledgment says something new.
+    newer: bool,
+}
+
+impl Verdict {
+    /// Counted, and nothing else.
+    const REJECTED: Self = Self { accepted: false, latest: false, newer: false };
+    const ACCEPTED: Self = Self { accepted: true, latest: true, newer: false };
 }
 
 impl Connection {
     pub(super) fn new() -> Self {
-        Self { ends: [Endpoint::new(), Endpoint::new()], open: false, over: Over::No, cut: false, setup: None }
+        let ends = [Endpoint::new(), Endpoint::new()];
+        Self { ends, open: false, over: Over::No, cut: false, word: State::Opening, setup: None }
     }
 
     /// The sender's end, the other one.
@@ -71,28 +98,46 @@ impl Connection {
         &self.ends[end.index()]
     }
 
-    /// Takes a segment that belongs to this connection (see [`Self::begins_another`]).
-    pub(super) fn on_segment(&mut self, from: End, originator: End, segment: &Segment<'_>, number: u64, ts: Timestamp) -> Step {
+    /// Takes a segment that belongs to this connection (see [`Self::begins_another`]). [`Self::change`] is to be asked next.
+    pub(super) fn on_segment(&mut self, from: End, segment: &Segment<'_>, number: u64, ts: Timestamp) -> Step {
         let sight = Sight { number, ts };
-        let before = self.word(originator, false);
-        let special = if segment.has(TcpFlags::RST) {
-            self.on_reset(from, segment, sight);
-            None
+        let mut change = None;
+        let verdict = if !segment.sound {
+            self.reject(from)
+        } else if segment.has(TcpFlags::RST) {
+            self.on_reset(from, segment, sight)
         } else if segment.is_bare_syn() {
-            self.on_bare_syn(from, segment, sight)
+            self.on_bare_syn(from, segment, sight, &mut change)
         } else if segment.is_syn_ack() {
-            self.on_syn_ack(from, segment, sight)
+            self.on_syn_ack(from, segment, sight, &mut change)
         } else {
-            self.on_other(from, segment, sight);
-            None
+            self.on_other(from, segment, sight)
         };
         let window_scale = self.scale_of(from);
         let (me, peer) = self.pair(from);
-        me.count(segment, window_scale);
+        me.count(segment);
+        if verdict.accepted && !segment.has(TcpFlags::RST) && segment.has(TcpFlags::ACK | TcpFlags::SYN) {
+            me.offer_window(segment, window_scale, verdict.latest, verdict.newer);
+        }
         let relative_seq = me.relative(segment.seq);
         let relative_ack = if segment.has(TcpFlags::ACK) { peer.relative(segment.ack) } else { None };
-        let after = self.word(originator, false);
-        Step { change: special.or_else(|| change(before, after)), relative_seq, relative_ack, window_scale }
+        Step { change, relative_seq, relative_ack, window_scale, accepted: verdict.accepted }
+    }
+
+    /// Counts a segment that its receiver would not take.
+    fn reject(&mut self, from: End) -> Verdict {
+        self.pair(from).0.out_of_window += 1;
+        Verdict::REJECTED
+    }
+
+    /// How far beyond all that was seen and acknowledged a segment of `from` can be: the window of its peer, twice over, as
+    /// the capture may have missed what opened it. Anything that TCP allows where the window is not known.
+    fn limit(&self, from: End) -> u64 {
+        let known = |end: &Endpoint| end.known == Known::Syn && !end.options_cut;
+        if !self.ends.iter().all(known) {
+            return REACH as u64;
+        }
+        2 * u64::from(self.end(from.other()).max_window).max(LEAST_WINDOW)
     }
 
     /// What to multiply this end's window field with: RFC 7323 (2.2) has scaling only where both SYNs offered it.
@@ -101,17 +146,16 @@ impl Connection {
         if both { self.end(end).scale } else { None }
     }
 
-    fn on_bare_syn(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Option<Change> {
-        let offer = Offer::read(segment.options);
+    fn on_bare_syn(&mut self, from: End, segment: &Segment<'_>, sight: Sight, change: &mut Option<Change>) -> Verdict {
+        let offer = Offer::of(segment);
         let open = self.open;
         let (me, peer) = self.pair(from);
         if me.known == Known::Syn && !me.starts_with(segment.seq) {
-            me.out_of_window += 1;
-            return None;
+            return self.reject(from);
         }
         me.start(segment.seq, offer);
         if let Some(offset) = me.find(segment.seq) {
-            me.send(offset, segment);
+            me.send(offset, segment, REACH as u64);
         }
         state::syn_sent(me, peer);
         let setup = self.setup.get_or_insert_default();
@@ -125,11 +169,13 @@ impl Connection {
             // It was overtaken by what came after it.
             setup.outcome = Some(Outcome::Established);
         }
-        (copies > 1).then(|| Change::SynRetry(copies - 1)).or(if open { None } else { Some(Change::State(State::Opening)) })
+        *change =
+            (copies > 1).then(|| Change::SynRetry(copies - 1)).or(if open { None } else { Some(Change::State(State::Opening)) });
+        Verdict { latest: !open, ..Verdict::ACCEPTED }
     }
 
-    fn on_syn_ack(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Option<Change> {
-        let offer = Offer::read(segment.options);
+    fn on_syn_ack(&mut self, from: End, segment: &Segment<'_>, sight: Sight, change: &mut Option<Change>) -> Verdict {
+        let offer = Offer::of(segment);
         let open = self.open;
         let (me, peer) = self.pair(from);
         // RFC 9293 (3.10.7.3): in SYN-SENT an acknowledgment must be of the SYN and no more than was sent.
@@ -139,157 +185,162 @@ impl Connection {
         });
         let known = me.known == Known::Syn;
         if !answers || (known && !me.starts_with(segment.seq) && open) {
-            me.out_of_window += 1;
-            return None;
+            return self.reject(from);
         }
+        let mut rival = None;
         if known && !me.starts_with(segment.seq) {
+            rival = me.isn().map(|isn| (isn, me.offer()));
             me.start_again(segment.seq, offer);
         } else {
             me.start(segment.seq, offer);
         }
         if let Some(offset) = me.find(segment.seq) {
-            me.send(offset, segment);
+            me.send(offset, segment, REACH as u64);
         }
         let first_answer = peer.known == Known::Syn && peer.acked == 0;
-        peer.acknowledge(segment.ack);
+        if let Acks::Near(at) = peer.judge(segment.ack, REACH as u64) {
+            peer.acknowledge(at);
+        }
         state::syn_ack_sent(me, peer);
         let setup = self.setup.get_or_insert_default();
         if self.over == Over::Refused || setup.outcome == Some(Outcome::Unreachable) {
             self.over = Over::No;
             setup.revive(from.other());
         }
+        if let Some((isn, offer)) = rival {
+            setup.on_rival(from, isn, offer);
+        }
         setup.on_syn(from, false, segment.len > 0, offer, sight);
-        let mut change = None;
         if first_answer {
             setup.on_syn_acked(from, true, offer.timestamps.map(|(_, echo)| echo), sight.ts);
-            change = setup.leg(from.other()).map(Change::SynAck);
+            *change = setup.leg(from.other()).map(Change::SynAck);
         }
         self.open_if_answered(sight);
-        change
+        Verdict { latest: !open, ..Verdict::ACCEPTED }
     }
 
     /// Everything but SYN and RST.
-    fn on_other(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
+    fn on_other(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Verdict {
         let open = self.open;
         let midway = self.setup.is_none();
+        let had_fin = self.ends.each_ref().map(Endpoint::has_fin);
+        let (limit, peer_limit) = (self.limit(from), self.limit(from.other()));
+        let Some(offset) = self.pair(from).0.place(segment) else {
+            return self.reject(from);
+        };
+        self.choose_answer(from, segment);
+        let acks = segment.has(TcpFlags::ACK).then(|| self.pair(from).1.judge(segment.ack, peer_limit));
+        if acks == Some(Acks::Nothing) || acks.is_some_and(|acks| self.is_challenge(from, acks)) {
+            // RFC 9293 (3.10.7.4): an acknowledgment of what was not yet sent drops the segment.
+            return self.reject(from);
+        }
         let (me, peer) = self.pair(from);
+        let sent = me.send(offset, segment, limit);
+        if sent == Sent::Refused {
+            return self.reject(from);
+        }
+        if let Some(Acks::Far(at)) = acks {
+            me.out_of_window += peer.doubt_ack(at, sent == Sent::Taken, peer_limit);
+        }
+        if sent == Sent::Held || matches!(acks, Some(Acks::Far(_))) {
+            return Verdict::REJECTED;
+        }
         if midway {
             state::opened(me);
             state::opened(peer);
-        }
-        if segment.has(TcpFlags::ACK) && !self.acknowledge(from, segment, sight) {
-            return;
-        }
-        let (me, _) = self.pair(from);
-        let Some(offset) = me.place(segment) else {
-            me.out_of_window += 1;
-            return;
-        };
-        let had_fin = me.has_fin();
-        me.send(offset, segment);
-        let fin = !had_fin && me.has_fin();
-        if midway {
             self.open = true;
-        } else if !open {
-            self.open_if_answered(sight);
-            self.open_if_it_goes_on(from, segment);
         }
-        if fin {
-            let (me, peer) = self.pair(from);
+        let mut verdict = Verdict::ACCEPTED;
+        if let Some(Acks::Near(at)) = acks {
+            verdict.newer = self.acknowledge(from, at, had_fin[from.other().index()], segment, sight);
+            verdict.latest = at >= self.end(from.other()).acked;
+        }
+        if !midway && !open {
+            self.open_if_answered(sight);
+            self.open_if_it_goes_on(from, segment, sight);
+        }
+        let (me, peer) = self.pair(from);
+        if me.has_fin() && !had_fin[from.index()] {
             state::fin_sent(me, peer);
+        }
+        verdict
+    }
+
+    /// The first acknowledgment chooses between two SYN-ACKs with different first numbers.
+    fn choose_answer(&mut self, from: End, segment: &Segment<'_>) {
+        let Some(setup) = self.setup.as_mut().filter(|setup| !self.open && setup.rival.is_some()) else { return };
+        let Some(rival) = setup.rival.take_if(|rival| rival.from == from.other()) else { return };
+        let stands = self.ends[rival.from.index()].isn();
+        let near = |isn: Seq| handshake::acknowledges(segment.ack, isn, LEAST_WINDOW as u32);
+        if segment.has(TcpFlags::ACK) && near(rival.isn) && !stands.is_some_and(near) {
+            setup.choose(&rival);
+            self.ends[rival.from.index()].start_again(rival.isn, rival.offer);
+        } else if !stands.is_some_and(near) {
+            setup.rival = Some(rival); // It chose neither.
         }
     }
 
-    /// The acknowledgment of a segment that is neither SYN nor RST. `false` if it is one that no host would take.
-    fn acknowledge(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> bool {
-        let open = self.open;
-        let [low, high] = &mut self.ends;
-        let (me, peer) = if from == End::Low { (low, high) } else { (high, low) };
-        let opening = !open && peer.known == Known::Syn;
-        let bare = self.setup.as_ref().is_some_and(|setup| setup.knocked_bare(from.other()));
-        if opening && peer.find(segment.ack).is_none_or(|at| at == 0 || (bare && at > peer.next)) {
-            // A host that remembers an older connection answers the SYN like this (RFC 5961 section 4: challenge ACK).
-            me.out_of_window += 1;
+    /// A host that remembers an older connection answers the SYN like this (RFC 5961 section 4: challenge ACK).
+    fn is_challenge(&self, from: End, acks: Acks) -> bool {
+        let peer = self.end(from.other());
+        if self.open || peer.known != Known::Syn {
             return false;
         }
-        let first_answer = opening && peer.acked == 0;
-        if peer.acknowledge(segment.ack) && peer.fin_acked() {
+        // It has not answered the SYN before.
+        let bare = peer.acked == 0 && self.setup.as_ref().is_some_and(|setup| setup.knocked_bare(from.other()));
+        match acks {
+            Acks::Near(at) => at == 0 || (bare && at > peer.next),
+            Acks::Far(_) => bare,
+            Acks::Nothing => true,
+        }
+    }
+
+    /// `from` acknowledges up to this offset. Says whether that is new.
+    fn acknowledge(&mut self, from: End, at: u64, had_fin: bool, segment: &Segment<'_>, sight: Sight) -> bool {
+        let open = self.open;
+        let (me, peer) = self.pair(from);
+        let first_answer = !open && peer.known == Known::Syn && peer.acked == 0;
+        if !had_fin && peer.has_fin() {
+            // It waited for this to be believed.
+            state::fin_sent(peer, me);
+        }
+        let fin_acked = peer.fin_acked();
+        let new = peer.acknowledge(at);
+        if !fin_acked && peer.fin_acked() {
             state::fin_acknowledged(peer);
         }
         if first_answer && let Some(setup) = &mut self.setup {
             setup.on_syn_acked(from, false, handshake::echo(segment.options), sight.ts);
         }
-        true
+        new
     }
 
-    /// Opens the connection if both SYNs are acknowledged. A SYN that was missed counts as acknowledged once the SYN-ACK is.
-    fn open_if_answered(&mut self, sight: Sight) {
-        let Some(setup) = &self.setup else { return };
-        let answered = |end: End| match self.end(end).known {
-            Known::Syn => self.end(end).acked > 0,
-            _ => setup.sent_syn_ack(end.other()),
-        };
-        if self.open || !answered(End::Low) || !answered(End::High) {
-            return;
-        }
-        self.become_open();
-        if let Some(setup) = &mut self.setup {
-            setup.ack = sight;
-        }
-    }
-
-    /// Opens the connection where a packet of the handshake was missed, but what follows it was seen.
-    fn open_if_it_goes_on(&mut self, from: End, segment: &Segment<'_>) {
-        let Some(setup) = &self.setup else { return };
-        if self.open {
-            return;
-        }
-        let me = self.end(from);
-        let peer = self.end(from.other());
-        // The SYN-ACK was missed: the originator acknowledges something.
-        let opener_goes_on = setup.knocked_bare(from) && peer.known != Known::Syn && segment.has(TcpFlags::ACK);
-        // The ACK was missed: the responder sends data, which it may do before the ACK only with fast open.
-        let answerer_goes_on = me.known == Known::Syn
-            && !setup.knocked_bare(from)
-            && !setup.fast_open
-            && (segment.len > 0 || segment.has(TcpFlags::FIN));
-        if opener_goes_on || answerer_goes_on {
-            self.become_open();
-        }
-    }
-
-    fn become_open(&mut self) {
-        self.open = true;
-        for end in &mut self.ends {
-            state::opened(end);
-        }
-        if let Some(setup) = &mut self.setup {
-            setup.on_established();
-        }
-    }
-
-    fn on_reset(&mut self, from: End, segment: &Segment<'_>, sight: Sight) {
+    fn on_reset(&mut self, from: End, segment: &Segment<'_>, sight: Sight) -> Verdict {
         let open = self.open;
         let over = self.over != Over::No || self.ends.iter().all(Endpoint::has_fin);
         // Without the SYNs the scale is not known: then the window may have been as large as can be.
-        let scale_known = self.ends.iter().all(|end| end.known == Known::Syn);
+        let scale_known = self.ends.iter().all(|end| end.known == Known::Syn && !end.options_cut);
+        let knocked = self.setup.as_ref().is_some_and(|setup| setup.knocked_bare(from.other()));
         let (me, peer) = self.pair(from);
-        let to_syn = !open && peer.known == Known::Syn && me.known != Known::Syn;
+        let to_syn = !open && knocked && me.known != Known::Syn;
         let fits = if to_syn {
             // RFC 9293 (3.10.7.3): in SYN-SENT a reset counts if it acknowledges the SYN.
             let ack = peer.find(segment.ack);
             segment.has(TcpFlags::ACK) && ack.is_some_and(|at| at > 0 && at <= peer.next)
         } else {
-            let window = if scale_known { peer.window() } else { peer.window().min(0xffff) << 14 };
+            let window = match peer.window() {
+                window if scale_known => window,
+                _ if peer.flags == 0 => REACH as u32, // It was never seen to offer one.
+                window => window.min(0xffff) << 14,
+            };
             me.reset_fits(segment.seq, window)
         };
         if !fits {
-            me.out_of_window += 1;
-            return;
+            return self.reject(from);
         }
         if over {
             self.cut = true;
-            return;
+            return Verdict::ACCEPTED;
         }
         state::reset(&mut self.ends);
         self.over = if to_syn { Over::Refused } else { Over::Reset(from) };
@@ -297,11 +348,12 @@ impl Connection {
             && !open
         {
             if to_syn {
-                setup.on_refusal(from.other(), Outcome::Refused, sight);
+                setup.on_refusal(from.other(), Outcome::Refused, None, sight);
             } else {
-                setup.outcome = Some(setup.outcome_so_far());
+                setup.on_abort(sight);
             }
         }
+        Verdict::ACCEPTED
     }
 
     /// An ICMP error quotes a segment of `quoted`, which began with this sequence number.
@@ -315,8 +367,8 @@ impl Connection {
         if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != seq {
             return;
         }
-        setup.icmp = Some(kind);
-        setup.on_refusal(quoted, Outcome::Unreachable, Sight { number, ts });
+        setup.on_refusal(quoted, Outcome::Unreachable, Some(kind), Sight { number, ts });
+        self.word = self.word(quoted, false);
     }
 
     /// Does this segment begin another connection on the same ports? `joins_after_end`: see
@@ -347,79 +399,4 @@ impl Connection {
             Known::Acked | Known::Midway => !starts,
         }
     }
-
-    /// Have both sides closed, and are both FINs acknowledged (or one side gone after both were sent)?
-    fn is_closed(&self) -> bool {
-        let acked = |end: &Endpoint| end.fin_acked() || (self.cut && end.has_fin());
-        self.ends.iter().all(acked)
-    }
-
-    /// The state in the words of the screens. `ended`: nothing more will come, so that an attempt under way has failed.
-    pub(super) fn word(&self, originator: End, ended: bool) -> State {
-        match self.over {
-            Over::Refused => return State::Refused,
-            Over::Reset(by) if by == originator => return State::ResetByOriginator,
-            Over::Reset(_) => return State::ResetByResponder,
-            Over::No => {}
-        }
-        if !self.open {
-            return self.word_before_open(ended);
-        }
-        let [low, high] = &self.ends;
-        match (low.has_fin(), high.has_fin()) {
-            (true, true) if self.is_closed() => State::Closed,
-            (true, false) if low.fin_acked() => State::HalfClosed,
-            (false, true) if high.fin_acked() => State::HalfClosed,
-            (true, _) | (_, true) => State::Closing,
-            (false, false) if low.shut || high.shut => State::Stalled,
-            (false, false) if self.setup.is_none() => State::Midway,
-            (false, false) => State::Open,
-        }
-    }
-
-    fn word_before_open(&self, ended: bool) -> State {
-        let outcome = self.setup.as_ref().map(|setup| setup.outcome_so_far());
-        match outcome {
-            Some(Outcome::Unreachable) => State::Unreachable,
-            Some(Outcome::HalfOpen) if ended => State::HalfOpen,
-            _ if ended => State::NoAnswer,
-            _ => State::Opening,
-        }
-    }
-
-    /// What it waits for.
-    pub(super) fn class(&self) -> Class {
-        if self.over != Over::No {
-            return Class::Reset;
-        }
-        if !self.open {
-            return if self.setup.as_ref().is_some_and(|setup| setup.answered()) { Class::HalfOpen } else { Class::Attempt };
-        }
-        let [low, high] = &self.ends;
-        match (low.has_fin(), high.has_fin()) {
-            (true, true) if self.is_closed() => Class::Closed,
-            (true, false) if low.fin_acked() => Class::Established,
-            (false, true) if high.fin_acked() => Class::Established,
-            (false, false) if self.setup.is_none() && self.one_sided() => Class::Stray,
-            (false, false) => Class::Established,
-            _ => Class::Closing,
-        }
-    }
-
-    /// Has only one side been seen?
-    fn one_sided(&self) -> bool {
-        self.ends.iter().any(|end| end.flags == 0 && end.ack_packets + end.data_packets == 0)
-    }
-}
-
-/// The word that a change of state is told with.
-fn change(before: State, after: State) -> Option<Change> {
-    if before == after {
-        return None;
-    }
-    Some(match (before, after) {
-        (_, State::Stalled) => Change::ZeroWindow,
-        (State::Stalled, State::Open | State::Midway) => Change::WindowOpened,
-        _ => Change::State(after),
-    })
 }

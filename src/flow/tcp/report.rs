@@ -14,8 +14,9 @@ impl Connection {
         side.ack_packets = e.ack_packets;
         side.pure_acks = e.pure_acks;
         side.data_packets = e.data_packets;
-        side.zero_windows = e.zero_windows;
-        side.out_of_window_packets = e.out_of_window;
+        side.zero_windows = u64::from(e.zero_windows);
+        // What nothing has come to confirm was nonsense.
+        side.out_of_window_packets = e.out_of_window + e.doubtful().0 + self.end(end.other()).doubtful().1;
         let data = e.data_packets > 0;
         side.max_segment = data.then_some(e.max_segment);
         side.min_segment = data.then_some(e.min_segment);

@@ -18,6 +18,10 @@ pub(in crate::flow) struct Segment<'f> {
     pub(in crate::flow) len: u32,
     /// The captured part of the options.
     pub(in crate::flow) options: &'f [u8],
+    /// It is not all of them.
+    pub(in crate::flow) options_cut: bool,
+    /// The data offset makes sense. Without that no host takes the segment.
+    pub(in crate::flow) sound: bool,
 }
 
 impl<'f> Segment<'f> {
@@ -32,6 +36,8 @@ impl<'f> Segment<'f> {
             window: header.window(),
             len: packet.payload_len,
             options: header.option_bytes(),
+            options_cut: header.options_are_cut(),
+            sound: header.has_valid_offset(),
         })
     }
 
@@ -64,9 +70,16 @@ pub(super) struct Offer {
     pub(super) timestamps: Option<(u32, u32)>,
     /// Fast open, cookie or request for one (RFC 7413).
     pub(super) fast_open: bool,
+    /// There were more options than were captured.
+    pub(super) cut: bool,
 }
 
 impl Offer {
+    /// What a segment offers.
+    pub(super) fn of(segment: &Segment<'_>) -> Self {
+        Self { cut: segment.options_cut, ..Self::read(segment.options) }
+    }
+
     /// Reads options up to the first that makes no sense.
     pub(super) fn read(options: &[u8]) -> Self {
         let mut offer = Self::default();
@@ -93,7 +106,7 @@ mod tests {
     fn options_of_a_linux_syn_are_read() {
         let options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 10];
         let offer = Offer::read(&options);
-        assert_eq!(offer, Offer { mss: Some(1460), scale: Some(10), sack: true, timestamps: Some((9, 0)), fast_open: false });
+        assert_eq!(offer, Offer { mss: Some(1460), scale: Some(10), sack: true, timestamps: Some((9, 0)), ..Offer::default() });
     }
 
     #[test]

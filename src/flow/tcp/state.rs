@@ -13,8 +13,8 @@ pub(super) fn syn_sent(me: &mut Endpoint, peer: &mut Endpoint) {
         None | Some(Closed | Listen) => Some(SynSent),
         other => other,
     };
+    // A peer that has not answered yet may listen, or not be there at all: nothing is known of it.
     peer.state = match peer.state {
-        None => Some(Listen),
         // RFC 9293 (3.5), simultaneous open: a SYN received in SYN-SENT leads to SYN-RECEIVED, at both ends.
         Some(SynSent) => {
             me.state = Some(SynReceived);

@@ -4,8 +4,8 @@
 //! cut and nested headers follows its own rules, and with [`LineOptions::plain`] the lines equal its lines. The reference
 //! is version 4.99.3. What applications say (DNS, HTTP …) is not printed: `UDP, length 29` stands there.
 //!
-//! A file per question: [`time`], [`link`] and [`ethernet`] lead in, [`protocol`] leads from IP on, [`walk`] holds
-//! the state, [`relative`] the sequence numbers that lines count from, [`note`] our part, [`hex`] the bytes.
+//! A file per question: `time`, `link` and `ethernet` lead in, `protocol` leads from IP on, `walk` holds
+//! the state, `relative` the sequence numbers that lines count from, `note` our part, `hex` the bytes.
 
 mod arp;
 mod cooked;

@@ -19,7 +19,8 @@ pub(super) struct Interfaces {
     /// (a rotated capture) is described once, two that merely look alike in one file twice.
     blocks: HashMap<(Vec<u8>, u32), u32>,
     count: u32,
-    counters: Vec<(u32, InterfaceCounters)>,
+    /// By id, with their comments.
+    counters: Vec<(u32, InterfaceCounters, Vec<String>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,20 +105,22 @@ impl Interfaces {
     }
 
     /// Takes counters of a source's interface, to be written at the end. Those of one interface in several files add up.
-    pub(super) fn count(&mut self, source: u16, interface: u32, counters: &InterfaceCounters) {
+    pub(super) fn count(&mut self, source: u16, interface: u32, counters: &InterfaceCounters, comments: &[String]) {
         let slot = self.slots.get(usize::from(source)).and_then(|s| s.get(interface as usize));
         let Some(Some(slot)) = slot else { return };
-        self.counters.push((slot.id, *counters));
+        self.counters.push((slot.id, *counters, comments.to_vec()));
     }
 
     /// The counters taken, one entry an interface, in the order of ids.
-    pub(super) fn take_counters(&mut self) -> Vec<(u32, InterfaceCounters)> {
+    pub(super) fn take_counters(&mut self) -> Vec<(u32, InterfaceCounters, Vec<String>)> {
         let mut all = std::mem::take(&mut self.counters);
-        all.sort_by_key(|(id, _)| *id);
+        all.sort_by_key(|(id, ..)| *id);
         all.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
                 kept.1 = sum(&kept.1, &next.1);
+                kept.2.append(&mut next.2);
+                kept.2.dedup();
             }
             same
         });

@@ -2,7 +2,8 @@
 //! back to its last whole packet, and the error says how much that is.
 //!
 //! A pcapng file keeps what its sources tell: interfaces, directions, comments and other options, names, secrets,
-//! counters. Whatever a source names late is written before the first packet that needs it.
+//! counters. Whatever a source names late is written before the first packet that needs it. What a source does not keep
+//! ([`FileNotes`](crate::model::FileNotes) says what), it warns of.
 
 mod interfaces;
 
@@ -13,6 +14,7 @@ use crate::model::{FileFormat, Frame, InterfaceCounters, LinkType, Secrets, Sour
 use crate::output::target::{Broken, Target};
 use crate::pcapfile::write::{self, SectionInfo};
 use interfaces::Interfaces;
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -88,13 +90,17 @@ enum Form {
 }
 
 /// What a classic file needs to know before its header.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Classic {
     nanoseconds: bool,
     /// Type in the header, once it is written.
     link: Option<LinkType>,
-    /// Of the interfaces that the sources named: link type, length of frame check sequence.
-    named: Vec<(LinkType, Option<u8>)>,
+    /// Of each source, how many interfaces were taken.
+    taken: Vec<usize>,
+    /// Of the interfaces that the sources named: link type, and length of frame check sequence as the first has it.
+    named: HashMap<LinkType, Option<u8>>,
+    /// The link type named first.
+    first: Option<LinkType>,
     /// The largest of theirs; [`SNAPLEN`] at least where one of them names none. Readers cut longer packets.
     snaplen: u32,
 }
@@ -118,7 +124,7 @@ impl PcapWriter {
     pub fn create(path: &Path, config: &PcapConfig) -> Result<Self, WriteError> {
         let target = Target::open(path, config.force, &config.reading)?;
         let form = match config.format {
-            FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, link: None, named: Vec::new(), snaplen: 0 }),
+            FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, ..Classic::default() }),
             FileFormat::PcapNg => {
                 Form::PcapNg(Box::new(Notes { section: config.section.clone(), news: true, ..Notes::default() }))
             }
@@ -138,16 +144,7 @@ impl PcapWriter {
     /// Takes in what is known of a source; to be called before its first packet, and again when more is known.
     pub fn source(&mut self, index: u16, info: &SourceInfo) {
         match &mut self.form {
-            Form::Pcap(classic) => {
-                for interface in &info.interfaces {
-                    classic.snaplen = classic.snaplen.max(interface.snaplen.unwrap_or(SNAPLEN));
-                    if let Some(link) = interface.link
-                        && !classic.named.iter().any(|(l, _)| *l == link)
-                    {
-                        classic.named.push((link, interface.fcs_len));
-                    }
-                }
-            }
+            Form::Pcap(classic) => classic.learn(index, info),
             Form::PcapNg(notes) => notes.learn(index, info),
         }
     }
@@ -204,7 +201,7 @@ impl PcapWriter {
             return Err(WriteError::SecondLinkType { path: self.target.path().to_owned(), first, second: link });
         }
         classic.link = Some(link);
-        let fcs_len = classic.named.iter().find(|(l, _)| *l == link).and_then(|(_, fcs)| *fcs);
+        let fcs_len = classic.named.get(&link).copied().flatten();
         let snaplen = if classic.snaplen == 0 { SNAPLEN } else { classic.snaplen };
         write::pcap_header(&mut self.buffer, classic.nanoseconds, snaplen, link, fcs_len);
         self.unstarted = false;
@@ -214,14 +211,11 @@ impl PcapWriter {
     /// Writes what comes before the first packet, if it is known: readers of a pipe wait for it.
     fn begin(&mut self, at_the_end: bool) -> Result<(), WriteError> {
         match &mut self.form {
-            Form::Pcap(Classic { link: None, named, .. }) => match named.as_slice() {
-                &[(link, _)] => self.header(link),
-                _ if !at_the_end => Ok(()), // the first packet decides
-                named => {
-                    let link = named.first().map_or(LinkType::ETHERNET, |(link, _)| *link);
-                    self.header(link)
-                }
-            },
+            Form::Pcap(Classic { link: None, named, first, .. }) => {
+                let link = first.unwrap_or(LinkType::ETHERNET);
+                // Otherwise the first packet decides.
+                if named.len() == 1 || at_the_end { self.header(link) } else { Ok(()) }
+            }
             Form::Pcap(_) => Ok(()),
             Form::PcapNg(notes) => {
                 if notes.news {
@@ -261,7 +255,7 @@ impl PcapWriter {
         let only = info.interfaces.len() == 1 && own != InterfaceCounters::default();
         for (i, interface) in (0..).zip(&info.interfaces) {
             if let Some(counters) = interface.counters.or(only.then_some(own)) {
-                notes.interfaces.count(index, i, &counters);
+                notes.interfaces.count(index, i, &counters, &interface.counter_comments);
             }
         }
     }
@@ -274,8 +268,8 @@ impl PcapWriter {
         }
         self.begin(true)?;
         if let Form::PcapNg(notes) = &mut self.form {
-            for (id, counters) in notes.interfaces.take_counters() {
-                write::statistics(&mut self.buffer, id, &counters, self.last);
+            for (id, counters, comments) in notes.interfaces.take_counters() {
+                write::statistics(&mut self.buffer, id, &counters, &comments, self.last);
             }
         }
         self.write_out()?;
@@ -322,6 +316,24 @@ impl Drop for PcapWriter {
         if !self.over {
             let _ = self.write_out();
         }
+    }
+}
+
+impl Classic {
+    /// Takes in the interfaces that a source has come to name since the last time.
+    fn learn(&mut self, index: u16, info: &SourceInfo) {
+        let at = usize::from(index);
+        if self.taken.len() <= at {
+            self.taken.resize(at + 1, 0);
+        }
+        for interface in info.interfaces.iter().skip(self.taken[at]) {
+            self.snaplen = self.snaplen.max(interface.snaplen.unwrap_or(SNAPLEN));
+            if let Some(link) = interface.link {
+                self.first.get_or_insert(link);
+                self.named.entry(link).or_insert(interface.fcs_len);
+            }
+        }
+        self.taken[at] = info.interfaces.len();
     }
 }
 

@@ -268,5 +268,10 @@ fn losses(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Resu
         );
         say(out, style, &text)?;
     }
+    let (cut, malformed) = summary.fragments_unfit;
+    if cut > 0 || malformed > 0 {
+        let text = format!("Fragments: {} cut short, {} malformed or overlapping", units::count(cut), units::count(malformed));
+        say(out, style, &text)?;
+    }
     Ok(())
 }

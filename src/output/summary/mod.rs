@@ -1,7 +1,7 @@
 //! The main job's output: what the capture is, where it was taken, its conversations, and what to run next.
 //!
 //! Nothing is written before the run ends. What is kept meanwhile is bounded unless `all` is asked for: see
-//! [`ranking`] and [`vantage`].
+//! `ranking` and `vantage`.
 
 mod details;
 mod header;

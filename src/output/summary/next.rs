@@ -1,7 +1,7 @@
 //! What to run next: commands that exist, with the source and the filter repeated and quoted for a shell.
 
 use super::{SummaryConfig, filter_word, ranking::has_failed};
-use crate::flow::{FlowKind, FlowRecord};
+use crate::flow::{FlowKind, FlowRecord, State};
 use crate::output::units;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -41,22 +41,22 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     lines
 }
 
-/// A capture filter for the packets between the two ends of a conversation, within the run's own filter.
+/// A capture filter for the packets between the two ends of a conversation, and for ICMP errors about it, which may come from a
+/// third host; within the run's own filter.
 fn packets_of(record: &FlowRecord, within: Option<&str>) -> String {
     let (a, b) = (record.originator, record.responder);
-    let mut filter = String::new();
-    if let Some(within) = within {
-        let _ = write!(filter, "({within}) and ");
+    let mut filter = match filter_word(record.id.kind) {
+        Some(word) => format!("host {} and {word} port {}", b.ip, b.port),
+        None => format!("host {} and host {}", a.ip, b.ip),
+    };
+    if matches!(record.state, State::Refused | State::Unreachable) && record.icmp_error.is_some() {
+        filter = format!("({filter}) or {}", if b.ip.is_ipv6() { "icmp6" } else { "icmp" });
     }
-    match filter_word(record.id.kind) {
-        Some(word) => {
-            let _ = write!(filter, "host {} and {word} port {}", b.ip, b.port);
-        }
-        None => {
-            let _ = write!(filter, "host {} and host {}", a.ip, b.ip);
-        }
+    match within {
+        Some(within) if filter.contains(" or ") => format!("({within}) and ({filter})"),
+        Some(within) => format!("({within}) and {filter}"),
+        None => filter,
     }
-    filter
 }
 
 /// A word as a POSIX shell reads it back. Words with control characters, which could act on the terminal, are written

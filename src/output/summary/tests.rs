@@ -176,6 +176,7 @@ fn several_files_have_a_head_each_and_a_total() {
     ];
     summary.evicted = 1;
     summary.fragments_lost = (2, 0);
+    summary.fragments_unfit = (0, 3);
     let text = shown(config(TERMINAL), &nine(), &summary);
     let head: Vec<_> = text.lines().take_while(|l| !l.is_empty()).collect();
     assert_eq!(
@@ -195,7 +196,8 @@ b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
     7 Ethernet carries unknown protocol 0x88cc
   Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
   1 flow pushed out of the full flow table and counted up to then
-  Fragments: 2 datagrams never completed, 0 given up for want of room"
+  Fragments: 2 datagrams never completed, 0 given up for want of room
+  Fragments: 0 cut short, 3 malformed or overlapping"
     );
 }
 

@@ -1,9 +1,10 @@
-//! The time by which flows age: packet time that never runs backwards.
+//! The time by which what is kept (flows, fragments) ages: packet time that never runs backwards.
 //!
 //! Captures step back: packets out of order, several interfaces, a clock that was set. Flows must not end because of it, and
-//! must go on ageing after it. A single packet from the far future, on the other hand, must not stop ageing for good.
+//! must go on ageing after it. A single packet from the far future must neither end them all nor stop ageing for good: a step
+//! forward is believed when the packets after it agree.
 
-use crate::model::{Span, Timestamp};
+use super::time::{Span, Timestamp};
 
 /// A step back further than this is a clock that was set, if it lasts.
 const STEP: Span = Span::from_secs(600);
@@ -12,34 +13,52 @@ const STEP: Span = Span::from_secs(600);
 /// never reach it.
 const LASTS: u32 = 256;
 
+/// A step forward further than this is believed when it lasts.
+const LEAP: Span = Span::from_secs(3600);
+
+/// So many packets in a row must be that far ahead.
+pub const LEAPS: u32 = 3;
+
 /// Turns packet times into a time that only grows.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
+pub struct Clock {
     now: Option<Timestamp>,
     /// Added to packet times since the clock was set back.
     shift: Span,
     /// Packets in a row that were far back.
     behind: u32,
+    /// Packets in a row that were far ahead.
+    ahead: u32,
 }
 
 impl Clock {
     /// The flow time: that of the last packet, or later.
-    pub(super) fn now(self) -> Timestamp {
+    #[must_use]
+    pub fn now(self) -> Timestamp {
         self.now.unwrap_or_default()
     }
 
     /// Takes a packet's time and gives the flow time.
-    pub(super) fn advance(&mut self, ts: Timestamp) -> Timestamp {
+    pub fn advance(&mut self, ts: Timestamp) -> Timestamp {
         let shifted = ts + self.shift;
-        let Some(now) = self.now else {
-            self.now = Some(shifted);
-            return shifted;
-        };
-        if shifted >= now {
+        if self.now.is_some_and(|now| shifted > now && shifted - now > LEAP) {
+            self.ahead += 1;
+            if self.ahead < LEAPS {
+                return self.now();
+            }
+        }
+        self.trust(ts)
+    }
+
+    /// Takes a time that is not a packet's own, and needs no witnesses.
+    pub fn trust(&mut self, ts: Timestamp) -> Timestamp {
+        self.ahead = 0;
+        let shifted = ts + self.shift;
+        let Some(now) = self.now.filter(|&now| shifted < now) else {
             self.behind = 0;
             self.now = Some(shifted);
             return shifted;
-        }
+        };
         if now - shifted <= STEP {
             self.behind = 0;
         } else {
@@ -50,6 +69,11 @@ impl Clock {
             }
         }
         now
+    }
+
+    /// A packet's time on the scale of the flow time, if that packet is one of those far ahead that are not yet believed.
+    pub fn leap(self, ts: Timestamp) -> Option<Timestamp> {
+        (self.ahead > 0).then(|| ts + self.shift)
     }
 }
 
@@ -70,10 +94,15 @@ mod tests {
     }
 
     #[test]
-    fn after_one_packet_from_the_future_flows_still_age() {
+    fn after_some_packets_from_the_future_flows_still_age() {
         let mut clock = Clock::default();
         clock.advance(at(100));
-        let future = clock.advance(at(1_000_000));
+        assert_eq!(clock.advance(at(1_000_000)), at(100));
+        assert_eq!(clock.advance(at(110)), at(110), "one is not believed");
+        clock.advance(at(1_000_000));
+        clock.advance(at(1_000_001));
+        let future = clock.advance(at(1_000_002));
+        assert_eq!(future, at(1_000_002));
         for _ in 0..LASTS {
             assert_eq!(clock.advance(at(200)), future);
         }
@@ -88,5 +117,11 @@ mod tests {
             clock.advance(at(second + 3600));
         }
         assert_eq!(clock.advance(at(0)), at(1999 + 3600));
+        let mut clock = Clock::default();
+        for second in 0..2000 {
+            clock.advance(at(second));
+            clock.advance(at(second + 36_000));
+        }
+        assert_eq!(clock.advance(at(1999)), at(1999));
     }
 }
