@@ -23,7 +23,7 @@ pub(crate) fn drive(
     progress: args::Progress,
     sink: &mut impl Sink,
 ) -> Result<Ended, Problem> {
-    let Opened { mut input, filter, selection, limit, duration, live, .. } = opened;
+    let Opened { mut input, filter, selection, limit, duration, live, copying, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
@@ -37,7 +37,7 @@ pub(crate) fn drive(
             info.warnings.iter().for_each(|w| say(w));
         }
     }
-    let config = Config { selection, limit, tracker, live, duration, stop };
+    let config = Config { selection, limit, tracker, copy_only: copying, live, duration, stop };
     let ended = run(&mut input, filter, config, sink, &mut lookout);
     lookout.line.finish();
     Ok(ended)

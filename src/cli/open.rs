@@ -26,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) limit: Option<u64>,
     pub(crate) duration: Option<Span>,
     pub(crate) live: bool,
+    /// Nothing is decoded.
+    pub(crate) copying: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
 }
@@ -113,6 +115,7 @@ impl Plan {
             limit: self.limit,
             duration,
             live: live_run,
+            copying,
             source_words,
         })
     }

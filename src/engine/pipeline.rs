@@ -20,6 +20,8 @@ pub(super) struct Pipeline {
     pub(super) tracker: Option<Tracker>,
     pub(super) fragments: FragmentPool,
     pub(super) totals: Totals,
+    /// Nobody looks into the packets.
+    pub(super) copy_only: bool,
     /// One file or interface, not several merged.
     pub(super) single_source: bool,
     /// Packets that may still be let through (`-c`).
@@ -37,8 +39,14 @@ impl Pipeline {
             self.turn_away(frame);
             return Ok(Keep::Going);
         }
+        self.totals.count_matched(frame);
+        if self.copy_only {
+            let keep = sink.on_event(&Event::Packet { frame, packet: &Packet::empty(frame.bytes), note: &Note::default() })?;
+            self.left -= 1;
+            return Ok(if self.left == 0 { Keep::Enough } else { keep });
+        }
         let packet = decode(frame);
-        self.totals.count(frame, &packet);
+        self.totals.count_decoded(&packet);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         let note = match &mut self.tracker {
             Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),

@@ -27,6 +27,8 @@ pub struct Config {
     pub limit: Option<u64>,
     /// Follow conversations? Outputs that need nothing of them run faster without.
     pub tracker: Option<TrackerConfig>,
+    /// Packets are only copied: they are not decoded, and of the totals only packets, bytes and times are counted.
+    pub copy_only: bool,
     /// Is the source live?
     pub live: bool,
     /// Stop after this much time by the clock.
@@ -85,6 +87,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         tracker: config.tracker.map(Tracker::new),
         fragments: FragmentPool::new(FragmentLimits::default()),
         totals: Totals::default(),
+        copy_only: config.copy_only,
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
     };

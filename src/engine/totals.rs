@@ -45,14 +45,13 @@ impl Totals {
         self.read
     }
 
-    pub(super) fn count(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) {
+    pub(super) fn count_matched(&mut self, frame: &Frame<'_>) {
         self.matched += 1;
         self.wire_bytes += u64::from(frame.wire_len);
         self.time = Some(match self.time {
             None => (frame.ts, frame.ts),
             Some((first, last)) => (first.min(frame.ts), last.max(frame.ts)),
         });
-        self.protocols[protocol(packet)] += 1;
         if (frame.bytes.len() as u64) < u64::from(frame.wire_len) {
             let source = usize::from(frame.source);
             if self.cut.len() <= source {
@@ -60,6 +59,10 @@ impl Totals {
             }
             self.cut[source] += 1;
         }
+    }
+
+    pub(super) fn count_decoded(&mut self, packet: &Packet<'_>) {
+        self.protocols[protocol(packet)] += 1;
         if let Some(issue) = &packet.issue {
             self.count_issue(issue);
         }

@@ -26,7 +26,11 @@ impl Ends {
     pub fn of(flow: &FlowRecord) -> Self {
         let (ports, word) = match flow.id.kind {
             FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp => (true, String::new()),
-            FlowKind::Icmp => (false, icmp_word(flow.protocol, flow.originator.port)),
+            FlowKind::Icmp => {
+                let asked = flow.originator.port;
+                let answer_only = flow.orig.packets == 0 && flow.resp.packets > 0;
+                (false, icmp_word(flow.protocol, if answer_only { answer_to(flow.protocol, asked) } else { asked }))
+            }
             FlowKind::Other => (false, format!(" ({})", flow.protocol)),
         };
         Self { from: flow.originator, to: flow.responder, ports, word }
@@ -108,10 +112,20 @@ fn without_middle(text: &str, give: usize, dots: &str) -> String {
     }
 }
 
+/// The type that answers a request (RFC 792, RFC 4443, RFC 4861): where the request itself was not seen, the answer is told of.
+const fn answer_to(protocol: IpProtocol, request: u16) -> u16 {
+    match (protocol, request) {
+        (IpProtocol::ICMP, 8) => 0,
+        (IpProtocol::ICMPV6, 128 | 133 | 135) => request + 1,
+        _ => request,
+    }
+}
+
 /// What an ICMP conversation is about: the type its first packet had (RFC 792, RFC 4443, RFC 4861).
 fn icmp_word(protocol: IpProtocol, kind: u16) -> String {
     let word = match (protocol, kind) {
         (IpProtocol::ICMP, 8) | (IpProtocol::ICMPV6, 128) => "ping",
+        (IpProtocol::ICMP, 0) | (IpProtocol::ICMPV6, 129) => "ping reply",
         (IpProtocol::ICMP, 3) | (IpProtocol::ICMPV6, 1) => "unreachable",
         (IpProtocol::ICMP, 11) | (IpProtocol::ICMPV6, 3) => "time exceeded",
         (IpProtocol::ICMPV6, 2) => "packet too big",
