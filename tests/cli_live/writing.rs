@@ -105,6 +105,8 @@ fn two_interfaces_keep_their_names(backend: &str) {
     }
     let summary = run(sockeye().arg(&file)).stdout;
     assert!(summary.lines().next().is_some_and(|line| line.contains("2 interfaces (veth0 lo)")), "{summary}");
+    // Each interface's own counters are in the file.
+    assert!(summary.contains("Drops while capturing: kernel 0"), "{summary}");
 }
 
 /// SIGUSR2: the file holds every packet seen so far, and the capture goes on.

@@ -12,7 +12,8 @@ use super::{Counters, LiveSpec, Opened, Place};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
 use crate::filter::Filter;
 use crate::model::{
-    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
+    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span,
+    Timestamp,
 };
 use std::collections::VecDeque;
 use std::io;
