@@ -182,7 +182,8 @@ mod tests {
             options: None,
         };
         let mut totals = Totals::default();
-        totals.count(&frame, &crate::decode::decode(&frame));
+        totals.count_matched(&frame);
+        totals.count_decoded(&crate::decode::decode(&frame));
         assert_eq!(totals.summary().hosts, (2, false));
     }
 
