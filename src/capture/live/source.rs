@@ -12,7 +12,7 @@ use super::{Counters, LiveSpec, Opened, Place};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
 use crate::filter::Filter;
 use crate::model::{
-    FileNotes, Frame, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
+    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -391,6 +391,15 @@ impl PacketSource for Live {
             sum.dropped_kernel = add(sum.dropped_kernel, one.dropped_kernel);
             let first = if at == 0 { Some(0) } else { sum.dropped_interface };
             sum.dropped_interface = add(first, one.dropped_interface);
+            // What a capture file keeps of each interface.
+            if let Some(interface) = self.info.interfaces.get_mut(at) {
+                interface.counters = Some(InterfaceCounters {
+                    received: one.received,
+                    dropped_kernel: one.dropped_kernel,
+                    dropped_interface: one.dropped_interface,
+                    ..InterfaceCounters::default()
+                });
+            }
         }
         sum
     }
