@@ -72,6 +72,7 @@ impl Clock {
     }
 
     /// A packet's time on the scale of the flow time, if that packet is one of those far ahead that are not yet believed.
+    #[must_use]
     pub fn leap(self, ts: Timestamp) -> Option<Timestamp> {
         (self.ahead > 0).then(|| ts + self.shift)
     }
