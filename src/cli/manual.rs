@@ -68,6 +68,13 @@ Datagrams:
   refused      an ICMP error came back: port unreachable
   unreachable  another ICMP error came back
 
+Columns: RTT is the round trip of the handshake, or of the first request and
+reply (~ where a packet was repeated and nothing tells which copy was answered).
+OUT and IN are the bytes that client and server sent, each counted once. SYNS
+counts the SYNs of an attempt; SRV LEG and CLI LEG are the parts of the round
+trip between the capture and each side. A reset instead of the ACK (as port
+scanners send it) leaves an attempt half-open; the conversation is reset.
+
 Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other.
 IDs count conversations after the capture filter.
 ";

@@ -88,7 +88,7 @@ fn row(record: &FlowRecord, verbose: bool, several: bool) -> Row {
         Cell::Ends(Ends::of(record)),
         Cell::plain(units::date_time(record.start)),
         Cell::plain(units::duration_tight(record.duration())),
-        round_trip(record).map_or_else(Cell::none, |rtt| Cell::plain(units::duration_tight(rtt))),
+        round_trip(record),
         Cell::plain(units::count(packets)),
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),

@@ -144,7 +144,7 @@ fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verb
         Cell::Text(word(handshake.outcome).to_owned(), tone),
         Cell::Ends(Ends::of(record)),
         if handshake.syn.is_some() { Cell::plain((handshake.syn_retries + 1).to_string()) } else { Cell::none() },
-        time(round_trip(record)),
+        round_trip(record),
         time(handshake.rtt_responder),
         time(handshake.rtt_originator),
         Cell::plain(packets(handshake, file)),

@@ -138,7 +138,7 @@ fn row(record: &FlowRecord) -> Row {
         Cell::plain(record.id.to_string()),
         state(record.state),
         Cell::Ends(Ends::of(record)),
-        round_trip(record).map_or_else(Cell::none, |rtt| Cell::plain(units::duration_tight(rtt))),
+        round_trip(record),
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
     ];
@@ -156,9 +156,12 @@ pub(super) fn state(state: State) -> Cell {
     Cell::Text(state.word().to_owned(), tone)
 }
 
-/// The round trip to show; none where time ran backwards in the capture.
-pub(super) fn round_trip(record: &FlowRecord) -> Option<Span> {
-    record.round_trip().filter(|span| *span >= Span::ZERO)
+/// The round trip of a conversation, as tables show it; `~` before one of which it is not known which copy of a repeated packet
+/// was answered.
+pub(super) fn round_trip(record: &FlowRecord) -> Cell {
+    let Some(span) = record.round_trip().filter(|span| *span >= Span::ZERO) else { return Cell::none() };
+    let doubtful = record.handshake.as_ref().is_some_and(|h| h.rtt_ambiguous);
+    Cell::plain(format!("{}{}", if doubtful { "~" } else { "" }, units::duration_tight(span)))
 }
 
 /// The word for flows of this kind in commands: `tcp`, `udp`.
