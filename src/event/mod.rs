@@ -6,7 +6,7 @@ pub mod summary;
 pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
-use crate::flow::{FlowRecord, Note};
+use crate::flow::{FlowRecord, Note, Settled};
 use crate::model::{Frame, SourceInfo, Timestamp};
 use std::io;
 
@@ -35,6 +35,8 @@ pub enum Event<'a> {
     Handshake(&'a FlowRecord),
     /// A flow ended.
     Flow(&'a FlowRecord),
+    /// The verdict on an earlier packet, final now.
+    Settled(&'a Settled),
     /// Packet time went on without packets (live).
     Tick(Timestamp),
     /// The run is over. The last event.

@@ -1,6 +1,8 @@
 //! What the tracker tells beside its notes. The tracker owns the trait; whoever drives it implements it.
 
+use super::note::FlowId;
 use super::record::FlowRecord;
+use super::verdict::Verdict;
 
 /// Something about a whole flow.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,22 @@ pub enum FlowEvent<'a> {
     Handshake(&'a FlowRecord),
     /// The flow ended, for the reason in `record.end_reason`. Told once of every flow.
     Ended(&'a FlowRecord),
+    /// The verdict on a packet that was told before with `settled: false`: nothing changes it any more. Told before the
+    /// flow's [`FlowEvent::Ended`].
+    Settled(Settled),
+}
+
+/// The last word on a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Source of the packet.
+    pub source: u16,
+    /// Its number there.
+    pub number: u64,
+    /// Its flow.
+    pub flow: FlowId,
+    /// The verdict.
+    pub verdict: Verdict,
 }
 
 /// Takes flow events. Implemented for closures.

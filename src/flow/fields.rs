@@ -3,7 +3,7 @@
 //! Names are those of the records; a dot leads into a nested object (`orig.packets`). Unknown is [`Value::Null`], never 0.
 
 use super::FlowId;
-use super::record::{EndReason, FlowRecord, Handshake, SideRecord, TcpState};
+use super::record::{EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, SideRecord, TcpState, Vantage, ZeekRecord};
 use crate::model::{IpProtocol, Span, Timestamp};
 use std::net::IpAddr;
 
@@ -62,6 +62,8 @@ pub enum Value<'a> {
     Protocol(IpProtocol),
     /// Several small numbers.
     List(&'a [u16]),
+    /// Several words.
+    Words(&'a [&'static str]),
 }
 
 /// A field of a record.
@@ -122,7 +124,7 @@ impl<'a> IntoValue<'a> for Value<'a> {
     }
 }
 
-const HEAD: [Field; 37] = flow_fields! {
+const HEAD: [Field; 41] = flow_fields! {
     "id", None, |r| r.id;
     "proto", None, |r| r.protocol;
     "community_id", None, |r| r.community_id.as_str();
@@ -140,6 +142,10 @@ const HEAD: [Field; 37] = flow_fields! {
     "reset_by", None, |r| r.state.reset_by();
     "direction_reason", None, |r| r.direction_reason.key();
     "end_reason", None, |r| r.end_reason.map(EndReason::key);
+    "conn_state", None, |r| zeek(r, |z| z.conn_state);
+    "history", None, |r| zeek(r, |z| z.history.as_str());
+    "weird", None, |r| zeek(r, |z| Value::Words(&z.weird));
+    "vantage", None, |r| r.vantage.map(Vantage::key);
     "response_time", Seconds, |r| r.response_time;
     "icmp_error.type", None, |r| r.icmp_error.map(|e| e.0);
     "icmp_error.code", None, |r| r.icmp_error.map(|e| e.1);
@@ -161,6 +167,21 @@ const HEAD: [Field; 37] = flow_fields! {
     "handshake.rtt_ambiguous", None, |r| handshake(r, |h| (h.rtt_originator.is_some() || h.rtt_responder.is_some()).then_some(h.rtt_ambiguous));
     "handshake.fast_open", None, |r| handshake(r, |h| h.syn.map(|_| h.fast_open));
 };
+
+/// What Zeek would log, `Null` where nobody asked.
+fn zeek<'a, T: IntoValue<'a>>(record: &'a FlowRecord, get: impl Fn(&'a ZeekRecord) -> T) -> Value<'a> {
+    record.zeek.as_deref().map(get).value()
+}
+
+/// What tcptrace counts of a side.
+fn measured<'a, T: IntoValue<'a>>(side: &'a SideRecord, get: impl Fn(&'a MeasuredRecord) -> T) -> Value<'a> {
+    side.measured.as_ref().map(get).value()
+}
+
+/// What became of a side's segments.
+fn loss<'a, T: IntoValue<'a>>(side: &'a SideRecord, get: impl Fn(&'a LossRecord) -> T) -> Value<'a> {
+    side.loss.as_ref().map(get).value()
+}
 
 /// What is known only of a side whose SYN was seen.
 fn offered<T>(side: &SideRecord, value: T) -> Option<T> {
@@ -217,12 +238,123 @@ macro_rules! side_fields {
                 unit: Unit::None,
                 get: |r| r.$side.tcp_state.map(TcpState::name).value(),
             },
+            Field { name: concat!($prefix, ".missed_bytes"), unit: Unit::Bytes, get: |r| r.$side.missed_bytes.value() },
+            Field {
+                name: concat!($prefix, ".retransmitted_packets"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.retransmitted_packets),
+            },
+            Field {
+                name: concat!($prefix, ".retransmitted_bytes"),
+                unit: Unit::Bytes,
+                get: |r| measured(&r.$side, |m| m.retransmitted_bytes),
+            },
+            Field {
+                name: concat!($prefix, ".out_of_order_packets"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.out_of_order_packets),
+            },
+            Field {
+                name: concat!($prefix, ".sack_packets"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.sack_packets),
+            },
+            Field {
+                name: concat!($prefix, ".dsack_packets"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.dsack_packets),
+            },
+            Field {
+                name: concat!($prefix, ".zero_window_probes"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.zero_window_probes),
+            },
+            Field {
+                name: concat!($prefix, ".rtt_ambiguous"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.rtt_ambiguous),
+            },
+            Field {
+                name: concat!($prefix, ".rtt_discarded"),
+                unit: Unit::Packets,
+                get: |r| measured(&r.$side, |m| m.rtt_discarded),
+            },
+            Field {
+                name: concat!($prefix, ".resent_packets"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.resent_packets),
+            },
+            Field {
+                name: concat!($prefix, ".spurious_packets"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.spurious_packets),
+            },
+            Field {
+                name: concat!($prefix, ".reordered_packets"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.reordered_packets),
+            },
+            Field {
+                name: concat!($prefix, ".duplicate_packets"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.duplicate_packets),
+            },
+            Field {
+                name: concat!($prefix, ".unsure_packets"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.unsure_packets),
+            },
+            Field { name: concat!($prefix, ".keep_alives"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.keep_alives) },
+            Field { name: concat!($prefix, ".window_probes"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.window_probes) },
+            Field {
+                name: concat!($prefix, ".duplicate_acks"),
+                unit: Unit::Packets,
+                get: |r| loss(&r.$side, |l| l.duplicate_acks),
+            },
+            Field {
+                name: concat!($prefix, ".uncaptured_bytes"),
+                unit: Unit::Bytes,
+                get: |r| loss(&r.$side, |l| l.uncaptured_bytes),
+            },
+            Field { name: concat!($prefix, ".lost_before"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.lost_before) },
+            Field { name: concat!($prefix, ".lost_beyond"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.lost_beyond) },
+            Field { name: concat!($prefix, ".loss_at_least"), unit: Unit::None, get: |r| loss(&r.$side, |l| l.at_least) },
+            Field { name: concat!($prefix, ".rtt.samples"), unit: Unit::None, get: |r| measured(&r.$side, |m| m.rtt.samples) },
+            Field { name: concat!($prefix, ".rtt.min"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.min) },
+            Field { name: concat!($prefix, ".rtt.avg"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.avg) },
+            Field { name: concat!($prefix, ".rtt.max"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.max) },
+            Field { name: concat!($prefix, ".rtt.stdev"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.stdev) },
+            Field {
+                name: concat!($prefix, ".timestamp_rtt.samples"),
+                unit: Unit::None,
+                get: |r| measured(&r.$side, |m| m.timestamp_rtt.samples),
+            },
+            Field {
+                name: concat!($prefix, ".timestamp_rtt.min"),
+                unit: Unit::Seconds,
+                get: |r| measured(&r.$side, |m| m.timestamp_rtt.min),
+            },
+            Field {
+                name: concat!($prefix, ".timestamp_rtt.avg"),
+                unit: Unit::Seconds,
+                get: |r| measured(&r.$side, |m| m.timestamp_rtt.avg),
+            },
+            Field {
+                name: concat!($prefix, ".timestamp_rtt.max"),
+                unit: Unit::Seconds,
+                get: |r| measured(&r.$side, |m| m.timestamp_rtt.max),
+            },
+            Field {
+                name: concat!($prefix, ".timestamp_rtt.stdev"),
+                unit: Unit::Seconds,
+                get: |r| measured(&r.$side, |m| m.timestamp_rtt.stdev),
+            },
         ]
     };
 }
 
-const ORIG: [Field; 27] = side_fields!(orig, "orig", originator);
-const RESP: [Field; 27] = side_fields!(resp, "resp", responder);
+const ORIG: [Field; 58] = side_fields!(orig, "orig", originator);
+const RESP: [Field; 58] = side_fields!(resp, "resp", responder);
 
 /// Every field, in the order in which records have them.
 pub fn all() -> impl Iterator<Item = &'static Field> {

@@ -9,6 +9,7 @@ use super::note::{Direction, FlowId, FlowKind};
 use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord};
 use super::tcp::Connection;
 use super::timeout::Class;
+use super::wants::Wants;
 use crate::model::{IpProtocol, Timestamp};
 
 /// Counters of one end, of every protocol.
@@ -104,9 +105,10 @@ impl Flow {
         number: u64,
         place: Place,
         originator: (End, DirectionReason),
+        wants: Wants,
     ) -> Self {
         let body = match kind {
-            FlowKind::Tcp => Body::Tcp(Box::new(Connection::new())),
+            FlowKind::Tcp => Body::Tcp(Box::new(Connection::new(wants))),
             _ => Body::Datagram(Datagram::default()),
         };
         Self {
@@ -187,6 +189,8 @@ impl Flow {
             response_time,
             icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
             icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
+            vantage: None,
+            zeek: None,
             orig: self.side_record(self.originator),
             resp: self.side_record(self.originator.other()),
         }

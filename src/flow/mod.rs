@@ -16,13 +16,22 @@ pub mod note;
 mod orientation;
 pub mod profile;
 pub mod record;
+mod room;
 mod table;
 mod tcp;
 pub mod timeout;
 pub mod tracker;
+pub mod verdict;
+pub mod wants;
+pub mod wireshark;
 
-pub use event::{FlowEvent, FlowSink};
+pub use event::{FlowEvent, FlowSink, Settled};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
-pub use record::{DirectionReason, EndReason, FlowRecord, Handshake, Outcome, SideRecord, State};
+pub use record::{
+    DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
+    Vantage, ZeekRecord,
+};
 pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
+pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
+pub use wants::{Checksums, Wants};

@@ -92,4 +92,8 @@ pub struct Note {
     pub relative_ack: Option<u32>,
     /// Window scale to multiply the window field with, where both SYNs were seen to offer one (RFC 7323).
     pub window_scale: Option<u8>,
+    /// What a TCP segment is that is not the next one expected; [`super::FlowEvent::Settled`] may change it later.
+    pub verdict: Option<super::Verdict>,
+    /// What Wireshark says of it, where that was asked for.
+    pub wireshark: Option<super::wireshark::Analysis>,
 }

@@ -280,6 +280,127 @@ pub struct SideRecord {
     pub ttl_max: Option<u8>,
     /// This end's state as an observer infers it (RFC 9293 section 3.3.2); `None` for other protocols.
     pub tcp_state: Option<TcpState>,
+    /// What tcptrace counts and measures; `None` where nobody asked.
+    pub measured: Option<MeasuredRecord>,
+    /// What became of its segments by our verdicts; `None` where nobody asked.
+    pub loss: Option<LossRecord>,
+    /// Zeek's `missed_bytes` of this direction: acknowledged and never seen. `None` where nobody asked.
+    pub missed_bytes: Option<u64>,
+}
+
+/// What tcptrace counts of one side, by its rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MeasuredRecord {
+    /// Packets with at least one byte (SYN and FIN included) that passed here before; window probes left out.
+    pub retransmitted_packets: u64,
+    /// Those bytes.
+    pub retransmitted_bytes: u64,
+    /// Segments that filled a hole and end before the last byte of the segment above it.
+    pub out_of_order_packets: u64,
+    /// Packets with SACK blocks.
+    pub sack_packets: u64,
+    /// Packets whose first SACK block reports bytes received twice (RFC 2883).
+    pub dsack_packets: u64,
+    /// Segments sent while the peer's window was shut.
+    pub zero_window_probes: u64,
+    /// Round trips from data, SYN or FIN to the acknowledgment that ends with it.
+    pub rtt: RttRecord,
+    /// Acknowledgments of segments that had been sent more than once: no sample (Karn).
+    pub rtt_ambiguous: u64,
+    /// Acknowledgments of segments while an earlier one was sent again: no sample.
+    pub rtt_discarded: u64,
+    /// Round trips by timestamps (RFC 7323): from a value to its first echo.
+    pub timestamp_rtt: RttRecord,
+}
+
+/// Samples of round trips.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RttRecord {
+    /// How many.
+    pub samples: u64,
+    /// The shortest; `None` without samples.
+    pub min: Option<Span>,
+    /// Mean.
+    pub avg: Option<Span>,
+    /// The longest.
+    pub max: Option<Span>,
+    /// Standard deviation of the samples; `None` of fewer than two.
+    pub stdev: Option<Span>,
+}
+
+/// What became of one side's segments, by our verdicts as they are settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossRecord {
+    /// Segments sent more than once, SYN and FIN included; of merged packets each segment counts.
+    pub resent_packets: u64,
+    /// Those of them that were not needed.
+    pub spurious_packets: u64,
+    /// Packets overtaken on their way.
+    pub reordered_packets: u64,
+    /// Packets copied by the network or the capture.
+    pub duplicate_packets: u64,
+    /// Packets of which the evidence does not tell what they are.
+    pub unsure_packets: u64,
+    /// Keep-alives.
+    pub keep_alives: u64,
+    /// Probes of a shut window.
+    pub window_probes: u64,
+    /// ACKs that repeat the one before while data is outstanding (RFC 5681 section 2).
+    pub duplicate_acks: u64,
+    /// Bytes that the receiver acknowledged and the capture never saw.
+    pub uncaptured_bytes: u64,
+    /// Resent segments that were seen before they were sent again: they were lost beyond this point, if at all.
+    pub lost_beyond: u64,
+    /// Resent segments that filled a hole: they were lost before this point.
+    pub lost_before: u64,
+    /// The counts may be too small: more was open at one time than is remembered.
+    pub at_least: bool,
+}
+
+/// Where a capture was made, as far as the round trips on both sides of it tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vantage {
+    /// At or near the originator.
+    NearOriginator,
+    /// At or near the responder.
+    NearResponder,
+    /// Somewhere in between.
+    Between,
+}
+
+impl Vantage {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NearOriginator => "near_originator",
+            Self::NearResponder => "near_responder",
+            Self::Between => "between",
+        }
+    }
+}
+
+/// What Zeek would log of a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZeekRecord {
+    /// `conn_state`.
+    pub conn_state: &'static str,
+    /// `history`, empty where Zeek writes `-`.
+    pub history: String,
+    /// `duration`; `None` where Zeek writes `-`.
+    pub duration: Option<Span>,
+    /// `orig_bytes` and `resp_bytes`; `None` where Zeek writes `-`.
+    pub bytes: [Option<u64>; 2],
+    /// `orig_pkts` and `resp_pkts`.
+    pub packets: [u64; 2],
+    /// `orig_ip_bytes` and `resp_ip_bytes`.
+    pub ip_bytes: [u64; 2],
+    /// Missed bytes of both directions.
+    pub missed_bytes: [u64; 2],
+    /// `tunnel_parents`: numbers of the flows around it, outermost first, where they are flows.
+    pub tunnel_parents: Vec<FlowId>,
+    /// Names of `weird.log` that were seen, each once.
+    pub weird: Vec<&'static str>,
 }
 
 /// States of RFC 9293 section 3.3.2.
@@ -387,6 +508,10 @@ pub struct FlowRecord {
     pub icmp_error: Option<(u8, u8, u64)>,
     /// ICMP errors that quote a packet of it. They are in none of the sides' counters.
     pub icmp_errors: u64,
+    /// Where it was captured, as far as that can be told; `None` where nobody asked.
+    pub vantage: Option<Vantage>,
+    /// What Zeek would log; `None` where nobody asked.
+    pub zeek: Option<Box<ZeekRecord>>,
     /// What the originator sent.
     pub orig: SideRecord,
     /// What the responder sent.

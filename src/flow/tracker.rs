@@ -9,9 +9,11 @@ use super::note::{Change, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
 use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
+use super::room::Room;
 use super::table::{self, Table};
-use super::tcp::{Segment, Step};
+use super::tcp::{Segment, Sighting, Step};
 use super::timeout::Class;
+use super::wants::{Checksums, Wants};
 use crate::decode::{Network, Packet, Transport, TunnelKind};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
@@ -29,11 +31,24 @@ pub struct TrackerConfig {
     pub max_flows: usize,
     /// Tell [`FlowEvent::Handshake`]. Costs a record per connection.
     pub handshake_events: bool,
+    /// What to work out beside the conversations themselves.
+    pub wants: Wants,
+    /// What becomes of packets with wrong checksums.
+    pub checksums: Checksums,
+    /// Most memory for the lists of all flows together (holes, segments remembered), bytes. What finds no room is forgotten.
+    pub list_bytes: usize,
 }
 
 impl Default for TrackerConfig {
     fn default() -> Self {
-        Self { profile: Profile::OURS, max_flows: 1_000_000, handshake_events: true }
+        Self {
+            profile: Profile::OURS,
+            max_flows: 1_000_000,
+            handshake_events: true,
+            wants: Wants::default(),
+            checksums: Checksums::Auto,
+            list_bytes: 256 << 20,
+        }
     }
 }
 
@@ -112,6 +127,7 @@ pub struct Tracker {
     clock: Clock,
     table: Table,
     stats: TrackerStats,
+    room: Room,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -126,7 +142,12 @@ struct Seen<'p, 'f> {
     now: Timestamp,
 }
 
-impl Seen<'_, '_> {
+impl<'f> Seen<'_, 'f> {
+    const fn sighting<'a>(&'a self, segment: &'a Segment<'f>) -> Sighting<'a, 'f> {
+        let Place { source, number, ts } = self.place();
+        Sighting { from: self.sender, segment, packet: self.packet, source, number, ts }
+    }
+
     const fn place(&self) -> Place {
         Place { source: self.meta.source, number: self.meta.number, ts: self.meta.ts }
     }
@@ -143,6 +164,7 @@ impl Tracker {
             clock: Clock::default(),
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
+            room: Room::new(config.list_bytes),
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -253,7 +275,7 @@ impl Tracker {
         let kind = kind_of(seen.ends.protocol);
         let guess =
             orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
-        let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess);
+        let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess, self.config.wants);
         if let Some(pieces) = &seen.meta.pieces {
             (flow.first_source, flow.first_number) = pieces.first;
             flow.start = pieces.start;
@@ -272,6 +294,7 @@ impl Tracker {
         let (meta, packet) = (seen.meta, seen.packet);
         let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
         side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
+        let mut verdict = None;
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
                 let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
@@ -282,6 +305,9 @@ impl Tracker {
                 }
                 let change = connection.change(flow.originator);
                 step.change = step.change.or(change);
+                if let Some(aspects) = &mut connection.aspects {
+                    verdict = aspects.on_segment(&seen.sighting(segment), &mut self.room);
+                }
                 (step, connection.class())
             }
             (Body::Datagram(datagram), _) => {
@@ -304,6 +330,8 @@ impl Tracker {
             relative_seq: step.relative_seq,
             relative_ack: step.relative_ack,
             window_scale: step.window_scale,
+            verdict,
+            wireshark: None,
         };
         self.table.touch(slot, class, seen.now);
         note
@@ -370,6 +398,11 @@ impl Tracker {
             Body::Datagram(_) | Body::Free => false,
         };
         let record = flow.record(Some(reason));
+        if let Body::Tcp(connection) = &mut flow.body
+            && let Some(aspects) = &mut connection.aspects
+        {
+            aspects.release(&mut self.room);
+        }
         self.table.release(slot);
         if tell && self.config.handshake_events {
             sink.on_flow_event(FlowEvent::Handshake(&record));

@@ -5,7 +5,7 @@ use super::capture_record::Framing;
 use super::json::JsonLine;
 use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, TcpFlags, TcpHeader, TcpOption, Transport, TunnelKind};
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{Change, Direction, Note};
+use crate::flow::{Change, Confidence, Direction, Note, Verdict};
 use crate::model::{Frame, FrameDirection};
 use std::io::{self, Write};
 
@@ -348,6 +348,41 @@ fn tcp(json: &mut JsonLine, packet: &Packet<'_>, header: &TcpHeader<'_>, note: &
     json.open();
     options(json, header);
     json.close();
+    if let Some(said) = &note.verdict {
+        json.key("verdict");
+        verdict(json, said);
+    }
+    if let Some(analysis) = &note.wireshark {
+        json.key("wireshark");
+        json.open_list();
+        analysis.labels.names().for_each(|name| json.text(name));
+        json.close_list();
+        json.key("initial_rtt");
+        json.or_null(analysis.initial_rtt, JsonLine::seconds);
+        json.key("completeness");
+        json.number(u64::from(analysis.completeness));
+    }
+    json.close();
+}
+
+fn verdict(json: &mut JsonLine, verdict: &Verdict) {
+    json.open();
+    json.key("kind");
+    json.text(verdict.kind.key());
+    json.key("confidence");
+    json.maybe_text(verdict.confidence.map(Confidence::key));
+    json.key("evidence");
+    json.open_list();
+    verdict.evidence.keys().for_each(|word| json.text(word));
+    json.close_list();
+    json.key("against");
+    json.maybe(verdict.against);
+    json.key("age");
+    json.or_null(verdict.age, JsonLine::seconds);
+    json.key("segments");
+    json.number(u64::from(verdict.segments));
+    json.key("provisional");
+    json.bool(!verdict.settled);
     json.close();
 }
 

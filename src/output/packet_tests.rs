@@ -3,7 +3,8 @@
 use super::*;
 use crate::decode::decode;
 use crate::event::{Event, Sink};
-use crate::flow::{Change, Direction, FlowId, FlowKind, Note, State};
+use crate::flow::wireshark::{Analysis, Labels};
+use crate::flow::{Change, Confidence, Direction, Evidence, FlowId, FlowKind, Note, State, Verdict, VerdictKind};
 use crate::model::{Frame, FrameDirection, LinkType, Span, Timestamp};
 use crate::output::packet_keys::PACKET_KEYS;
 use proptest::prelude::*;
@@ -21,6 +22,18 @@ fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
         bytes,
         direction: Some(FrameDirection::Inbound),
         options: None,
+    }
+}
+
+fn resent() -> Verdict {
+    Verdict {
+        kind: VerdictKind::Resent,
+        confidence: Some(Confidence::Sure),
+        evidence: Evidence::FILLS_HOLE.and(Evidence::ID_NEWER),
+        against: Some(219),
+        age: Some(Span::from_nanos(70_700_000)),
+        segments: 1,
+        settled: false,
     }
 }
 
@@ -83,6 +96,12 @@ pub(super) fn samples() -> Vec<Value> {
         relative_seq: Some(0),
         relative_ack: Some(1),
         window_scale: Some(10),
+        verdict: Some(resent()),
+        wireshark: Some(Analysis {
+            labels: Labels::OUT_OF_ORDER,
+            initial_rtt: Some(Span::from_nanos(22_530_000)),
+            completeness: 31,
+        }),
     };
     let raw = LinkType::RAW;
     let mut all: Vec<_> = changes.into_iter().map(|c| record_with(raw, &ipv4(6, &syn(&options)), &noted(c))).collect();

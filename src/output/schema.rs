@@ -4,8 +4,8 @@ use super::packet_keys::PACKET_KEYS;
 use super::values::Records;
 use crate::flow::fields::{Unit, Value};
 use crate::flow::{
-    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, Outcome, SideRecord, State, record::TcpState,
-    record::TunnelRecord,
+    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord,
+    SideRecord, State, Vantage, ZeekRecord, record::TcpState, record::TunnelRecord,
 };
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
 use serde_json::{Map, Value as Json, json};
@@ -119,7 +119,7 @@ pub(super) fn keys_of(records: Records) -> Vec<Key> {
             Value::U64(_) => Kind::Integer,
             Value::Span(_) => Kind::Number,
             Value::Time(_) => Kind::Time,
-            Value::List(_) => Kind::List,
+            Value::List(_) | Value::Words(_) => Kind::List,
         },
         nullable: (field.get)(&nothing) == Value::Null,
         note: if field.unit == Unit::None { "" } else { field.unit.word() },
@@ -198,6 +198,9 @@ fn everything_known() -> FlowRecord {
         ttl_min: Some(1),
         ttl_max: Some(1),
         tcp_state: Some(TcpState::Established),
+        measured: Some(measured()),
+        loss: Some(LossRecord::default()),
+        missed_bytes: Some(0),
         ..SideRecord::default()
     };
     let at = Some((1, Timestamp::default()));
@@ -235,8 +238,30 @@ fn everything_known() -> FlowRecord {
         response_time: Some(Span::ZERO),
         icmp_error: Some((3, 1, 1)),
         icmp_errors: 1,
+        vantage: Some(Vantage::Between),
+        zeek: Some(Box::new(zeek())),
         orig: side.clone(),
         resp: side,
+    }
+}
+
+fn measured() -> MeasuredRecord {
+    let span = Some(Span::ZERO);
+    let rtt = RttRecord { samples: 1, min: span, avg: span, max: span, stdev: span };
+    MeasuredRecord { rtt, timestamp_rtt: rtt, ..MeasuredRecord::default() }
+}
+
+fn zeek() -> ZeekRecord {
+    ZeekRecord {
+        conn_state: "SF",
+        history: "ShADadFf".to_owned(),
+        duration: Some(Span::ZERO),
+        bytes: [Some(0); 2],
+        packets: [1; 2],
+        ip_bytes: [40; 2],
+        missed_bytes: [0; 2],
+        tunnel_parents: vec![FlowId { kind: FlowKind::Udp, number: 1 }],
+        weird: vec!["SYN_seq_jump"],
     }
 }
 
@@ -252,6 +277,8 @@ fn nothing_known() -> FlowRecord {
         handshake: None,
         response_time: None,
         icmp_error: None,
+        vantage: None,
+        zeek: None,
         orig: SideRecord::default(),
         resp: SideRecord::default(),
         ..everything_known()

@@ -150,6 +150,11 @@ fn write_value(json: &mut JsonLine, value: Value<'_>) {
             }
             json.close_list();
         }
+        Value::Words(words) => {
+            json.open_list();
+            words.iter().for_each(|word| json.text(word));
+            json.close_list();
+        }
     }
 }
 
@@ -170,6 +175,10 @@ pub(super) fn push_cell(cell: &mut String, value: Value<'_>) {
             for (i, n) in numbers.iter().enumerate() {
                 let _ = write!(cell, "{}{n}", if i > 0 { ";" } else { "" });
             }
+            Ok(())
+        }
+        Value::Words(words) => {
+            cell.push_str(&words.join(";"));
             Ok(())
         }
     };

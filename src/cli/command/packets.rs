@@ -10,7 +10,7 @@ use crate::cli::open::{Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::filter::ProgramForm;
-use sockeye::flow::TrackerConfig;
+use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::model::LinkType;
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{PacketJsonSink, PacketRowsSink};
@@ -55,7 +55,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let writing = Writing::open(&args.write, &opened)?;
     let track = !copying && !args.count && wants_notes;
     let mut sink = Both { print: (!copying).then_some(print), writing, live };
-    let tracker = track.then(|| TrackerConfig { handshake_events: false, ..TrackerConfig::default() });
+    let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
+    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));

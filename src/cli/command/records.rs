@@ -7,7 +7,7 @@ use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
-use sockeye::flow::{FlowRecord, Outcome, TrackerConfig};
+use sockeye::flow::{FlowRecord, Outcome, TrackerConfig, Wants};
 use sockeye::output::{FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, units};
 use std::io;
 use std::path::Path;
@@ -83,6 +83,7 @@ pub(super) fn run(
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
         handshake_events: records == Records::Handshakes && opened.live,
+        wants: wants(records, format),
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };
@@ -94,6 +95,15 @@ pub(super) fn run(
         say(&text);
     }
     Ok(exit)
+}
+
+/// What the records tell of, and nothing else is worked out.
+fn wants(records: Records, format: RecordFormat) -> Wants {
+    match (records, format) {
+        (Records::Handshakes, _) => Wants::default(),
+        (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, ..Wants::default() },
+        (Records::Flows, _) => Wants { labels: false, ..Wants::ALL },
+    }
 }
 
 /// Counts what there is to tell of: a table without a row would be silence.

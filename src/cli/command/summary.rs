@@ -4,7 +4,7 @@ use crate::cli::args::SummaryArgs;
 use crate::cli::drive::{drive, finish};
 use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
-use sockeye::flow::TrackerConfig;
+use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
@@ -20,7 +20,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         filter: filter.clone(),
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config);
-    let tracker = TrackerConfig { handshake_events: false, ..TrackerConfig::default() };
+    let wants = Wants { verdicts: true, ..Wants::default() };
+    let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
     let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
     finish(ended, filter.as_deref(), closed.map_err(Into::into))

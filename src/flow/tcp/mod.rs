@@ -1,10 +1,13 @@
 //! A TCP connection as it is seen on its way. This file says in which order a segment's questions are asked; the answers are
 //! in the files beside it.
 
+mod aspects;
 mod coverage;
 mod doubt;
 mod endpoint;
 mod handshake;
+mod loss;
+mod measure;
 mod opening;
 mod report;
 mod segment;
@@ -12,6 +15,7 @@ mod seq;
 mod state;
 mod word;
 
+pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 use self::segment::Offer;
@@ -20,6 +24,7 @@ use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
+use super::wants::Wants;
 use crate::decode::TcpFlags;
 use crate::model::Timestamp;
 
@@ -50,6 +55,8 @@ pub(super) struct Connection {
     word: State,
     /// Filled at the first SYN; a connection without one began before the capture.
     setup: Option<Box<Setup>>,
+    /// What is worked out only when it is wanted.
+    pub(super) aspects: Option<Box<Aspects>>,
 }
 
 /// What one segment did.
@@ -80,9 +87,10 @@ impl Verdict {
 }
 
 impl Connection {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(wants: Wants) -> Self {
         let ends = [Endpoint::new(), Endpoint::new()];
-        Self { ends, open: false, over: Over::No, cut: false, word: State::Opening, setup: None }
+        let aspects = Aspects::wanted(wants);
+        Self { ends, open: false, over: Over::No, cut: false, word: State::Opening, setup: None, aspects }
     }
 
     /// The sender's end, the other one.

@@ -30,6 +30,9 @@ impl Connection {
         side.sack_permitted = e.sack;
         side.timestamps = e.timestamps;
         side.tcp_state = e.state;
+        if let Some(aspects) = &self.aspects {
+            aspects.fill_side(end, side);
+        }
     }
 
     /// The set-up as it stands.
