@@ -1,30 +1,10 @@
 //! From what passes a tap to a capture: what it loses and merges, its frames, and the truth of each.
 
 use crate::rng::Rng;
-use crate::wire::{Host, Role, Segment};
+use crate::truth::{Labels, Sending, Truth};
+use crate::wire::{Host, Segment};
 use crate::world::{History, Passing};
 use sockeye::model::{Frame, LinkType, Timestamp};
-use std::collections::HashSet;
-
-/// What a frame is at its tap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Truth {
-    /// Nothing to be said: in order, over a hole, or without a place in the stream.
-    Plain,
-    Resent,
-    /// Resent, although an earlier sending arrived as well.
-    Spurious,
-    /// Sent before something that passed this tap before it.
-    Reordered,
-    /// The same sending once more.
-    Duplicate,
-    KeepAlive,
-    Probe,
-    /// Resent, and all the same the highest bytes ever at this tap: nothing tells.
-    Hidden,
-    /// Merged of a part for the first time and a part once more, both new here.
-    Mixed,
-}
 
 /// A frame of a capture.
 #[derive(Clone, Debug)]
@@ -102,7 +82,8 @@ pub(crate) fn capture(history: &History, tap: usize) -> Vec<Taken> {
     kept.into_iter()
         .map(|parts| {
             let from = parts[0].segment.from;
-            let truth = labels[from].label(&parts, history);
+            let sendings: Vec<Sending> = parts.iter().map(|part| sending(&part.segment, history)).collect();
+            let truth = labels[from].label(&sendings);
             let mut whole = (*parts[0].segment).clone();
             whole.len = parts.iter().map(|part| part.segment.len).sum();
             whole.fin = parts.last().is_some_and(|part| part.segment.fin);
@@ -113,6 +94,11 @@ pub(crate) fn capture(history: &History, tap: usize) -> Vec<Taken> {
             Taken { at: parts[0].at, from, parts, truth, bytes, wire_len }
         })
         .collect()
+}
+
+fn sending(segment: &Segment, history: &History) -> Sending {
+    let needless = history.needless.contains(&segment.id);
+    Sending { id: segment.id, role: segment.role, start: segment.start, end: segment.end(), needless }
 }
 
 /// Would offloading merge it? Same headers, bytes that follow, IP-IDs that follow; sent in one go, or arriving together.
@@ -136,58 +122,4 @@ fn merges(so_far: &[Passing], next: &Passing, tap: usize) -> bool {
         && (a.sack.is_empty() && b.sack.is_empty())
         && next.at - so_far[0].at < if leaving { 60_000 } else { 100_000 }
         && so_far.len() < 40
-}
-
-/// What passed of a direction so far.
-#[derive(Default)]
-struct Labels {
-    ids: HashSet<u64>,
-    /// Merged, in order.
-    seen: Vec<(u64, u64)>,
-    highest: Option<u64>,
-}
-
-impl Labels {
-    fn label(&mut self, parts: &[Passing], history: &History) -> Truth {
-        let (start, end) = (parts[0].segment.start, parts[parts.len() - 1].segment.end());
-        let below = self.highest.is_some_and(|highest| start < highest);
-        let again = parts.iter().all(|part| self.ids.contains(&part.segment.id));
-        // A merged packet is what its new part is.
-        let fresh: Vec<&Passing> = parts.iter().filter(|part| !self.has(part.segment.start, part.segment.end())).collect();
-        let judged = if fresh.is_empty() { parts.iter().collect() } else { fresh };
-        let resent = judged.iter().filter(|part| part.segment.role == Role::Resent).count();
-        let truth = match parts[0].segment.role {
-            Role::Probe => Truth::Probe,
-            Role::KeepAlive => Truth::KeepAlive,
-            _ if start == end => Truth::Plain,
-            _ if again => Truth::Duplicate,
-            _ if resent > 0 && resent < judged.len() => Truth::Mixed,
-            _ if resent > 0 && !below => Truth::Hidden,
-            _ if resent > 0 && judged.iter().all(|part| history.needless.contains(&part.segment.id)) => Truth::Spurious,
-            _ if resent > 0 => Truth::Resent,
-            _ if below => Truth::Reordered,
-            _ => Truth::Plain,
-        };
-        self.ids.extend(parts.iter().map(|part| part.segment.id));
-        if start < end {
-            self.highest = self.highest.max(Some(end));
-            self.take(start, end);
-        }
-        truth
-    }
-
-    fn has(&self, start: u64, end: u64) -> bool {
-        self.seen.iter().any(|one| one.0 <= start && end <= one.1)
-    }
-
-    fn take(&mut self, mut start: u64, mut end: u64) {
-        self.seen.retain(|one| {
-            let touches = one.0 <= end && start <= one.1;
-            if touches {
-                (start, end) = (start.min(one.0), end.max(one.1));
-            }
-            !touches
-        });
-        self.seen.push((start, end));
-    }
 }

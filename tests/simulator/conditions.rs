@@ -3,31 +3,8 @@
 use crate::endpoint::{Habits, Ids, MS, Step};
 use crate::link::{Faults, Pipe};
 use crate::rng::Rng;
+use crate::truth::Class;
 use crate::wire::Host;
-
-/// What the packets offer for telling in which order they were sent: the rows of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
-    IdAndTimestamps,
-    IdOnly,
-    TimestampsOnly,
-    EcnOnly,
-    Nothing,
-}
-
-impl Class {
-    pub(crate) const ALL: [Self; 5] = [Self::IdAndTimestamps, Self::IdOnly, Self::TimestampsOnly, Self::EcnOnly, Self::Nothing];
-
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::IdAndTimestamps => "IP-ID + timestamps",
-            Self::IdOnly => "IP-ID only",
-            Self::TimestampsOnly => "timestamps only",
-            Self::EcnOnly => "ECN only",
-            Self::Nothing => "nothing",
-        }
-    }
-}
 
 /// What is done to a capture beside the plain way.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,10 +1,11 @@
 //! The simulator held to itself: connections end, bytes arrive, frames are valid, runs repeat, and everything that is to be
 //! judged happens often enough.
 
-use crate::capture::{Truth, capture};
-use crate::conditions::{Class, Conditions, Distortion};
+use crate::capture::capture;
+use crate::conditions::{Conditions, Distortion};
 use crate::seeds;
-use crate::world::{self, TAPS};
+use crate::truth::{Class, TAPS, Truth};
+use crate::world;
 use sockeye::decode::{Transport, decode};
 use std::collections::BTreeMap;
 

@@ -12,6 +12,9 @@ mod honest;
 mod judge;
 mod link;
 mod rng;
+mod table;
+#[path = "../support/truth.rs"]
+mod truth;
 mod verdicts;
 mod wire;
 mod world;

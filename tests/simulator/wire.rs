@@ -1,22 +1,10 @@
 //! A segment as its sender means it, and as bytes: IPv4 or IPv6 (link type raw), TCP with options, valid checksums.
 
+use crate::truth::Role;
 use std::sync::OnceLock;
 
 /// Which of the two hosts: 0 opens the connection.
 pub(crate) type Host = usize;
-
-/// Why a segment was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Its bytes for the first time; or none.
-    Original,
-    /// Its bytes once more.
-    Resent,
-    /// Asks whether the window is still shut.
-    Probe,
-    /// Asks whether the peer is still there.
-    KeepAlive,
-}
 
 /// One sending of a segment. Places in the streams are counted from the SYN, which is 0.
 #[derive(Clone, Debug)]

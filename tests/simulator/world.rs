@@ -4,6 +4,7 @@ use crate::conditions::Conditions;
 use crate::endpoint::{Awake, Counters, Endpoint, MS, Timer};
 use crate::link::{Exit, Pipe};
 use crate::rng::Rng;
+use crate::truth::TAPS;
 use crate::wire::{Host, Segment};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -16,9 +17,6 @@ pub(crate) struct Passing {
     pub(crate) segment: Rc<Segment>,
     pub(crate) marked: bool,
 }
-
-/// Places of taps: at host 0, in the middle, at host 1.
-pub(crate) const TAPS: usize = 3;
 
 /// What happened.
 pub(crate) struct History {

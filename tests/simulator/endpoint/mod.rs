@@ -8,6 +8,7 @@ mod recovery;
 mod sending;
 
 use crate::rng::Rng;
+use crate::truth::Role;
 use crate::wire::{Host, Segment};
 use receiving::Receiving;
 use recovery::Recovery;
@@ -239,7 +240,7 @@ impl Endpoint {
         let quiet = self.sending.nothing_outstanding() && self.sending.nothing_unsent();
         if quiet && !self.sending.closing && awake.now - self.last_activity >= every {
             self.counters.keep_alives += 1;
-            self.send_probe(awake, crate::wire::Role::KeepAlive);
+            self.send_probe(awake, Role::KeepAlive);
             self.last_activity = awake.now;
         }
         let next = (self.last_activity + every).max(awake.now + MS);

@@ -3,7 +3,8 @@
 //! window (RFC 5681).
 
 use super::{Awake, Endpoint, MS, State, Timer};
-use crate::wire::{Role, Segment};
+use crate::truth::Role;
+use crate::wire::Segment;
 
 /// Longest timeout; the real ones go on to two minutes.
 const LONGEST: i64 = 10_000 * MS;

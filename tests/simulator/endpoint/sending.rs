@@ -2,7 +2,8 @@
 
 use super::{Awake, Endpoint, Ids, State, Timer};
 use crate::rng::Rng;
-use crate::wire::{Offer, Role, Segment};
+use crate::truth::Role;
+use crate::wire::{Offer, Segment};
 use std::collections::VecDeque;
 
 /// A segment that is out and not acknowledged.
