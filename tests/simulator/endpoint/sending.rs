@@ -195,7 +195,12 @@ impl Endpoint {
             window: self.receiving.window_field(sent.syn),
             ts: tsval.map(|value| (value, self.receiving.echo)),
             sack: if acks && !sent.syn { self.receiving.sack_blocks(habits) } else { Vec::new() },
-            offer: sent.syn.then_some(Offer { mss: habits.mss as u16, window_scale: habits.window_scale, sack: habits.sack }),
+            // The offer leaves timestamps out of account (RFC 6691).
+            offer: sent.syn.then_some(Offer {
+                mss: habits.mss as u16 + if habits.tick.is_some() { 12 } else { 0 },
+                window_scale: habits.window_scale,
+                sack: habits.sack,
+            }),
             ip_id: self.sending.number(habits.ids, syn_ack, awake.rng),
             flow_label: self.sending.flow_label,
             ecn: if ect { 2 } else { 0 },
