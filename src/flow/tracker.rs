@@ -1,7 +1,7 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
 use super::datagram::Datagram;
-use super::event::{FlowEvent, FlowSink};
+use super::event::{FlowEvent, FlowSink, Settled};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
@@ -10,11 +10,12 @@ use super::orientation;
 use super::profile::Profile;
 use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::room::Room;
+use super::settling::Settling;
 use super::table::{self, Table};
-use super::tcp::{Segment, Sighting, Step};
+use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
-use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::decode::{Network, Packet, Transport};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
 
@@ -128,6 +129,8 @@ pub struct Tracker {
     table: Table,
     stats: TrackerStats,
     room: Room,
+    paths: Paths,
+    settling: Settling,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -143,9 +146,9 @@ struct Seen<'p, 'f> {
 }
 
 impl<'f> Seen<'_, 'f> {
-    const fn sighting<'a>(&'a self, segment: &'a Segment<'f>) -> Sighting<'a, 'f> {
+    const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
-        Sighting { from: self.sender, segment, packet: self.packet, source, number, ts }
+        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
     }
 
     const fn place(&self) -> Place {
@@ -165,6 +168,8 @@ impl Tracker {
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
             room: Room::new(config.list_bytes),
+            paths: Paths::default(),
+            settling: Settling::default(),
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -193,6 +198,15 @@ impl Tracker {
     }
 
     fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
+        while let Some((slot, number)) = self.settling.due(now) {
+            let flow = self.table.get_mut(slot);
+            if flow.number == number {
+                tell_settled(flow, now, sink);
+                if let Some(at) = flow.body.aspects().and_then(|aspects| aspects.next_settled()) {
+                    self.settling.wait(slot, number, at);
+                }
+            }
+        }
         while let Some(slot) = self.table.expired(now) {
             self.end_flow(slot, EndReason::Timeout, sink);
         }
@@ -306,7 +320,13 @@ impl Tracker {
                 let change = connection.change(flow.originator);
                 step.change = step.change.or(change);
                 if let Some(aspects) = &mut connection.aspects {
-                    verdict = aspects.on_segment(&seen.sighting(segment), &mut self.room);
+                    let sighting = seen.sighting(&flow.key, segment, step.accepted);
+                    verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
+                    if verdict.is_some_and(|verdict| !verdict.settled)
+                        && let Some(at) = aspects.next_settled()
+                    {
+                        self.settling.wait(slot, flow.number, at);
+                    }
                 }
                 (step, connection.class())
             }
@@ -393,6 +413,7 @@ impl Tracker {
 
     fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
         let flow = self.table.get_mut(slot);
+        tell_settled(flow, Timestamp::MAX, sink);
         let tell = match &mut flow.body {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
@@ -411,6 +432,15 @@ impl Tracker {
     }
 }
 
+/// Tells the verdicts that nothing changes any more by `now`.
+fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
+    let id = flow.id();
+    let Some(aspects) = flow.body.aspects() else { return };
+    while let Some((source, number, verdict)) = aspects.settle(now) {
+        sink.on_flow_event(FlowEvent::Settled(Settled { source, number, flow: id, verdict }));
+    }
+}
+
 /// Does a packet with this flow's key begin another one?
 fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bool {
     match (&flow.body, &seen.segment) {
@@ -425,13 +455,7 @@ fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orient
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
-    let kind = match packet.tunnel.kind {
-        TunnelKind::None => return None,
-        TunnelKind::IpIp => "ipip",
-        TunnelKind::Gre => "gre",
-        TunnelKind::Vxlan => "vxlan",
-        TunnelKind::Geneve => "geneve",
-    };
+    let kind = packet.tunnel.kind.key()?;
     let outer = outer_addresses(packet)?;
     Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
 }
