@@ -37,8 +37,9 @@ pub(super) struct Side {
     pub(super) fin: bool,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
-    /// SYNs that passed.
-    pub(super) syns: u32,
+    /// When its last SYN passed.
+    last_syn: Option<Timestamp>,
+    syns: u32,
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
@@ -84,6 +85,7 @@ impl Side {
             known: Known::Nothing,
             fin: false,
             syn_flags: TcpFlags(0),
+            last_syn: None,
             syns: 0,
             syn: None,
             syn_again: None,
@@ -165,10 +167,18 @@ impl Side {
         self.mss_agreed = mss;
     }
 
+    /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
+    pub(super) fn owes_syn(&self, peer: &Self) -> bool {
+        peer.last_syn > self.last_syn || peer.syns > self.syns
+    }
+
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
     pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
         let syn = s.has(TcpFlags::SYN);
         self.fin |= s.has(TcpFlags::FIN);
+        if syn {
+            self.last_syn = Some(s.ts);
+        }
         if self.known != Known::Sent {
             self.known = Known::Sent;
             self.next = s.end();
