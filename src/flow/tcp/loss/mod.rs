@@ -36,25 +36,39 @@ use crate::flow::verdict::{Confidence, Evidence, Verdict, VerdictKind};
 use crate::model::{Span, Timestamp};
 
 /// What is known of lost, late and repeated segments of a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Loss {
-    sides: [Side; 2],
+    /// The directions that have sent, and for which there was room.
+    sides: [Option<Box<Side>>; 2],
     path: Path,
-}
-
-impl Default for Loss {
-    fn default() -> Self {
-        Self { sides: [Side::new(), Side::new()], path: Path::default() }
-    }
+    /// There was no room for one.
+    crowded: bool,
 }
 
 impl Loss {
-    fn pair(&mut self, from: End) -> (&mut Side, &mut Side) {
+    /// The sender's side, and its peer's if that has sent.
+    fn pair(&mut self, from: End, room: &mut Room) -> Option<(&mut Side, Option<&mut Side>)> {
         let [low, high] = &mut self.sides;
-        match from {
+        let (me, peer) = match from {
             End::Low => (low, high),
             End::High => (high, low),
+        };
+        if me.is_none() {
+            if !room.take(size_of::<Side>()) {
+                self.crowded = true;
+                return None;
+            }
+            *me = Some(Box::new(Side::new()));
         }
+        Some((me.as_deref_mut()?, peer.as_deref_mut()))
+    }
+
+    fn side(&self, end: End) -> Option<&Side> {
+        self.sides[end.index()].as_deref()
+    }
+
+    fn side_mut(&mut self, end: End) -> Option<&mut Side> {
+        self.sides[end.index()].as_deref_mut()
     }
 
     pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
@@ -69,11 +83,13 @@ impl Loss {
         }
         let round_trip = self.path.round_trip();
         let from = seen.from;
-        let (me, peer) = self.pair(from);
+        let (me, peer) = self.pair(from, room)?;
         if !me.place(&mut s, seen.segment.seq, &options) {
             return None;
         }
-        if s.has(TcpFlags::SYN) {
+        if s.has(TcpFlags::SYN)
+            && let Some(peer) = peer
+        {
             agree(me, peer);
         }
         let silence = me.sender.silence(s.ts);
@@ -91,7 +107,7 @@ impl Loss {
     /// What its acknowledgment says of the peer's segments. Says whether it tells something new of the way.
     fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, options: &Options, room: &mut Room) -> bool {
         let segment = seen.segment;
-        let (me, peer) = self.pair(seen.from);
+        let Some((me, Some(peer))) = self.pair(seen.from, room) else { return false };
         let outstanding = peer.has_outstanding();
         let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
         let ack = Ack {
@@ -132,9 +148,9 @@ impl Loss {
     ) -> Option<Verdict> {
         let from = seen.from;
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        let (me, peer) = self.pair(from);
+        let (me, peer) = self.pair(from, room)?;
         let stalled = me.sender.stalled(s.ts);
-        let answers_syn = me.owes_syn(peer);
+        let answers_syn = peer.is_some_and(|peer| me.owes_syn(peer));
         let place = me.arrives(s, wait, stalled, room);
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
@@ -143,7 +159,7 @@ impl Loss {
         if place != Place::Expected {
             paths.share(seen.key.hosts(), &mut self.path);
         }
-        let me = &self.sides[from.index()];
+        let me = self.side(from)?;
         let (start, end) = (s.start, s.end());
         let moment = Moment {
             place,
@@ -157,11 +173,12 @@ impl Loss {
         };
         let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
         self.learn(from, &opinion);
-        let me = &mut self.sides[from.index()];
+        let round_trip = self.path.round_trip();
+        let me = self.side_mut(from)?;
         let unseen = me.holes.within(start, end) + end.saturating_sub(me.next);
         me.fill(s, moment.hole.is_some(), room);
         let verdict = me.told(s, &opinion, unseen, moment.hole.is_some());
-        Some(me.take((s, &moment), seen.source, &opinion, verdict, (self.path.round_trip(), wait), room))
+        Some(me.take((s, &moment), seen.source, &opinion, verdict, (round_trip, wait), room))
     }
 
     /// What a verdict tells of the way.
@@ -176,8 +193,8 @@ impl Loss {
     }
 
     pub(super) fn record(&self, end: End) -> LossRecord {
-        let side = &self.sides[end.index()];
-        LossRecord { at_least: side.record.at_least || side.holes.forgot(), ..side.record }
+        let Some(side) = self.side(end) else { return LossRecord { at_least: self.crowded, ..LossRecord::default() } };
+        LossRecord { at_least: side.record.at_least || side.holes.forgot() || self.crowded, ..side.record }
     }
 
     /// Where it was captured.
@@ -187,14 +204,12 @@ impl Loss {
 
     /// When the next open verdict is settled.
     pub(super) fn next_settled(&self) -> Option<Timestamp> {
-        let [low, high] = &self.sides;
-        let (a, b) = (low.settling.next(), high.settling.next());
-        a.zip(b).map(|(a, b)| a.min(b)).or(a).or(b)
+        self.sides.iter().flatten().filter_map(|side| side.settling.next()).min()
     }
 
     /// A verdict that nothing changes any more by now: source and number of its packet.
     pub(super) fn settle(&mut self, now: Timestamp) -> Option<(u16, u64, Verdict)> {
-        let due = |end: End| Some((end, self.sides[end.index()].settling.due(now)?));
+        let due = |end: End| Some((end, self.side_mut(end)?.settling.due(now)?));
         let (from, open) = [End::Low, End::High].into_iter().find_map(due)?;
         Some((open.source, open.s.number, self.last_word(from, &open)))
     }
@@ -205,30 +220,32 @@ impl Loss {
         if before.confidence == Some(Confidence::Sure) {
             return before;
         }
-        let case = Case { s: &open.s, moment: &open.moment, me: &self.sides[from.index()], path: &self.path, from };
+        let Some(me) = self.side(from) else { return before };
+        let case = Case { s: &open.s, moment: &open.moment, me, path: &self.path, from };
         let Some(opinion) = case.opinion() else { return before };
         let doubted = before.evidence.has(Evidence::SECOND_COPY) || before.evidence.has(Evidence::DSACK);
         if doubted && (opinion.by_age || opinion.confidence != Some(Confidence::Sure)) {
             return before;
         }
-        let me = &mut self.sides[from.index()];
+        self.learn(from, &opinion);
+        let Some(me) = self.side_mut(from) else { return before };
         let after = me.told(&open.s, &opinion, 0, true);
         me.change(&Changed { number: open.s.number, before, after });
-        self.learn(from, &opinion);
         after
     }
 
     /// The flow has been silent: what it no longer needs is given back.
     pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        for side in &mut self.sides {
-            side.history.rest(side.requests.acked, now, wait, room);
+        for side in self.sides.iter_mut().flatten() {
+            side.rest(now, wait, room);
         }
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
-        for side in &mut self.sides {
+        for mut side in self.sides.iter_mut().filter_map(Option::take) {
             side.release(room);
+            room.give_back(size_of::<Side>());
         }
     }
 }

@@ -97,6 +97,10 @@ impl Settling {
         Some(open)
     }
 
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.list.fit(room);
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.list.release(room);
     }

@@ -18,21 +18,12 @@ const BASE: u64 = 1 << 32;
 /// What a timestamp option takes of each segment (RFC 7323 appendix A).
 const TIMES_LEN: u32 = 12;
 
-/// How much is known of a direction's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Nothing,
-    /// What its peer acknowledged.
-    Acked,
-    /// It has sent.
-    Sent,
-}
-
 /// One direction.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     origin: Seq,
-    known: Known,
+    /// Something of it passed.
+    known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
     /// Flags of its SYN.
@@ -82,7 +73,7 @@ impl Side {
     pub(super) fn new() -> Self {
         Self {
             origin: Seq(0),
-            known: Known::Nothing,
+            known: false,
             fin: false,
             syn_flags: TcpFlags(0),
             last_syn: None,
@@ -136,12 +127,11 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
         }
-        if self.known == Known::Nothing {
+        if !self.known {
             self.origin = seq;
             (self.next, self.requests.acked) = (BASE, BASE);
         }
-        let near = if self.known == Known::Sent { self.next } else { self.requests.acked };
-        let Ok(start) = u64::try_from(seq.offset(self.origin, near)) else { return false };
+        let Ok(start) = u64::try_from(seq.offset(self.origin, self.next)) else { return false };
         s.start = start;
         self.largest = self.largest.max(s.data());
         s.parts = self.segments(u64::from(s.data())).min(u64::from(u16::MAX)) as u16;
@@ -151,7 +141,7 @@ impl Side {
     fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
         if self.syn.is_some_and(|syn| syn != seq) {
             // Another first number: what was known is of no use.
-            self.known = Known::Nothing;
+            self.known = false;
         }
         self.syn = Some(seq);
         self.syn_flags = s.flags;
@@ -179,8 +169,8 @@ impl Side {
         if syn {
             self.last_syn = Some(s.ts);
         }
-        if self.known != Known::Sent {
-            self.known = Known::Sent;
+        if !self.known {
+            self.known = true;
             self.next = s.end();
             self.syns = u32::from(syn);
             if !syn {
@@ -223,12 +213,9 @@ impl Side {
     }
 
     /// The offset that an acknowledgment of this side's numbers stands at.
-    pub(super) fn acknowledged_at(&mut self, ack: Seq) -> Option<u64> {
-        if self.known == Known::Nothing {
-            self.known = Known::Acked;
-            self.origin = ack;
-            (self.next, self.requests.acked) = (BASE, BASE);
-            return Some(BASE);
+    pub(super) fn acknowledged_at(&self, ack: Seq) -> Option<u64> {
+        if !self.known {
+            return None;
         }
         let at = u64::try_from(ack.offset(self.origin, self.requests.acked)).ok()?;
         (at.abs_diff(self.requests.acked) <= REACH as u64).then_some(at)
@@ -236,9 +223,6 @@ impl Side {
 
     /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
     pub(super) fn on_acknowledged(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> Option<Timestamp> {
-        if self.known != Known::Sent {
-            return None;
-        }
         self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
         if at > self.next {
             self.record.uncaptured_bytes += at - self.next;
@@ -275,7 +259,14 @@ impl Side {
 
     /// Is data outstanding?
     pub(super) fn has_outstanding(&self) -> bool {
-        self.known == Known::Sent && self.next > self.requests.acked
+        self.known && self.next > self.requests.acked
+    }
+
+    /// It has been silent: what is no longer needed is given back.
+    pub(super) fn rest(&mut self, now: Timestamp, wait: Span, room: &mut Room) {
+        self.history.rest(self.requests.acked, now, wait, room);
+        self.holes.rest(now, room);
+        self.settling.rest(room);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
