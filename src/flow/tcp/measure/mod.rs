@@ -6,7 +6,6 @@
 //! `selective.rs` reads SACK blocks. The counters that the connection itself needs stand in `endpoint.rs`.
 
 mod echo;
-mod list;
 mod samples;
 mod selective;
 mod sequence;
@@ -20,6 +19,7 @@ use self::selective::Options;
 use self::sequence::{Acked, Sequence};
 use self::window::Window;
 use super::aspects::Sighting;
+use super::list::List;
 use super::segment::Segment;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
