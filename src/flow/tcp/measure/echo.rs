@@ -63,6 +63,10 @@ impl Echo {
         self.samples.record()
     }
 
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.waiting.fit(room);
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.waiting.release(room);
     }

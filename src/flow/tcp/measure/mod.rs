@@ -101,6 +101,14 @@ impl Measure {
         }
     }
 
+    /// The connection is silent: memory that nothing is in is given back.
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        for side in &mut self.sides {
+            side.sequence.rest(room);
+            side.echo.rest(room);
+        }
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         for side in &mut self.sides {
             side.sequence.release(room);

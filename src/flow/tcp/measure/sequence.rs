@@ -72,6 +72,10 @@ impl Sequence {
         self.forgot
     }
 
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.pieces.fit(room);
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.pieces.release(room);
     }
