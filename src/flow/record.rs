@@ -364,7 +364,7 @@ pub struct LossRecord {
 }
 
 /// Where a capture was made, as far as the round trips on both sides of it tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Vantage {
     /// At or near the originator.
     NearOriginator,
