@@ -14,7 +14,7 @@ use super::table::{self, Table};
 use super::tcp::{Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
-use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::decode::{Network, Packet, Transport};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
 
@@ -425,13 +425,7 @@ fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orient
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
-    let kind = match packet.tunnel.kind {
-        TunnelKind::None => return None,
-        TunnelKind::IpIp => "ipip",
-        TunnelKind::Gre => "gre",
-        TunnelKind::Vxlan => "vxlan",
-        TunnelKind::Geneve => "geneve",
-    };
+    let kind = packet.tunnel.kind.key()?;
     let outer = outer_addresses(packet)?;
     Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
 }
