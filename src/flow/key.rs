@@ -7,6 +7,7 @@
 //! hosts at one time are one conversation.
 
 use super::icmp;
+use super::record::Birth;
 use crate::decode::{LayerKind, Network, Packet, Transport, TunnelKind};
 use crate::model::bytes::be16;
 use crate::model::endpoint::ip_from_16;
@@ -94,6 +95,12 @@ impl Ends {
             Transport::None => (0, 0, true),
         };
         Some(Self { source, target, sport, dport, protocol, v6, two_way })
+    }
+
+    /// The addresses alone, of an IP datagram of any protocol.
+    pub(super) fn of_addresses(packet: &Packet<'_>) -> Option<Self> {
+        let (source, target) = packet.addresses()?;
+        Some(Self::new(Endpoint::new(source, 0), Endpoint::new(target, 0), packet.protocol))
     }
 
     /// From addresses and ports, for tests, benchmarks and quoted headers.
@@ -211,6 +218,22 @@ impl KeyMaker {
         }
         // Never 0, which means "not wrapped"; the key drops the top bit.
         hasher.finish() >> 1 | 1
+    }
+}
+
+impl KeyMaker {
+    /// What stands for the way a packet is wrapped: as [`Self::tunnel`], and through which flows. 0 = not wrapped.
+    pub(super) fn wrapping(&self, packet: &Packet<'_>, through: &[Birth]) -> u64 {
+        if packet.tunnel.kind == TunnelKind::None {
+            return 0;
+        }
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(self.tunnel(packet, false));
+        for flow in through {
+            hasher.write_u8(flow.id.kind as u8);
+            hasher.write_u64(flow.id.number);
+        }
+        hasher.finish() | 1
     }
 }
 

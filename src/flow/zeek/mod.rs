@@ -18,9 +18,7 @@ pub(in crate::flow) mod timers;
 mod transition;
 mod weird;
 
-#[cfg(test)]
-mod tests;
-
+pub(in crate::flow) use self::admission::Admission;
 pub(in crate::flow) use self::ports::{FirstFlags, turn_at_first};
 pub(in crate::flow) use self::sight::{Sight, micros};
 use self::history::{History, Scaled};
@@ -30,12 +28,15 @@ use self::sight::{Message, Seen, Seg};
 use self::timers::{Timer, Timers, ZeekTimers};
 use self::weird::{Weird, Weirds};
 use super::key::{End, FlowKey};
-use super::record::ZeekRecord;
+use super::record::{Birth, ZeekRecord};
 use super::room::Room;
 use crate::model::{Span, Timestamp};
 
 /// Changes of the wrapping after which Zeek no longer follows them.
 const MOST_TUNNEL_CHANGES: u8 = 5;
+
+/// Most flows around one that are remembered.
+const MOST_PARENTS: usize = 16;
 
 /// A conversation.
 #[derive(Clone, Debug)]
@@ -56,6 +57,7 @@ pub(in crate::flow) struct Conn {
     /// What stands for the wrapping of the last packet, and how often it changed.
     tunnel: u64,
     tunnel_changes: u8,
+    parents: Vec<Birth>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +76,13 @@ struct Counts {
     /// UDP and ICMP.
     bytes: u64,
     bad: Scaled,
+}
+
+/// How the connection before on the same ports stood.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::flow) struct Reuse {
+    closed: bool,
+    last: Timestamp,
 }
 
 /// How a conversation begins.
@@ -116,6 +125,7 @@ impl Conn {
             timers: Timers::new(inactivity, sight.ts),
             tunnel: beginning.tunnel,
             tunnel_changes: 0,
+            parents: Vec::new(),
         };
         let responder = key.endpoint(beginning.originator.other());
         match conn.kind {
@@ -143,13 +153,23 @@ impl Conn {
         session.begins_another(seq, is_answer)
     }
 
-    /// The connection that follows on the same ports takes the place of this one: what Zeek's `weird.log` calls that.
-    pub(in crate::flow) fn follow(&mut self, previous: &Self, now: Timestamp) {
-        let Kind::Tcp(session) = &previous.kind else { return };
-        let closed = [Role::Originator, Role::Responder].map(|role| session.end(role).did_close);
-        if !closed.contains(&true) {
+    /// What the next connection on the same ports has to know of this one.
+    pub(in crate::flow) fn reuse(&self) -> Reuse {
+        let closed = match &self.kind {
+            Kind::Tcp(session) => [Role::Originator, Role::Responder].iter().any(|role| session.end(*role).did_close),
+            _ => true,
+        };
+        Reuse { closed, last: self.last }
+    }
+
+    /// This connection took the place of another: what Zeek's `weird.log` calls that.
+    pub(in crate::flow) fn follow(&mut self, previous: Reuse, sight: &Sight) {
+        if !matches!(self.kind, Kind::Tcp(_)) {
+            return;
+        }
+        if !previous.closed {
             self.weirds.add(Weird::ActiveConnectionReuse);
-        } else if now - previous.last < previous.times.close {
+        } else if sight.ts - previous.last < self.times.close {
             self.weirds.add(Weird::PrematureConnectionReuse);
         }
     }
@@ -183,8 +203,7 @@ impl Conn {
     }
 
     fn on_segment(&mut self, role: Role, seg: &Seg, sight: &Sight, key: &FlowKey, room: &mut Room) {
-        let Kind::Tcp(session) = &mut self.kind else { return };
-        let Self { history, weirds, turns, .. } = &mut *self;
+        let Self { history, weirds, turns, kind: Kind::Tcp(session), .. } = &mut *self else { return };
         let mut around = Around { history, weirds, room, ts: sight.ts, may_turn: *turns };
         let (role, done) = session.on_segment(role, seg, &mut around);
         let left_handshake = session.left_handshake;
@@ -270,6 +289,23 @@ impl Conn {
         }
     }
 
+    /// Flows around a packet of it.
+    pub(in crate::flow) fn within(&mut self, parents: &[Birth]) {
+        for parent in parents {
+            if self.parents.len() < MOST_PARENTS && !self.parents.contains(parent) {
+                self.parents.push(*parent);
+            }
+        }
+    }
+
+    /// Bytes missed of what this end sent.
+    pub(in crate::flow) fn missed(&self, end: End) -> u64 {
+        match &self.kind {
+            Kind::Tcp(session) => session.missed()[self.role(end).index()],
+            _ => 0,
+        }
+    }
+
     /// The record as things stand.
     pub(in crate::flow) fn record(&self) -> ZeekRecord {
         let [o, r] = &self.counts;
@@ -292,7 +328,7 @@ impl Conn {
             packets: [o.packets, r.packets],
             ip_bytes: [o.ip_bytes, r.ip_bytes],
             missed_bytes,
-            tunnel_parents: Vec::new(),
+            tunnel_parents: self.parents.clone(),
             weird: self.weirds.names(),
         }
     }
