@@ -159,7 +159,6 @@ impl<'f> Packet<'f> {
         };
         address.filter(|a| a.len() == 16).unwrap_or(destination)
     }
-
 }
 
 #[cfg(test)]

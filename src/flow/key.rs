@@ -7,7 +7,6 @@
 //! hosts at one time are one conversation.
 
 use super::icmp;
-use super::record::Birth;
 use crate::decode::{LayerKind, Network, Packet, Transport, TunnelKind};
 use crate::model::bytes::be16;
 use crate::model::endpoint::ip_from_16;
@@ -218,22 +217,6 @@ impl KeyMaker {
         }
         // Never 0, which means "not wrapped"; the key drops the top bit.
         hasher.finish() >> 1 | 1
-    }
-}
-
-impl KeyMaker {
-    /// What stands for the way a packet is wrapped: as [`Self::tunnel`], and through which flows. 0 = not wrapped.
-    pub(super) fn wrapping(&self, packet: &Packet<'_>, through: &[Birth]) -> u64 {
-        if packet.tunnel.kind == TunnelKind::None {
-            return 0;
-        }
-        let mut hasher = self.seed.build_hasher();
-        hasher.write_u64(self.tunnel(packet, false));
-        for flow in through {
-            hasher.write_u8(flow.id.kind as u8);
-            hasher.write_u64(flow.id.number);
-        }
-        hasher.finish() | 1
     }
 }
 

@@ -34,7 +34,7 @@ pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
 pub use record::{
     Birth, DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    Vantage, ZeekRecord,
+    Vantage, Wrapping, ZeekRecord,
 };
 pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};

@@ -391,6 +391,15 @@ pub struct Birth {
     pub packet: (u16, u64),
 }
 
+/// What was around a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wrapping {
+    /// A flow of UDP.
+    Flow(Birth),
+    /// IP in IP or GRE between two hosts, which is no flow.
+    Between(std::net::IpAddr, std::net::IpAddr),
+}
+
 /// What Zeek would log of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZeekRecord {
@@ -408,8 +417,8 @@ pub struct ZeekRecord {
     pub ip_bytes: [u64; 2],
     /// Missed bytes of both directions.
     pub missed_bytes: [u64; 2],
-    /// `tunnel_parents`: the flows around it, outermost first, where they are flows.
-    pub tunnel_parents: Vec<Birth>,
+    /// `tunnel_parents`: what was nearest around its packets, in the order of their coming.
+    pub tunnel_parents: Vec<Wrapping>,
     /// Names of `weird.log` that were seen, each once.
     pub weird: Vec<&'static str>,
 }

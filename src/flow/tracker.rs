@@ -10,14 +10,14 @@ use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
 use super::note::{Change, FlowKind, Note};
 use super::orientation;
 use super::profile::{Profile, Rules, ZeekTimers};
-use super::record::{Birth, DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
+use super::record::{Birth, DirectionReason, EndReason, FlowRecord, State, TunnelRecord, Wrapping};
 use super::room::Room;
 use super::table::{self, Table};
 use super::tcp::{Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
 use super::zeek::{self, Admission, Beginning, Conn, FirstFlags, Sight};
-use crate::decode::{Network, Packet, TcpFlags, Transport};
+use crate::decode::{Network, Packet, TcpFlags, Transport, TunnelKind};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
 
@@ -151,8 +151,8 @@ struct Seen<'p, 'f> {
     now: Timestamp,
     /// As Zeek sees it, where that is wanted.
     sight: Option<Sight>,
-    /// What stands for the wrapping.
-    tunnel: u64,
+    /// What is nearest around it, where that is wanted.
+    wrapping: Option<Wrapping>,
 }
 
 impl<'f> Seen<'_, 'f> {
@@ -320,10 +320,10 @@ impl Tracker {
         let sound = !self.judges || self.judge.transport(meta.source, packet);
         let wants = self.config.wants.zeek;
         let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
-        let tunnel = if wants { self.keys.wrapping(packet, parents) } else { 0 };
-        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, tunnel };
+        let wrapping = if wants { wrapping(packet, parents) } else { None };
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
-        let note = self.update(slot, &seen, parents);
+        let note = self.update(slot, &seen);
         if self.clock.leap(meta.ts).is_some()
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
@@ -361,7 +361,8 @@ impl Tracker {
 
     fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
         let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
-        let tunnel = if self.config.profile.tunnel_in_key { self.keys.tunnel(packet, self.config.profile.vlan_in_key) } else { 0 };
+        let tunnel =
+            if self.config.profile.tunnel_in_key { self.keys.tunnel(packet, self.config.profile.vlan_in_key) } else { 0 };
         ends.key(vlan, tunnel)
     }
 
@@ -402,7 +403,7 @@ impl Tracker {
         flow.tunnel = tunnel_record(seen.packet);
         if let Some(sight) = &seen.sight {
             let turns = profile.direction == Rules::Zeek;
-            let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns, tunnel: seen.tunnel };
+            let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns };
             let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
             let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
             if let Some(previous) = previous {
@@ -414,7 +415,7 @@ impl Tracker {
     }
 
     /// Counts the packet and lets its protocol look at it.
-    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>, parents: &[Birth]) -> Note {
+    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>) -> Note {
         let by_evidence = self.config.profile.direction == Rules::Ours;
         let flow = self.table.get_mut(slot);
         let place = seen.place();
@@ -459,8 +460,7 @@ impl Tracker {
             if by_evidence && conn.originator() != flow.originator {
                 conn.turn(&mut self.room);
             }
-            conn.on_tunnel(seen.tunnel, &mut self.room);
-            conn.within(parents);
+            conn.within(seen.wrapping, &mut self.room);
             conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
             flow.originator = conn.originator();
             if self.config.profile.timers.is_some() {
@@ -581,6 +581,18 @@ fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
     let kind = packet.tunnel.kind.key()?;
     let outer = outer_addresses(packet)?;
     Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
+}
+
+/// What is nearest around a packet: the flow of UDP that carries it, or the pair of hosts. `parents`: the flows around it.
+fn wrapping(packet: &Packet<'_>, parents: &[Birth]) -> Option<Wrapping> {
+    match packet.tunnel.kind {
+        TunnelKind::None => None,
+        TunnelKind::IpIp | TunnelKind::Gre | TunnelKind::Erspan => {
+            let (a, b) = outer_addresses(packet)?;
+            Some(Wrapping::Between(a.min(b), a.max(b)))
+        }
+        _ => parents.last().copied().map(Wrapping::Flow),
+    }
 }
 
 /// TTL or hop limit of the innermost IP header.

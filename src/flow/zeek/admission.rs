@@ -28,8 +28,7 @@ pub(in crate::flow) fn fits(packet: &Packet<'_>, wire_bytes: u64) -> bool {
 
 /// Is it a fragment of which not all was captured?
 pub(in crate::flow) fn is_cut_fragment(packet: &Packet<'_>) -> bool {
-    packet.fragment.is_piece()
-        && lengths(packet).is_some_and(|l| packet.network_at.saturating_add(l.total) > packet.captured_end)
+    packet.fragment.is_piece() && lengths(packet).is_some_and(|l| packet.network_at.saturating_add(l.total) > packet.captured_end)
 }
 
 /// Did a network card have to fill in the length?

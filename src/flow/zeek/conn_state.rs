@@ -43,12 +43,12 @@ fn was_given_up(history: &[u8]) -> bool {
 }
 
 /// Of UDP: who sent something that was counted.
-pub(super) const fn of_udp(orig: bool, resp: bool) -> &'static str {
-    match (orig, resp) {
-        (true, true) => "SF",
-        (true, false) => "S0",
-        (false, true) => "SHR",
-        (false, false) => "OTH",
+pub(super) const fn of_udp(spoke: [bool; 2]) -> &'static str {
+    match spoke {
+        [true, true] => "SF",
+        [true, false] => "S0",
+        [false, true] => "SHR",
+        [false, false] => "OTH",
     }
 }
 
@@ -58,9 +58,17 @@ mod tests {
 
     #[test]
     fn a_reset_after_a_syn_is_an_attempt_given_up_unless_more_was_sent() {
-        for (history, given_up) in
-            [("SR", true), ("^SR", true), ("SaR", true), ("SDTCWR", true), ("SaFR", false), ("SAR", false), ("R", false), ("S", false), ("", false)]
-        {
+        for (history, given_up) in [
+            ("SR", true),
+            ("^SR", true),
+            ("SaR", true),
+            ("SDTCWR", true),
+            ("SaFR", false),
+            ("SAR", false),
+            ("R", false),
+            ("S", false),
+            ("", false),
+        ] {
             assert_eq!(was_given_up(history.as_bytes()), given_up, "{history}");
         }
     }

@@ -17,26 +17,22 @@ mod sight;
 pub(in crate::flow) mod timers;
 mod transition;
 mod weird;
+mod wrapped;
 
 pub(in crate::flow) use self::admission::Admission;
-pub(in crate::flow) use self::ports::{FirstFlags, turn_at_first};
-pub(in crate::flow) use self::sight::{Sight, micros};
 use self::history::{History, Scaled};
+pub(in crate::flow) use self::ports::{FirstFlags, turn_at_first};
 use self::role::Role;
 use self::session::{Around, Session};
 use self::sight::{Message, Seen, Seg};
+pub(in crate::flow) use self::sight::{Sight, micros};
 use self::timers::{Timer, Timers, ZeekTimers};
 use self::weird::{Weird, Weirds};
+use self::wrapped::Wrapped;
 use super::key::{End, FlowKey};
-use super::record::{Birth, ZeekRecord};
+use super::record::{Wrapping, ZeekRecord};
 use super::room::Room;
 use crate::model::{Span, Timestamp};
-
-/// Changes of the wrapping after which Zeek no longer follows them.
-const MOST_TUNNEL_CHANGES: u8 = 5;
-
-/// Most flows around one that are remembered.
-const MOST_PARENTS: usize = 16;
 
 /// A conversation.
 #[derive(Clone, Debug)]
@@ -50,14 +46,13 @@ pub(in crate::flow) struct Conn {
     turns: bool,
     kind: Kind,
     counts: [Counts; 2],
+    /// Bytes of UDP and ICMP, once there was a packet that counts.
+    payload: [Option<u64>; 2],
     history: History,
     weirds: Weirds,
     times: &'static ZeekTimers,
     pub(in crate::flow) timers: Timers,
-    /// What stands for the wrapping of the last packet, and how often it changed.
-    tunnel: u64,
-    tunnel_changes: u8,
-    parents: Vec<Birth>,
+    wrapped: Wrapped,
 }
 
 #[derive(Clone, Debug)]
@@ -73,8 +68,6 @@ enum Kind {
 struct Counts {
     packets: u64,
     ip_bytes: u64,
-    /// UDP and ICMP.
-    bytes: u64,
     bad: Scaled,
 }
 
@@ -94,13 +87,17 @@ pub(in crate::flow) struct Beginning {
     pub(in crate::flow) originator: End,
     /// May Zeek's rules turn the roles later?
     pub(in crate::flow) turns: bool,
-    /// What stands for its wrapping.
-    pub(in crate::flow) tunnel: u64,
 }
 
 impl Conn {
     /// A conversation that begins with this packet; it is to be handed to [`Self::on_packet`], too.
-    pub(in crate::flow) fn new(sight: &Sight, key: &FlowKey, beginning: Beginning, times: &'static ZeekTimers, room: &mut Room) -> Self {
+    pub(in crate::flow) fn new(
+        sight: &Sight,
+        key: &FlowKey,
+        beginning: Beginning,
+        times: &'static ZeekTimers,
+        room: &mut Room,
+    ) -> Self {
         let kind = match sight.transport {
             Seen::Tcp(_) | Seen::BadTcp => Kind::Tcp(Box::default()),
             Seen::Udp { .. } => Kind::Udp,
@@ -119,13 +116,12 @@ impl Conn {
             turns: beginning.turns,
             kind,
             counts: [Counts::default(); 2],
+            payload: [None; 2],
             history: History::default(),
             weirds: Weirds::default(),
             times,
             timers: Timers::new(inactivity, sight.ts),
-            tunnel: beginning.tunnel,
-            tunnel_changes: 0,
-            parents: Vec::new(),
+            wrapped: Wrapped::default(),
         };
         let responder = key.endpoint(beginning.originator.other());
         match conn.kind {
@@ -185,19 +181,22 @@ impl Conn {
             Seen::Icmp { .. } if !sight.sound => self.weirds.add(Weird::BadIcmpChecksum),
             Seen::Udp { bytes, message } => {
                 self.history.once(role, b'D', room);
-                self.count(role, sight, bytes);
+                self.count_payload(role, bytes);
                 self.last = sight.ts;
                 if let Some(message) = message.filter(|_| self.turns) {
                     self.on_message(role, message, key, room);
                 }
+                // By the role it had before it turned them: so Zeek has it.
+                self.count(role, sight);
             }
             Seen::Icmp { bytes } => {
-                self.count(role, sight, bytes);
+                self.count_payload(role, bytes);
                 self.last = sight.ts;
+                self.count(role, sight);
             }
             Seen::Other => {
-                self.count(role, sight, 0);
                 self.last = sight.ts;
+                self.count(role, sight);
             }
         }
     }
@@ -226,7 +225,7 @@ impl Conn {
         if done.complete {
             self.timers.close(self.last + self.times.close);
         }
-        self.count(role, sight, 0);
+        self.count(role, sight);
     }
 
     fn on_bad_checksum(&mut self, role: Role, weird: Weird, room: &mut Room) {
@@ -236,38 +235,43 @@ impl Conn {
         }
     }
 
-    fn count(&mut self, role: Role, sight: &Sight, bytes: u64) {
+    fn count(&mut self, role: Role, sight: &Sight) {
         let counts = &mut self.counts[role.index()];
         counts.packets += 1;
         counts.ip_bytes = counts.ip_bytes.saturating_add(sight.ip_bytes);
-        counts.bytes = counts.bytes.saturating_add(bytes);
     }
 
-    /// DNS and NTP say who is the server. Only the first message of a side tells.
+    fn count_payload(&mut self, role: Role, bytes: u64) {
+        let payload = &mut self.payload[role.index()];
+        *payload = Some(payload.unwrap_or(0).saturating_add(bytes));
+    }
+
+    /// DNS's first message and any of NTP say who is the server, once. Zeek then turns packets, but not bytes: a row of one answer
+    /// and one question has both with the originator.
     fn on_message(&mut self, role: Role, message: Message, key: &FlowKey, room: &mut Room) {
         let responder = key.endpoint(self.originator.other());
-        let first = self.counts[role.index()].packets == 1 && self.counts[role.other().index()].packets == 0;
         let turned = if responder.port == ports::NTP {
             matches!((message, role), (Message::Answer, Role::Originator) | (Message::Question, Role::Responder))
+        } else if ports::DNS.contains(&responder.port) {
+            self.turns = false;
+            (message, role) == (Message::Answer, Role::Originator) && !responder.ip.is_multicast()
         } else {
-            first
-                && (message, role) == (Message::Answer, Role::Originator)
-                && ports::DNS.contains(&responder.port)
-                && !sight::is_multicast(responder.ip)
+            false
         };
         if turned {
-            // Once is enough, whatever comes.
             self.turns = false;
-            self.turn(room);
+            self.turn_counts();
+            self.history.push(b'^', room);
         }
     }
 
-    /// The roles are the other way round.
+    /// The roles are the other way round, by evidence that Zeek does not ask for.
     pub(in crate::flow) fn turn(&mut self, room: &mut Room) {
         if let Kind::Tcp(session) = &mut self.kind {
             session.turn();
         }
         self.turn_counts();
+        self.payload.swap(0, 1);
         if matches!(self.kind, Kind::Tcp(_) | Kind::Udp) {
             self.history.push(b'^', room);
         }
@@ -278,23 +282,10 @@ impl Conn {
         self.counts.swap(0, 1);
     }
 
-    /// The wrapping of a packet, 0 for none. One that changes too often is no longer followed: `X`.
-    pub(in crate::flow) fn on_tunnel(&mut self, tunnel: u64, room: &mut Room) {
-        if tunnel != self.tunnel && self.tunnel_changes <= MOST_TUNNEL_CHANGES {
-            self.tunnel = tunnel;
-            self.tunnel_changes += 1;
-            if self.tunnel_changes > MOST_TUNNEL_CHANGES {
-                self.history.push(b'X', room);
-            }
-        }
-    }
-
-    /// Flows around a packet of it.
-    pub(in crate::flow) fn within(&mut self, parents: &[Birth]) {
-        for parent in parents {
-            if self.parents.len() < MOST_PARENTS && !self.parents.contains(parent) {
-                self.parents.push(*parent);
-            }
+    /// What is nearest around the packet that comes next.
+    pub(in crate::flow) fn within(&mut self, wrapping: Option<Wrapping>, room: &mut Room) {
+        if self.wrapped.changes_too_often(wrapping) {
+            self.history.push(b'X', room);
         }
     }
 
@@ -309,14 +300,15 @@ impl Conn {
     /// The record as things stand.
     pub(in crate::flow) fn record(&self) -> ZeekRecord {
         let [o, r] = &self.counts;
+        let payload = self.payload.map(|bytes| bytes.unwrap_or(0));
         let (conn_state, bytes, missed_bytes) = match &self.kind {
             Kind::Tcp(session) => {
                 let (orig, resp) = (session.end(Role::Originator), session.end(Role::Responder));
                 let conn_state = conn_state::of_tcp(orig, resp, self.history.as_bytes());
                 (conn_state, [orig.size(resp), resp.size(orig)], session.missed())
             }
-            Kind::Udp => (conn_state::of_udp(o.packets > 0, r.packets > 0), [o.bytes, r.bytes], [0; 2]),
-            Kind::Icmp => ("OTH", [o.bytes, r.bytes], [0; 2]),
+            Kind::Udp => (conn_state::of_udp(self.payload.map(|bytes| bytes.is_some())), payload, [0; 2]),
+            Kind::Icmp => ("OTH", payload, [0; 2]),
             Kind::Other => ("OTH", [0; 2], [0; 2]),
         };
         let duration = Some(self.last - self.start).filter(|&duration| duration > Span::ZERO);
@@ -328,7 +320,7 @@ impl Conn {
             packets: [o.packets, r.packets],
             ip_bytes: [o.ip_bytes, r.ip_bytes],
             missed_bytes,
-            tunnel_parents: self.parents.clone(),
+            tunnel_parents: self.wrapped.parents.clone(),
             weird: self.weirds.names(),
         }
     }

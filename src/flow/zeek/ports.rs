@@ -32,13 +32,11 @@ pub(in crate::flow) fn turn_at_first(profile: &Profile, ends: &Ends, sight: &Sig
     let likely = |services: &[u16], port: u16| services.binary_search(&port).is_ok();
     match (first, sight.transport) {
         (Some(FirstFlags { pure_syn: true, .. }), _) => false,
-        (Some(flags), _) => {
-            match (likely(profile.tcp_services, ends.sport), likely(profile.tcp_services, ends.dport)) {
-                (true, false) => true,
-                (true, true) => !flags.syn_ack && ends.sport < ends.dport,
-                _ => false,
-            }
-        }
+        (Some(flags), _) => match (likely(profile.tcp_services, ends.sport), likely(profile.tcp_services, ends.dport)) {
+            (true, false) => true,
+            (true, true) => !flags.syn_ack && ends.sport < ends.dport,
+            _ => false,
+        },
         (None, Seen::Udp { .. }) => likely(profile.udp_services, ends.sport) && !likely(profile.udp_services, ends.dport),
         _ => false,
     }

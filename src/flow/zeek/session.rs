@@ -101,8 +101,7 @@ impl Session {
         }
         let start = if is_answer { resp.start() } else { orig.start() };
         // The SYN of a SYN-ACK that overtook it.
-        let overtaken =
-            !is_answer && orig.state == State::SynAckSent && resp.state == State::Inactive && resp.start() == seq;
+        let overtaken = !is_answer && orig.state == State::SynAckSent && resp.state == State::Inactive && resp.start() == seq;
         seq != start && !overtaken
     }
 
@@ -172,7 +171,13 @@ impl Session {
             (false, false, false) if seg.len > 0 => b'D',
             (false, false, false) if seg.has_ack => b'A',
             (false, false, false) => return from,
-            (true, false, false) => if seg.has_ack { b'H' } else { b'S' },
+            (true, false, false) => {
+                if seg.has_ack {
+                    b'H'
+                } else {
+                    b'S'
+                }
+            }
             (false, true, false) => b'F',
             (false, false, true) => b'R',
             (false, true, true) => b'I',
@@ -304,8 +309,7 @@ impl Session {
 
     fn try_close(&mut self, role: Role) -> bool {
         let (side, peer) = (&self.sides[role.index()], &self.sides[role.other().index()]);
-        let waits = !side.stream.is_delivered_to(side.end.reach())
-            || (side.end.state != State::Reset && peer.stream.holds());
+        let waits = !side.stream.is_delivered_to(side.end.reach()) || (side.end.state != State::Reset && peer.stream.holds());
         let peer_is_gone = peer.end.did_close || peer.end.state == State::Inactive;
         let end = &mut self.side(role).end;
         end.close_deferred = waits;

@@ -111,7 +111,13 @@ pub(super) fn lengths(packet: &Packet<'_>) -> Option<Lengths> {
 
 impl Sight {
     /// What Zeek sees of a packet. `other`: it is of a protocol that Zeek does not follow, whatever the decoder made of it.
-    pub(in crate::flow) fn of(packet: &Packet<'_>, segment: Option<&Segment<'_>>, ts: Timestamp, sound: bool, other: bool) -> Self {
+    pub(in crate::flow) fn of(
+        packet: &Packet<'_>,
+        segment: Option<&Segment<'_>>,
+        ts: Timestamp,
+        sound: bool,
+        other: bool,
+    ) -> Self {
         let lengths = lengths(packet).unwrap_or(Lengths { claimed: 0, total: 0 });
         // Joined datagrams have lost their fragment header; Zeek drops that of an atomic fragment, too.
         let atomic = packet.layers().filter(|l| l.kind == LayerKind::Ipv6Fragment && l.offset > packet.network_at).count();
@@ -179,11 +185,6 @@ fn udp(packet: &Packet<'_>) -> Seen {
         None
     };
     Seen::Udp { bytes, message }
-}
-
-/// Is this 16-byte address a group's? For DNS, whose answers to groups turn nothing round.
-pub(super) fn is_multicast(ip: std::net::IpAddr) -> bool {
-    ip.is_multicast()
 }
 
 /// The limited broadcast address, as keys hold it.

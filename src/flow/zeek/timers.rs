@@ -3,8 +3,8 @@
 //! A connection only says what it wants; the queue that keeps the moments of all connections is `flow/deadlines.rs`.
 
 use super::endpoint::{Endpoint, State};
-use super::{Conn, Kind};
 use super::role::Role;
+use super::{Conn, Kind};
 use crate::model::{Span, Timestamp};
 
 /// Zeek's times, as its default scripts set them.
@@ -86,8 +86,7 @@ pub(in crate::flow) struct Timers {
 
 impl Timers {
     pub(super) fn new(inactivity: Span, now: Timestamp) -> Self {
-        let mut timers =
-            Self { wanted: [Timestamp::MAX; TIMERS], armed: [Timestamp::MAX; TIMERS], inactivity };
+        let mut timers = Self { wanted: [Timestamp::MAX; TIMERS], armed: [Timestamp::MAX; TIMERS], inactivity };
         timers.set(Timer::Inactivity, now + inactivity);
         timers
     }

@@ -192,7 +192,7 @@ const fn letter(yes: bool) -> char {
 
 fn text(out: &mut impl Write, record: &FlowRecord, zeek: &ZeekRecord) -> io::Result<()> {
     let (orig, resp) = (record.originator, record.responder);
-    let parents: Vec<String> = zeek.tunnel_parents.iter().map(|parent| Uid::of(parent).to_string()).collect();
+    let parents: Vec<String> = zeek.tunnel_parents.iter().map(|parent| Uid::around(parent).to_string()).collect();
     write!(
         out,
         "{}\t{}\t{}\t{}\t{}\t{}\t{}\t-\t",
@@ -277,7 +277,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
     if !zeek.tunnel_parents.is_empty() {
         json.key("tunnel_parents");
         json.open_list();
-        zeek.tunnel_parents.iter().for_each(|parent| json.display(Uid::of(parent)));
+        zeek.tunnel_parents.iter().for_each(|parent| json.display(Uid::around(parent)));
         json.close_list();
     }
     json.key("ip_proto");
@@ -287,7 +287,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Birth, FlowId, FlowKind};
+    use crate::flow::{Birth, FlowId, FlowKind, Wrapping};
     use crate::output::fixture::{nine, totals};
 
     fn zeek() -> ZeekRecord {
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn json_leaves_out_what_is_not_known() {
         let birth = Birth { id: FlowId { kind: FlowKind::Udp, number: 1 }, start: Timestamp::default(), packet: (0, 1) };
-        let line = run(ZeekForm::Json, Some(ZeekRecord { tunnel_parents: vec![birth], ..zeek() }));
+        let line = run(ZeekForm::Json, Some(ZeekRecord { tunnel_parents: vec![Wrapping::Flow(birth)], ..zeek() }));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["ts"].to_string(), "1795209080.519936");
         assert_eq!((&value["duration"], &value["id.resp_p"]), (&0.07.into(), &80.into()));

@@ -1,7 +1,8 @@
 //! Zeek's `uid`: a short name for a connection that no other has. Zeek draws it at random; here it follows from the flow, so that
 //! it is the same in every run over the same capture.
 
-use crate::flow::Birth;
+use crate::flow::{Birth, Wrapping};
+use crate::model::endpoint::ip_to_16;
 use sha1::{Digest, Sha1};
 use std::fmt;
 
@@ -20,7 +21,23 @@ impl Uid {
         sha.update(birth.packet.1.to_be_bytes());
         sha.update([birth.id.kind as u8]);
         sha.update(birth.id.number.to_be_bytes());
-        let hash: [u8; 20] = sha.finalize().into();
+        Self::from_hash(sha.finalize().into())
+    }
+
+    /// The name of what is around a flow.
+    pub(super) fn around(wrapping: &Wrapping) -> Self {
+        match wrapping {
+            Wrapping::Flow(birth) => Self::of(birth),
+            Wrapping::Between(a, b) => {
+                let mut sha = Sha1::new();
+                sha.update(ip_to_16(*a));
+                sha.update(ip_to_16(*b));
+                Self::from_hash(sha.finalize().into())
+            }
+        }
+    }
+
+    fn from_hash(hash: [u8; 20]) -> Self {
         let mut rest = hash.iter().take(16).fold(0u128, |sum, &byte| sum << 8 | u128::from(byte));
         let mut name = [b'C'; 18];
         for place in &mut name[1..] {
