@@ -19,6 +19,7 @@ mod orientation;
 pub mod profile;
 pub mod record;
 mod room;
+mod settling;
 mod table;
 mod tcp;
 pub mod timeout;

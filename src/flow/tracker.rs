@@ -3,7 +3,7 @@
 use super::checksums::{ChecksumStats, Judge};
 use super::datagram::Datagram;
 use super::deadlines::Deadlines;
-use super::event::{FlowEvent, FlowSink};
+use super::event::{FlowEvent, FlowSink, Settled};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
@@ -12,8 +12,9 @@ use super::orientation;
 use super::profile::{Profile, Rules, ZeekTimers};
 use super::record::{Birth, DirectionReason, EndReason, FlowRecord, State, TunnelRecord, Wrapping};
 use super::room::Room;
+use super::settling::Settling;
 use super::table::{self, Table};
-use super::tcp::{Segment, Sighting, Step};
+use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
 use super::zeek::{self, Admission, Beginning, Conn, FirstFlags, Sight};
@@ -137,6 +138,8 @@ pub struct Tracker {
     deadlines: Deadlines,
     /// Flows around the packet at hand.
     parents: Vec<Birth>,
+    paths: Paths,
+    settling: Settling,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -156,9 +159,9 @@ struct Seen<'p, 'f> {
 }
 
 impl<'f> Seen<'_, 'f> {
-    const fn sighting<'a>(&'a self, segment: &'a Segment<'f>) -> Sighting<'a, 'f> {
+    const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
-        Sighting { from: self.sender, segment, packet: self.packet, source, number, ts }
+        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
     }
 
     /// Flags of a TCP packet, for who is turned round at first.
@@ -194,6 +197,8 @@ impl Tracker {
             judge: Judge::new(config.checksums),
             deadlines: Deadlines::default(),
             parents: Vec::new(),
+            paths: Paths::default(),
+            settling: Settling::default(),
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -222,6 +227,15 @@ impl Tracker {
     }
 
     fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
+        while let Some((slot, number)) = self.settling.due(now) {
+            let flow = self.table.get_mut(slot);
+            if flow.number == number {
+                tell_settled(flow, now, sink);
+                if let Some(at) = flow.body.aspects().and_then(|aspects| aspects.next_settled()) {
+                    self.settling.wait(slot, number, at);
+                }
+            }
+        }
         if let Some(timers) = self.config.profile.timers {
             return self.run_timers(timers, now, sink);
         }
@@ -438,7 +452,13 @@ impl Tracker {
                 let change = connection.change(flow.originator);
                 step.change = step.change.or(change);
                 if let Some(aspects) = &mut connection.aspects {
-                    verdict = aspects.on_segment(&seen.sighting(segment), &mut self.room);
+                    let sighting = seen.sighting(&flow.key, segment, step.accepted);
+                    verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
+                    if verdict.is_some_and(|verdict| !verdict.settled)
+                        && let Some(at) = aspects.next_settled()
+                    {
+                        self.settling.wait(slot, flow.number, at);
+                    }
                 }
                 (step, connection.class())
             }
@@ -537,6 +557,7 @@ impl Tracker {
 
     fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
         let flow = self.table.get_mut(slot);
+        tell_settled(flow, Timestamp::MAX, sink);
         let tell = match &mut flow.body {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
@@ -556,6 +577,15 @@ impl Tracker {
             sink.on_flow_event(FlowEvent::Handshake(&record));
         }
         sink.on_flow_event(FlowEvent::Ended(&record));
+    }
+}
+
+/// Tells the verdicts that nothing changes any more by `now`.
+fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
+    let id = flow.id();
+    let Some(aspects) = flow.body.aspects() else { return };
+    while let Some((source, number, verdict)) = aspects.settle(now) {
+        sink.on_flow_event(FlowEvent::Settled(Settled { source, number, flow: id, verdict }));
     }
 }
 

@@ -18,6 +18,7 @@ mod word;
 pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
+pub(super) use self::loss::Paths;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
