@@ -50,7 +50,9 @@ impl History {
 
     /// Writes a letter that a side writes once; `false` if it has.
     pub(super) fn once(&mut self, role: Role, letter: u8, room: &mut Room) -> bool {
-        let bit = 1 << (letter & 31);
+        // SYN and SYN-ACK share their mark.
+        let mark = if letter == b'H' { b'S' } else { letter };
+        let bit = 1 << (mark & 31);
         let seen = &mut self.seen[role.index()];
         if *seen & bit != 0 {
             return false;
