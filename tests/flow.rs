@@ -2,6 +2,8 @@
 
 #[path = "flow/world.rs"]
 mod world;
+#[path = "flow/zeek.rs"]
+mod zeek;
 
 #[path = "flow/closing.rs"]
 mod closing;
