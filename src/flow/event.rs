@@ -2,6 +2,7 @@
 
 use super::note::FlowId;
 use super::record::FlowRecord;
+use super::stream::StreamEvent;
 use super::verdict::Verdict;
 
 /// Something about a whole flow.
@@ -16,6 +17,9 @@ pub enum FlowEvent<'a> {
     /// The verdict on a packet that was told before with `settled: false`: nothing changes it any more. Told before the
     /// flow's [`FlowEvent::Ended`].
     Settled(Settled),
+    /// Bytes of a TCP connection in order, or what is missing of them. Told where [`super::Wants::streams`] asks for it, while
+    /// the packet is looked at that makes it known; at the latest before the flow's [`FlowEvent::Ended`].
+    Stream(&'a StreamEvent<'a>),
 }
 
 /// The last word on a packet.

@@ -17,6 +17,7 @@ mod orientation;
 pub mod profile;
 pub mod record;
 mod room;
+pub mod stream;
 mod table;
 mod tcp;
 pub mod timeout;
@@ -32,6 +33,7 @@ pub use record::{
     DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
     Vantage, ZeekRecord,
 };
+pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};

@@ -3,7 +3,6 @@
 
 /// What is left of the memory for lists, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code)] // taken by the lists of the aspects
 pub(super) struct Room {
     left: usize,
 }

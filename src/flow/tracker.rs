@@ -5,11 +5,12 @@ use super::event::{FlowEvent, FlowSink};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
-use super::note::{Change, FlowKind, Note};
+use super::note::{Change, Direction, FlowId, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
 use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::room::Room;
+use super::stream::{StreamEvent, StreamLimits, StreamPart};
 use super::table::{self, Table};
 use super::tcp::{Segment, Sighting, Step};
 use super::timeout::Class;
@@ -35,8 +36,11 @@ pub struct TrackerConfig {
     pub wants: Wants,
     /// What becomes of packets with wrong checksums.
     pub checksums: Checksums,
-    /// Most memory for the lists of all flows together (holes, segments remembered), bytes. What finds no room is forgotten.
+    /// Most memory for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
+    /// room is forgotten.
     pub list_bytes: usize,
+    /// How much of that the streams of one flow may take.
+    pub streams: StreamLimits,
 }
 
 impl Default for TrackerConfig {
@@ -48,6 +52,7 @@ impl Default for TrackerConfig {
             wants: Wants::default(),
             checksums: Checksums::Auto,
             list_bytes: 256 << 20,
+            streams: StreamLimits::default(),
         }
     }
 }
@@ -221,7 +226,7 @@ impl Tracker {
             return Note::default(); // A header that makes no sense begins no conversation.
         }
         let slot = self.slot_for(key, &seen, sink);
-        let note = self.update(slot, &seen);
+        let note = self.update(slot, &seen, sink);
         if self.clock.leap(meta.ts).is_some()
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
@@ -285,7 +290,7 @@ impl Tracker {
     }
 
     /// Counts the packet and lets its protocol look at it.
-    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>) -> Note {
+    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> Note {
         let flow = self.table.get_mut(slot);
         let place = seen.place();
         flow.seen(place);
@@ -307,6 +312,9 @@ impl Tracker {
                 step.change = step.change.or(change);
                 if let Some(aspects) = &mut connection.aspects {
                     verdict = aspects.on_segment(&seen.sighting(segment), &mut self.room);
+                    let mut tell = teller(flow.kind, flow.number, flow.originator, flow.key, sink);
+                    let (sighting, limits) = (seen.sighting(segment), &self.config.streams);
+                    connection.reassemble(&sighting, step.accepted, limits, &mut self.room, &mut tell);
                 }
                 (step, connection.class())
             }
@@ -398,16 +406,33 @@ impl Tracker {
             Body::Datagram(_) | Body::Free => false,
         };
         let record = flow.record(Some(reason));
-        if let Body::Tcp(connection) = &mut flow.body
-            && let Some(aspects) = &mut connection.aspects
-        {
-            aspects.release(&mut self.room);
+        if let Body::Tcp(connection) = &mut flow.body {
+            let mut tell = teller(flow.kind, flow.number, flow.originator, flow.key, sink);
+            connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
+            if let Some(aspects) = &mut connection.aspects {
+                aspects.release(&mut self.room);
+            }
         }
         self.table.release(slot);
         if tell && self.config.handshake_events {
             sink.on_flow_event(FlowEvent::Handshake(&record));
         }
         sink.on_flow_event(FlowEvent::Ended(&record));
+    }
+}
+
+/// Tells a flow's streams to the sink.
+fn teller<'s>(
+    kind: FlowKind,
+    number: u64,
+    originator: End,
+    key: FlowKey,
+    sink: &'s mut impl FlowSink,
+) -> impl FnMut(End, bool, StreamPart<'_>) + 's {
+    move |end, midway, part| {
+        let direction = if end == originator { Direction::Originator } else { Direction::Responder };
+        let event = StreamEvent { flow: FlowId { kind, number }, direction, sender: key.endpoint(end), midway, part };
+        sink.on_flow_event(FlowEvent::Stream(&event));
     }
 }
 

@@ -9,6 +9,7 @@ mod handshake;
 mod loss;
 mod measure;
 mod opening;
+mod reassembly;
 mod report;
 mod segment;
 mod seq;
@@ -18,12 +19,15 @@ mod word;
 pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
+pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
+use super::room::Room;
+use super::stream::StreamLimits;
 use super::wants::Wants;
 use crate::decode::TcpFlags;
 use crate::model::Timestamp;
@@ -136,6 +140,29 @@ impl Connection {
     fn reject(&mut self, from: End) -> Verdict {
         self.pair(from).0.out_of_window += 1;
         Verdict::REJECTED
+    }
+
+    /// Puts the data of a segment, which [`Self::on_segment`] has seen, into its stream, if that is wanted. `taken`: it is one
+    /// that its receiver would take.
+    #[inline]
+    pub(super) fn reassemble(
+        &mut self,
+        seen: &Sighting<'_, '_>,
+        taken: bool,
+        limits: &StreamLimits,
+        room: &mut Room,
+        tell: &mut Tell<'_>,
+    ) {
+        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+            streams.on_segment(seen, taken, &self.ends, limits, room, tell);
+        }
+    }
+
+    /// The flow is over: the streams are told to their end.
+    pub(super) fn finish_streams(&mut self, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
+        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+            streams.finish(&self.ends, limits, room, tell);
+        }
     }
 
     /// How far beyond all that was seen and acknowledged a segment of `from` can be: the window of its peer, twice over, as
