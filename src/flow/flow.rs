@@ -6,8 +6,8 @@ use super::datagram::Datagram;
 use super::icmp;
 use super::key::{End, FlowKey};
 use super::note::{Direction, FlowId, FlowKind};
-use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord};
-use super::tcp::Connection;
+use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord, Vantage};
+use super::tcp::{Aspects, Connection};
 use super::timeout::Class;
 use super::wants::Wants;
 use crate::model::{IpProtocol, Timestamp};
@@ -62,6 +62,16 @@ pub(super) enum Body {
     Datagram(Datagram),
     /// The slot is free.
     Free,
+}
+
+impl Body {
+    /// What is worked out of a connection only when it is wanted.
+    pub(super) fn aspects(&mut self) -> Option<&mut Aspects> {
+        match self {
+            Self::Tcp(connection) => connection.aspects.as_deref_mut(),
+            Self::Datagram(_) | Self::Free => None,
+        }
+    }
 }
 
 /// A conversation. Laid out by hand: what a look-up compares and every packet changes fills the first lines of the cache.
@@ -189,11 +199,16 @@ impl Flow {
             response_time,
             icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
             icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
-            vantage: None,
+            vantage: self.vantage(),
             zeek: None,
             orig: self.side_record(self.originator),
             resp: self.side_record(self.originator.other()),
         }
+    }
+
+    fn vantage(&self) -> Option<Vantage> {
+        let Body::Tcp(connection) = &self.body else { return None };
+        connection.aspects.as_ref().and_then(|aspects| aspects.vantage(self.originator))
     }
 
     fn side_record(&self, end: End) -> SideRecord {

@@ -49,6 +49,10 @@ impl End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowKey([u64; 6]);
 
+/// Two hosts on one network, in the order of [`FlowKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hosts([u64; 6]);
+
 /// What the ends of a conversation are made from: addresses, ports and whether their order may be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
@@ -158,6 +162,14 @@ impl FlowKey {
     #[must_use]
     pub const fn protocol(&self) -> IpProtocol {
         IpProtocol((self.0[4] >> 24) as u8)
+    }
+
+    /// The two hosts, whatever their ports: what all conversations between them on this network have in common. `None` of a
+    /// host with itself, whose ends have no fixed order.
+    #[must_use]
+    pub fn hosts(&self) -> Option<Hosts> {
+        let [a, b, c, d, word, tunnel] = self.0;
+        ((a, b) != (c, d)).then_some(Hosts([a, b, c, d, word & 0xff_ffff, tunnel]))
     }
 
     /// VLAN ids, outermost first, 0 where there is none.

@@ -1,18 +1,19 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
 use super::datagram::Datagram;
-use super::event::{FlowEvent, FlowSink};
+use super::event::{FlowEvent, FlowSink, Settled, stream_teller};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
-use super::note::{Change, Direction, FlowId, FlowKind, Note};
+use super::note::{Change, FlowId, FlowKind, Note};
 use super::orientation;
 use super::profile::Profile;
 use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
 use super::room::Room;
-use super::stream::{StreamEvent, StreamLimits, StreamPart};
+use super::settling::Settling;
+use super::stream::StreamLimits;
 use super::table::{self, Table};
-use super::tcp::{Segment, Sighting, Step};
+use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
 use crate::decode::{Network, Packet, Transport};
@@ -133,6 +134,8 @@ pub struct Tracker {
     table: Table,
     stats: TrackerStats,
     room: Room,
+    paths: Paths,
+    settling: Settling,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -148,9 +151,9 @@ struct Seen<'p, 'f> {
 }
 
 impl<'f> Seen<'_, 'f> {
-    const fn sighting<'a>(&'a self, segment: &'a Segment<'f>) -> Sighting<'a, 'f> {
+    const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
-        Sighting { from: self.sender, segment, packet: self.packet, source, number, ts }
+        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
     }
 
     const fn place(&self) -> Place {
@@ -170,6 +173,8 @@ impl Tracker {
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
             room: Room::new(config.list_bytes),
+            paths: Paths::default(),
+            settling: Settling::default(),
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -198,6 +203,15 @@ impl Tracker {
     }
 
     fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
+        while let Some((slot, number)) = self.settling.due(now) {
+            let flow = self.table.get_mut(slot);
+            if flow.number == number {
+                tell_settled(flow, now, sink);
+                if let Some(at) = flow.body.aspects().and_then(|aspects| aspects.next_settled()) {
+                    self.settling.wait(slot, number, at);
+                }
+            }
+        }
         while let Some(slot) = self.table.expired(now) {
             self.end_flow(slot, EndReason::Timeout, sink);
         }
@@ -311,10 +325,16 @@ impl Tracker {
                 let change = connection.change(flow.originator);
                 step.change = step.change.or(change);
                 if let Some(aspects) = &mut connection.aspects {
-                    verdict = aspects.on_segment(&seen.sighting(segment), &mut self.room);
-                    let mut tell = teller(flow.kind, flow.number, flow.originator, flow.key, sink);
-                    let (sighting, limits) = (seen.sighting(segment), &self.config.streams);
-                    connection.reassemble(&sighting, step.accepted, limits, &mut self.room, &mut tell);
+                    let sighting = seen.sighting(&flow.key, segment, step.accepted);
+                    verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
+                    if verdict.is_some_and(|verdict| !verdict.settled)
+                        && let Some(at) = aspects.next_settled()
+                    {
+                        self.settling.wait(slot, flow.number, at);
+                    }
+                    let id = FlowId { kind: flow.kind, number: flow.number };
+                    let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+                    connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
                 }
                 (step, connection.class())
             }
@@ -401,13 +421,15 @@ impl Tracker {
 
     fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
         let flow = self.table.get_mut(slot);
+        tell_settled(flow, Timestamp::MAX, sink);
         let tell = match &mut flow.body {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
         };
         let record = flow.record(Some(reason));
+        let id = flow.id();
         if let Body::Tcp(connection) = &mut flow.body {
-            let mut tell = teller(flow.kind, flow.number, flow.originator, flow.key, sink);
+            let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
             if let Some(aspects) = &mut connection.aspects {
                 aspects.release(&mut self.room);
@@ -421,18 +443,12 @@ impl Tracker {
     }
 }
 
-/// Tells a flow's streams to the sink.
-fn teller<'s>(
-    kind: FlowKind,
-    number: u64,
-    originator: End,
-    key: FlowKey,
-    sink: &'s mut impl FlowSink,
-) -> impl FnMut(End, bool, StreamPart<'_>) + 's {
-    move |end, midway, part| {
-        let direction = if end == originator { Direction::Originator } else { Direction::Responder };
-        let event = StreamEvent { flow: FlowId { kind, number }, direction, sender: key.endpoint(end), midway, part };
-        sink.on_flow_event(FlowEvent::Stream(&event));
+/// Tells the verdicts that nothing changes any more by `now`.
+fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
+    let id = flow.id();
+    let Some(aspects) = flow.body.aspects() else { return };
+    while let Some((source, number, verdict)) = aspects.settle(now) {
+        sink.on_flow_event(FlowEvent::Settled(Settled { source, number, flow: id, verdict }));
     }
 }
 

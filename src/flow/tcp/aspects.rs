@@ -1,13 +1,13 @@
 //! What is worked out of a connection only when an output wants it. Each aspect has rules of its own for what a segment means,
 //! and none of them changes what the connection is; they are fed every segment of its flow, accepted or not.
 
-use super::loss::Loss;
+use super::loss::{Loss, Paths};
 use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
 use crate::decode::Packet;
-use crate::flow::key::End;
-use crate::flow::record::SideRecord;
+use crate::flow::key::{End, FlowKey};
+use crate::flow::record::{SideRecord, Vantage};
 use crate::flow::room::Room;
 use crate::flow::verdict::Verdict;
 use crate::flow::wants::Wants;
@@ -16,8 +16,12 @@ use crate::model::Timestamp;
 /// A segment as the aspects see it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::flow) struct Sighting<'a, 'f> {
+    /// Its flow.
+    pub(in crate::flow) key: &'a FlowKey,
     /// Who sent it.
     pub(in crate::flow) from: End,
+    /// It is one that its receiver would take.
+    pub(in crate::flow) accepted: bool,
     pub(in crate::flow) segment: &'a Segment<'f>,
     /// What is not in the segment: IP identification, flow label, ECN, checksum, lengths.
     pub(in crate::flow) packet: &'a Packet<'f>,
@@ -51,12 +55,34 @@ impl Aspects {
         self.streams.as_mut()
     }
 
-    /// Takes a segment. Lists that grow take from `room`.
-    pub(in crate::flow) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room) -> Option<Verdict> {
+    /// Takes a segment. Lists that grow take from `room`; what flows between the same hosts know of their way is in `paths`.
+    pub(in crate::flow) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
         if let Some(measure) = &mut self.measure {
             measure.on_segment(seen, room);
         }
-        self.loss.as_mut().and_then(|loss| loss.on_segment(seen, room))
+        self.loss.as_mut().and_then(|loss| loss.on_segment(seen, room, paths))
+    }
+
+    /// When a verdict is settled next.
+    pub(in crate::flow) fn next_settled(&self) -> Option<Timestamp> {
+        self.loss.as_ref().and_then(Loss::next_settled)
+    }
+
+    /// A verdict that nothing changes any more by `now`: source and number of its packet. To be asked until there is none.
+    pub(in crate::flow) fn settle(&mut self, now: Timestamp) -> Option<(u16, u64, Verdict)> {
+        self.loss.as_mut().and_then(|loss| loss.settle(now))
+    }
+
+    /// The connection is silent: what its lists no longer need is given back.
+    pub(in crate::flow) fn rest(&mut self, now: Timestamp, room: &mut Room) {
+        if let Some(loss) = &mut self.loss {
+            loss.rest(now, room);
+        }
+    }
+
+    /// Where it was captured.
+    pub(in crate::flow) fn vantage(&self, originator: End) -> Option<Vantage> {
+        self.loss.as_ref().and_then(|loss| loss.vantage(originator))
     }
 
     /// Fills in what they know of one side.

@@ -19,6 +19,7 @@ mod word;
 pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
+pub(super) use self::loss::Paths;
 pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
@@ -142,19 +143,11 @@ impl Connection {
         Verdict::REJECTED
     }
 
-    /// Puts the data of a segment, which [`Self::on_segment`] has seen, into its stream, if that is wanted. `taken`: it is one
-    /// that its receiver would take.
+    /// Puts the data of a segment, which [`Self::on_segment`] has seen, into its stream, if that is wanted.
     #[inline]
-    pub(super) fn reassemble(
-        &mut self,
-        seen: &Sighting<'_, '_>,
-        taken: bool,
-        limits: &StreamLimits,
-        room: &mut Room,
-        tell: &mut Tell<'_>,
-    ) {
+    pub(super) fn reassemble(&mut self, seen: &Sighting<'_, '_>, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
         if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
-            streams.on_segment(seen, taken, &self.ends, limits, room, tell);
+            streams.on_segment(seen, &self.ends, limits, room, tell);
         }
     }
 

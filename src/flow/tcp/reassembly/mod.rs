@@ -43,7 +43,6 @@ impl Streams {
     pub(super) fn on_segment(
         &mut self,
         seen: &Sighting<'_, '_>,
-        taken: bool,
         ends: &[Endpoint; 2],
         limits: &StreamLimits,
         room: &mut Room,
@@ -58,7 +57,7 @@ impl Streams {
         }
         let me = &ends[seen.from.index()];
         let stream = &mut self.streams[seen.from.index()];
-        let place = me.find(segment.seq).zip(self.lines[seen.from.index()]).filter(|_| taken);
+        let place = me.find(segment.seq).zip(self.lines[seen.from.index()]).filter(|_| seen.accepted);
         let Some((at, line)) = place else {
             stream.totals.refused += u64::from(segment.len);
             return;

@@ -1,0 +1,121 @@
+//! A segment that came below the highest number seen, with all that its verdict can rest on. The rules themselves are in the
+//! files beside this one.
+
+use super::Side;
+use super::order::{self, Order};
+use super::passed::Passed;
+use super::path::Path;
+use crate::flow::key::End;
+use crate::flow::verdict::{Confidence, Evidence, VerdictKind};
+use crate::model::Span;
+
+/// A round trip shorter than this lets no age be proof.
+pub(super) const LEAST_ROUND_TRIP: Span = Span::from_millis(5);
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opinion {
+    pub(super) kind: VerdictKind,
+    pub(super) confidence: Option<Confidence>,
+    pub(super) evidence: Evidence,
+    /// It rests on age: a second copy would shake it.
+    pub(super) by_age: bool,
+    pub(super) against: Option<u64>,
+    pub(super) age: Option<Span>,
+}
+
+impl Opinion {
+    const fn new(kind: VerdictKind, confidence: Option<Confidence>, evidence: Evidence) -> Self {
+        Self { kind, confidence, evidence, by_age: false, against: None, age: None }
+    }
+
+    pub(super) const fn sure(kind: VerdictKind, evidence: Evidence) -> Self {
+        Self::new(kind, Some(Confidence::Sure), evidence)
+    }
+
+    pub(super) const fn likely(kind: VerdictKind, evidence: Evidence) -> Self {
+        Self::new(kind, Some(Confidence::Likely), evidence)
+    }
+
+    pub(super) const fn unsure(evidence: Evidence) -> Self {
+        Self::new(VerdictKind::Unsure, None, evidence)
+    }
+
+    pub(super) const fn sure_if(sure: bool, kind: VerdictKind, evidence: Evidence) -> Self {
+        if sure { Self::sure(kind, evidence) } else { Self::likely(kind, evidence) }
+    }
+
+    /// Says with what the segment was compared.
+    pub(super) const fn against(self, number: u64, age: Span) -> Self {
+        Self { against: Some(number), age: Some(age), ..self }
+    }
+}
+
+/// A segment and what is known of its direction.
+pub(super) struct Case<'a> {
+    pub(super) s: &'a Passed,
+    pub(super) me: &'a Side,
+    pub(super) path: &'a Path,
+    pub(super) from: End,
+    /// How long its direction had been silent.
+    pub(super) silence: Option<Span>,
+}
+
+impl Case<'_> {
+    /// The shortest round trip, both legs.
+    pub(super) fn round_trip(&self) -> Option<Span> {
+        self.path.round_trip()
+    }
+
+    /// From the capture to the sender and back.
+    pub(super) fn to_sender(&self) -> Option<Span> {
+        self.path.leg(self.from)
+    }
+
+    /// Was the capture made at or near the sender?
+    pub(super) fn near_sender(&self) -> bool {
+        self.path.is_near(self.from)
+    }
+
+    /// Does a round trip take so long that nothing sent again carries the timestamp of what was sent before it?
+    pub(super) fn ticks_tell(&self) -> bool {
+        let tick = self.me.sender.tick_length();
+        self.round_trip().zip(tick).is_some_and(|(round_trip, tick)| round_trip >= tick + tick)
+    }
+
+    /// Is its sender catching up after a pause?
+    pub(super) fn stalled(&self) -> bool {
+        self.me.sender.stalled(self.s.ts)
+    }
+
+    /// Did the receiver ask for it?
+    pub(super) fn asked(&self) -> bool {
+        self.me.requests.asked(self.s.start, self.s.end())
+    }
+
+    /// Was it sent after another one?
+    pub(super) fn order(&self, p: &Passed) -> Option<(Order, Evidence)> {
+        order::order(self.s, p, &self.me.sender, self.me.mss())
+    }
+
+    /// Was it sent after this earlier copy of its bytes, or is it that?
+    pub(super) fn order_of_copy(&self, p: &Passed) -> Option<(Order, Evidence)> {
+        self.order(p).or_else(|| order::by_ecn_of_copy(self.s, p, &self.me.sender))
+    }
+
+    /// Was it sent after the segment that made the hole it fills?
+    pub(super) fn order_of_fill(&self, p: &Passed) -> Option<(Order, Evidence)> {
+        // It cannot be a part of what lies beyond the hole.
+        self.order(p).filter(|(order, _)| *order != Order::Same).or_else(|| order::by_ecn(self.s, &self.me.sender))
+    }
+
+    /// Do both carry the same timestamp?
+    pub(super) fn same_tick(&self, p: &Passed) -> bool {
+        self.s.has_times && p.has_times && self.s.tsval == p.tsval
+    }
+}
+
+/// So many tenths of a span.
+pub(super) fn tenths(span: Span, n: i64) -> Span {
+    Span::from_nanos(span.nanos().saturating_mul(n) / 10)
+}

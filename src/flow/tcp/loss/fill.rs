@@ -1,0 +1,127 @@
+//! Segments that fill a hole: compared with the segment that made it, never with the newest one.
+
+use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
+use super::hole::Hole;
+use super::order::Order;
+use super::passed::Passed;
+use super::sender::TIMEOUT;
+use crate::flow::verdict::{Evidence, VerdictKind};
+use crate::model::Span;
+
+const FILLS: Evidence = Evidence::FILLS_HOLE;
+
+impl Case<'_> {
+    /// What fills this hole.
+    pub(super) fn fills(&self, hole: &Hole) -> Opinion {
+        let age = self.s.since(hole.creator.ts);
+        let mut opinion = match self.order_of_fill(&hole.creator) {
+            Some((Order::After, why)) => Opinion::sure(VerdictKind::Resent, FILLS.and(why)),
+            Some((_, why)) => self.was_overtaken(hole, FILLS.and(why)),
+            None if self.same_tick(&hole.creator) => self.in_one_tick(hole, age),
+            None => self.by_age(hole, age),
+        };
+        if hole.acked.is_some() {
+            opinion.evidence = opinion.evidence.and(Evidence::MISSED);
+        }
+        opinion.against(hole.creator.number, age)
+    }
+
+    /// It was sent before the segment that made the hole.
+    fn was_overtaken(&self, hole: &Hole, why: Evidence) -> Opinion {
+        if hole.after_stall {
+            Opinion::unsure(why.and(Evidence::STALL))
+        } else if hole.acked.is_some() || self.may_be_overtaken_resend(hole) {
+            // The receiver had these bytes by a packet that the capture missed, or a packet of the sender is missing before
+            // this one, which may be the original.
+            Opinion::unsure(why)
+        } else {
+            Opinion::sure(VerdictKind::Reordered, why)
+        }
+    }
+
+    /// Is an IP identification missing between the segment before the hole and this one, which goes on where that ended? Only
+    /// where the sender counts its packets by one.
+    fn may_be_overtaken_resend(&self, hole: &Hole) -> bool {
+        let Some(before) = hole.before else { return false };
+        let comparable = self.s.id != 0 && before.id != 0 && self.me.sender.counts_by_one();
+        if !comparable || self.s.start != before.end {
+            return false;
+        }
+        let unbroken = self.me.sender.unbroken_from(before.id);
+        // The ones remembered may go on beyond it, for it is one of them itself.
+        let missing = self.s.id.wrapping_sub(1).wrapping_sub(unbroken) as i16;
+        missing > 0
+    }
+
+    /// Both were sent in one tick of the sender's clock.
+    fn in_one_tick(&self, hole: &Hole, age: Span) -> Opinion {
+        let why = FILLS.and(Evidence::TS_EQUAL);
+        let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
+        if self.ticks_tell() {
+            // What is sent again leaves a round trip after the segment that made the hole.
+            return if self.stalled() || hole.acked.is_some() {
+                Opinion::unsure(why.and(if self.stalled() { Evidence::STALL } else { Evidence::NONE }))
+            } else {
+                Opinion::sure(VerdictKind::Reordered, why)
+            };
+        }
+        let Some(tick) = self.me.sender.tick_length() else { return self.by_age(hole, age) };
+        if age > tick + tick {
+            Opinion::likely(VerdictKind::Reordered, why.and(Evidence::AGE))
+        } else if age >= tenths(round_trip, 9) {
+            Opinion::unsure(FILLS.and(Evidence::AGE))
+        } else {
+            self.by_age(hole, age)
+        }
+    }
+
+    /// Nothing but time and the receiver's requests.
+    fn by_age(&self, hole: &Hole, age: Span) -> Opinion {
+        let why = FILLS.and(Evidence::AGE);
+        let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
+        if age < tenths(round_trip, 9) { self.young(hole, age, round_trip, why) } else { self.old(hole, age, round_trip, why) }
+    }
+
+    /// It comes too early to have been asked for.
+    fn young(&self, hole: &Hole, age: Span, round_trip: Span, why: Evidence) -> Opinion {
+        if self.stalled() {
+            return Opinion::unsure(why.and(Evidence::STALL));
+        }
+        if hole.acked.is_some() {
+            return Opinion::unsure(why);
+        }
+        // RACK (RFC 8985) takes a tail for lost when something sent after it is acknowledged, sends new data first and the tail
+        // right after it.
+        let resends = self.me.last_resent.is_some_and(|at| self.s.ts - at < round_trip + round_trip);
+        let alone = hole.asked.is_none() || age < tenths(round_trip, 5);
+        let sure = alone && !resends && round_trip >= LEAST_ROUND_TRIP;
+        Opinion::sure_if(sure, VerdictKind::Reordered, why)
+    }
+
+    /// It comes late enough to have been asked for.
+    fn old(&self, hole: &Hole, age: Span, round_trip: Span, mut why: Evidence) -> Opinion {
+        let way = tenths(self.to_sender().unwrap_or_default(), 9);
+        let asked = hole.asked.is_some_and(|at| self.s.ts - at >= way);
+        if asked {
+            why = why.and(Evidence::REQUESTED);
+        }
+        if !asked && age < TIMEOUT && hole.acked.is_none() {
+            return Opinion::unsure(why);
+        }
+        let far = self.path.overtaken(self.from) > tenths(round_trip, 4);
+        let sure = round_trip >= LEAST_ROUND_TRIP && !far;
+        Opinion { by_age: true, ..Opinion::sure_if(sure, VerdictKind::Resent, why) }
+    }
+
+    /// It lies below the first segment that the capture saw of this direction. A sender sends in order: what it sent after
+    /// that one it sent again.
+    pub(super) fn before_the_capture(&self, first: &Passed) -> Opinion {
+        let age = self.s.since(first.ts);
+        let opinion = match self.order_of_fill(first) {
+            Some((Order::After, why)) => Opinion::sure(VerdictKind::Resent, why),
+            Some((_, why)) => Opinion::likely(VerdictKind::Reordered, why.and(Evidence::FORGOTTEN)),
+            None => Opinion::unsure(Evidence::FORGOTTEN),
+        };
+        opinion.against(first.number, age)
+    }
+}

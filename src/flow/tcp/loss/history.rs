@@ -1,0 +1,151 @@
+//! The segments of one direction that are remembered, so that a later one can be compared with them. Bounded by a cap and by
+//! the room all flows share; what had to be forgotten too early is known, so that nothing false is built on it.
+
+use super::list::List;
+use super::passed::Passed;
+use crate::flow::room::Room;
+use crate::flow::verdict::VerdictKind;
+use crate::model::{Span, Timestamp};
+
+/// Most segments remembered that came as the next expected ones or beyond: 512 kB.
+const MOST_FRESH: usize = 8192;
+/// Most that came below the highest number seen.
+const MOST_ODD: usize = 1024;
+/// Nothing is forgotten sooner, if there is room.
+const KEEP: Span = Span::from_millis(1000);
+
+/// A segment that came below the highest number seen, and what it was taken for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Odd {
+    pub(super) passed: Passed,
+    pub(super) kind: VerdictKind,
+    pub(super) sure: bool,
+    /// The segment that had made the hole it filled, if it filled one.
+    pub(super) filled: Option<Passed>,
+}
+
+/// An earlier copy of bytes that come again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copy<'a> {
+    pub(super) passed: &'a Passed,
+    /// It came below the highest number seen.
+    pub(super) odd: Option<&'a Odd>,
+}
+
+/// The segments remembered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    /// Those that moved the highest number on: ascending, apart from each other.
+    fresh: List<Passed>,
+    /// The others, as they came.
+    odd: List<Odd>,
+    /// How many of `fresh` are known to be acknowledged.
+    acked: usize,
+    /// Segments below this were forgotten before their time.
+    lost_below: u64,
+}
+
+impl History {
+    /// Remembers a segment that moved the highest number on. `wait`: two round trips.
+    pub(super) fn remember(&mut self, passed: Passed, acked: u64, wait: Span, room: &mut Room) {
+        self.trim(acked, passed.ts, wait);
+        if !self.fresh.make_way(MOST_FRESH, room) {
+            let Some(oldest) = self.fresh.pop_front() else {
+                self.lost_below = passed.end();
+                return;
+            };
+            self.acked = self.acked.saturating_sub(1);
+            self.lost_below = self.lost_below.max(oldest.end());
+        }
+        self.fresh.push_back(passed);
+    }
+
+    /// Remembers another one. Says whether it found room.
+    pub(super) fn remember_odd(&mut self, odd: Odd, acked: u64, wait: Span, room: &mut Room) -> bool {
+        let keep = KEEP.max(wait + wait);
+        while let Some(oldest) = self.odd.front()
+            && oldest.passed.end() <= acked
+            && odd.passed.since(oldest.passed.ts) > keep
+        {
+            self.odd.pop_front();
+        }
+        let whole = self.odd.make_way(MOST_ODD, room);
+        if !whole {
+            let Some(oldest) = self.odd.pop_front() else {
+                self.lost_below = self.lost_below.max(odd.passed.end());
+                return false;
+            };
+            self.lost_below = self.lost_below.max(oldest.passed.end());
+        }
+        self.odd.push_back(odd);
+        whole
+    }
+
+    /// Forgets what was acknowledged long enough ago. The last one stays: the next hole begins after it.
+    fn trim(&mut self, acked: u64, now: Timestamp, wait: Span) {
+        let keep = KEEP.max(wait + wait);
+        while self.fresh.len() > 1
+            && let Some(oldest) = self.fresh.front()
+            && oldest.end() <= acked
+            && now - oldest.ts > keep
+        {
+            self.fresh.pop_front();
+            self.acked = self.acked.saturating_sub(1);
+        }
+    }
+
+    /// A flow that has been silent gives back what it no longer needs.
+    pub(super) fn rest(&mut self, acked: u64, now: Timestamp, wait: Span, room: &mut Room) {
+        self.trim(acked, now, wait);
+        self.fresh.shrink(room);
+    }
+
+    /// The last segment that moved the highest number on.
+    pub(super) fn last(&self) -> Option<&Passed> {
+        self.fresh.back()
+    }
+
+    /// An acknowledgment of everything below `at` passes: when did the segment pass that ends there?
+    pub(super) fn acknowledged(&mut self, at: u64) -> Option<Timestamp> {
+        let mut found = None;
+        while let Some(passed) = self.fresh.get(self.acked)
+            && passed.end() <= at
+        {
+            found = (passed.end() == at).then_some(passed.ts);
+            self.acked += 1;
+        }
+        found
+    }
+
+    /// Earlier copies of any of these numbers, in the order in which they passed within each kind: first those that moved the
+    /// highest number on, then the others. Probes are no copies.
+    pub(super) fn copies(&self, start: u64, end: u64) -> impl Iterator<Item = Copy<'_>> {
+        let first = self.fresh.partition_point(|passed| passed.end() <= start);
+        let fresh = self.fresh.range(first..).take_while(move |passed| passed.start < end);
+        let odd = self.odd.iter().filter(move |odd| odd.passed.overlaps(start, end) && !is_probe(odd.kind));
+        let fresh = fresh.map(|passed| Copy { passed, odd: None });
+        fresh.chain(odd.map(|odd| Copy { passed: &odd.passed, odd: Some(odd) }))
+    }
+
+    /// The one that was told under this number was taken for something else in the end.
+    pub(super) fn settle(&mut self, number: u64, kind: VerdictKind, sure: bool) {
+        if let Some(odd) = self.odd.iter_mut().rev().find(|odd| odd.passed.number == number) {
+            (odd.kind, odd.sure) = (kind, sure);
+        }
+    }
+
+    /// May a copy that reaches below this number have been forgotten before its time?
+    pub(super) const fn lost_below(&self) -> u64 {
+        self.lost_below
+    }
+
+    pub(super) fn release(&mut self, room: &mut Room) {
+        self.fresh.release(room);
+        self.odd.release(room);
+        self.acked = 0;
+    }
+}
+
+const fn is_probe(kind: VerdictKind) -> bool {
+    matches!(kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe)
+}

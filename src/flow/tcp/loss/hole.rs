@@ -1,0 +1,168 @@
+//! The holes of one direction: bytes below the highest number seen that have not passed here, and by which segment each was
+//! noticed. Decides nothing of what fills them.
+
+use super::list::List;
+use super::passed::Passed;
+use crate::flow::room::Room;
+use crate::model::{Span, Timestamp};
+
+/// Most holes of a direction: 600 kB. What would be one more is taken as seen, and remembered as forgotten.
+const MOST: usize = 4096;
+/// How many holes one acknowledgment marks as asked for. The next one goes on.
+const MOST_MARKED: usize = 64;
+/// How long a hole is kept that was acknowledged.
+const KEEP: Span = Span::from_millis(1000);
+
+/// Where a hole begins, as the segment before it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    /// One past its last number.
+    pub(super) end: u64,
+    /// The last IP identification up to which none is missing after it.
+    pub(super) id: u16,
+}
+
+/// Bytes that have not passed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hole {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// The first segment seen beyond it. Its time is the hole's age; parts of a hole inherit it.
+    pub(super) creator: Passed,
+    /// The segment before it, if it was seen.
+    pub(super) before: Option<Before>,
+    /// Its sender had paused for a retransmission timeout when it was made.
+    pub(super) after_stall: bool,
+    /// Duplicate ACKs or SACK blocks asked for it, for the first time then.
+    pub(super) asked: Option<Timestamp>,
+    /// All of it was acknowledged: the capture missed it.
+    pub(super) acked: Option<Timestamp>,
+}
+
+/// The holes of a direction, ascending.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Holes {
+    list: List<Hole>,
+    forgot: bool,
+}
+
+impl Holes {
+    /// A new hole, above all others.
+    pub(super) fn open(&mut self, hole: Hole, room: &mut Room) {
+        while let Some(first) = self.list.front()
+            && first.acked.is_some_and(|at| hole.creator.ts - at > KEEP)
+        {
+            self.list.pop_front();
+        }
+        if self.list.make_way(MOST, room) {
+            self.list.push_back(hole);
+        } else {
+            self.forgot = true;
+        }
+    }
+
+    /// Was a hole forgotten?
+    pub(super) const fn forgot(&self) -> bool {
+        self.forgot
+    }
+
+    /// The lowest hole that shares a number with `start..end`.
+    pub(super) fn find(&self, start: u64, end: u64) -> Option<&Hole> {
+        let at = self.list.partition_point(|hole| hole.end <= start);
+        self.list.get(at).filter(|hole| hole.start < end)
+    }
+
+    /// Bytes of `start..end` that are in holes.
+    pub(super) fn within(&self, start: u64, end: u64) -> u64 {
+        let first = self.list.partition_point(|hole| hole.end <= start);
+        let inside = self.list.range(first..).take_while(|hole| hole.start < end);
+        inside.map(|hole| hole.end.min(end) - hole.start.max(start)).sum()
+    }
+
+    /// These bytes have passed. Gives how many of them had been acknowledged before.
+    pub(super) fn fill(&mut self, start: u64, end: u64, room: &mut Room) -> u64 {
+        let first = self.list.partition_point(|hole| hole.end <= start);
+        let mut at = first;
+        let mut acked = 0;
+        while let Some(hole) = self.list.get_mut(at)
+            && hole.start < end
+        {
+            let (from, to) = (hole.start.max(start), hole.end.min(end));
+            acked += if hole.acked.is_some() { to - from } else { 0 };
+            let rest = Hole { start: to, ..*hole };
+            let (left, right) = (hole.start < from, to < hole.end);
+            match (left, right) {
+                (true, _) => hole.end = from,
+                (false, true) => hole.start = to,
+                (false, false) => {
+                    self.list.remove(at);
+                    continue;
+                }
+            }
+            at += 1;
+            if left && right {
+                if self.list.make_way(MOST, room) {
+                    self.list.insert(at, rest);
+                } else {
+                    self.forgot = true;
+                }
+                break;
+            }
+        }
+        self.list.shrink(room);
+        acked
+    }
+
+    /// The receiver has everything below `at`. Gives how many bytes of holes that newly covers: the capture missed them.
+    pub(super) fn acknowledge(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> u64 {
+        let mut i = self.list.partition_point(|hole| hole.end <= old);
+        let mut missed = 0;
+        while let Some(hole) = self.list.get_mut(i)
+            && hole.start < at
+        {
+            if hole.acked.is_none() {
+                let rest = Hole { start: at, ..*hole };
+                hole.end = hole.end.min(at);
+                hole.acked = Some(now);
+                missed += hole.end - hole.start;
+                if rest.end > at {
+                    if self.list.make_way(MOST, room) {
+                        self.list.insert(i + 1, rest);
+                    } else {
+                        self.forgot = true;
+                    }
+                    break;
+                }
+            }
+            i += 1;
+        }
+        missed
+    }
+
+    /// A duplicate ACK stands at `at`: the hole that it lies in is asked for.
+    pub(super) fn ask_at(&mut self, at: u64, now: Timestamp) {
+        let i = self.list.partition_point(|hole| hole.end <= at);
+        if let Some(hole) = self.list.get_mut(i)
+            && hole.start <= at
+        {
+            hole.asked = hole.asked.or(Some(now));
+        }
+    }
+
+    /// SACK blocks ask for what lies in `start..end`. Those that were asked for before stand first, so only the new ones are
+    /// gone through.
+    pub(super) fn ask(&mut self, start: u64, end: u64, now: Timestamp) {
+        let last = self.list.partition_point(|hole| hole.start < end);
+        for i in (last.saturating_sub(MOST_MARKED)..last).rev() {
+            let Some(hole) = self.list.get_mut(i) else { return };
+            if hole.end <= start || hole.asked.is_some() {
+                return;
+            }
+            hole.asked = Some(now);
+        }
+    }
+
+    pub(super) fn release(&mut self, room: &mut Room) {
+        self.list.release(room);
+    }
+}

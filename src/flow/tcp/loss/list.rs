@@ -1,0 +1,106 @@
+//! A list that grows only while there is room, and says so when there is none.
+
+use crate::flow::room::Room;
+use std::collections::VecDeque;
+
+/// Entries that a list starts with.
+const FIRST: usize = 8;
+
+/// A queue under a cap of its own and the room that all flows share.
+#[derive(Clone, Debug)]
+pub(super) struct List<T> {
+    items: VecDeque<T>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new() }
+    }
+}
+
+impl<T> List<T> {
+    /// Makes sure that one more fits. `false`: the list is as long as it may be, or there is no room.
+    #[must_use]
+    pub(super) fn make_way(&mut self, most: usize, room: &mut Room) -> bool {
+        let capacity = self.items.capacity();
+        if self.items.len() >= most {
+            return false;
+        }
+        if self.items.len() < capacity {
+            return true;
+        }
+        let want = (capacity * 2).clamp(FIRST, most.max(FIRST));
+        let bytes = (want - capacity) * size_of::<T>();
+        if !room.take(bytes) {
+            return false;
+        }
+        self.items.reserve_exact(want - self.items.len());
+        true
+    }
+
+    /// Half of the memory is given back when most of it is not used.
+    pub(super) fn shrink(&mut self, room: &mut Room) {
+        let capacity = self.items.capacity();
+        if capacity > FIRST && self.items.len() * 4 <= capacity {
+            self.items.shrink_to((capacity / 2).max(FIRST));
+            room.give_back((capacity - self.items.capacity()) * size_of::<T>());
+        }
+    }
+
+    /// Gives everything back.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        room.give_back(self.items.capacity() * size_of::<T>());
+        self.items = VecDeque::new();
+    }
+}
+
+impl<T> std::ops::Deref for List<T> {
+    type Target = VecDeque<T>;
+
+    fn deref(&self) -> &VecDeque<T> {
+        &self.items
+    }
+}
+
+impl<T> std::ops::DerefMut for List<T> {
+    fn deref_mut(&mut self) -> &mut VecDeque<T> {
+        &mut self.items
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_takes_what_it_holds_and_gives_it_back() {
+        let all = 64 * size_of::<u64>();
+        let mut room = Room::new(all);
+        let mut list = List::<u64>::default();
+        let mut pushed = 0;
+        while list.make_way(1000, &mut room) {
+            list.push_back(pushed);
+            pushed += 1;
+        }
+        assert_eq!(pushed, 64);
+        list.truncate(3);
+        for _ in 0..8 {
+            list.shrink(&mut room);
+        }
+        assert!(room.take(all - 16 * size_of::<u64>()) && !room.take(all));
+        list.release(&mut room);
+        assert!(room.take(8 * size_of::<u64>()));
+    }
+
+    #[test]
+    fn a_list_keeps_to_its_own_cap() {
+        let mut room = Room::new(1 << 20);
+        let mut list = List::<u64>::default();
+        for i in 0..100 {
+            if list.make_way(20, &mut room) {
+                list.push_back(i);
+            }
+        }
+        assert_eq!(list.len(), 20);
+    }
+}

@@ -1,0 +1,195 @@
+//! A segment as it passed the capture: where it lies in the stream, and everything in its headers that tells when it was
+//! sent or whether it is the same packet as another. Knows nothing of other segments.
+
+use crate::decode::{Network, Packet, TcpFlags, TcpOption, TcpOptions};
+use crate::flow::tcp::aspects::Sighting;
+use crate::flow::tcp::segment::Segment;
+use crate::model::bytes::be16;
+use crate::model::{Span, Timestamp};
+
+/// No flow label: not IPv6.
+pub(super) const NO_LABEL: u32 = u32::MAX;
+
+/// A segment that passed. 64 bytes: some thousands may be remembered of a flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    /// Offset of its first number.
+    pub(super) start: u64,
+    pub(super) ts: Timestamp,
+    pub(super) number: u64,
+    /// Numbers it takes: data, SYN, FIN.
+    pub(super) len: u32,
+    /// TSval and TSecr, where `has_times`.
+    pub(super) tsval: u32,
+    pub(super) tsecr: u32,
+    pub(super) ack: u32,
+    /// IPv6 flow label, or [`NO_LABEL`].
+    pub(super) label: u32,
+    /// Packets that its sender had sent by then, as far as seen; merged ones count each of their parts.
+    pub(super) nth: u32,
+    /// IPv4 identification, 0 where there is none.
+    pub(super) id: u16,
+    pub(super) window: u16,
+    /// TCP checksum: stands for the bytes.
+    pub(super) checksum: u16,
+    pub(super) flags: TcpFlags,
+    /// Packets that it was on the wire, before or after offloading.
+    pub(super) parts: u16,
+    /// The two ECN bits (RFC 3168 section 5).
+    pub(super) ecn: u8,
+    pub(super) has_times: bool,
+}
+
+/// What of a segment's options matters here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Options {
+    /// TSval and TSecr.
+    pub(super) times: Option<(u32, u32)>,
+    /// SACK blocks in the order sent.
+    pub(super) sack: [(u32, u32); 4],
+    pub(super) sack_blocks: usize,
+    /// Of a SYN.
+    pub(super) mss: Option<u16>,
+    pub(super) sack_permitted: bool,
+}
+
+impl Options {
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let mut options = Self::default();
+        if let &[1, 1, 8, 10, a, b, c, d, e, f, g, h] = bytes {
+            // What nearly every segment with options carries (RFC 7323 appendix A).
+            options.times = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
+            return options;
+        }
+        for option in TcpOptions::new(bytes).map_while(Result::ok) {
+            match option {
+                TcpOption::Timestamps { value, echo } => options.times = Some((value, echo)),
+                TcpOption::Mss(mss) => options.mss = Some(mss),
+                TcpOption::SackPermitted => options.sack_permitted = true,
+                TcpOption::Sack(blocks) => {
+                    for (slot, block) in options.sack.iter_mut().zip(blocks.iter()) {
+                        *slot = block;
+                        options.sack_blocks += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        options
+    }
+}
+
+impl Passed {
+    /// Reads what passed. Its place, its count and its parts are filled in by those who know.
+    pub(super) fn read(seen: &Sighting<'_, '_>, options: &Options) -> Self {
+        let segment = seen.segment;
+        let (tsval, tsecr) = options.times.unwrap_or_default();
+        let header = ip_header(seen.packet);
+        Self {
+            start: 0,
+            ts: seen.ts,
+            number: seen.number,
+            len: numbers(segment),
+            tsval,
+            tsecr,
+            ack: segment.ack.0,
+            label: header.label,
+            nth: 0,
+            id: header.id,
+            window: segment.window,
+            checksum: seen.packet.tcp().map_or(0, |tcp| tcp.checksum()),
+            flags: segment.flags,
+            parts: 1,
+            ecn: header.ecn,
+            has_times: options.times.is_some(),
+        }
+    }
+
+    /// One past its last number.
+    pub(super) const fn end(&self) -> u64 {
+        self.start.saturating_add(self.len as u64)
+    }
+
+    pub(super) const fn has(&self, any: TcpFlags) -> bool {
+        self.flags.intersects(any)
+    }
+
+    /// Bytes of data.
+    pub(super) const fn data(&self) -> u32 {
+        let syn = self.has(TcpFlags::SYN) as u32;
+        let fin = self.has(TcpFlags::FIN) as u32;
+        self.len - syn - fin
+    }
+
+    /// ECN-capable: ECT or CE.
+    pub(super) const fn is_ect(&self) -> bool {
+        self.ecn != 0
+    }
+
+    /// Does it share a number with `start..end`?
+    pub(super) const fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.start < end && start < self.end()
+    }
+
+    /// Time since another one passed; 0 if the capture's time ran backwards.
+    pub(super) fn since(&self, earlier: Timestamp) -> Span {
+        (self.ts - earlier).max(Span::ZERO)
+    }
+
+    /// The same headers, the same bytes.
+    pub(super) fn is_identical(&self, other: &Self) -> bool {
+        (self.start, self.len, self.flags, self.ack, self.window)
+            == (other.start, other.len, other.flags, other.ack, other.window)
+            && (self.checksum, self.has_times, self.tsval, self.tsecr)
+                == (other.checksum, other.has_times, other.tsval, other.tsecr)
+    }
+}
+
+/// Numbers that a segment takes: data, SYN and FIN (RFC 9293 section 3.4).
+pub(super) const fn numbers(segment: &Segment<'_>) -> u32 {
+    segment.len + segment.has(TcpFlags::SYN) as u32 + segment.has(TcpFlags::FIN) as u32
+}
+
+/// What the innermost IP header says.
+struct IpHeader {
+    id: u16,
+    label: u32,
+    ecn: u8,
+}
+
+fn ip_header(packet: &Packet<'_>) -> IpHeader {
+    let bytes = packet.network_bytes();
+    let word = be16(bytes, 0).unwrap_or_default();
+    match packet.network {
+        Network::Ipv4 => IpHeader { id: be16(bytes, 4).unwrap_or_default(), label: NO_LABEL, ecn: word as u8 & 3 },
+        Network::Ipv6 => {
+            let low = be16(bytes, 2).unwrap_or_default();
+            IpHeader { id: 0, label: u32::from(word & 0xf) << 16 | u32::from(low), ecn: (word >> 4) as u8 & 3 }
+        }
+        Network::None | Network::Arp => IpHeader { id: 0, label: NO_LABEL, ecn: 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remembered_segment_stays_small() {
+        assert_eq!(size_of::<Passed>(), 64);
+    }
+
+    #[test]
+    fn both_ways_of_reading_timestamps_agree() {
+        let usual = [1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9];
+        let other = [8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 1, 1];
+        assert_eq!(Options::read(&usual).times, Some((7, 9)));
+        assert_eq!(Options::read(&other).times, Some((7, 9)));
+    }
+
+    #[test]
+    fn sack_blocks_are_read_in_order() {
+        let options = Options::read(&[1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9]);
+        assert_eq!((options.sack_blocks, &options.sack[..2]), (2, &[(1, 2), (5, 9)][..]));
+    }
+}

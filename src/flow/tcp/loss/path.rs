@@ -1,0 +1,130 @@
+//! The two legs between the capture and the ends, as the shortest times there and back tell them: what a round trip is, and
+//! where the capture was made. Flows between the same two hosts share what they learn.
+
+use crate::flow::key::{End, Hosts};
+use crate::flow::record::Vantage;
+use crate::model::Span;
+use std::collections::HashMap;
+
+/// Most pairs of hosts remembered in each of the two generations: together some 16 MB.
+const MOST_PAIRS: usize = 65_536;
+
+/// One leg is this much shorter than the other: the capture is near that end.
+const NEAR: i64 = 10;
+
+/// What is known of the way between two hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Path {
+    /// Shortest time from the capture to each end and back.
+    legs: [Option<Span>; 2],
+    /// How far packets that the given end sent were overtaken, at most.
+    overtaken: [Span; 2],
+}
+
+impl Path {
+    /// A round trip from the capture to an end and back took so long. Says whether that is news.
+    pub(super) fn measured(&mut self, end: End, leg: Span) -> bool {
+        let known = &mut self.legs[end.index()];
+        let leg = leg.max(Span::ZERO);
+        let news = known.is_none_or(|known| leg < known);
+        if news {
+            *known = Some(leg);
+        }
+        news
+    }
+
+    /// A packet of this end was overtaken by so much. Says whether that is news.
+    pub(super) fn overtook(&mut self, sender: End, by: Span) -> bool {
+        let known = &mut self.overtaken[sender.index()];
+        let news = by > *known;
+        *known = by.max(*known);
+        news
+    }
+
+    /// The best of both.
+    fn and(self, other: Self) -> Self {
+        let leg = |i: usize| match (self.legs[i], other.legs[i]) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let overtaken = |i: usize| self.overtaken[i].max(other.overtaken[i]);
+        Self { legs: [leg(0), leg(1)], overtaken: [overtaken(0), overtaken(1)] }
+    }
+
+    /// From the capture to an end and back.
+    pub(super) const fn leg(&self, end: End) -> Option<Span> {
+        self.legs[end.index()]
+    }
+
+    /// Both legs: the whole round trip.
+    pub(super) fn round_trip(&self) -> Option<Span> {
+        Some(self.legs[0]? + self.legs[1]?)
+    }
+
+    pub(super) const fn overtaken(&self, sender: End) -> Span {
+        self.overtaken[sender.index()]
+    }
+
+    /// Was the capture made at or near this end?
+    pub(super) fn is_near(&self, end: End) -> bool {
+        let legs = self.leg(end).zip(self.leg(end.other()));
+        legs.is_some_and(|(near, far)| near.nanos().saturating_mul(NEAR) < far.nanos())
+    }
+
+    pub(super) fn vantage(&self, originator: End) -> Option<Vantage> {
+        self.round_trip()?;
+        Some(if self.is_near(originator) {
+            Vantage::NearOriginator
+        } else if self.is_near(originator.other()) {
+            Vantage::NearResponder
+        } else {
+            Vantage::Between
+        })
+    }
+}
+
+/// What is known of the ways between hosts. The pairs not asked for longest are forgotten.
+#[derive(Debug, Default)]
+pub(in crate::flow) struct Paths {
+    young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+    old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+}
+
+impl Paths {
+    /// What a flow knows is shared, and what others know is learnt.
+    pub(super) fn share(&mut self, hosts: Option<Hosts>, own: &mut Path) {
+        let Some(hosts) = hosts else { return };
+        if !self.young.contains_key(&hosts) {
+            if self.young.len() >= MOST_PAIRS {
+                self.old = std::mem::take(&mut self.young);
+            }
+            let known = self.old.remove(&hosts).unwrap_or_default();
+            self.young.insert(hosts, known);
+        }
+        if let Some(shared) = self.young.get_mut(&hosts) {
+            *shared = shared.and(*own);
+            *own = *shared;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: i64) -> Span {
+        Span::from_millis(n)
+    }
+
+    #[test]
+    fn the_shorter_leg_tells_where_the_capture_is() {
+        let mut path = Path::default();
+        assert_eq!(path.vantage(End::Low), None);
+        path.measured(End::Low, ms(1));
+        path.measured(End::High, ms(40));
+        assert_eq!(path.vantage(End::Low), Some(Vantage::NearOriginator));
+        assert_eq!(path.vantage(End::High), Some(Vantage::NearResponder));
+        path.measured(End::High, ms(9));
+        assert_eq!((path.vantage(End::Low), path.round_trip()), (Some(Vantage::Between), Some(ms(10))));
+    }
+}

@@ -1,0 +1,227 @@
+//! The habits of one sender, as far as its packets show them: does it count packets in the IP identification, how fast does
+//! its timestamp clock run, does it use classic ECN, when did it pause, which flow labels has it used.
+
+use super::passed::{NO_LABEL, Passed};
+use crate::decode::TcpFlags;
+use crate::model::{Span, Timestamp};
+
+/// Linux waits at least 200 ms for an acknowledgment beyond the round trip; a little less, as packets jitter.
+pub(super) const TIMEOUT: Span = Span::from_millis(190);
+/// A larger step of the IP identification is no counting.
+const LARGEST_STEP: u16 = 1024;
+/// IP identifications further apart than this by what the counter's pace says may have wrapped between two packets.
+const MOST_APART: u64 = 16_000;
+/// Identifications remembered, to see whether one is missing.
+const RECENT: usize = 16;
+/// Flow labels remembered.
+const LABELS: usize = 3;
+/// Segments with ECT after which a sender counts as using it.
+const ECT_SEGMENTS: u8 = 5;
+/// Rates of timestamp clocks that exist, Hz (RFC 7323 section 5.4 allows 1 to 1000; some count microseconds).
+const RATES: [f64; 6] = [10.0, 100.0, 250.0, 1000.0, 1e4, 1e6];
+/// The clock must have gone on by so much before its rate is told.
+const TICKS: i32 = 4;
+
+/// What is known of a sender.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// Packets it has sent, as far as seen; merged ones count each of their parts.
+    sent: u32,
+    /// Steps of the IP identification that look like counting, and their sum.
+    steps: u32,
+    step_sum: u32,
+    /// Other steps that are not 0.
+    jumps: u32,
+    /// Last identifications with the packets each stands for, newest at `newest`.
+    ids: [(u16, u16); RECENT],
+    newest: u8,
+    ect_segments: u8,
+    /// It sent an ACK without data as ECT, as RFC 3168 (6.1.4) forbids: not classic ECN.
+    ect_acks: bool,
+    /// Classic ECN was agreed on in the handshake.
+    pub(super) ecn_agreed: bool,
+    has_times: bool,
+    first_tick: (u32, Timestamp),
+    /// The highest TSval and when it first passed.
+    last_tick: (u32, Timestamp),
+    /// Flow labels and the packet with which each first appeared.
+    labels: [(u32, u32); LABELS],
+    last: Option<Timestamp>,
+    /// Until then it is catching up after a pause.
+    catching_up: Timestamp,
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self {
+            sent: 0,
+            steps: 0,
+            step_sum: 0,
+            jumps: 0,
+            ids: [(0, 0); RECENT],
+            newest: 0,
+            ect_segments: 0,
+            ect_acks: false,
+            ecn_agreed: false,
+            has_times: false,
+            first_tick: (0, Timestamp::default()),
+            last_tick: (0, Timestamp::default()),
+            labels: [(NO_LABEL, 0); LABELS],
+            last: None,
+            catching_up: Timestamp::from_nanos(i64::MIN),
+        }
+    }
+}
+
+impl Sender {
+    /// Takes a packet, and tells it which one of its sender's it is. `round_trip`: the shortest, if it is known.
+    pub(super) fn sends(&mut self, passed: &mut Passed, round_trip: Option<Span>) {
+        passed.nth = self.sent;
+        self.sent = self.sent.wrapping_add(u32::from(passed.parts));
+        self.count_id(passed);
+        self.tick(passed);
+        self.label(passed);
+        if passed.data() > 0 {
+            self.ect_segments = self.ect_segments.saturating_add(u8::from(passed.is_ect()));
+        } else if passed.len == 0 && passed.is_ect() {
+            self.ect_acks = true;
+        }
+        let round_trip = round_trip.unwrap_or(Span::ZERO);
+        if passed.len > 0
+            && let Some(last) = self.last
+            && passed.ts - last >= round_trip + TIMEOUT
+        {
+            self.catching_up = passed.ts + Span::from_nanos(round_trip.nanos().saturating_mul(10)) + Span::from_millis(50);
+        }
+        self.last = self.last.max(Some(passed.ts));
+    }
+
+    /// How long it had been silent when this passed.
+    pub(super) fn silence(&self, now: Timestamp) -> Option<Span> {
+        self.last.map(|last| now - last)
+    }
+
+    /// Is it catching up after a pause in which a retransmission timer may have run out?
+    pub(super) fn stalled(&self, now: Timestamp) -> bool {
+        now <= self.catching_up
+    }
+
+    fn count_id(&mut self, passed: &Passed) {
+        // Linux numbers SYN-ACKs, resets and answers in TIME-WAIT 0 while the same socket counts.
+        if passed.id == 0 {
+            return;
+        }
+        let (last, parts) = self.ids[usize::from(self.newest)];
+        if last != 0 {
+            let step = passed.id.wrapping_sub(last);
+            if (1..=LARGEST_STEP).contains(&step) {
+                self.steps += 1;
+                // A merged packet has used up one for each of its parts.
+                self.step_sum = self.step_sum.saturating_add(u32::from(step.saturating_sub(parts - 1).max(1)));
+            } else if step != 0 {
+                self.jumps += 1;
+            }
+            if self.steps | self.jumps >= 1 << 20 {
+                (self.steps, self.step_sum, self.jumps) = (self.steps / 2, self.step_sum / 2, self.jumps / 2);
+            }
+        }
+        self.newest = (self.newest + 1) % RECENT as u8;
+        self.ids[usize::from(self.newest)] = (passed.id, passed.parts);
+    }
+
+    /// Does it count its packets in the IP identification?
+    pub(super) const fn counts_ids(&self) -> bool {
+        self.steps >= 2 && self.steps >= self.jumps.saturating_mul(8)
+    }
+
+    /// Does it count every packet of this connection, and no others?
+    pub(super) const fn counts_by_one(&self) -> bool {
+        self.counts_ids() && self.step_sum as u64 * 2 <= self.steps as u64 * 3
+    }
+
+    /// Can the identifications of these two packets be compared, or may the counter have wrapped between them?
+    pub(super) const fn ids_compare(&self, a: &Passed, b: &Passed) -> bool {
+        if a.id == 0 || b.id == 0 || !self.counts_ids() {
+            return false;
+        }
+        let between = a.nth.abs_diff(b.nth) as u64;
+        between * self.step_sum as u64 / (self.steps as u64) < MOST_APART
+    }
+
+    /// From this identification on: the last one before one is missing.
+    pub(super) fn unbroken_from(&self, id: u16) -> u16 {
+        let mut at = id;
+        // Each of the packets remembered can be the next one once.
+        for _ in 0..RECENT {
+            let next = at.wrapping_add(1);
+            let Some(&(first, parts)) = self.ids.iter().find(|(first, parts)| *first != 0 && next.wrapping_sub(*first) < *parts)
+            else {
+                break;
+            };
+            at = first.wrapping_add(parts - 1);
+        }
+        at
+    }
+
+    fn tick(&mut self, passed: &Passed) {
+        if !passed.has_times {
+            return;
+        }
+        if !self.has_times {
+            self.has_times = true;
+            self.first_tick = (passed.tsval, passed.ts);
+            self.last_tick = self.first_tick;
+        } else if (passed.tsval.wrapping_sub(self.last_tick.0) as i32) > 0 {
+            self.last_tick = (passed.tsval, passed.ts);
+        }
+    }
+
+    /// The highest TSval it has sent.
+    pub(super) const fn highest_tsval(&self) -> Option<u32> {
+        if self.has_times { Some(self.last_tick.0) } else { None }
+    }
+
+    /// Length of a tick of its timestamp clock, by how fast that went.
+    pub(super) fn tick_length(&self) -> Option<Span> {
+        let ticks = self.last_tick.0.wrapping_sub(self.first_tick.0) as i32;
+        let time = (self.last_tick.1 - self.first_tick.1).nanos();
+        if ticks < TICKS || time <= 0 {
+            return None;
+        }
+        let rate = f64::from(ticks) * 1e9 / time as f64;
+        let distance = |known: &f64| (rate / known).ln().abs();
+        let nearest = RATES.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+        Some(Span::from_nanos((1e9 / nearest) as i64))
+    }
+
+    fn label(&mut self, passed: &Passed) {
+        if passed.label == NO_LABEL || self.labels.iter().any(|(label, _)| *label == passed.label) {
+            return;
+        }
+        self.labels.rotate_right(1);
+        self.labels[0] = (passed.label, passed.nth);
+    }
+
+    /// Did this packet's flow label first appear after that packet?
+    pub(super) fn label_is_newer(&self, passed: &Passed, than: &Passed) -> bool {
+        passed.label != NO_LABEL
+            && than.label != NO_LABEL
+            && passed.label != than.label
+            && self.labels.iter().any(|(label, nth)| *label == passed.label && (nth.wrapping_sub(than.nth) as i32) > 0)
+    }
+
+    /// Does it use classic ECN (RFC 3168): originals ECT, what is sent again and pure ACKs not? DCTCP, L4S and Accurate ECN
+    /// mark everything.
+    pub(super) const fn uses_classic_ecn(&self) -> bool {
+        self.ecn_agreed && self.ect_segments >= ECT_SEGMENTS && !self.ect_acks
+    }
+
+    /// Is this SYN's offer of ECN, with this answer, one of classic ECN (RFC 3168 section 6.1.1)?
+    pub(super) const fn offers_classic_ecn(syn: TcpFlags) -> bool {
+        syn.contains(TcpFlags(TcpFlags::ECE.0 | TcpFlags::CWR.0)) && !syn.contains(TcpFlags::AE)
+    }
+
+    pub(super) const fn accepts_classic_ecn(syn_ack: TcpFlags) -> bool {
+        syn_ack.contains(TcpFlags::ECE) && !syn_ack.intersects(TcpFlags(TcpFlags::CWR.0 | TcpFlags::AE.0))
+    }
+}

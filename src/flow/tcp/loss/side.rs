@@ -1,0 +1,277 @@
+//! One direction: its numbers on a line of 64 bits, what passed of them, and what its peer says of them.
+
+use super::history::History;
+use super::hole::{Before, Hole, Holes};
+use super::passed::{Options, Passed};
+use super::requests::Requests;
+use super::sender::Sender;
+use super::settle::Settling;
+use crate::decode::TcpFlags;
+use crate::flow::record::LossRecord;
+use crate::flow::room::Room;
+use crate::flow::tcp::seq::{REACH, Seq};
+use crate::model::{Span, Timestamp};
+
+/// Offset of the first number known, so that lower ones have a place on the line, too. A multiple of 2^32: the circle does
+/// not notice.
+const BASE: u64 = 1 << 32;
+/// What a timestamp option takes of each segment (RFC 7323 appendix A).
+const TIMES_LEN: u32 = 12;
+
+/// How much is known of a direction's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// What its peer acknowledged.
+    Acked,
+    /// It has sent.
+    Sent,
+}
+
+/// One direction.
+#[derive(Clone, Debug)]
+pub(super) struct Side {
+    origin: Seq,
+    known: Known,
+    /// It has sent a FIN.
+    pub(super) fin: bool,
+    /// Flags of its SYN.
+    pub(super) syn_flags: TcpFlags,
+    /// SYNs that passed.
+    pub(super) syns: u32,
+    syn: Option<Seq>,
+    /// Its SYN was sent again at that time.
+    syn_again: Option<Timestamp>,
+    mss_offer: Option<u16>,
+    /// Agreed by the SYNs, 0 where they were not seen.
+    pub(super) mss_agreed: u16,
+    largest: u32,
+    /// One past the highest number seen or acknowledged.
+    pub(super) next: u64,
+    /// The first segment that was seen, where that was midway.
+    first: Option<Box<Passed>>,
+    /// Everything below the first number was acknowledged before it was seen, at that time: the capture missed it.
+    pub(super) missed: Option<(u64, Timestamp)>,
+    /// A TSval that has not come back yet, and when it passed.
+    unechoed: Option<(u32, Timestamp)>,
+    /// When a segment passed last that had been sent again.
+    pub(super) last_resent: Option<Timestamp>,
+    pub(super) sender: Sender,
+    pub(super) requests: Requests,
+    pub(super) history: History,
+    pub(super) holes: Holes,
+    pub(super) settling: Settling,
+    pub(super) record: LossRecord,
+}
+
+/// Where a segment lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The next expected one, or beyond it, or without numbers: nothing to say of it.
+    Expected,
+    /// A SYN with the same first number.
+    SynAgain,
+    /// Below the highest number seen.
+    Below,
+    /// Below the first number that the capture saw.
+    BeforeCapture,
+}
+
+impl Side {
+    pub(super) fn new() -> Self {
+        Self {
+            origin: Seq(0),
+            known: Known::Nothing,
+            fin: false,
+            syn_flags: TcpFlags(0),
+            syns: 0,
+            syn: None,
+            syn_again: None,
+            mss_offer: None,
+            mss_agreed: 0,
+            largest: 0,
+            next: BASE,
+            first: None,
+            missed: None,
+            unechoed: None,
+            last_resent: None,
+            sender: Sender::default(),
+            requests: Requests::default(),
+            history: History::default(),
+            holes: Holes::default(),
+            settling: Settling::default(),
+            record: LossRecord::default(),
+        }
+    }
+
+    pub(super) const fn origin(&self) -> Seq {
+        self.origin
+    }
+
+    pub(super) const fn first(&self) -> Option<&Passed> {
+        match &self.first {
+            Some(first) => Some(&**first),
+            None => None,
+        }
+    }
+
+    /// Largest data of a segment on the wire, as far as that is known.
+    pub(super) fn mss(&self) -> u32 {
+        let times = if self.sender.highest_tsval().is_some() { TIMES_LEN } else { 0 };
+        match u32::from(self.mss_agreed) {
+            0 => self.largest.max(1),
+            mss => mss.saturating_sub(times).max(1),
+        }
+    }
+
+    /// Segments that so much data makes.
+    pub(super) fn segments(&self, data: u64) -> u64 {
+        data.div_ceil(u64::from(self.mss())).max(1)
+    }
+
+    /// Finds the place of a segment on the line, and what it takes on the wire. `false`: it has none.
+    pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options) -> bool {
+        if s.has(TcpFlags::SYN) {
+            self.on_syn(s, seq, options);
+        }
+        if self.known == Known::Nothing {
+            self.origin = seq;
+            (self.next, self.requests.acked) = (BASE, BASE);
+        }
+        let near = if self.known == Known::Sent { self.next } else { self.requests.acked };
+        let Ok(start) = u64::try_from(seq.offset(self.origin, near)) else { return false };
+        s.start = start;
+        self.largest = self.largest.max(s.data());
+        s.parts = self.segments(u64::from(s.data())).min(u64::from(u16::MAX)) as u16;
+        true
+    }
+
+    fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
+        if self.syn.is_some_and(|syn| syn != seq) {
+            // Another first number: what was known is of no use.
+            self.known = Known::Nothing;
+        }
+        self.syn = Some(seq);
+        self.syn_flags = s.flags;
+        self.mss_offer = options.mss;
+    }
+
+    /// Is the offer of both sides known, this is what it comes to.
+    pub(super) fn agree_mss(&mut self, peer: &Self) {
+        let mss = match (self.mss_offer, peer.mss_offer) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b).unwrap_or(0),
+        };
+        self.mss_agreed = mss;
+    }
+
+    /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
+    pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
+        let syn = s.has(TcpFlags::SYN);
+        self.fin |= s.has(TcpFlags::FIN);
+        if self.known != Known::Sent {
+            self.known = Known::Sent;
+            self.next = s.end();
+            self.syns = u32::from(syn);
+            if !syn {
+                self.first = Some(Box::new(*s));
+            }
+            if s.len > 0 {
+                self.history.remember(*s, self.requests.acked, wait, room);
+            }
+            return Place::Expected;
+        }
+        if syn {
+            self.syns += 1;
+            if self.syns > 1 && s.start < self.next {
+                return Place::SynAgain;
+            }
+        }
+        if s.len == 0 {
+            return Place::Expected;
+        }
+        if s.start < self.next {
+            let before = self.first.as_ref().is_some_and(|first| s.start < first.start);
+            return if before { Place::BeforeCapture } else { Place::Below };
+        }
+        if s.start > self.next {
+            self.open_hole(s, stalled, room);
+        }
+        self.next = s.end();
+        self.history.remember(*s, self.requests.acked, wait, room);
+        Place::Expected
+    }
+
+    fn open_hole(&mut self, s: &Passed, after_stall: bool, room: &mut Room) {
+        let last = self.history.last().filter(|last| last.end() == self.next);
+        let before = last.map(|last| {
+            let id = last.id.wrapping_add(last.parts - 1);
+            Before { end: last.end(), id: if last.id == 0 { 0 } else { self.sender.unbroken_from(id) } }
+        });
+        let hole = Hole { start: self.next, end: s.start, creator: *s, before, after_stall, asked: None, acked: None };
+        self.holes.open(hole, room);
+    }
+
+    /// The offset that an acknowledgment of this side's numbers stands at.
+    pub(super) fn acknowledged_at(&mut self, ack: Seq) -> Option<u64> {
+        if self.known == Known::Nothing {
+            self.known = Known::Acked;
+            self.origin = ack;
+            (self.next, self.requests.acked) = (BASE, BASE);
+            return Some(BASE);
+        }
+        let at = u64::try_from(ack.offset(self.origin, self.requests.acked)).ok()?;
+        (at.abs_diff(self.requests.acked) <= REACH as u64).then_some(at)
+    }
+
+    /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
+    pub(super) fn on_acknowledged(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> Option<Timestamp> {
+        if self.known != Known::Sent {
+            return None;
+        }
+        self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
+        if at > self.next {
+            self.record.uncaptured_bytes += at - self.next;
+            self.missed = Some((at, now));
+            self.next = at;
+        }
+        let passed = self.history.acknowledged(at);
+        // Of a SYN that was sent again the last one counts: the answer to the first would have come before it.
+        let syn = self.syn.is_some() && at == BASE + 1;
+        if syn { self.syn_again.or(passed) } else { passed }
+    }
+
+    /// A SYN was sent again.
+    pub(super) fn syn_was_sent_again(&mut self, at: Timestamp) {
+        self.syn_again = Some(at);
+    }
+
+    /// It sends a TSval: the next new one is waited for.
+    pub(super) fn sends_tsval(&mut self, s: &Passed) {
+        let newer = self.sender.highest_tsval().is_none_or(|highest| (s.tsval.wrapping_sub(highest) as i32) > 0);
+        if s.has_times && newer && self.unechoed.is_none() {
+            self.unechoed = Some((s.tsval, s.ts));
+        }
+    }
+
+    /// Its peer echoes a TSval. When did the one that was waited for pass?
+    pub(super) fn echoed(&mut self, tsecr: u32) -> Option<Timestamp> {
+        let (tsval, _) = self.unechoed?;
+        if (tsecr.wrapping_sub(tsval) as i32) < 0 {
+            return None;
+        }
+        self.unechoed.take().map(|(_, ts)| ts)
+    }
+
+    /// Is data outstanding?
+    pub(super) fn has_outstanding(&self) -> bool {
+        self.known == Known::Sent && self.next > self.requests.acked
+    }
+
+    pub(super) fn release(&mut self, room: &mut Room) {
+        self.history.release(room);
+        self.holes.release(room);
+        self.settling.release(room);
+        self.requests.release(room);
+    }
+}
