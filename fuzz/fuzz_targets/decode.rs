@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sockeye::decode::{
-    FragmentLimits, FragmentPool, Inserted, IssueKind, LayerKind, Network, Packet, Transport, decode, decode_ip,
+    FragmentLimits, FragmentPool, Inserted, IssueKind, LayerKind, Network, Packet, Transport, decode, decode_ip, enclosing,
 };
 use sockeye::model::{Frame, LinkType, Span, Timestamp};
 
@@ -56,9 +56,11 @@ fuzz_target!(|data: &[u8]| {
         };
         let packet = decode(&frame);
         check(&packet);
+        enclosing(&frame, &packet).for_each(|outer| check(&outer));
         check(&decode_ip(bytes));
         if let Inserted::Joined(joined) = pool.insert(&frame, &packet) {
             check(&joined.packet);
+            joined.enclosing().for_each(|outer| check(&outer));
         }
         assert!(pool.bytes() <= LIMIT && pool.len() <= 5);
     }

@@ -153,7 +153,8 @@ impl<'a> QuotedDatagram<'a> {
     pub fn new(bytes: &'a [u8], v6: bool) -> Option<Self> {
         let mut packet = Packet::empty(bytes);
         // The wire held more than is quoted: what is missing is cut, not broken.
-        let mut walk = Walk::new(&mut packet, MAX_DATAGRAM).without_tunnels();
+        // Tunnels stay shut: the error is about the datagram that it quotes, not about one inside.
+        let mut walk = Walk::new(&mut packet, MAX_DATAGRAM).entering(0);
         if v6 {
             network::ipv6(&mut walk, 0);
         } else {

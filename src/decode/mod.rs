@@ -5,9 +5,11 @@
 //!
 //! One way through the files: `link` (what the frame starts with) calls `network` (IP, ARP), which calls `transport`.
 //! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
-//! `walk` holds the bounds that all of them obey. [`packet`] is the result.
+//! `walk` holds the bounds that all of them obey. [`packet`] is the result; it describes the innermost datagram, and
+//! [`enclosing()`] those around it.
 
 pub mod checksum;
+pub mod enclosing;
 pub mod fragment;
 pub mod headers;
 pub mod icmp;
@@ -28,6 +30,7 @@ mod wifi;
 mod tests;
 
 pub use checksum::Checksum;
+pub use enclosing::{Enclosing, enclosing};
 pub use fragment::{FragmentLimits, FragmentPool, FragmentStats, Inserted, Joined};
 pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};
 pub use icmp::{IcmpMessage, QuotedDatagram};

@@ -62,6 +62,14 @@ pub enum LayerKind {
     Vxlan,
     /// Geneve.
     Geneve,
+    /// GTP-U with its extension headers.
+    Gtp,
+    /// Authentication and origin in front of Teredo's IPv6; Teredo without them has no header.
+    Teredo,
+    /// AYIYA.
+    Ayiya,
+    /// ERSPAN's header of type II or III, after GRE; type I has none.
+    Erspan,
     /// The IP header quoted in an ICMP error. Always after an ICMP layer; what follows it is quoted, too.
     Quoted,
     /// Bytes that are nobody's header: application data, or a protocol not decoded here.
@@ -134,12 +142,38 @@ pub enum TunnelKind {
     None,
     /// IPv4 or IPv6 directly in IP.
     IpIp,
-    /// GRE.
+    /// GRE, in IP or in UDP.
     Gre,
     /// VXLAN.
     Vxlan,
     /// Geneve.
     Geneve,
+    /// GTP-U: a mobile network's user traffic.
+    Gtp,
+    /// Teredo: IPv6 through an IPv4 address translator.
+    Teredo,
+    /// AYIYA: the same, of tunnel brokers.
+    Ayiya,
+    /// ERSPAN: frames mirrored by a switch, over GRE.
+    Erspan,
+}
+
+impl TunnelKind {
+    /// The word for it in every output; `None` where nothing is wrapped.
+    #[must_use]
+    pub const fn key(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
+            Self::IpIp => "ipip",
+            Self::Gre => "gre",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gtp => "gtp",
+            Self::Teredo => "teredo",
+            Self::Ayiya => "ayiya",
+            Self::Erspan => "erspan",
+        })
+    }
 }
 
 /// The last wrapping around the innermost datagram.
@@ -149,10 +183,11 @@ pub struct Tunnel {
     pub kind: TunnelKind,
     /// How many wrappings there are in all.
     pub depth: u8,
-    /// VNI of VXLAN and Geneve, virtual subnet of NVGRE, key of other GRE (of PPTP: the receiver's call id), else 0.
+    /// VNI of VXLAN and Geneve, virtual subnet of NVGRE, key of other GRE (of PPTP: the receiver's call id), endpoint id of
+    /// GTP-U (the receiver's), session of ERSPAN, else 0.
     pub id: u32,
     /// Does the id name a network, the same both ways? GRE's key may differ between the directions (RFC 2890 section 2.1),
-    /// and PPTP's call ids do (RFC 2637 section 4.1).
+    /// and PPTP's call ids (RFC 2637 section 4.1) and GTP-U's endpoint ids (3GPP TS 29.281 section 5.1) do.
     pub id_is_network: bool,
     /// Offset of the IP header outside the wrapping.
     pub outer: u32,
@@ -377,7 +412,7 @@ impl Layer {
 
 impl LayerKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::Ethernet,
         Self::Vlan,
         Self::Tag,
@@ -404,6 +439,10 @@ impl LayerKind {
         Self::Gre,
         Self::Vxlan,
         Self::Geneve,
+        Self::Gtp,
+        Self::Teredo,
+        Self::Ayiya,
+        Self::Erspan,
         Self::Quoted,
         Self::Payload,
     ];
@@ -438,6 +477,10 @@ impl LayerKind {
             Self::Gre => "GRE",
             Self::Vxlan => "VXLAN",
             Self::Geneve => "Geneve",
+            Self::Gtp => "GTP-U",
+            Self::Teredo => "Teredo",
+            Self::Ayiya => "AYIYA",
+            Self::Erspan => "ERSPAN",
             Self::Quoted => "quoted",
             Self::Payload => "payload",
         }

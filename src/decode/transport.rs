@@ -85,7 +85,7 @@ fn udp(w: &mut Walk<'_, '_>, at: usize) {
         }
     }
     w.payload(at + 8);
-    tunnel::in_udp(w, header.destination_port(), at + 8);
+    tunnel::in_udp(w, header.source_port(), header.destination_port(), at + 8);
 }
 
 /// Type, code, checksum and four bytes that belong to the type: 8 in all, though a hostile or odd message may end after 4.

@@ -15,7 +15,8 @@ pub(super) struct Walk<'p, 'f> {
     /// What is known so far.
     pub(super) packet: &'p mut Packet<'f>,
     end: usize,
-    tunnels: bool,
+    /// Most tunnels to enter.
+    tunnels: u8,
 }
 
 impl<'p, 'f> Walk<'p, 'f> {
@@ -24,12 +25,12 @@ impl<'p, 'f> Walk<'p, 'f> {
         let captured = packet.bytes.len().min(MAX_OFFSET);
         packet.captured_end = captured as u32;
         let end = wire_len.min(MAX_OFFSET).max(captured);
-        Self { packet, end, tunnels: true }
+        Self { packet, end, tunnels: u8::MAX }
     }
 
-    /// Tunnels stay shut: an ICMP error is about the datagram that it quotes, not about one inside.
-    pub(super) fn without_tunnels(mut self) -> Self {
-        self.tunnels = false;
+    /// No more than `most` tunnels are entered, one inside the other.
+    pub(super) fn entering(mut self, most: u8) -> Self {
+        self.tunnels = most;
         self
     }
 
@@ -52,9 +53,9 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.end
     }
 
-    /// May tunnels be opened?
-    pub(super) const fn tunnels(&self) -> bool {
-        self.tunnels
+    /// May another tunnel be entered?
+    pub(super) const fn may_enter_tunnel(&self) -> bool {
+        self.packet.tunnel.depth < self.tunnels
     }
 
     /// Puts the end back when what was tried came to nothing; the other lies in the packet.

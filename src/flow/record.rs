@@ -459,9 +459,9 @@ impl fmt::Display for TcpState {
 /// The wrapping a conversation was seen in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelRecord {
-    /// `ipip`, `gre`, `vxlan`, `geneve`.
+    /// The word of [`crate::decode::TunnelKind::key`].
     pub kind: &'static str,
-    /// VNI or key, 0 where there is none.
+    /// VNI, key, endpoint id or session; 0 where there is none.
     pub id: u32,
     /// Outer addresses, in the order of the flow's first packet.
     pub outer: (std::net::IpAddr, std::net::IpAddr),

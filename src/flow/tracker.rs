@@ -15,12 +15,16 @@ use super::table::{self, Table};
 use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
-use crate::decode::{Network, Packet, Transport, TunnelKind};
+use crate::decode::{Network, Packet, Transport};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
 
 /// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
 const EARLY: u64 = 8;
+
+/// How many flows are asked for room at a time, and after how much silence.
+const TIDIED: usize = 16;
+const SILENT: Span = Span::from_secs(1);
 
 /// How to track.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +135,8 @@ pub struct Tracker {
     room: Room,
     paths: Paths,
     settling: Settling,
+    /// Where the next flows are asked for room that they no longer need.
+    tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -170,6 +176,7 @@ impl Tracker {
             room: Room::new(config.list_bytes),
             paths: Paths::default(),
             settling: Settling::default(),
+            tidied: 0,
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -240,6 +247,9 @@ impl Tracker {
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
             *free = Some(slot);
+        }
+        if self.room.was_short() {
+            self.make_lists_shorter();
         }
         self.tell_outcome(slot, sink);
         note
@@ -391,6 +401,18 @@ impl Tracker {
         Some(Note { flow: Some(flow.id()), direction: Some(direction), change: Some(Change::IcmpError), ..Note::default() })
     }
 
+    /// Lists found no room: some flows that have been silent give back what they no longer need.
+    fn make_lists_shorter(&mut self) {
+        let now = self.clock.now();
+        for flow in self.table.some_from(self.tidied, TIDIED) {
+            let silent = now - flow.touched > SILENT;
+            if silent && let Some(aspects) = flow.body.aspects() {
+                aspects.rest(now, &mut self.room);
+            }
+        }
+        self.tidied = if self.tidied as usize + TIDIED < self.table.slots() { self.tidied + TIDIED as u32 } else { 0 };
+    }
+
     fn make_room(&mut self, sink: &mut impl FlowSink) {
         if let Some(slot) = self.table.victim() {
             self.stats.evicted += u64::from(!self.table.get(slot).class.is_over());
@@ -455,13 +477,7 @@ fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<orient
 }
 
 fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
-    let kind = match packet.tunnel.kind {
-        TunnelKind::None => return None,
-        TunnelKind::IpIp => "ipip",
-        TunnelKind::Gre => "gre",
-        TunnelKind::Vxlan => "vxlan",
-        TunnelKind::Geneve => "geneve",
-    };
+    let kind = packet.tunnel.kind.key()?;
     let outer = outer_addresses(packet)?;
     Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
 }

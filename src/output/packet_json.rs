@@ -3,7 +3,7 @@
 
 use super::capture_record::Framing;
 use super::json::JsonLine;
-use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, TcpFlags, TcpHeader, TcpOption, Transport, TunnelKind};
+use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, TcpFlags, TcpHeader, TcpOption, Transport};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{Change, Confidence, Direction, Note, Verdict};
 use crate::model::{Frame, FrameDirection};
@@ -121,6 +121,10 @@ pub(super) const fn layer_word(kind: LayerKind) -> &'static str {
         LayerKind::Gre => "gre",
         LayerKind::Vxlan => "vxlan",
         LayerKind::Geneve => "geneve",
+        LayerKind::Gtp => "gtp",
+        LayerKind::Teredo => "teredo",
+        LayerKind::Ayiya => "ayiya",
+        LayerKind::Erspan => "erspan",
         LayerKind::Quoted => "quoted",
         LayerKind::Payload => "payload",
     }
@@ -202,13 +206,7 @@ fn link(json: &mut JsonLine, packet: &Packet<'_>) {
         }
         json.close_list();
     }
-    let tunnel = match packet.tunnel.kind {
-        TunnelKind::None => return,
-        TunnelKind::IpIp => "ipip",
-        TunnelKind::Gre => "gre",
-        TunnelKind::Vxlan => "vxlan",
-        TunnelKind::Geneve => "geneve",
-    };
+    let Some(tunnel) = packet.tunnel.kind.key() else { return };
     json.key("tunnel");
     json.open();
     json.key("kind");

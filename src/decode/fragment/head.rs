@@ -1,9 +1,7 @@
 //! What stands in front of a joined datagram's data: the link layer and IP header of its fragment with offset 0, changed to
 //! say that nothing is fragmented.
 
-use super::super::network;
 use super::super::packet::{LayerKind, Network, Packet};
-use super::super::walk::Walk;
 use etherparse::Ipv4HeaderSlice;
 
 /// The bytes before the data, and what is known of the layers below IP.
@@ -60,17 +58,9 @@ impl Head {
         }
     }
 
-    /// Decodes the joined datagram behind these headers.
-    pub(super) fn decode<'b>(&self, joined: &'b [u8]) -> Packet<'b> {
-        let at = self.below.network_at as usize;
-        let mut packet = self.below.with_bytes(joined);
-        let mut walk = Walk::new(&mut packet, joined.len());
-        if self.below.network == Network::Ipv6 {
-            network::ipv6(&mut walk, at);
-        } else {
-            network::ipv4(&mut walk, at);
-        }
-        packet
+    /// What stands in front of the datagram, without the bytes.
+    pub(super) const fn below(&self) -> &Packet<'static> {
+        &self.below
     }
 }
 

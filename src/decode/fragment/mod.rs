@@ -8,6 +8,7 @@
 mod assembly;
 mod head;
 
+use super::enclosing::{Enclosing, behind};
 use super::packet::{LayerKind, Network, Packet, Tunnel};
 use crate::model::{Clock, Frame, Span, Timestamp};
 use assembly::{Added, Assembly};
@@ -61,6 +62,7 @@ pub struct FragmentStats {
 
 /// What became of a packet.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "joined datagrams are rare, and the rest is not written")]
 pub enum Inserted<'p> {
     /// It is no fragment (or an atomic one, RFC 6946): take it as it is.
     Whole,
@@ -79,6 +81,8 @@ pub struct Joined<'p> {
     /// fragment with offset 0; the IP header has the whole length, no fragment fields and a right checksum. If the data
     /// is a tunnel with fragments of an inner datagram, those are not joined in turn.
     pub packet: Packet<'p>,
+    /// What is known of the layers below the joined datagram.
+    below: Packet<'static>,
     /// How many fragments made it up, duplicates not counted.
     pub frames: u32,
     /// Sum of their frames' lengths on the wire, bytes.
@@ -89,6 +93,15 @@ pub struct Joined<'p> {
     pub first: (u16, u64),
     /// When that was.
     pub start: Timestamp,
+}
+
+impl<'p> Joined<'p> {
+    /// If the joined datagram turned out to be a wrapping: it, and those inside it that are wrappings, too, as
+    /// [`super::enclosing()`] gives them. What lies around the joined datagram itself belongs to its fragments: each has its own.
+    #[must_use]
+    pub fn enclosing(&self) -> Enclosing<'p> {
+        Enclosing::behind(&self.below, &self.packet)
+    }
 }
 
 /// Whose fragments belong together (RFC 791 section 2.3, RFC 8200 section 4.5), within everything that is around them.
@@ -324,7 +337,8 @@ impl FragmentPool {
         datagram.assembly.write(&mut self.joined);
         self.stats.completed += 1;
         Inserted::Joined(Joined {
-            packet: head.decode(&self.joined),
+            packet: behind(head.below(), &self.joined, u8::MAX),
+            below: *head.below(),
             frames: datagram.frames,
             wire_bytes: datagram.wire_bytes,
             ip_bytes: datagram.ip_bytes,

@@ -278,3 +278,39 @@ proptest! {
         prop_assert_eq!((pool.len(), pool.bytes()), (0, 0));
     }
 }
+
+#[test]
+fn what_encloses_a_joined_datagram_is_told_apart_from_what_enclosed_its_fragments() {
+    let gre = |inside: &[u8]| {
+        let mut out = vec![0x45, 0];
+        out.extend((24 + inside.len() as u16).to_be_bytes());
+        out.extend([0, 0, 0, 0, 64, 47, 0, 0, 10, 9, 9, 1, 10, 9, 9, 2, 0, 0, 8, 0]);
+        out.extend(inside);
+        out
+    };
+    let mut data =
+        udp(&[&[8, 0, 0, 0, 0, 0, 7, 0][..], &[1; 12], &[8, 0], &v4(1, 0, false, &udp(&[5; 30], false))].concat(), false);
+    data[2..4].copy_from_slice(&4789u16.to_be_bytes());
+    let (first, second) = data.split_at(40);
+    let mut pool = FragmentPool::new(FragmentLimits::default());
+    for (number, piece) in [v4(7, 0, true, first), v4(7, 40, false, second)].iter().enumerate() {
+        let bytes = gre(piece);
+        let frame = frame(number as u64 + 1, 0, LinkType::RAW, &bytes);
+        let packet = decode(&frame);
+        // Each fragment was in a datagram of its own, which is whole.
+        let around: Vec<_> =
+            super::super::enclosing(&frame, &packet).map(|outer| (outer.ip_len as usize, outer.network_at)).collect();
+        assert_eq!((around, packet.tunnel.depth), (vec![(bytes.len(), 0)], 1));
+        let Inserted::Joined(joined) = pool.insert(&frame, &packet) else { continue };
+        assert_eq!(
+            (joined.packet.tunnel.kind, joined.packet.tunnel.depth, joined.packet.payload().len()),
+            (TunnelKind::Vxlan, 2, 30)
+        );
+        let around: Vec<_> = joined.enclosing().collect();
+        let [datagram] = &around[..] else { panic!("the joined datagram itself, and no other") };
+        assert_eq!((datagram.ports(), datagram.tunnel.kind, datagram.tunnel.depth), (Some((7, 4789)), TunnelKind::Gre, 1));
+        assert_eq!((datagram.ip_len as usize, datagram.network_at), (20 + data.len(), joined.packet.tunnel.outer));
+        return;
+    }
+    panic!("two fragments make a datagram");
+}

@@ -1,6 +1,7 @@
 //! Whole frames, built by etherparse's `PacketBuilder` and by hand, through [`decode`].
 
 mod properties;
+mod tunnels;
 mod views;
 mod wrapped;
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// An IPv4 header (no options, no checksum) in front of `data`.
-fn ipv4(protocol: u8, data: &[u8]) -> Vec<u8> {
+pub(super) fn ipv4(protocol: u8, data: &[u8]) -> Vec<u8> {
     let total = (20 + data.len()) as u16;
     let mut out = vec![0x45, 0];
     out.extend(total.to_be_bytes());
@@ -12,16 +12,20 @@ fn ipv4(protocol: u8, data: &[u8]) -> Vec<u8> {
     out
 }
 
-fn udp(port: u16, data: &[u8]) -> Vec<u8> {
-    let length = (8 + data.len()) as u16;
-    [&40000u16.to_be_bytes()[..], &port.to_be_bytes(), &length.to_be_bytes(), &[0, 0], data].concat()
+pub(super) fn udp(port: u16, data: &[u8]) -> Vec<u8> {
+    udp_from(40000, port, data)
 }
 
-fn inner_ip() -> Vec<u8> {
+pub(super) fn udp_from(from: u16, to: u16, data: &[u8]) -> Vec<u8> {
+    let length = (8 + data.len()) as u16;
+    [&from.to_be_bytes()[..], &to.to_be_bytes(), &length.to_be_bytes(), &[0, 0], data].concat()
+}
+
+pub(super) fn inner_ip() -> Vec<u8> {
     tcp4(b"inner")[14..].to_vec()
 }
 
-fn is_the_inner(p: &Packet<'_>, kind: TunnelKind, id: u32) {
+pub(super) fn is_the_inner(p: &Packet<'_>, kind: TunnelKind, id: u32) {
     assert_eq!(p.issue, None);
     assert_eq!((p.addresses(), p.ports()), (Some((V4_A.into(), V4_B.into())), Some((1234, 80))));
     assert_eq!((p.payload(), p.payload_len, p.ip_len), (&b"inner"[..], 5, 45));

@@ -28,7 +28,7 @@ impl Case<'_> {
 
     /// It was sent before the segment that made the hole.
     fn was_overtaken(&self, hole: &Hole, why: Evidence) -> Opinion {
-        if hole.after_stall {
+        if hole.after_stall && !self.me.sender.has_not_sent(self.s.start) && !why.has(Evidence::ECN) {
             Opinion::unsure(why.and(Evidence::STALL))
         } else if hole.acked.is_some() || self.may_be_overtaken_resend(hole) {
             // The receiver had these bytes by a packet that the capture missed, or a packet of the sender is missing before
@@ -92,9 +92,8 @@ impl Case<'_> {
         }
         // RACK (RFC 8985) takes a tail for lost when something sent after it is acknowledged, sends new data first and the tail
         // right after it.
-        let resends = self.me.last_resent.is_some_and(|at| self.s.ts - at < round_trip + round_trip);
         let alone = hole.asked.is_none() || age < tenths(round_trip, 5);
-        let sure = alone && !resends && round_trip >= LEAST_ROUND_TRIP;
+        let sure = alone && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP;
         Opinion::sure_if(sure, VerdictKind::Reordered, why)
     }
 

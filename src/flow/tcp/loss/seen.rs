@@ -4,6 +4,7 @@
 use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
 use super::history::Copy;
 use super::order::Order;
+use super::passed::Passed;
 use super::sender::TIMEOUT;
 use crate::flow::verdict::{Confidence, Evidence, VerdictKind};
 use crate::model::Span;
@@ -23,10 +24,9 @@ struct Orders<'a> {
 impl Case<'_> {
     /// Is it a packet that passed before, once more? `None`: it is not, or nothing tells.
     pub(super) fn duplicates(&self) -> Option<Opinion> {
-        let (start, end) = (self.s.start, self.s.end());
         let same = |copy: &Copy<'_>| copy.passed.is_identical(self.s) && self.ids_allow(copy);
         let mut last: Option<Copy<'_>> = None;
-        for copy in self.me.history.copies(start, end) {
+        for copy in self.copies() {
             if let Some((Order::Same, why)) = self.order_of_copy(copy.passed) {
                 return Some(
                     Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed.number, self.s.since(copy.passed.ts)),
@@ -57,17 +57,27 @@ impl Case<'_> {
         if self.near_sender() && age >= tenths(round_trip, 2) {
             return None;
         }
-        let filled = copy.odd.and_then(|odd| odd.filled);
+        let filled = copy.odd.and_then(|odd| odd.filled).filter(|creator| !self.is_no_original(creator));
         let made = filled.map_or(copy.passed.ts, |creator| creator.ts);
         let quiet = !self.stalled() && !self.asked();
         if quiet && self.s.since(made) < tenths(round_trip, 5) {
-            return Some(Opinion::sure(VerdictKind::Duplicate, why));
+            // Without SACK a sender that goes back sends again what it sent a moment ago.
+            return Some(Opinion::sure_if(!self.resending(round_trip), VerdictKind::Duplicate, why));
         }
         if filled.is_some() {
             // A duplicate, or the late original, or sent again: one of the two was sent again, and which is open.
             return Some(Opinion::unsure(why));
         }
-        (quiet && age < tenths(round_trip, 9)).then_some(Opinion::likely(VerdictKind::Duplicate, why))
+        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
+        // Whoever asked has been answered by the copy before; the next answer is a round trip away.
+        let quiet = quiet && !self.resending(round_trip);
+        let soon = if resent { age < tenths(round_trip, 5) } else { quiet && age < tenths(round_trip, 9) };
+        soon.then_some(Opinion::likely(VerdictKind::Duplicate, why))
+    }
+
+    /// Was it sent after the segment that made the hole? Then it was sent again, whether it is that packet or the next.
+    fn is_no_original(&self, creator: &Passed) -> bool {
+        self.order_of_fill(creator).is_some_and(|(order, _)| order == Order::After)
     }
 
     /// What else passes although all of it passed before.
@@ -76,8 +86,16 @@ impl Case<'_> {
         let Some((first, last)) = orders.first.zip(orders.last) else { return self.with_nothing_to_compare() };
         let against = |opinion: Opinion, copy: &Copy<'_>| opinion.against(copy.passed.number, self.s.since(copy.passed.ts));
         match (&orders.after, &orders.before) {
-            // After one copy it is not the original, whatever lies in between.
-            (Some((copy, why)), _) => against(Opinion::sure(VerdictKind::Resent, SEEN.and(*why)), copy),
+            // After one copy it is not the original, whatever lies in between, but it may be the last copy once more.
+            (Some((copy, why)), _) => {
+                let maybe_last = self.order_of_copy(last.passed).is_none() && last.passed.is_identical(self.s);
+                let late = self.round_trip().is_some_and(|m| self.s.since(last.passed.ts) >= tenths(m, 9));
+                if maybe_last && !late && !self.near_sender() {
+                    against(Opinion::unsure(SEEN.and(Evidence::IDENTICAL)), &last)
+                } else {
+                    against(Opinion::sure_if(!maybe_last, VerdictKind::Resent, SEEN.and(*why)), copy)
+                }
+            }
             (None, Some((copy, why))) => against(self.sent_before_its_copies(&first, SEEN.and(*why)), copy),
             (None, None) => against(self.by_time_since(&first, &last), &first),
         }
@@ -85,7 +103,7 @@ impl Case<'_> {
 
     fn orders(&self) -> Orders<'_> {
         let mut orders = Orders::default();
-        for copy in self.me.history.copies(self.s.start, self.s.end()) {
+        for copy in self.copies() {
             match self.order_of_copy(copy.passed) {
                 Some((Order::After, why)) => orders.after = Some((copy, why)),
                 Some((Order::Before, why)) => orders.before = Some((copy, why)),
@@ -130,6 +148,9 @@ impl Case<'_> {
             Some(odd) if odd.kind == VerdictKind::Reordered && odd.sure => {
                 let sure = age >= tenths(round_trip, 9) && round_trip >= LEAST_ROUND_TRIP;
                 Opinion::sure_if(sure, VerdictKind::Resent, why)
+            }
+            Some(odd) if odd.filled.is_none_or(|creator| self.is_no_original(&creator)) => {
+                self.after_one_in_order(last, round_trip, why)
             }
             Some(_) => Opinion::unsure(why),
         }

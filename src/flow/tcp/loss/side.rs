@@ -18,27 +18,19 @@ const BASE: u64 = 1 << 32;
 /// What a timestamp option takes of each segment (RFC 7323 appendix A).
 const TIMES_LEN: u32 = 12;
 
-/// How much is known of a direction's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Nothing,
-    /// What its peer acknowledged.
-    Acked,
-    /// It has sent.
-    Sent,
-}
-
 /// One direction.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     origin: Seq,
-    known: Known,
+    /// Something of it passed.
+    known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
-    /// SYNs that passed.
-    pub(super) syns: u32,
+    /// When its last SYN passed.
+    last_syn: Option<Timestamp>,
+    syns: u32,
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
@@ -81,9 +73,10 @@ impl Side {
     pub(super) fn new() -> Self {
         Self {
             origin: Seq(0),
-            known: Known::Nothing,
+            known: false,
             fin: false,
             syn_flags: TcpFlags(0),
+            last_syn: None,
             syns: 0,
             syn: None,
             syn_again: None,
@@ -134,12 +127,11 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
         }
-        if self.known == Known::Nothing {
+        if !self.known {
             self.origin = seq;
             (self.next, self.requests.acked) = (BASE, BASE);
         }
-        let near = if self.known == Known::Sent { self.next } else { self.requests.acked };
-        let Ok(start) = u64::try_from(seq.offset(self.origin, near)) else { return false };
+        let Ok(start) = u64::try_from(seq.offset(self.origin, self.next)) else { return false };
         s.start = start;
         self.largest = self.largest.max(s.data());
         s.parts = self.segments(u64::from(s.data())).min(u64::from(u16::MAX)) as u16;
@@ -149,7 +141,7 @@ impl Side {
     fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
         if self.syn.is_some_and(|syn| syn != seq) {
             // Another first number: what was known is of no use.
-            self.known = Known::Nothing;
+            self.known = false;
         }
         self.syn = Some(seq);
         self.syn_flags = s.flags;
@@ -165,12 +157,20 @@ impl Side {
         self.mss_agreed = mss;
     }
 
+    /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
+    pub(super) fn owes_syn(&self, peer: &Self) -> bool {
+        peer.last_syn > self.last_syn || peer.syns > self.syns
+    }
+
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
     pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
         let syn = s.has(TcpFlags::SYN);
         self.fin |= s.has(TcpFlags::FIN);
-        if self.known != Known::Sent {
-            self.known = Known::Sent;
+        if syn {
+            self.last_syn = Some(s.ts);
+        }
+        if !self.known {
+            self.known = true;
             self.next = s.end();
             self.syns = u32::from(syn);
             if !syn {
@@ -213,12 +213,9 @@ impl Side {
     }
 
     /// The offset that an acknowledgment of this side's numbers stands at.
-    pub(super) fn acknowledged_at(&mut self, ack: Seq) -> Option<u64> {
-        if self.known == Known::Nothing {
-            self.known = Known::Acked;
-            self.origin = ack;
-            (self.next, self.requests.acked) = (BASE, BASE);
-            return Some(BASE);
+    pub(super) fn acknowledged_at(&self, ack: Seq) -> Option<u64> {
+        if !self.known {
+            return None;
         }
         let at = u64::try_from(ack.offset(self.origin, self.requests.acked)).ok()?;
         (at.abs_diff(self.requests.acked) <= REACH as u64).then_some(at)
@@ -226,9 +223,6 @@ impl Side {
 
     /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
     pub(super) fn on_acknowledged(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> Option<Timestamp> {
-        if self.known != Known::Sent {
-            return None;
-        }
         self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
         if at > self.next {
             self.record.uncaptured_bytes += at - self.next;
@@ -265,7 +259,14 @@ impl Side {
 
     /// Is data outstanding?
     pub(super) fn has_outstanding(&self) -> bool {
-        self.known == Known::Sent && self.next > self.requests.acked
+        self.known && self.next > self.requests.acked
+    }
+
+    /// It has been silent: what is no longer needed is given back.
+    pub(super) fn rest(&mut self, now: Timestamp, wait: Span, room: &mut Room) {
+        self.history.rest(self.requests.acked, now, wait, room);
+        self.holes.rest(now, room);
+        self.settling.rest(room);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
