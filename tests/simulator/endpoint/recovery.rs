@@ -283,6 +283,10 @@ impl Endpoint {
                     break;
                 }
                 self.send_again(awake, index);
+                if index == 0 {
+                    // RFC 6298 (5.1); Linux: for the oldest one only.
+                    self.arm(awake);
+                }
             }
         }
     }
