@@ -2,6 +2,8 @@
 
 #[path = "flow/world.rs"]
 mod world;
+#[path = "flow/zeek.rs"]
+mod zeek;
 
 #[path = "flow/closing.rs"]
 mod closing;
@@ -17,5 +19,7 @@ mod opening;
 mod properties;
 #[path = "flow/stream.rs"]
 mod stream;
+#[path = "flow/streams.rs"]
+mod streams;
 #[path = "flow/table.rs"]
 mod table;

@@ -386,6 +386,26 @@ impl Vantage {
     }
 }
 
+/// What names a flow for good, as long as the capture is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Birth {
+    /// Its ID.
+    pub id: FlowId,
+    /// Time of the first packet.
+    pub start: Timestamp,
+    /// Source index and number of that.
+    pub packet: (u16, u64),
+}
+
+/// What was around a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wrapping {
+    /// A flow of UDP.
+    Flow(Birth),
+    /// IP in IP or GRE between two hosts, which is no flow.
+    Between(std::net::IpAddr, std::net::IpAddr),
+}
+
 /// What Zeek would log of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZeekRecord {
@@ -403,8 +423,8 @@ pub struct ZeekRecord {
     pub ip_bytes: [u64; 2],
     /// Missed bytes of both directions.
     pub missed_bytes: [u64; 2],
-    /// `tunnel_parents`: numbers of the flows around it, outermost first, where they are flows.
-    pub tunnel_parents: Vec<FlowId>,
+    /// `tunnel_parents`: what was nearest around its packets, in the order of their coming.
+    pub tunnel_parents: Vec<Wrapping>,
     /// Names of `weird.log` that were seen, each once.
     pub weird: Vec<&'static str>,
 }
@@ -525,6 +545,12 @@ pub struct FlowRecord {
 }
 
 impl FlowRecord {
+    /// What names it for good.
+    #[must_use]
+    pub const fn birth(&self) -> Birth {
+        Birth { id: self.id, start: self.start, packet: self.first_packet }
+    }
+
     /// Time from the first to the last packet, 0 if the capture's time ran backwards.
     #[must_use]
     pub fn duration(&self) -> Span {

@@ -31,6 +31,7 @@ pub mod text_output;
 pub mod units;
 pub mod values;
 pub mod write_error;
+pub mod zeek;
 
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
@@ -45,3 +46,4 @@ pub use summary::{SummaryConfig, SummarySink};
 pub use text_output::TextOutput;
 pub use values::Records;
 pub use write_error::WriteError;
+pub use zeek::{ZeekForm, ZeekSink};

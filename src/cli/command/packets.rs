@@ -1,7 +1,7 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
 use super::capture::{Writing, list_link_types};
-use super::records::{Out, separated};
+use super::records::{Out, separated, zeek_form};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
@@ -31,6 +31,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
         return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
     }
+    if args.format.and_then(zeek_form).is_some() {
+        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
+    }
     if args.write.write.is_some() && !args.write.print && args.format.is_some() {
         return Err(Problem::usage(
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
@@ -58,7 +61,12 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let hold = track && !live;
     let mut sink = Both { print: (!copying).then(|| Hold::new(print, hold)), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
-    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
+    let tracker = track.then(|| TrackerConfig {
+        handshake_events: false,
+        wants,
+        checksums: settings::checksums(&args.look),
+        ..TrackerConfig::default()
+    });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));

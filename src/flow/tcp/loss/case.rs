@@ -63,12 +63,16 @@ pub(super) struct Moment {
     pub(super) stalled: bool,
     /// How long ago the last segment of its direction passed that had been sent again.
     pub(super) since_resent: Option<Span>,
+    /// Both ends do SACK.
+    pub(super) sack: bool,
     /// The receiver had asked for it.
     pub(super) asked: bool,
     /// The receiver had said that it has it.
     pub(super) had: bool,
     /// A SYN of the peer had passed that may wait for an answer.
     pub(super) answers_syn: bool,
+    /// The peer had sent its SYN more than once.
+    pub(super) syn_repeated: bool,
     /// The lowest hole that it fills, or a part of it.
     pub(super) hole: Option<Hole>,
 }
@@ -83,6 +87,12 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// May its sender send again what is still on its way? Without SACK, duplicate ACKs of older trouble make it do so, and
+    /// after a timeout it goes back and sends everything again (RFC 6582, RFC 5681).
+    pub(super) fn may_go_back(&self, round_trip: Span) -> bool {
+        !self.moment.sack && (self.asked() || self.resending(round_trip) || self.stalled())
+    }
+
     /// The shortest round trip, both legs.
     pub(super) fn round_trip(&self) -> Option<Span> {
         self.path.round_trip()

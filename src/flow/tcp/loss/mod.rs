@@ -5,7 +5,6 @@ mod case;
 mod fill;
 mod history;
 mod hole;
-mod list;
 mod order;
 mod passed;
 mod path;
@@ -28,6 +27,7 @@ use self::sender::Sender;
 use self::settle::{Changed, Open};
 use self::side::{Place, Side};
 use super::aspects::Sighting;
+use super::list;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -120,7 +120,8 @@ impl Loss {
         };
         let old = peer.requests.acked;
         let origin = peer.origin();
-        let said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
+        let mut said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
+        said.syn = said.newer && peer.is_syn_end(at);
         me.record.duplicate_acks += u64::from(said.duplicate && outstanding);
         let passed = if said.newer { peer.on_acknowledged(old, at, s.ts, room) } else { None };
         let echoed = if s.has_times { peer.echoed(s.tsecr) } else { None };
@@ -131,8 +132,10 @@ impl Loss {
         }
         // From the capture to the sender of this packet and back.
         let mut news = false;
+        // Hosts answer a SYN, and the answer to it, at once; all else may wait for a program or a delayed ACK.
+        let prompt = s.has(TcpFlags::SYN) || (said.syn && s.len == 0);
         for sent in [passed, echoed].into_iter().flatten() {
-            news |= self.path.measured(seen.from, s.ts - sent);
+            news |= self.path.measured(seen.from, s.ts - sent, prompt);
         }
         news
     }
@@ -150,7 +153,8 @@ impl Loss {
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
         let (me, peer) = self.pair(from, room)?;
         let stalled = me.sender.stalled(s.ts);
-        let answers_syn = peer.is_some_and(|peer| me.owes_syn(peer));
+        let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
+        let syn_repeated = peer.is_some_and(|peer| peer.repeated_syn());
         let place = me.arrives(s, wait, stalled, room);
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
@@ -167,8 +171,10 @@ impl Loss {
             stalled,
             since_resent: me.last_resent.map(|at| s.ts - at),
             asked: me.requests.asked(start, end),
+            sack: me.sack(),
             had: me.requests.has(start, end),
             answers_syn,
+            syn_repeated,
             hole: me.holes.find(start, end).copied(),
         };
         let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
@@ -183,9 +189,7 @@ impl Loss {
 
     /// What a verdict tells of the way.
     fn learn(&mut self, from: End, opinion: &Opinion) {
-        let proven = opinion.confidence == Some(Confidence::Sure) && !opinion.evidence.has(Evidence::AGE);
         if opinion.kind == VerdictKind::Reordered
-            && proven
             && let Some(age) = opinion.age
         {
             self.path.overtook(from, age);
@@ -217,7 +221,7 @@ impl Loss {
     /// The verdict on a segment, by what is known of its sender and the way by now.
     fn last_word(&mut self, from: End, open: &Open) -> Verdict {
         let before = open.verdict;
-        if before.confidence == Some(Confidence::Sure) {
+        if before.confidence == Some(Confidence::Sure) && !open.by_age {
             return before;
         }
         let Some(me) = self.side(from) else { return before };

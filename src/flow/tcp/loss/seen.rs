@@ -49,11 +49,16 @@ impl Case<'_> {
     /// Nothing tells an identical segment from this earlier one but time.
     fn is_copy_of(&self, copy: &Copy<'_>, age: Span) -> Option<Opinion> {
         let why = Evidence::IDENTICAL;
-        if self.s.has_times && self.ticks_tell() {
-            return Some(Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
+        let times_tell = self.s.has_times && self.ticks_tell();
+        let round_trip = self.round_trip()?;
+        let goes_back = self.may_go_back(round_trip);
+        if self.near_sender() && goes_back {
+            return None;
+        }
+        if times_tell {
+            return Some(Opinion::sure_if(!goes_back, VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
         }
         let why = why.and(Evidence::AGE);
-        let round_trip = self.round_trip()?;
         if self.near_sender() && age >= tenths(round_trip, 2) {
             return None;
         }
@@ -61,8 +66,8 @@ impl Case<'_> {
         let made = filled.map_or(copy.passed.ts, |creator| creator.ts);
         let quiet = !self.stalled() && !self.asked();
         if quiet && self.s.since(made) < tenths(round_trip, 5) {
-            // Without SACK a sender that goes back sends again what it sent a moment ago.
-            return Some(Opinion::sure_if(!self.resending(round_trip), VerdictKind::Duplicate, why));
+            let sure = self.moment.sack && !self.resending(round_trip) && self.path.is_certain();
+            return Some(Opinion::sure_if(sure, VerdictKind::Duplicate, why));
         }
         if filled.is_some() {
             // A duplicate, or the late original, or sent again: one of the two was sent again, and which is open.
@@ -140,8 +145,8 @@ impl Case<'_> {
         let why = SEEN.and(Evidence::AGE);
         let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
         let age = self.s.since(last.passed.ts);
-        if self.near_sender() && age >= tenths(round_trip, 2) {
-            return self.at_its_sender(last);
+        if self.near_sender() && (age >= tenths(round_trip, 2) || self.may_go_back(round_trip)) {
+            return self.at_its_sender(last, age >= tenths(round_trip, 2));
         }
         match first.odd {
             None => self.after_one_in_order(first, round_trip, why),
@@ -157,16 +162,21 @@ impl Case<'_> {
     }
 
     /// Whatever passes its sender twice was sent twice.
-    fn at_its_sender(&self, last: &Copy<'_>) -> Opinion {
+    fn at_its_sender(&self, last: &Copy<'_>, late: bool) -> Opinion {
         let why = SEEN.and(Evidence::AT_SENDER);
         if last.passed.is_identical(self.s) && self.s.has_times && !self.ticks_tell() {
-            return Opinion::unsure(why.and(Evidence::IDENTICAL));
+            let why = why.and(Evidence::IDENTICAL);
+            return if self.asked() {
+                Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED))
+            } else {
+                Opinion::unsure(why)
+            };
         }
         let legs = self.to_sender().zip(self.path.leg(self.from.other()));
         let sure = legs.is_some_and(|(near, far)| {
             near < Span::from_nanos(50_000) || (near.nanos().saturating_mul(20) < far.nanos() && far > LEAST_ROUND_TRIP)
         });
-        Opinion::sure_if(sure, VerdictKind::Resent, why)
+        Opinion::sure_if(sure && late, VerdictKind::Resent, why)
     }
 
     /// The first copy was the next expected segment.

@@ -22,7 +22,7 @@ pub(super) struct Open {
     pub(super) s: Passed,
     pub(super) moment: Moment,
     until: Timestamp,
-    by_age: bool,
+    pub(super) by_age: bool,
     pub(super) verdict: Verdict,
 }
 

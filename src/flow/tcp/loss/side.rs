@@ -4,7 +4,7 @@ use super::history::History;
 use super::hole::{Before, Hole, Holes};
 use super::passed::{Options, Passed};
 use super::requests::Requests;
-use super::sender::Sender;
+use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
 use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
@@ -34,7 +34,10 @@ pub(super) struct Side {
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
+    syn_at: Option<Timestamp>,
     mss_offer: Option<u16>,
+    sack_offer: bool,
+    sack_agreed: bool,
     /// Agreed by the SYNs, 0 where they were not seen.
     pub(super) mss_agreed: u16,
     largest: u32,
@@ -80,7 +83,10 @@ impl Side {
             syns: 0,
             syn: None,
             syn_again: None,
+            syn_at: None,
             mss_offer: None,
+            sack_offer: false,
+            sack_agreed: false,
             mss_agreed: 0,
             largest: 0,
             next: BASE,
@@ -143,7 +149,11 @@ impl Side {
             // Another first number: what was known is of no use.
             self.known = false;
         }
+        if self.syn != Some(seq) {
+            self.syn_at = Some(s.ts);
+        }
         self.syn = Some(seq);
+        self.sack_offer = options.sack_permitted;
         self.syn_flags = s.flags;
         self.mss_offer = options.mss;
     }
@@ -155,11 +165,17 @@ impl Side {
             (a, b) => a.or(b).unwrap_or(0),
         };
         self.mss_agreed = mss;
+        self.sack_agreed = self.sack_offer && peer.sack_offer;
     }
 
     /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
     pub(super) fn owes_syn(&self, peer: &Self) -> bool {
         peer.last_syn > self.last_syn || peer.syns > self.syns
+    }
+
+    /// Did its SYN pass more than once?
+    pub(super) const fn repeated_syn(&self) -> bool {
+        self.syns > 1
     }
 
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
@@ -231,13 +247,25 @@ impl Side {
         }
         let passed = self.history.acknowledged(at);
         // Of a SYN that was sent again the last one counts: the answer to the first would have come before it.
-        let syn = self.syn.is_some() && at == BASE + 1;
-        if syn { self.syn_again.or(passed) } else { passed }
+        if self.is_syn_end(at) { self.syn_again.or(passed) } else { passed }
     }
 
-    /// A SYN was sent again.
+    /// Does its SYN, without data, end here?
+    pub(super) fn is_syn_end(&self, at: u64) -> bool {
+        self.syn.is_some() && at == BASE + 1
+    }
+
+    /// A SYN passed once more. Only one that a timer sent can be what is answered.
     pub(super) fn syn_was_sent_again(&mut self, at: Timestamp) {
-        self.syn_again = Some(at);
+        let last = self.syn_again.or(self.syn_at);
+        if last.is_none_or(|last| at - last >= TIMEOUT) {
+            self.syn_again = Some(at);
+        }
+    }
+
+    /// Did both SYNs offer SACK? Then their sender does not send again what is on its way.
+    pub(super) const fn sack(&self) -> bool {
+        self.sack_agreed
     }
 
     /// It sends a TSval: the next new one is waited for.

@@ -6,7 +6,7 @@
 //! hole the last one before it is echoed (4.3), and segments sent in the same tick of the sender's clock are told apart by
 //! nothing: the first of them counts. An echo of 0 says nothing (3.2: not valid without ACK, and some hosts fill it so).
 
-use super::list::List;
+use super::List;
 use super::samples::Samples;
 use crate::decode::TcpFlags;
 use crate::flow::record::RttRecord;
@@ -38,8 +38,8 @@ impl Echo {
         }
         self.newest = Some(value);
         let occupies = segment.len > 0 || segment.has(TcpFlags::SYN | TcpFlags::FIN);
-        if occupies && self.waiting.reserve(MOST, room) {
-            self.waiting.entries.push_back((value, now));
+        if occupies && self.waiting.make_way(MOST, room) {
+            self.waiting.push_back((value, now));
         }
     }
 
@@ -50,8 +50,8 @@ impl Echo {
             return;
         }
         // Older values will not come back any more: echoes only grow (RFC 7323 section 4.3).
-        while let Some(&(value, sent)) = self.waiting.entries.front().filter(|(value, _)| Seq(echo).since(*value) >= 0) {
-            self.waiting.entries.pop_front();
+        while let Some(&(value, sent)) = self.waiting.front().filter(|(value, _)| Seq(echo).since(*value) >= 0) {
+            self.waiting.pop_front();
             let took = (now - sent).nanos();
             if value.0 == echo && took >= 0 {
                 self.samples.add(took);
@@ -61,6 +61,10 @@ impl Echo {
 
     pub(super) fn record(&self) -> RttRecord {
         self.samples.record()
+    }
+
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.waiting.fit(room);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

@@ -6,7 +6,6 @@
 //! `selective.rs` reads SACK blocks. The counters that the connection itself needs stand in `endpoint.rs`.
 
 mod echo;
-mod list;
 mod samples;
 mod selective;
 mod sequence;
@@ -20,6 +19,7 @@ use self::selective::Options;
 use self::sequence::{Acked, Sequence};
 use self::window::Window;
 use super::aspects::Sighting;
+use super::list::List;
 use super::segment::Segment;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
@@ -98,6 +98,14 @@ impl Measure {
             rtt_discarded: side.rtt_discarded,
             timestamp_rtt: side.echo.record(),
             at_least: side.sequence.forgot(),
+        }
+    }
+
+    /// The connection is silent: memory that nothing is in is given back.
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        for side in &mut self.sides {
+            side.sequence.rest(room);
+            side.echo.rest(room);
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Pieces that adjoin and are acknowledged become one, so that normal traffic leaves one piece and what is under way.
 
-use super::list::List;
+use super::List;
 use crate::flow::room::Room;
 
 /// Numbers of a quadrant.
@@ -14,6 +14,9 @@ const QUADRANT: u32 = 1 << 30;
 
 /// Most pieces of a direction, 196,608 bytes: what is under way and not acknowledged, or holes.
 pub(super) const MOST: usize = 8192;
+
+/// A list no longer than this keeps its memory: bursts come again.
+const SHRINKS_ABOVE: usize = 64;
 
 /// Numbers that passed together.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +72,10 @@ impl Sequence {
         self.forgot
     }
 
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.pieces.fit(room);
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.pieces.release(room);
     }
@@ -95,17 +102,17 @@ impl Sequence {
             return;
         }
         self.base = base;
-        let before = self.pieces.entries.len();
+        let before = self.pieces.len();
         let opposite = |piece: &Piece| piece.first.wrapping_sub(base) / QUADRANT == 3;
-        while self.pieces.entries.pop_front_if(|piece| opposite(piece)).is_some() {}
-        while self.pieces.entries.pop_back_if(|piece| opposite(piece)).is_some() {}
+        while self.pieces.pop_front_if(|piece| opposite(piece)).is_some() {}
+        while self.pieces.pop_back_if(|piece| opposite(piece)).is_some() {}
         if turned == 2 * QUADRANT {
             // It was in the middle, and what was above it is below what was below it now.
-            self.pieces.entries.retain(|piece| !opposite(piece));
-            self.pieces.entries.make_contiguous().sort_unstable_by_key(|piece| piece.first.wrapping_sub(base));
+            self.pieces.retain(|piece| !opposite(piece));
+            self.pieces.make_contiguous().sort_unstable_by_key(|piece| piece.first.wrapping_sub(base));
             self.unsettle();
         }
-        if self.pieces.entries.len() != before {
+        if self.pieces.len() != before {
             self.unsettle();
         }
     }
@@ -132,7 +139,7 @@ impl Sequence {
         let mut fresh = true;
         loop {
             let at = self.find(first);
-            let above = self.pieces.entries.get_mut(at).filter(|piece| piece.first / QUADRANT == first / QUADRANT);
+            let above = self.pieces.get_mut(at).filter(|piece| piece.first / QUADRANT == first / QUADRANT);
             let Some(piece) = above else {
                 self.insert(first, last, now, room);
                 return sent;
@@ -166,19 +173,17 @@ impl Sequence {
     /// The first piece that ends at this number or above.
     fn find(&self, number: u32) -> usize {
         let place = self.place(number);
-        match self.pieces.entries.back() {
-            Some(back) if self.place(back.last) >= place => {
-                self.pieces.entries.partition_point(|piece| self.place(piece.last) < place)
-            }
-            _ => self.pieces.entries.len(),
+        match self.pieces.back() {
+            Some(back) if self.place(back.last) >= place => self.pieces.partition_point(|piece| self.place(piece.last) < place),
+            _ => self.pieces.len(),
         }
     }
 
     /// Remembers a piece that touches none of the others.
     fn insert(&mut self, first: u32, last: u32, now: i64, room: &mut Room) {
-        if !self.pieces.reserve(MOST, room) {
+        if !self.pieces.make_way(MOST, room) {
             self.forget();
-            if !self.pieces.reserve(MOST, room) {
+            if !self.pieces.make_way(MOST, room) {
                 return; // There is no room for a list at all.
             }
         }
@@ -186,33 +191,33 @@ impl Sequence {
         if at < self.settled {
             self.unsettle();
         }
-        self.pieces.entries.insert(at, Piece { first, last, acked: false, resent: false, sent: now });
+        self.pieces.insert(at, Piece { first, last, acked: false, resent: false, sent: now });
     }
 
     /// Makes place: pieces that adjoin become one, which loses samples and no byte; then the lowest quarter goes.
     fn forget(&mut self) {
         self.forgot = true;
         self.unsettle();
-        let capacity = self.pieces.entries.capacity();
-        let entries = &mut self.pieces.entries;
+        let capacity = self.pieces.capacity();
+        let pieces = &mut self.pieces;
         let mut kept = 0_usize;
-        for at in 0..entries.len() {
-            let piece = entries[at];
-            match kept.checked_sub(1).and_then(|before| entries.get_mut(before)) {
+        for at in 0..pieces.len() {
+            let piece = pieces[at];
+            match kept.checked_sub(1).and_then(|before| pieces.get_mut(before)) {
                 Some(before) if before.adjoins(&piece) && before.acked == piece.acked => {
                     // The acknowledgment that ends with it is one of the later piece, if nothing below was sent after that.
                     before.resent = piece.resent || before.sent > piece.sent;
                     (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
                 }
                 _ => {
-                    entries[kept] = piece;
+                    pieces[kept] = piece;
                     kept += 1;
                 }
             }
         }
-        entries.truncate(kept);
+        pieces.truncate(kept);
         let surplus = kept.saturating_sub(capacity - capacity / 4);
-        entries.drain(..surplus);
+        pieces.drain(..surplus);
     }
 
     /// The peer acknowledges all below `ack`.
@@ -220,20 +225,20 @@ impl Sequence {
         self.turn_to(ack);
         let limit = self.place(ack);
         let below = |piece: &Piece, base: u32| piece.first.wrapping_sub(base) < limit;
-        if !self.pieces.entries.get(self.settled).is_some_and(|piece| below(piece, self.base)) {
+        if !self.pieces.get(self.settled).is_some_and(|piece| below(piece, self.base)) {
             return Acked::Nothing;
         }
         let base = self.base;
         let mut acked = Acked::Nothing;
         // Latest time of what is newly acknowledged in the quadrant below, and of what was passed in this one.
         let mut under = i64::MIN;
-        let mut passed = match self.settled.checked_sub(1).and_then(|last| self.pieces.entries.get(last)) {
+        let mut passed = match self.settled.checked_sub(1).and_then(|last| self.pieces.get(last)) {
             Some(last) if self.quadrant(last.first) == 1 => self.latest,
             _ => i64::MIN,
         };
         let mut kept = self.settled;
         let mut at = self.settled;
-        while let Some(&piece) = self.pieces.entries.get(at).filter(|piece| below(piece, base)) {
+        while let Some(&piece) = self.pieces.get(at).filter(|piece| below(piece, base)) {
             if self.quadrant(piece.first) == 1 {
                 passed = passed.max(piece.sent);
                 if !piece.acked && piece.last.wrapping_add(1) == ack {
@@ -246,32 +251,34 @@ impl Sequence {
             at += 1;
         }
         // It may have closed the gap to what was acknowledged above it.
-        let last = kept.checked_sub(1).and_then(|last| self.pieces.entries.get(last));
-        let joined = self.pieces.entries.get(at).filter(|piece| piece.acked && last.is_some_and(|last| last.adjoins(piece)));
+        let last = kept.checked_sub(1).and_then(|last| self.pieces.get(last));
+        let joined = self.pieces.get(at).filter(|piece| piece.acked && last.is_some_and(|last| last.adjoins(piece)));
         if let Some(&piece) = joined {
             passed = passed.max(piece.sent);
             kept = self.keep(kept, piece);
             at += 1;
         }
-        self.pieces.entries.drain(kept..at);
+        self.pieces.drain(kept..at);
         (self.settled, self.latest) = (kept, passed);
-        if self.pieces.entries.get(kept.wrapping_sub(1)).is_none_or(|last| self.quadrant(last.first) != 1) {
+        if self.pieces.get(kept.wrapping_sub(1)).is_none_or(|last| self.quadrant(last.first) != 1) {
             self.unsettle();
         }
-        self.pieces.shrink(room);
+        if self.pieces.capacity() > SHRINKS_ABOVE {
+            self.pieces.shrink(room);
+        }
         acked
     }
 
     /// Puts an acknowledged piece behind the first `kept`, as one with the last of them where they adjoin.
     fn keep(&mut self, kept: usize, piece: Piece) -> usize {
-        let entries = &mut self.pieces.entries;
-        if let Some(before) = kept.checked_sub(1).and_then(|before| entries.get_mut(before))
+        let pieces = &mut self.pieces;
+        if let Some(before) = kept.checked_sub(1).and_then(|before| pieces.get_mut(before))
             && before.adjoins(&piece)
         {
             (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
             return kept;
         }
-        entries[kept] = piece;
+        pieces[kept] = piece;
         kept + 1
     }
 }
