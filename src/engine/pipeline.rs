@@ -6,6 +6,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
+use crate::flow::wireshark::Labeler;
 use crate::flow::{Admission, FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
@@ -18,6 +19,8 @@ pub(super) struct Pipeline {
     pub(super) selection: Selection,
     pub(super) filter: Filter,
     pub(super) tracker: Option<Tracker>,
+    /// Where an output wants Wireshark's labels.
+    pub(super) labeler: Option<Labeler>,
     pub(super) fragments: FragmentPool,
     pub(super) totals: Totals,
     /// Nobody looks into the packets.
@@ -48,10 +51,11 @@ impl Pipeline {
         let packet = decode(frame);
         self.totals.count_decoded(&packet);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
-        let note = match &mut self.tracker {
+        let mut note = match &mut self.tracker {
             Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
             None => Note::default(),
         };
+        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame.ts, &packet));
         let Teller { told, handshakes, .. } = teller;
         let mut keep = told?;
         keep = least(keep, sink.on_event(&Event::Packet { frame, packet: &packet, note: &note })?);

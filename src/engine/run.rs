@@ -9,6 +9,7 @@ use crate::capture::{Failed, Input, Next, SourceNotice};
 use crate::decode::fragment::{FragmentLimits, FragmentPool};
 use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
 use crate::filter::{Filter, FilterError};
+use crate::flow::wireshark::Labeler;
 use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
 use crate::model::{SourceInfo, Span};
 use std::io;
@@ -85,6 +86,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         selection: config.selection,
         filter,
         tracker: config.tracker.map(Tracker::new),
+        labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
         fragments: FragmentPool::new(FragmentLimits {
             age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
             ..FragmentLimits::default()

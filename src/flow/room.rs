@@ -5,21 +5,29 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     left: usize,
+    /// Somebody went without since this was last asked.
+    short: bool,
 }
 
 impl Room {
     pub(super) const fn new(bytes: usize) -> Self {
-        Self { left: bytes }
+        Self { left: bytes, short: false }
     }
 
     /// Takes bytes for a list that is to grow. `false`: there are none, and the list must make do.
     #[must_use]
     pub(super) const fn take(&mut self, bytes: usize) -> bool {
         if bytes > self.left {
+            self.short = true;
             return false;
         }
         self.left -= bytes;
         true
+    }
+
+    /// Did somebody go without since this was last asked?
+    pub(super) const fn was_short(&mut self) -> bool {
+        std::mem::replace(&mut self.short, false)
     }
 
     /// Gives back what a list no longer holds.

@@ -150,6 +150,16 @@ impl Table {
         self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)
     }
 
+    /// Slots, free ones counted.
+    pub(super) fn slots(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// At most so many flows from a slot on; those of free slots have [`Body::Free`].
+    pub(super) fn some_from(&mut self, slot: u32, count: usize) -> impl Iterator<Item = &mut Flow> {
+        self.flows.iter_mut().skip(slot as usize).take(count)
+    }
+
     /// Slots in use, in order of first packet.
     pub(super) fn in_order(&self) -> Vec<u32> {
         let mut slots: Vec<u32> = self.index.iter().copied().collect();

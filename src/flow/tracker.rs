@@ -25,6 +25,10 @@ use crate::model::{Clock, Span, Timestamp};
 /// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
 const EARLY: u64 = 8;
 
+/// How many flows are asked for room at a time, and after how much silence.
+const TIDIED: usize = 16;
+const SILENT: Span = Span::from_secs(1);
+
 /// How to track.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackerConfig {
@@ -140,6 +144,8 @@ pub struct Tracker {
     parents: Vec<Birth>,
     paths: Paths,
     settling: Settling,
+    /// Where the next flows are asked for room that they no longer need.
+    tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
 }
@@ -199,6 +205,7 @@ impl Tracker {
             parents: Vec::new(),
             paths: Paths::default(),
             settling: Settling::default(),
+            tidied: 0,
             ahead: [None; LEAPS as usize - 1],
         }
     }
@@ -345,6 +352,9 @@ impl Tracker {
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
             *free = Some(slot);
+        }
+        if self.room.was_short() {
+            self.make_lists_shorter();
         }
         self.tell_outcome(slot, sink);
         Some((slot, note, sound))
@@ -536,6 +546,18 @@ impl Tracker {
         }
         let direction = flow.direction(quoted).flip();
         Some(Note { flow: Some(flow.id()), direction: Some(direction), change: Some(Change::IcmpError), ..Note::default() })
+    }
+
+    /// Lists found no room: some flows that have been silent give back what they no longer need.
+    fn make_lists_shorter(&mut self) {
+        let now = self.clock.now();
+        for flow in self.table.some_from(self.tidied, TIDIED) {
+            let silent = now - flow.touched > SILENT;
+            if silent && let Some(aspects) = flow.body.aspects() {
+                aspects.rest(now, &mut self.room);
+            }
+        }
+        self.tidied = if self.tidied as usize + TIDIED < self.table.slots() { self.tidied + TIDIED as u32 } else { 0 };
     }
 
     fn make_room(&mut self, sink: &mut impl FlowSink) {

@@ -12,6 +12,7 @@ pub mod flow_table;
 #[cfg(test)]
 mod formats_doc;
 pub mod handshakes;
+pub mod hold;
 pub mod json;
 pub mod line;
 pub mod notices;
@@ -36,6 +37,7 @@ pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};
 pub use handshakes::{HandshakesConfig, HandshakesSink};
+pub use hold::Hold;
 pub use packet_json::PacketJsonSink;
 pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};

@@ -188,10 +188,6 @@ fn kind_schema(key: &Key) -> Json {
 fn everything_known() -> FlowRecord {
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let side = SideRecord {
-        max_segment: Some(1),
-        min_segment: Some(1),
-        max_window: Some(1),
-        min_window: Some(1),
         isn: Some(1),
         mss: Some(1),
         window_scale: Some(1),

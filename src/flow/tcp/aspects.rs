@@ -63,6 +63,9 @@ impl Aspects {
 
     /// The connection is silent: what its lists no longer need is given back.
     pub(in crate::flow) fn rest(&mut self, now: Timestamp, room: &mut Room) {
+        if let Some(measure) = &mut self.measure {
+            measure.rest(room);
+        }
         if let Some(loss) = &mut self.loss {
             loss.rest(now, room);
         }

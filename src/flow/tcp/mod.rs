@@ -6,6 +6,7 @@ mod coverage;
 mod doubt;
 mod endpoint;
 mod handshake;
+mod list;
 mod loss;
 mod measure;
 mod opening;

@@ -1,10 +1,12 @@
 //! A segment that came below the highest number seen, with all that its verdict can rest on. The rules themselves are in the
 //! files beside this one.
 
-use super::Side;
+use super::history::Copy;
+use super::hole::Hole;
 use super::order::{self, Order};
 use super::passed::Passed;
 use super::path::Path;
+use super::side::{Place, Side};
 use crate::flow::key::End;
 use crate::flow::verdict::{Confidence, Evidence, VerdictKind};
 use crate::model::Span;
@@ -51,17 +53,46 @@ impl Opinion {
     }
 }
 
+/// What was so when it passed, and may not be so later, when its verdict is settled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) place: Place,
+    /// How long its direction had been silent.
+    pub(super) silence: Option<Span>,
+    /// Its sender was catching up after a pause.
+    pub(super) stalled: bool,
+    /// How long ago the last segment of its direction passed that had been sent again.
+    pub(super) since_resent: Option<Span>,
+    /// Both ends do SACK.
+    pub(super) sack: bool,
+    /// The receiver had asked for it.
+    pub(super) asked: bool,
+    /// The receiver had said that it has it.
+    pub(super) had: bool,
+    /// A SYN of the peer had passed that may wait for an answer.
+    pub(super) answers_syn: bool,
+    /// The peer had sent its SYN more than once.
+    pub(super) syn_repeated: bool,
+    /// The lowest hole that it fills, or a part of it.
+    pub(super) hole: Option<Hole>,
+}
+
 /// A segment and what is known of its direction.
 pub(super) struct Case<'a> {
     pub(super) s: &'a Passed,
+    pub(super) moment: &'a Moment,
     pub(super) me: &'a Side,
     pub(super) path: &'a Path,
     pub(super) from: End,
-    /// How long its direction had been silent.
-    pub(super) silence: Option<Span>,
 }
 
 impl Case<'_> {
+    /// May its sender send again what is still on its way? Without SACK, duplicate ACKs of older trouble make it do so, and
+    /// after a timeout it goes back and sends everything again (RFC 6582, RFC 5681).
+    pub(super) fn may_go_back(&self, round_trip: Span) -> bool {
+        !self.moment.sack && (self.asked() || self.resending(round_trip) || self.stalled())
+    }
+
     /// The shortest round trip, both legs.
     pub(super) fn round_trip(&self) -> Option<Span> {
         self.path.round_trip()
@@ -85,12 +116,26 @@ impl Case<'_> {
 
     /// Is its sender catching up after a pause?
     pub(super) fn stalled(&self) -> bool {
-        self.me.sender.stalled(self.s.ts)
+        self.moment.stalled && !self.me.sender.has_not_sent(self.s.start)
     }
 
-    /// Did the receiver ask for it?
-    pub(super) fn asked(&self) -> bool {
-        self.me.requests.asked(self.s.start, self.s.end())
+    /// Did a segment that had been sent again pass within the last two round trips?
+    pub(super) const fn resending(&self, round_trip: Span) -> bool {
+        match self.moment.since_resent {
+            Some(since) => since.nanos() / 2 < round_trip.nanos(),
+            None => false,
+        }
+    }
+
+    /// Had the receiver asked for it?
+    pub(super) const fn asked(&self) -> bool {
+        self.moment.asked
+    }
+
+    /// Earlier copies of any of its bytes.
+    pub(super) fn copies(&self) -> impl Iterator<Item = Copy<'_>> {
+        let earlier = |copy: &Copy<'_>| (copy.passed.nth.wrapping_sub(self.s.nth) as i32) < 0;
+        self.me.history.copies(self.s.start, self.s.end()).filter(earlier)
     }
 
     /// Was it sent after another one?

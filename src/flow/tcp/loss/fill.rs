@@ -28,7 +28,7 @@ impl Case<'_> {
 
     /// It was sent before the segment that made the hole.
     fn was_overtaken(&self, hole: &Hole, why: Evidence) -> Opinion {
-        if hole.after_stall {
+        if hole.after_stall && !self.me.sender.has_not_sent(self.s.start) && !why.has(Evidence::ECN) {
             Opinion::unsure(why.and(Evidence::STALL))
         } else if hole.acked.is_some() || self.may_be_overtaken_resend(hole) {
             // The receiver had these bytes by a packet that the capture missed, or a packet of the sender is missing before
@@ -62,7 +62,8 @@ impl Case<'_> {
             return if self.stalled() || hole.acked.is_some() {
                 Opinion::unsure(why.and(if self.stalled() { Evidence::STALL } else { Evidence::NONE }))
             } else {
-                Opinion::sure(VerdictKind::Reordered, why)
+                let asked = hole.asked.is_some() || self.resending(round_trip);
+                Opinion::sure_if(self.moment.sack || !asked, VerdictKind::Reordered, why)
             };
         }
         let Some(tick) = self.me.sender.tick_length() else { return self.by_age(hole, age) };
@@ -78,7 +79,10 @@ impl Case<'_> {
     /// Nothing but time and the receiver's requests.
     fn by_age(&self, hole: &Hole, age: Span) -> Opinion {
         let why = FILLS.and(Evidence::AGE);
-        let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
+        let Some(round_trip) = self.round_trip() else {
+            let old = self.path.at_most().filter(|at_most| age >= *at_most);
+            return old.map_or(Opinion::unsure(why), |at_most| self.old(hole, age, at_most, why));
+        };
         if age < tenths(round_trip, 9) { self.young(hole, age, round_trip, why) } else { self.old(hole, age, round_trip, why) }
     }
 
@@ -92,9 +96,8 @@ impl Case<'_> {
         }
         // RACK (RFC 8985) takes a tail for lost when something sent after it is acknowledged, sends new data first and the tail
         // right after it.
-        let resends = self.me.last_resent.is_some_and(|at| self.s.ts - at < round_trip + round_trip);
         let alone = hole.asked.is_none() || age < tenths(round_trip, 5);
-        let sure = alone && !resends && round_trip >= LEAST_ROUND_TRIP;
+        let sure = alone && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
         Opinion::sure_if(sure, VerdictKind::Reordered, why)
     }
 

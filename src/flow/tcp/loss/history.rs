@@ -62,13 +62,7 @@ impl History {
 
     /// Remembers another one. Says whether it found room.
     pub(super) fn remember_odd(&mut self, odd: Odd, acked: u64, wait: Span, room: &mut Room) -> bool {
-        let keep = KEEP.max(wait + wait);
-        while let Some(oldest) = self.odd.front()
-            && oldest.passed.end() <= acked
-            && odd.passed.since(oldest.passed.ts) > keep
-        {
-            self.odd.pop_front();
-        }
+        self.trim_odd(acked, odd.passed.ts, wait);
         let whole = self.odd.make_way(MOST_ODD, room);
         if !whole {
             let Some(oldest) = self.odd.pop_front() else {
@@ -94,10 +88,22 @@ impl History {
         }
     }
 
+    fn trim_odd(&mut self, acked: u64, now: Timestamp, wait: Span) {
+        let keep = KEEP.max(wait + wait);
+        while let Some(oldest) = self.odd.front()
+            && oldest.passed.end() <= acked
+            && now - oldest.passed.ts > keep
+        {
+            self.odd.pop_front();
+        }
+    }
+
     /// A flow that has been silent gives back what it no longer needs.
     pub(super) fn rest(&mut self, acked: u64, now: Timestamp, wait: Span, room: &mut Room) {
         self.trim(acked, now, wait);
-        self.fresh.shrink(room);
+        self.trim_odd(acked, now, wait);
+        self.fresh.fit(room);
+        self.odd.fit(room);
     }
 
     /// The last segment that moved the highest number on.

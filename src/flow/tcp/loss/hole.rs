@@ -49,16 +49,26 @@ pub(super) struct Holes {
 impl Holes {
     /// A new hole, above all others.
     pub(super) fn open(&mut self, hole: Hole, room: &mut Room) {
-        while let Some(first) = self.list.front()
-            && first.acked.is_some_and(|at| hole.creator.ts - at > KEEP)
-        {
-            self.list.pop_front();
-        }
+        self.trim(hole.creator.ts);
         if self.list.make_way(MOST, room) {
             self.list.push_back(hole);
         } else {
             self.forgot = true;
         }
+    }
+
+    /// Forgets what was acknowledged long ago.
+    fn trim(&mut self, now: Timestamp) {
+        while let Some(first) = self.list.front()
+            && first.acked.is_some_and(|at| now - at > KEEP)
+        {
+            self.list.pop_front();
+        }
+    }
+
+    pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
+        self.trim(now);
+        self.list.fit(room);
     }
 
     /// Was a hole forgotten?

@@ -5,7 +5,6 @@ mod case;
 mod fill;
 mod history;
 mod hole;
-mod list;
 mod order;
 mod passed;
 mod path;
@@ -19,15 +18,16 @@ mod syn;
 
 pub(in crate::flow) use self::path::Paths;
 
-use self::case::{Case, Opinion};
+use self::case::{Case, Moment, Opinion};
 use self::history::Odd;
 use self::passed::{Options, Passed};
 use self::path::Path;
 use self::requests::Ack;
 use self::sender::Sender;
-use self::settle::Changed;
+use self::settle::{Changed, Open};
 use self::side::{Place, Side};
 use super::aspects::Sighting;
+use super::list;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -36,25 +36,39 @@ use crate::flow::verdict::{Confidence, Evidence, Verdict, VerdictKind};
 use crate::model::{Span, Timestamp};
 
 /// What is known of lost, late and repeated segments of a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Loss {
-    sides: [Side; 2],
+    /// The directions that have sent, and for which there was room.
+    sides: [Option<Box<Side>>; 2],
     path: Path,
-}
-
-impl Default for Loss {
-    fn default() -> Self {
-        Self { sides: [Side::new(), Side::new()], path: Path::default() }
-    }
+    /// There was no room for one.
+    crowded: bool,
 }
 
 impl Loss {
-    fn pair(&mut self, from: End) -> (&mut Side, &mut Side) {
+    /// The sender's side, and its peer's if that has sent.
+    fn pair(&mut self, from: End, room: &mut Room) -> Option<(&mut Side, Option<&mut Side>)> {
         let [low, high] = &mut self.sides;
-        match from {
+        let (me, peer) = match from {
             End::Low => (low, high),
             End::High => (high, low),
+        };
+        if me.is_none() {
+            if !room.take(size_of::<Side>()) {
+                self.crowded = true;
+                return None;
+            }
+            *me = Some(Box::new(Side::new()));
         }
+        Some((me.as_deref_mut()?, peer.as_deref_mut()))
+    }
+
+    fn side(&self, end: End) -> Option<&Side> {
+        self.sides[end.index()].as_deref()
+    }
+
+    fn side_mut(&mut self, end: End) -> Option<&mut Side> {
+        self.sides[end.index()].as_deref_mut()
     }
 
     pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
@@ -69,16 +83,18 @@ impl Loss {
         }
         let round_trip = self.path.round_trip();
         let from = seen.from;
-        let (me, peer) = self.pair(from);
+        let (me, peer) = self.pair(from, room)?;
         if !me.place(&mut s, seen.segment.seq, &options) {
             return None;
         }
-        if s.has(TcpFlags::SYN) {
+        if s.has(TcpFlags::SYN)
+            && let Some(peer) = peer
+        {
             agree(me, peer);
         }
         let silence = me.sender.silence(s.ts);
         me.sends_tsval(&s);
-        me.sender.sends(&mut s, round_trip);
+        me.sender.sends(&mut s, round_trip, me.mss());
         if news {
             paths.share(seen.key.hosts(), &mut self.path);
         }
@@ -91,7 +107,7 @@ impl Loss {
     /// What its acknowledgment says of the peer's segments. Says whether it tells something new of the way.
     fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, options: &Options, room: &mut Room) -> bool {
         let segment = seen.segment;
-        let (me, peer) = self.pair(seen.from);
+        let Some((me, Some(peer))) = self.pair(seen.from, room) else { return false };
         let outstanding = peer.has_outstanding();
         let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
         let ack = Ack {
@@ -104,7 +120,8 @@ impl Loss {
         };
         let old = peer.requests.acked;
         let origin = peer.origin();
-        let said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
+        let mut said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
+        said.syn = said.newer && peer.is_syn_end(at);
         me.record.duplicate_acks += u64::from(said.duplicate && outstanding);
         let passed = if said.newer { peer.on_acknowledged(old, at, s.ts, room) } else { None };
         let echoed = if s.has_times { peer.echoed(s.tsecr) } else { None };
@@ -115,8 +132,10 @@ impl Loss {
         }
         // From the capture to the sender of this packet and back.
         let mut news = false;
+        // Hosts answer a SYN, and the answer to it, at once; all else may wait for a program or a delayed ACK.
+        let prompt = s.has(TcpFlags::SYN) || (said.syn && s.len == 0);
         for sent in [passed, echoed].into_iter().flatten() {
-            news |= self.path.measured(seen.from, s.ts - sent);
+            news |= self.path.measured(seen.from, s.ts - sent, prompt);
         }
         news
     }
@@ -132,9 +151,10 @@ impl Loss {
     ) -> Option<Verdict> {
         let from = seen.from;
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        let (me, peer) = self.pair(from);
+        let (me, peer) = self.pair(from, room)?;
         let stalled = me.sender.stalled(s.ts);
-        let unanswered = peer.syns > me.syns;
+        let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
+        let syn_repeated = peer.is_some_and(|peer| peer.repeated_syn());
         let place = me.arrives(s, wait, stalled, room);
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
@@ -143,31 +163,42 @@ impl Loss {
         if place != Place::Expected {
             paths.share(seen.key.hosts(), &mut self.path);
         }
-        let case = Case { s, me: &self.sides[from.index()], path: &self.path, from, silence };
-        let mut opinion = case.opinion(place, unanswered)?;
-        let filled = case.me.holes.find(s.start, s.end()).map(|hole| hole.creator);
-        let unseen = case.me.holes.within(s.start, s.end()) + s.end().saturating_sub(case.me.next);
-        if opinion.kind == VerdictKind::Resent && case.me.requests.has(s.start, s.end()) {
-            opinion.kind = VerdictKind::Spurious;
-            opinion.evidence = opinion.evidence.and(Evidence::ACKED);
-            opinion.by_age = false;
-        }
+        let me = self.side(from)?;
+        let (start, end) = (s.start, s.end());
+        let moment = Moment {
+            place,
+            silence,
+            stalled,
+            since_resent: me.last_resent.map(|at| s.ts - at),
+            asked: me.requests.asked(start, end),
+            sack: me.sack(),
+            had: me.requests.has(start, end),
+            answers_syn,
+            syn_repeated,
+            hole: me.holes.find(start, end).copied(),
+        };
+        let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
+        self.learn(from, &opinion);
         let round_trip = self.path.round_trip();
-        let late = opinion.kind == VerdictKind::Reordered
-            && opinion.confidence == Some(Confidence::Sure)
-            && !opinion.evidence.has(Evidence::AGE);
-        if late && let Some(age) = opinion.age {
+        let me = self.side_mut(from)?;
+        let unseen = me.holes.within(start, end) + end.saturating_sub(me.next);
+        me.fill(s, moment.hole.is_some(), room);
+        let verdict = me.told(s, &opinion, unseen, moment.hole.is_some());
+        Some(me.take((s, &moment), seen.source, &opinion, verdict, (round_trip, wait), room))
+    }
+
+    /// What a verdict tells of the way.
+    fn learn(&mut self, from: End, opinion: &Opinion) {
+        if opinion.kind == VerdictKind::Reordered
+            && let Some(age) = opinion.age
+        {
             self.path.overtook(from, age);
         }
-        let me = &mut self.sides[from.index()];
-        me.fill(s, filled.is_some(), room);
-        let verdict = me.told(s, &opinion, unseen, filled.is_some());
-        Some(me.take(s, seen.source, &opinion, verdict, filled, (round_trip, wait), room))
     }
 
     pub(super) fn record(&self, end: End) -> LossRecord {
-        let side = &self.sides[end.index()];
-        LossRecord { at_least: side.record.at_least || side.holes.forgot(), ..side.record }
+        let Some(side) = self.side(end) else { return LossRecord { at_least: self.crowded, ..LossRecord::default() } };
+        LossRecord { at_least: side.record.at_least || side.holes.forgot() || self.crowded, ..side.record }
     }
 
     /// Where it was captured.
@@ -177,39 +208,67 @@ impl Loss {
 
     /// When the next open verdict is settled.
     pub(super) fn next_settled(&self) -> Option<Timestamp> {
-        let [low, high] = &self.sides;
-        let (a, b) = (low.settling.next(), high.settling.next());
-        a.zip(b).map(|(a, b)| a.min(b)).or(a).or(b)
+        self.sides.iter().flatten().filter_map(|side| side.settling.next()).min()
     }
 
     /// A verdict that nothing changes any more by now: source and number of its packet.
     pub(super) fn settle(&mut self, now: Timestamp) -> Option<(u16, u64, Verdict)> {
-        let [low, high] = &mut self.sides;
-        let open = low.settling.due(now).or_else(|| high.settling.due(now))?;
-        Some((open.source, open.number, open.verdict))
+        let due = |end: End| Some((end, self.side_mut(end)?.settling.due(now)?));
+        let (from, open) = [End::Low, End::High].into_iter().find_map(due)?;
+        Some((open.source, open.s.number, self.last_word(from, &open)))
+    }
+
+    /// The verdict on a segment, by what is known of its sender and the way by now.
+    fn last_word(&mut self, from: End, open: &Open) -> Verdict {
+        let before = open.verdict;
+        if before.confidence == Some(Confidence::Sure) && !open.by_age {
+            return before;
+        }
+        let Some(me) = self.side(from) else { return before };
+        let case = Case { s: &open.s, moment: &open.moment, me, path: &self.path, from };
+        let Some(opinion) = case.opinion() else { return before };
+        let doubted = before.evidence.has(Evidence::SECOND_COPY) || before.evidence.has(Evidence::DSACK);
+        if doubted && (opinion.by_age || opinion.confidence != Some(Confidence::Sure)) {
+            return before;
+        }
+        self.learn(from, &opinion);
+        let Some(me) = self.side_mut(from) else { return before };
+        let after = me.told(&open.s, &opinion, 0, true);
+        me.change(&Changed { number: open.s.number, before, after });
+        after
     }
 
     /// The flow has been silent: what it no longer needs is given back.
     pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        for side in &mut self.sides {
-            side.history.rest(side.requests.acked, now, wait, room);
+        for side in self.sides.iter_mut().flatten() {
+            side.rest(now, wait, room);
         }
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
-        for side in &mut self.sides {
+        for mut side in self.sides.iter_mut().filter_map(Option::take) {
             side.release(room);
+            room.give_back(size_of::<Side>());
         }
     }
 }
 
 impl Case<'_> {
     /// The first rule that applies.
-    fn opinion(&self, place: Place, unanswered: bool) -> Option<Opinion> {
-        let (start, end) = (self.s.start, self.s.end());
+    fn opinion(&self) -> Option<Opinion> {
+        let opinion = self.by_rule()?;
+        if opinion.kind == VerdictKind::Resent && self.moment.had {
+            let evidence = opinion.evidence.and(Evidence::ACKED);
+            return Some(Opinion { kind: VerdictKind::Spurious, evidence, by_age: false, ..opinion });
+        }
+        Some(opinion)
+    }
+
+    fn by_rule(&self) -> Option<Opinion> {
+        let place = self.moment.place;
         if place == Place::SynAgain {
-            return Some(self.syn_again(unanswered));
+            return Some(self.syn_again());
         }
         if let Some(opinion) = self.probes() {
             return Some(opinion);
@@ -220,10 +279,10 @@ impl Case<'_> {
         if let Some(opinion) = self.duplicates() {
             return Some(opinion);
         }
-        if let Some(hole) = self.me.holes.find(start, end) {
+        if let Some(hole) = &self.moment.hole {
             return Some(self.fills(hole));
         }
-        let copied = self.me.history.copies(start, end).next().is_some();
+        let copied = self.copies().next().is_some();
         match self.me.first() {
             Some(first) if place == Place::BeforeCapture && !copied => Some(self.before_the_capture(first)),
             _ => Some(self.passed_before()),
@@ -266,22 +325,22 @@ impl Side {
     }
 
     /// Counts and remembers a segment with its verdict.
-    #[expect(clippy::too_many_arguments)]
     fn take(
         &mut self,
-        s: &Passed,
+        (s, moment): (&Passed, &Moment),
         source: u16,
         opinion: &Opinion,
         mut verdict: Verdict,
-        filled: Option<Passed>,
         (round_trip, wait): (Option<Span>, Span),
         room: &mut Room,
     ) -> Verdict {
         if let Some(changed) = self.settling.copied(s) {
             self.change(&changed);
         }
-        let open = verdict.kind == VerdictKind::Resent;
-        if open && self.settling.keep(s, source, opinion, verdict, round_trip, room) {
+        // A DSACK may follow, or what is learnt of the sender may decide.
+        let sure = verdict.confidence == Some(Confidence::Sure);
+        let open = verdict.kind == VerdictKind::Resent || !sure;
+        if open && self.settling.keep((s, moment), source, opinion, verdict, round_trip, room) {
             verdict.settled = false;
         }
         self.count(&verdict, true);
@@ -289,8 +348,7 @@ impl Side {
             self.last_resent = Some(s.ts);
         }
         self.record.at_least |= verdict.evidence.has(Evidence::FORGOTTEN);
-        let sure = verdict.confidence == Some(Confidence::Sure);
-        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled };
+        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.map(|hole| hole.creator) };
         if s.len > 0 {
             let acked = self.requests.acked;
             self.history.remember_odd(odd, acked, wait, room);

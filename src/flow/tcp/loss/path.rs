@@ -12,18 +12,26 @@ const MOST_PAIRS: usize = 65_536;
 /// One leg is this much shorter than the other: the capture is near that end.
 const NEAR: i64 = 10;
 
+/// So many answers that may have waited for a program are as good as one that did not.
+const ENOUGH: u8 = 8;
+
 /// What is known of the way between two hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path {
     /// Shortest time from the capture to each end and back.
     legs: [Option<Span>; 2],
+    /// How many times that was measured, and more for an answer that no program delays.
+    weight: [u8; 2],
     /// How far packets that the given end sent were overtaken, at most.
     overtaken: [Span; 2],
 }
 
 impl Path {
-    /// A round trip from the capture to an end and back took so long. Says whether that is news.
-    pub(super) fn measured(&mut self, end: End, leg: Span) -> bool {
+    /// A round trip from the capture to an end and back took so long; `prompt`: the answer is one that the host gives at once.
+    /// Says whether that is news.
+    pub(super) fn measured(&mut self, end: End, leg: Span, prompt: bool) -> bool {
+        let weight = &mut self.weight[end.index()];
+        *weight = weight.saturating_add(if prompt { ENOUGH } else { 1 });
         let known = &mut self.legs[end.index()];
         let leg = leg.max(Span::ZERO);
         let news = known.is_none_or(|known| leg < known);
@@ -48,7 +56,8 @@ impl Path {
             (a, b) => a.or(b),
         };
         let overtaken = |i: usize| self.overtaken[i].max(other.overtaken[i]);
-        Self { legs: [leg(0), leg(1)], overtaken: [overtaken(0), overtaken(1)] }
+        let weight = |i: usize| self.weight[i].max(other.weight[i]);
+        Self { legs: [leg(0), leg(1)], weight: [weight(0), weight(1)], overtaken: [overtaken(0), overtaken(1)] }
     }
 
     /// From the capture to an end and back.
@@ -56,9 +65,19 @@ impl Path {
         self.legs[end.index()]
     }
 
-    /// Both legs: the whole round trip.
-    pub(super) fn round_trip(&self) -> Option<Span> {
+    /// Both legs: the whole round trip, or more, if all answers that were measured waited for a program.
+    pub(super) fn at_most(&self) -> Option<Span> {
         Some(self.legs[0]? + self.legs[1]?)
+    }
+
+    /// Was each leg measured more than once, so that no packet that was held back stands for it?
+    pub(super) fn is_certain(&self) -> bool {
+        self.weight.iter().all(|weight| *weight > ENOUGH)
+    }
+
+    /// The whole round trip.
+    pub(super) fn round_trip(&self) -> Option<Span> {
+        self.at_most().filter(|_| self.weight.iter().all(|weight| *weight >= ENOUGH))
     }
 
     pub(super) const fn overtaken(&self, sender: End) -> Span {
@@ -120,11 +139,14 @@ mod tests {
     fn the_shorter_leg_tells_where_the_capture_is() {
         let mut path = Path::default();
         assert_eq!(path.vantage(End::Low), None);
-        path.measured(End::Low, ms(1));
-        path.measured(End::High, ms(40));
+        path.measured(End::Low, ms(1), true);
+        for _ in 0..ENOUGH {
+            assert_eq!(path.round_trip(), None);
+            path.measured(End::High, ms(40), false);
+        }
         assert_eq!(path.vantage(End::Low), Some(Vantage::NearOriginator));
         assert_eq!(path.vantage(End::High), Some(Vantage::NearResponder));
-        path.measured(End::High, ms(9));
+        path.measured(End::High, ms(9), false);
         assert_eq!((path.vantage(End::Low), path.round_trip()), (Some(Vantage::Between), Some(ms(10))));
     }
 }

@@ -14,7 +14,7 @@ impl Case<'_> {
             return None;
         }
         // An ACK that was overtaken by a segment of one byte looks the same, but for the silence before it.
-        let silent = self.silence.is_some_and(|silence| silence >= TIMEOUT);
+        let silent = self.moment.silence.is_some_and(|silence| silence >= TIMEOUT);
         let acked = self.me.requests.acked >= self.me.next;
         let empty = s.len == 0 && silent;
         let byte = s.len == 1 && silent && acked && !self.repeats_one_byte();
@@ -33,6 +33,6 @@ impl Case<'_> {
     /// Was the byte sent by itself before? Then it is data sent again.
     fn repeats_one_byte(&self) -> bool {
         let s = self.s;
-        self.me.history.copies(s.start, s.end()).any(|copy| (copy.passed.start, copy.passed.len) == (s.start, 1))
+        self.copies().any(|copy| (copy.passed.start, copy.passed.len) == (s.start, 1))
     }
 }

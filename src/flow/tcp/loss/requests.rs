@@ -30,6 +30,8 @@ pub(super) struct Said {
     pub(super) newer: bool,
     /// RFC 5681 section 2: a duplicate, if data is outstanding.
     pub(super) duplicate: bool,
+    /// It is the first that acknowledges the SYN, and of nothing else.
+    pub(super) syn: bool,
     /// The receiver got these bytes twice (RFC 2883).
     pub(super) twice: Option<(u64, u64)>,
 }

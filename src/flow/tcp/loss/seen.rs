@@ -4,6 +4,7 @@
 use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
 use super::history::Copy;
 use super::order::Order;
+use super::passed::Passed;
 use super::sender::TIMEOUT;
 use crate::flow::verdict::{Confidence, Evidence, VerdictKind};
 use crate::model::Span;
@@ -23,10 +24,9 @@ struct Orders<'a> {
 impl Case<'_> {
     /// Is it a packet that passed before, once more? `None`: it is not, or nothing tells.
     pub(super) fn duplicates(&self) -> Option<Opinion> {
-        let (start, end) = (self.s.start, self.s.end());
         let same = |copy: &Copy<'_>| copy.passed.is_identical(self.s) && self.ids_allow(copy);
         let mut last: Option<Copy<'_>> = None;
-        for copy in self.me.history.copies(start, end) {
+        for copy in self.copies() {
             if let Some((Order::Same, why)) = self.order_of_copy(copy.passed) {
                 return Some(
                     Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed.number, self.s.since(copy.passed.ts)),
@@ -49,25 +49,40 @@ impl Case<'_> {
     /// Nothing tells an identical segment from this earlier one but time.
     fn is_copy_of(&self, copy: &Copy<'_>, age: Span) -> Option<Opinion> {
         let why = Evidence::IDENTICAL;
-        if self.s.has_times && self.ticks_tell() {
-            return Some(Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
+        let times_tell = self.s.has_times && self.ticks_tell();
+        let round_trip = self.round_trip()?;
+        let goes_back = self.may_go_back(round_trip);
+        if self.near_sender() && goes_back {
+            return None;
+        }
+        if times_tell {
+            return Some(Opinion::sure_if(!goes_back, VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
         }
         let why = why.and(Evidence::AGE);
-        let round_trip = self.round_trip()?;
         if self.near_sender() && age >= tenths(round_trip, 2) {
             return None;
         }
-        let filled = copy.odd.and_then(|odd| odd.filled);
+        let filled = copy.odd.and_then(|odd| odd.filled).filter(|creator| !self.is_no_original(creator));
         let made = filled.map_or(copy.passed.ts, |creator| creator.ts);
         let quiet = !self.stalled() && !self.asked();
         if quiet && self.s.since(made) < tenths(round_trip, 5) {
-            return Some(Opinion::sure(VerdictKind::Duplicate, why));
+            let sure = self.moment.sack && !self.resending(round_trip) && self.path.is_certain();
+            return Some(Opinion::sure_if(sure, VerdictKind::Duplicate, why));
         }
         if filled.is_some() {
             // A duplicate, or the late original, or sent again: one of the two was sent again, and which is open.
             return Some(Opinion::unsure(why));
         }
-        (quiet && age < tenths(round_trip, 9)).then_some(Opinion::likely(VerdictKind::Duplicate, why))
+        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
+        // Whoever asked has been answered by the copy before; the next answer is a round trip away.
+        let quiet = quiet && !self.resending(round_trip);
+        let soon = if resent { age < tenths(round_trip, 5) } else { quiet && age < tenths(round_trip, 9) };
+        soon.then_some(Opinion::likely(VerdictKind::Duplicate, why))
+    }
+
+    /// Was it sent after the segment that made the hole? Then it was sent again, whether it is that packet or the next.
+    fn is_no_original(&self, creator: &Passed) -> bool {
+        self.order_of_fill(creator).is_some_and(|(order, _)| order == Order::After)
     }
 
     /// What else passes although all of it passed before.
@@ -76,8 +91,16 @@ impl Case<'_> {
         let Some((first, last)) = orders.first.zip(orders.last) else { return self.with_nothing_to_compare() };
         let against = |opinion: Opinion, copy: &Copy<'_>| opinion.against(copy.passed.number, self.s.since(copy.passed.ts));
         match (&orders.after, &orders.before) {
-            // After one copy it is not the original, whatever lies in between.
-            (Some((copy, why)), _) => against(Opinion::sure(VerdictKind::Resent, SEEN.and(*why)), copy),
+            // After one copy it is not the original, whatever lies in between, but it may be the last copy once more.
+            (Some((copy, why)), _) => {
+                let maybe_last = self.order_of_copy(last.passed).is_none() && last.passed.is_identical(self.s);
+                let late = self.round_trip().is_some_and(|m| self.s.since(last.passed.ts) >= tenths(m, 9));
+                if maybe_last && !late && !self.near_sender() {
+                    against(Opinion::unsure(SEEN.and(Evidence::IDENTICAL)), &last)
+                } else {
+                    against(Opinion::sure_if(!maybe_last, VerdictKind::Resent, SEEN.and(*why)), copy)
+                }
+            }
             (None, Some((copy, why))) => against(self.sent_before_its_copies(&first, SEEN.and(*why)), copy),
             (None, None) => against(self.by_time_since(&first, &last), &first),
         }
@@ -85,7 +108,7 @@ impl Case<'_> {
 
     fn orders(&self) -> Orders<'_> {
         let mut orders = Orders::default();
-        for copy in self.me.history.copies(self.s.start, self.s.end()) {
+        for copy in self.copies() {
             match self.order_of_copy(copy.passed) {
                 Some((Order::After, why)) => orders.after = Some((copy, why)),
                 Some((Order::Before, why)) => orders.before = Some((copy, why)),
@@ -122,8 +145,8 @@ impl Case<'_> {
         let why = SEEN.and(Evidence::AGE);
         let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
         let age = self.s.since(last.passed.ts);
-        if self.near_sender() && age >= tenths(round_trip, 2) {
-            return self.at_its_sender(last);
+        if self.near_sender() && (age >= tenths(round_trip, 2) || self.may_go_back(round_trip)) {
+            return self.at_its_sender(last, age >= tenths(round_trip, 2));
         }
         match first.odd {
             None => self.after_one_in_order(first, round_trip, why),
@@ -131,21 +154,29 @@ impl Case<'_> {
                 let sure = age >= tenths(round_trip, 9) && round_trip >= LEAST_ROUND_TRIP;
                 Opinion::sure_if(sure, VerdictKind::Resent, why)
             }
+            Some(odd) if odd.filled.is_none_or(|creator| self.is_no_original(&creator)) => {
+                self.after_one_in_order(last, round_trip, why)
+            }
             Some(_) => Opinion::unsure(why),
         }
     }
 
     /// Whatever passes its sender twice was sent twice.
-    fn at_its_sender(&self, last: &Copy<'_>) -> Opinion {
+    fn at_its_sender(&self, last: &Copy<'_>, late: bool) -> Opinion {
         let why = SEEN.and(Evidence::AT_SENDER);
         if last.passed.is_identical(self.s) && self.s.has_times && !self.ticks_tell() {
-            return Opinion::unsure(why.and(Evidence::IDENTICAL));
+            let why = why.and(Evidence::IDENTICAL);
+            return if self.asked() {
+                Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED))
+            } else {
+                Opinion::unsure(why)
+            };
         }
         let legs = self.to_sender().zip(self.path.leg(self.from.other()));
         let sure = legs.is_some_and(|(near, far)| {
             near < Span::from_nanos(50_000) || (near.nanos().saturating_mul(20) < far.nanos() && far > LEAST_ROUND_TRIP)
         });
-        Opinion::sure_if(sure, VerdictKind::Resent, why)
+        Opinion::sure_if(sure && late, VerdictKind::Resent, why)
     }
 
     /// The first copy was the next expected segment.

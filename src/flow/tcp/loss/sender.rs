@@ -47,8 +47,16 @@ pub(super) struct Sender {
     /// Flow labels and the packet with which each first appeared.
     labels: [(u32, u32); LABELS],
     last: Option<Timestamp>,
-    /// Until then it is catching up after a pause.
+    /// It paused, and sent again from this number and time on.
+    resumed: (u64, Timestamp),
+    /// Until then it is catching up.
     catching_up: Timestamp,
+    /// It came back with more than one segment: it had nothing to say, no timer had run out.
+    idled: bool,
+    /// IP identifications missing before the last packet.
+    skipped: u16,
+    /// If it counts its packets: what it sent before its pauses and was not seen lies below this, by how many are missing.
+    unseen_below: u64,
 }
 
 impl Default for Sender {
@@ -68,14 +76,18 @@ impl Default for Sender {
             last_tick: (0, Timestamp::default()),
             labels: [(NO_LABEL, 0); LABELS],
             last: None,
+            resumed: (0, Timestamp::default()),
             catching_up: Timestamp::from_nanos(i64::MIN),
+            idled: false,
+            skipped: 0,
+            unseen_below: 0,
         }
     }
 }
 
 impl Sender {
     /// Takes a packet, and tells it which one of its sender's it is. `round_trip`: the shortest, if it is known.
-    pub(super) fn sends(&mut self, passed: &mut Passed, round_trip: Option<Span>) {
+    pub(super) fn sends(&mut self, passed: &mut Passed, round_trip: Option<Span>, mss: u32) {
         passed.nth = self.sent;
         self.sent = self.sent.wrapping_add(u32::from(passed.parts));
         self.count_id(passed);
@@ -86,13 +98,7 @@ impl Sender {
         } else if passed.len == 0 && passed.is_ect() {
             self.ect_acks = true;
         }
-        let round_trip = round_trip.unwrap_or(Span::ZERO);
-        if passed.len > 0
-            && let Some(last) = self.last
-            && passed.ts - last >= round_trip + TIMEOUT
-        {
-            self.catching_up = passed.ts + Span::from_nanos(round_trip.nanos().saturating_mul(10)) + Span::from_millis(50);
-        }
+        self.pause(passed, round_trip.unwrap_or(Span::ZERO), mss);
         self.last = self.last.max(Some(passed.ts));
     }
 
@@ -101,9 +107,34 @@ impl Sender {
         self.last.map(|last| now - last)
     }
 
+    /// Has it paused for so long that a retransmission timer may have run out?
+    fn pause(&mut self, passed: &Passed, round_trip: Span, mss: u32) {
+        if passed.len == 0 {
+            return;
+        }
+        let silent = self.last.is_some_and(|last| passed.ts - last >= round_trip + TIMEOUT);
+        if silent {
+            if self.skipped > 0 {
+                self.unseen_below = self.unseen_below.max(passed.start + u64::from(self.skipped) * u64::from(mss));
+            }
+            self.resumed = (passed.start, passed.ts);
+            self.catching_up = passed.ts + Span::from_nanos(round_trip.nanos().saturating_mul(10)) + Span::from_millis(50);
+            self.idled = false;
+        } else if passed.start != self.resumed.0 && (passed.ts - self.resumed.1).nanos() < round_trip.nanos() / 2 {
+            // RFC 5681 (3.1): after a timeout the congestion window is one segment.
+            self.idled = true;
+        }
+    }
+
     /// Is it catching up after a pause in which a retransmission timer may have run out?
     pub(super) fn stalled(&self, now: Timestamp) -> bool {
         now <= self.catching_up
+    }
+
+    /// Is it certain that this was not sent before its last pause already? By how it came back, or because it counts its packets
+    /// and too few are missing.
+    pub(super) const fn has_not_sent(&self, start: u64) -> bool {
+        self.idled || (start >= self.unseen_below && self.counts_by_one())
     }
 
     fn count_id(&mut self, passed: &Passed) {
@@ -114,6 +145,7 @@ impl Sender {
         let (last, parts) = self.ids[usize::from(self.newest)];
         if last != 0 {
             let step = passed.id.wrapping_sub(last);
+            self.skipped = if step <= LARGEST_STEP { step.saturating_sub(parts) } else { 0 };
             if (1..=LARGEST_STEP).contains(&step) {
                 self.steps += 1;
                 // A merged packet has used up one for each of its parts.

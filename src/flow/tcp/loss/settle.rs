@@ -1,7 +1,7 @@
 //! Verdicts that what follows may change, until two round trips have passed: a DSACK shows that what was sent again was not
 //! needed, a second copy or a DSACK shakes what rests on age alone.
 
-use super::case::Opinion;
+use super::case::{Moment, Opinion};
 use super::list::List;
 use super::passed::Passed;
 use crate::flow::room::Room;
@@ -19,11 +19,10 @@ const UNKNOWN: Span = Span::from_millis(1000);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
     pub(super) source: u16,
-    pub(super) number: u64,
-    start: u64,
-    end: u64,
+    pub(super) s: Passed,
+    pub(super) moment: Moment,
     until: Timestamp,
-    by_age: bool,
+    pub(super) by_age: bool,
     pub(super) verdict: Verdict,
 }
 
@@ -45,7 +44,7 @@ impl Settling {
     /// Keeps a verdict open, if anything can still change it and there is room. Says whether it is open.
     pub(super) fn keep(
         &mut self,
-        s: &Passed,
+        (s, moment): (&Passed, &Moment),
         source: u16,
         opinion: &Opinion,
         verdict: Verdict,
@@ -58,9 +57,8 @@ impl Settling {
         let wait = round_trip.map_or(UNKNOWN, |round_trip| round_trip + round_trip + SLACK);
         self.list.push_back(Open {
             source,
-            number: s.number,
-            start: s.start,
-            end: s.end(),
+            s: *s,
+            moment: *moment,
             until: s.ts + wait,
             by_age: opinion.by_age,
             verdict: Verdict { settled: false, ..verdict },
@@ -70,13 +68,13 @@ impl Settling {
 
     /// A second copy of these numbers passes: what rests on age is open to doubt.
     pub(super) fn copied(&mut self, s: &Passed) -> Option<Changed> {
-        let open = self.list.iter_mut().rev().find(|open| open.by_age && s.overlaps(open.start, open.end))?;
+        let open = self.list.iter_mut().rev().find(|open| open.by_age && s.overlaps(open.s.start, open.s.end()))?;
         open.doubt(Evidence::SECOND_COPY)
     }
 
     /// The receiver got these bytes twice.
     pub(super) fn received_twice(&mut self, start: u64, end: u64) -> Option<Changed> {
-        let covers = |open: &Open| start <= open.start && open.end <= end && open.verdict.kind == VerdictKind::Resent;
+        let covers = |open: &Open| start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;
         let open = self.list.iter_mut().rev().find(|open| covers(open))?;
         if open.by_age {
             return open.doubt(Evidence::DSACK);
@@ -84,7 +82,7 @@ impl Settling {
         let before = open.verdict;
         open.verdict.kind = VerdictKind::Spurious;
         open.verdict.evidence = before.evidence.and(Evidence::DSACK);
-        Some(Changed { number: open.number, before, after: open.verdict })
+        Some(Changed { number: open.s.number, before, after: open.verdict })
     }
 
     /// When the first of them is settled.
@@ -97,6 +95,10 @@ impl Settling {
         let mut open = self.list.pop_front_if(|open| open.until <= now)?;
         open.verdict.settled = true;
         Some(open)
+    }
+
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.list.fit(room);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
@@ -112,6 +114,6 @@ impl Open {
         let before = self.verdict;
         self.verdict =
             Verdict { kind: VerdictKind::Unsure, confidence: None, evidence: before.evidence.and(why), segments: 0, ..before };
-        Some(Changed { number: self.number, before, after: self.verdict })
+        Some(Changed { number: self.s.number, before, after: self.verdict })
     }
 }

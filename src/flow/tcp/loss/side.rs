@@ -4,7 +4,7 @@ use super::history::History;
 use super::hole::{Before, Hole, Holes};
 use super::passed::{Options, Passed};
 use super::requests::Requests;
-use super::sender::Sender;
+use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
 use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
@@ -18,31 +18,26 @@ const BASE: u64 = 1 << 32;
 /// What a timestamp option takes of each segment (RFC 7323 appendix A).
 const TIMES_LEN: u32 = 12;
 
-/// How much is known of a direction's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Nothing,
-    /// What its peer acknowledged.
-    Acked,
-    /// It has sent.
-    Sent,
-}
-
 /// One direction.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     origin: Seq,
-    known: Known,
+    /// Something of it passed.
+    known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
-    /// SYNs that passed.
-    pub(super) syns: u32,
+    /// When its last SYN passed.
+    last_syn: Option<Timestamp>,
+    syns: u32,
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
+    syn_at: Option<Timestamp>,
     mss_offer: Option<u16>,
+    sack_offer: bool,
+    sack_agreed: bool,
     /// Agreed by the SYNs, 0 where they were not seen.
     pub(super) mss_agreed: u16,
     largest: u32,
@@ -81,13 +76,17 @@ impl Side {
     pub(super) fn new() -> Self {
         Self {
             origin: Seq(0),
-            known: Known::Nothing,
+            known: false,
             fin: false,
             syn_flags: TcpFlags(0),
+            last_syn: None,
             syns: 0,
             syn: None,
             syn_again: None,
+            syn_at: None,
             mss_offer: None,
+            sack_offer: false,
+            sack_agreed: false,
             mss_agreed: 0,
             largest: 0,
             next: BASE,
@@ -134,12 +133,11 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
         }
-        if self.known == Known::Nothing {
+        if !self.known {
             self.origin = seq;
             (self.next, self.requests.acked) = (BASE, BASE);
         }
-        let near = if self.known == Known::Sent { self.next } else { self.requests.acked };
-        let Ok(start) = u64::try_from(seq.offset(self.origin, near)) else { return false };
+        let Ok(start) = u64::try_from(seq.offset(self.origin, self.next)) else { return false };
         s.start = start;
         self.largest = self.largest.max(s.data());
         s.parts = self.segments(u64::from(s.data())).min(u64::from(u16::MAX)) as u16;
@@ -149,9 +147,13 @@ impl Side {
     fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
         if self.syn.is_some_and(|syn| syn != seq) {
             // Another first number: what was known is of no use.
-            self.known = Known::Nothing;
+            self.known = false;
+        }
+        if self.syn != Some(seq) {
+            self.syn_at = Some(s.ts);
         }
         self.syn = Some(seq);
+        self.sack_offer = options.sack_permitted;
         self.syn_flags = s.flags;
         self.mss_offer = options.mss;
     }
@@ -163,14 +165,28 @@ impl Side {
             (a, b) => a.or(b).unwrap_or(0),
         };
         self.mss_agreed = mss;
+        self.sack_agreed = self.sack_offer && peer.sack_offer;
+    }
+
+    /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
+    pub(super) fn owes_syn(&self, peer: &Self) -> bool {
+        peer.last_syn > self.last_syn || peer.syns > self.syns
+    }
+
+    /// Did its SYN pass more than once?
+    pub(super) const fn repeated_syn(&self) -> bool {
+        self.syns > 1
     }
 
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
     pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
         let syn = s.has(TcpFlags::SYN);
         self.fin |= s.has(TcpFlags::FIN);
-        if self.known != Known::Sent {
-            self.known = Known::Sent;
+        if syn {
+            self.last_syn = Some(s.ts);
+        }
+        if !self.known {
+            self.known = true;
             self.next = s.end();
             self.syns = u32::from(syn);
             if !syn {
@@ -213,12 +229,9 @@ impl Side {
     }
 
     /// The offset that an acknowledgment of this side's numbers stands at.
-    pub(super) fn acknowledged_at(&mut self, ack: Seq) -> Option<u64> {
-        if self.known == Known::Nothing {
-            self.known = Known::Acked;
-            self.origin = ack;
-            (self.next, self.requests.acked) = (BASE, BASE);
-            return Some(BASE);
+    pub(super) fn acknowledged_at(&self, ack: Seq) -> Option<u64> {
+        if !self.known {
+            return None;
         }
         let at = u64::try_from(ack.offset(self.origin, self.requests.acked)).ok()?;
         (at.abs_diff(self.requests.acked) <= REACH as u64).then_some(at)
@@ -226,9 +239,6 @@ impl Side {
 
     /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
     pub(super) fn on_acknowledged(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> Option<Timestamp> {
-        if self.known != Known::Sent {
-            return None;
-        }
         self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
         if at > self.next {
             self.record.uncaptured_bytes += at - self.next;
@@ -237,13 +247,25 @@ impl Side {
         }
         let passed = self.history.acknowledged(at);
         // Of a SYN that was sent again the last one counts: the answer to the first would have come before it.
-        let syn = self.syn.is_some() && at == BASE + 1;
-        if syn { self.syn_again.or(passed) } else { passed }
+        if self.is_syn_end(at) { self.syn_again.or(passed) } else { passed }
     }
 
-    /// A SYN was sent again.
+    /// Does its SYN, without data, end here?
+    pub(super) fn is_syn_end(&self, at: u64) -> bool {
+        self.syn.is_some() && at == BASE + 1
+    }
+
+    /// A SYN passed once more. Only one that a timer sent can be what is answered.
     pub(super) fn syn_was_sent_again(&mut self, at: Timestamp) {
-        self.syn_again = Some(at);
+        let last = self.syn_again.or(self.syn_at);
+        if last.is_none_or(|last| at - last >= TIMEOUT) {
+            self.syn_again = Some(at);
+        }
+    }
+
+    /// Did both SYNs offer SACK? Then their sender does not send again what is on its way.
+    pub(super) const fn sack(&self) -> bool {
+        self.sack_agreed
     }
 
     /// It sends a TSval: the next new one is waited for.
@@ -265,7 +287,14 @@ impl Side {
 
     /// Is data outstanding?
     pub(super) fn has_outstanding(&self) -> bool {
-        self.known == Known::Sent && self.next > self.requests.acked
+        self.known && self.next > self.requests.acked
+    }
+
+    /// It has been silent: what is no longer needed is given back.
+    pub(super) fn rest(&mut self, now: Timestamp, wait: Span, room: &mut Room) {
+        self.history.rest(self.requests.acked, now, wait, room);
+        self.holes.rest(now, room);
+        self.settling.rest(room);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

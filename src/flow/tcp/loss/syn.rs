@@ -9,10 +9,10 @@ use crate::model::Span;
 const SOON: Span = Span::from_millis(100);
 
 impl Case<'_> {
-    /// What a repeated SYN is. `unanswered`: more SYNs of the peer have passed than SYN-ACKs of this side.
-    pub(super) fn syn_again(&self, unanswered: bool) -> Opinion {
+    /// What a repeated SYN is.
+    pub(super) fn syn_again(&self) -> Opinion {
         let why = Evidence::SYN_AGAIN;
-        let copies = || self.me.history.copies(self.s.start, self.s.start + 1).filter(|copy| copy.passed.has(TcpFlags::SYN));
+        let copies = || self.copies().filter(|copy| copy.passed.has(TcpFlags::SYN));
         let Some(last) = copies().max_by_key(|copy| copy.passed.ts) else {
             return Opinion::likely(VerdictKind::Resent, why.and(Evidence::FORGOTTEN));
         };
@@ -24,10 +24,15 @@ impl Case<'_> {
             return Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::ID_EQUAL)).against(copy.passed.number, age);
         }
         let ids_allow = self.s.id == last.passed.id || self.s.id == 0 || last.passed.id == 0;
-        // Linux answers a repeated SYN at once, with the timestamp of its first answer: like a copy of it.
-        let soon = age < SOON && last.passed.is_identical(self.s) && ids_allow && !(syn_ack && unanswered);
+        let soon = age < SOON && last.passed.is_identical(self.s) && ids_allow;
         let opinion = match (soon, syn_ack) {
             (true, false) => Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::IDENTICAL)),
+            // Linux answers a repeated SYN at once, with IP identification 0 and the timestamp of its first answer: like a
+            // copy of that. Where it does not answer, it may be one, unless this is its sender's place.
+            (true, true) if self.moment.answers_syn => Opinion::sure(VerdictKind::Resent, why),
+            // Its timer and a repeated SYN may make it send two at one time.
+            (true, true) if self.moment.syn_repeated => Opinion::likely(VerdictKind::Resent, why),
+            (true, true) if self.near_sender() => Opinion::likely(VerdictKind::Resent, why.and(Evidence::AT_SENDER)),
             (true, true) => Opinion::likely(VerdictKind::Duplicate, why.and(Evidence::IDENTICAL)),
             (false, _) => Opinion::sure(VerdictKind::Resent, why),
         };
