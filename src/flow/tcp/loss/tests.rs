@@ -7,6 +7,7 @@ use crate::flow::tcp::segment::Segment;
 use crate::model::{Frame, LinkType};
 use VerdictKind::{Duplicate, KeepAlive, Reordered, Resent, Spurious, Unsure, WindowProbe};
 use proptest::prelude::*;
+use std::borrow::Borrow;
 use std::sync::LazyLock;
 
 const ROOM: usize = 1 << 22;
@@ -73,7 +74,9 @@ impl Seg {
 
     fn sack(mut self, blocks: &[(u32, u32)]) -> Self {
         self.options.extend([1, 1, 5, 2 + 8 * blocks.len() as u8]);
-        blocks.iter().for_each(|(a, b)| self.options.extend([a.to_be_bytes(), b.to_be_bytes()].concat()));
+        for (a, b) in blocks {
+            self.options.extend([a.to_be_bytes(), b.to_be_bytes()].concat());
+        }
         self
     }
 
@@ -146,12 +149,12 @@ impl World {
         self
     }
 
-    fn a(&mut self, seg: Seg) -> Option<Verdict> {
-        self.send(&seg.bytes(A, B), true)
+    fn a(&mut self, seg: impl Borrow<Seg>) -> Option<Verdict> {
+        self.send(&seg.borrow().bytes(A, B), true)
     }
 
-    fn b(&mut self, seg: Seg) -> Option<Verdict> {
-        self.send(&seg.bytes(B, A), true)
+    fn b(&mut self, seg: impl Borrow<Seg>) -> Option<Verdict> {
+        self.send(&seg.borrow().bytes(B, A), true)
     }
 
     fn send(&mut self, bytes: &[u8], accepted: bool) -> Option<Verdict> {
