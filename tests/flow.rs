@@ -2,6 +2,8 @@
 
 #[path = "flow/world.rs"]
 mod world;
+#[path = "flow/zeek.rs"]
+mod zeek;
 
 #[path = "flow/closing.rs"]
 mod closing;
@@ -9,11 +11,15 @@ mod closing;
 mod datagrams;
 #[path = "flow/direction.rs"]
 mod direction;
+#[path = "flow/measures.rs"]
+mod measures;
 #[path = "flow/opening.rs"]
 mod opening;
 #[path = "flow/properties.rs"]
 mod properties;
 #[path = "flow/stream.rs"]
 mod stream;
+#[path = "flow/streams.rs"]
+mod streams;
 #[path = "flow/table.rs"]
 mod table;

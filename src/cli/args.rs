@@ -184,6 +184,9 @@ pub(crate) struct LookArgs {
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,
+    /// What becomes of packets with wrong checksums
+    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "Input")]
+    pub(crate) checksums: ChecksumsWord,
     /// Times in UTC (summaries and records always are)
     #[arg(long, help_heading = "Output")]
     pub(crate) utc: bool,
@@ -214,6 +217,22 @@ pub(crate) enum RecordFormat {
     Csv,
     Tsv,
     Md,
+    /// Zeek's conn.log (flows only)
+    Zeek,
+    /// The same as JSON
+    ZeekJson,
+}
+
+/// `--checksums`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum ChecksumsWord {
+    /// As verify, but what a network card was still to fill in is good, and so is all of a capture that was rewritten
+    #[default]
+    Auto,
+    /// Packets with wrong checksums are known as such
+    Verify,
+    /// Not looked at
+    Ignore,
 }
 
 /// `--write-format`.

@@ -1,9 +1,10 @@
 //! Arguments as meant: what the terminal can do, how lines look, which format.
 
-use super::args::{LineArgs, LookArgs, RecordFormat, StyleArgs, TimeWord, When};
+use super::args::{ChecksumsWord, LineArgs, LookArgs, RecordFormat, StyleArgs, TimeWord, When};
 use super::errors::{Problem, shown};
 use super::time;
 use sockeye::capture::interfaces::Interfaces;
+use sockeye::flow::Checksums;
 use sockeye::output::Style;
 use sockeye::output::columns::UnknownField;
 use sockeye::output::line::{HexMode, InterfaceName, LineOptions, TimeFormat};
@@ -118,9 +119,19 @@ pub(crate) fn record_format(asked: Option<RecordFormat>, output: Option<&std::pa
         "csv" => Some(RecordFormat::Csv),
         "tsv" => Some(RecordFormat::Tsv),
         "md" => Some(RecordFormat::Md),
+        "log" => Some(RecordFormat::Zeek),
         _ => None,
     };
     asked.or_else(by_name).unwrap_or(RecordFormat::Table)
+}
+
+/// What becomes of packets with wrong checksums.
+pub(crate) const fn checksums(look: &LookArgs) -> Checksums {
+    match look.checksums {
+        ChecksumsWord::Auto => Checksums::Auto,
+        ChecksumsWord::Verify => Checksums::Verify,
+        ChecksumsWord::Ignore => Checksums::Ignore,
+    }
 }
 
 impl From<UnknownField> for Problem {

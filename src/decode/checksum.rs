@@ -3,8 +3,7 @@
 //! The sums are etherparse's; what goes into them is decided here. Sending hosts often leave checksums to the network card, so
 //! a wrong one on an outgoing packet means little.
 
-use super::packet::{LayerKind, Network, Packet, Transport};
-use crate::model::IpProtocol;
+use super::packet::{Network, Packet, Transport};
 use crate::model::bytes::be16;
 use etherparse::checksum::Sum16BitWords;
 
@@ -71,6 +70,23 @@ impl<'f> Packet<'f> {
         })
     }
 
+    /// Does the checksum field of TCP or UDP hold the sum of the pseudo header alone? So hosts leave it that let their network
+    /// card add the rest (offload), with the length or, for segments yet to be cut, without. A right checksum may look like it
+    /// by chance: ask of wrong ones.
+    #[must_use]
+    pub fn has_partial_checksum(&self) -> bool {
+        let field = match self.transport {
+            Transport::Tcp => 16,
+            Transport::Udp => 6,
+            _ => return false,
+        };
+        let transport = self.bytes.get(self.transport_at as usize..).unwrap_or_default();
+        let Some(found) = be16(transport, field) else { return false };
+        let length = self.network_at.saturating_add(self.ip_len).saturating_sub(self.transport_at);
+        let partial = |length: u32| !self.pseudo_header(length as usize).ones_complement().to_be();
+        found == partial(length) || found == partial(0)
+    }
+
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.
     fn segment(&self) -> Option<&'f [u8]> {
         if self.fragment.is_piece() || self.is_longer_than_the_wire() {
@@ -98,7 +114,8 @@ impl<'f> Packet<'f> {
                 sum.add_slice(source).add_slice(self.final_v4(ip)).add_2bytes(length).add_2bytes([0, self.protocol.0])
             }
             (Network::Ipv6, _) => {
-                let source = ip.get(8..24).unwrap_or_default();
+                // RFC 6275 section 6.3: a home address stands for the care-of address.
+                let source = self.home_address().or(ip.get(8..24)).unwrap_or_default();
                 let mut sum = sum.add_slice(source).add_slice(self.final_v6(ip));
                 sum.add_4bytes((length as u32).to_be_bytes()).add_2bytes([0, self.protocol.0])
             }
@@ -141,22 +158,6 @@ impl<'f> Packet<'f> {
             _ => None,
         };
         address.filter(|a| a.len() == 16).unwrap_or(destination)
-    }
-
-    /// The routing header of the innermost datagram, found by walking its extensions: layers do not tell them apart.
-    fn routing_header(&self) -> Option<&'f [u8]> {
-        let mut next = *self.bytes.get(self.network_at as usize + 6)?;
-        let extensions = self.layers().filter(|l| {
-            l.offset > self.network_at && matches!(l.kind, LayerKind::Ipv6Extension | LayerKind::Ipv6Fragment | LayerKind::Ah)
-        });
-        for layer in extensions {
-            let header = self.bytes.get(layer.offset as usize..)?;
-            if IpProtocol(next) == IpProtocol::ROUTING {
-                return Some(header);
-            }
-            next = *header.first()?;
-        }
-        None
     }
 }
 

@@ -17,6 +17,7 @@ pub mod packet;
 pub mod tcp;
 pub mod tcp_options;
 
+mod extensions;
 mod link;
 mod network;
 mod ppp;

@@ -3,10 +3,11 @@
 use super::select::Selection;
 use super::totals::Totals;
 use crate::decode::fragment::{FragmentPool, Inserted};
-use crate::decode::{Packet, decode};
+use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
-use crate::flow::{FlowEvent, Note, PacketMeta, Pieces, Tracker};
+use crate::flow::wireshark::Labeler;
+use crate::flow::{Admission, FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
 
@@ -18,6 +19,8 @@ pub(super) struct Pipeline {
     pub(super) selection: Selection,
     pub(super) filter: Filter,
     pub(super) tracker: Option<Tracker>,
+    /// Where an output wants Wireshark's labels.
+    pub(super) labeler: Option<Labeler>,
     pub(super) fragments: FragmentPool,
     pub(super) totals: Totals,
     /// Nobody looks into the packets.
@@ -48,10 +51,11 @@ impl Pipeline {
         let packet = decode(frame);
         self.totals.count_decoded(&packet);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
-        let note = match &mut self.tracker {
+        let mut note = match &mut self.tracker {
             Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
             None => Note::default(),
         };
+        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame.ts, &packet));
         let Teller { told, handshakes, .. } = teller;
         let mut keep = told?;
         keep = least(keep, sink.on_event(&Event::Packet { frame, packet: &packet, note: &note })?);
@@ -113,12 +117,26 @@ fn track<S: Sink>(
         frames: 1,
         pieces: None,
     };
+    let admission = tracker.admit(frame.source, frame.wire_len, packet);
+    let wrapped = packet.tunnel.depth > 0 && tracker.follows_outer_flows() && admission != Admission::Refused;
+    if admission == Admission::Refused
+        || (wrapped && !enclosing(frame, packet).all(|outer| tracker.on_outer(&meta, &outer, &mut tell)))
+    {
+        tracker.on_packet_time(frame.ts, &mut tell);
+        return Note::default();
+    }
+    if admission == Admission::Alone {
+        return tracker.on_packet(&meta, &Packet { fragment: Fragment::default(), ..*packet }, &mut tell);
+    }
     match fragments.insert(frame, packet) {
         Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),
         Inserted::Joined(joined) => {
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
             meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
+            if tracker.follows_outer_flows() && !joined.enclosing().all(|outer| tracker.on_outer(&meta, &outer, &mut tell)) {
+                return Note::default();
+            }
             tracker.on_packet(&meta, &joined.packet, &mut tell)
         }
         Inserted::Held | Inserted::Dropped => {
@@ -146,6 +164,8 @@ impl<S: Sink> Teller<'_, S> {
                 self.totals.count_flow(record);
                 self.told = self.sink.on_event(&Event::Flow(record)).map(|answer| least(keep, answer));
             }
+            // No output prints them yet, and nothing asks for them.
+            FlowEvent::Stream(_) => {}
             FlowEvent::Settled(settled) => {
                 self.told = self.sink.on_event(&Event::Settled(&settled)).map(|answer| least(keep, answer));
             }

@@ -9,7 +9,8 @@ use crate::capture::{Failed, Input, Next, SourceNotice};
 use crate::decode::fragment::{FragmentLimits, FragmentPool};
 use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
 use crate::filter::{Filter, FilterError};
-use crate::flow::{Tracker, TrackerConfig};
+use crate::flow::wireshark::Labeler;
+use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
 use crate::model::{SourceInfo, Span};
 use std::io;
 
@@ -85,7 +86,11 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         selection: config.selection,
         filter,
         tracker: config.tracker.map(Tracker::new),
-        fragments: FragmentPool::new(FragmentLimits::default()),
+        labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
+        fragments: FragmentPool::new(FragmentLimits {
+            age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
+            ..FragmentLimits::default()
+        }),
         totals: Totals::default(),
         copy_only: config.copy_only,
         single_source: input.sources() == 1,
@@ -199,6 +204,7 @@ impl Run {
         RunSummary {
             sources,
             evicted: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().evicted),
+            checksums: self.pipeline.tracker.as_ref().map_or_else(ChecksumStats::default, Tracker::checksums),
             fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
             fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
             live: self.live,

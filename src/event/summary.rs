@@ -1,6 +1,7 @@
 //! The totals of a run: what was read, what was understood, what was lost.
 
 use crate::decode::{IssueKind, LayerKind};
+use crate::flow::ChecksumStats;
 use crate::model::{SourceInfo, SourceStats, Timestamp};
 use std::collections::BTreeMap;
 
@@ -55,6 +56,8 @@ pub struct RunSummary {
     pub flows: u64,
     /// Flows pushed out because the table was full.
     pub evicted: u64,
+    /// What was found of checksums, where they were looked at.
+    pub checksums: ChecksumStats,
     /// Fragments given up: (datagrams never completed, those pushed out by the cap).
     pub fragments_lost: (u64, u64),
     /// Fragments that could not be used: (cut by a snap length, malformed or overlapping others).

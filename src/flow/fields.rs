@@ -178,6 +178,11 @@ fn measured<'a, T: IntoValue<'a>>(side: &'a SideRecord, get: impl Fn(&'a Measure
     side.measured.as_ref().map(get).value()
 }
 
+/// Maximum segment size offered. Where tcptrace's counts are wanted, an offer that was not seen is 0 as in those.
+fn mss<'a>(side: &SideRecord) -> Value<'a> {
+    side.mss.or(side.measured.as_ref().map(|_| 0)).value()
+}
+
 /// What became of a side's segments.
 fn loss<'a, T: IntoValue<'a>>(side: &'a SideRecord, get: impl Fn(&'a LossRecord) -> T) -> Value<'a> {
     side.loss.as_ref().map(get).value()
@@ -213,13 +218,13 @@ macro_rules! side_fields {
                 unit: Unit::Packets,
                 get: |r| tcp(r, r.$side.out_of_window_packets),
             },
-            Field { name: concat!($prefix, ".max_segment"), unit: Unit::Bytes, get: |r| r.$side.max_segment.value() },
-            Field { name: concat!($prefix, ".min_segment"), unit: Unit::Bytes, get: |r| r.$side.min_segment.value() },
-            Field { name: concat!($prefix, ".max_window"), unit: Unit::Bytes, get: |r| r.$side.max_window.value() },
-            Field { name: concat!($prefix, ".min_window"), unit: Unit::Bytes, get: |r| r.$side.min_window.value() },
+            Field { name: concat!($prefix, ".max_segment"), unit: Unit::Bytes, get: |r| tcp(r, r.$side.max_segment) },
+            Field { name: concat!($prefix, ".min_segment"), unit: Unit::Bytes, get: |r| tcp(r, r.$side.min_segment) },
+            Field { name: concat!($prefix, ".max_window"), unit: Unit::Bytes, get: |r| measured(&r.$side, |m| m.max_window) },
+            Field { name: concat!($prefix, ".min_window"), unit: Unit::Bytes, get: |r| measured(&r.$side, |m| m.min_window) },
             Field { name: concat!($prefix, ".flags"), unit: Unit::None, get: |r| tcp(r, r.$side.flags) },
             Field { name: concat!($prefix, ".isn"), unit: Unit::None, get: |r| r.$side.isn.value() },
-            Field { name: concat!($prefix, ".mss"), unit: Unit::Bytes, get: |r| r.$side.mss.value() },
+            Field { name: concat!($prefix, ".mss"), unit: Unit::Bytes, get: |r| mss(&r.$side) },
             Field { name: concat!($prefix, ".window_scale"), unit: Unit::None, get: |r| r.$side.window_scale.value() },
             Field {
                 name: concat!($prefix, ".sack_permitted"),
@@ -279,6 +284,7 @@ macro_rules! side_fields {
                 unit: Unit::Packets,
                 get: |r| measured(&r.$side, |m| m.rtt_discarded),
             },
+            Field { name: concat!($prefix, ".measured_at_least"), unit: Unit::None, get: |r| measured(&r.$side, |m| m.at_least) },
             Field {
                 name: concat!($prefix, ".resent_packets"),
                 unit: Unit::Packets,
@@ -353,8 +359,8 @@ macro_rules! side_fields {
     };
 }
 
-const ORIG: [Field; 58] = side_fields!(orig, "orig", originator);
-const RESP: [Field; 58] = side_fields!(resp, "resp", responder);
+const ORIG: [Field; 59] = side_fields!(orig, "orig", originator);
+const RESP: [Field; 59] = side_fields!(resp, "resp", responder);
 
 /// Every field, in the order in which records have them.
 pub fn all() -> impl Iterator<Item = &'static Field> {

@@ -6,10 +6,11 @@ use super::datagram::Datagram;
 use super::icmp;
 use super::key::{End, FlowKey};
 use super::note::{Direction, FlowId, FlowKind};
-use super::record::{DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord, Vantage};
+use super::record::{Birth, DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord, Vantage};
 use super::tcp::{Aspects, Connection};
 use super::timeout::Class;
 use super::wants::Wants;
+use super::zeek::Conn;
 use crate::model::{IpProtocol, Timestamp};
 
 /// Counters of one end, of every protocol.
@@ -97,6 +98,8 @@ pub(super) struct Flow {
     pub(super) first_number: u64,
     pub(super) icmp: Option<Box<IcmpMark>>,
     pub(super) tunnel: Option<Box<TunnelRecord>>,
+    /// The conversation as Zeek sees it, where that is wanted.
+    pub(super) zeek: Option<Box<Conn>>,
 }
 
 /// Where and when a packet was.
@@ -140,11 +143,17 @@ impl Flow {
             first_number: place.number,
             icmp: None,
             tunnel: None,
+            zeek: None,
         }
     }
 
     pub(super) const fn id(&self) -> FlowId {
         FlowId { kind: self.kind, number: self.number }
+    }
+
+    /// What names it for good.
+    pub(super) const fn birth(&self) -> Birth {
+        Birth { id: self.id(), start: self.start, packet: (self.first_source, self.first_number) }
     }
 
     /// Which side of the conversation an end is.
@@ -200,7 +209,7 @@ impl Flow {
             icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
             icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
             vantage: self.vantage(),
-            zeek: None,
+            zeek: self.zeek.as_ref().map(|conn| Box::new(conn.record())),
             orig: self.side_record(self.originator),
             resp: self.side_record(self.originator.other()),
         }
@@ -226,6 +235,7 @@ impl Flow {
         };
         if let Body::Tcp(connection) = &self.body {
             connection.fill_side(end, &mut record);
+            record.missed_bytes = self.zeek.as_ref().map(|conn| conn.missed(end));
         }
         record
     }

@@ -100,6 +100,12 @@ impl Ends {
         Some(Self { source, target, sport, dport, protocol, v6, two_way })
     }
 
+    /// The addresses alone, of an IP datagram of any protocol.
+    pub(super) fn of_addresses(packet: &Packet<'_>) -> Option<Self> {
+        let (source, target) = packet.addresses()?;
+        Some(Self::new(Endpoint::new(source, 0), Endpoint::new(target, 0), packet.protocol))
+    }
+
     /// From addresses and ports, for tests, benchmarks and quoted headers.
     #[must_use]
     pub fn new(source: Endpoint, target: Endpoint, protocol: IpProtocol) -> Self {

@@ -4,8 +4,10 @@
 //! `orientation` (who opened it), then `tcp` or `datagram` (what the packet means), and `timeout` (how long to wait now).
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
+pub mod checksums;
 pub mod community_id;
 mod datagram;
+mod deadlines;
 pub mod event;
 pub mod fields;
 #[expect(clippy::module_inception)] // one conversation in the table of conversations
@@ -18,6 +20,7 @@ pub mod profile;
 pub mod record;
 mod room;
 mod settling;
+pub mod stream;
 mod table;
 mod tcp;
 pub mod timeout;
@@ -25,14 +28,18 @@ pub mod tracker;
 pub mod verdict;
 pub mod wants;
 pub mod wireshark;
+mod zeek;
 
+pub use checksums::ChecksumStats;
 pub use event::{FlowEvent, FlowSink, Settled};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
 pub use record::{
-    DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    Vantage, ZeekRecord,
+    Birth, DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
+    Vantage, Wrapping, ZeekRecord,
 };
+pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};
+pub use zeek::admission::Admission;

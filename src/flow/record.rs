@@ -238,7 +238,8 @@ pub struct SideRecord {
     pub ip_bytes: u64,
     /// Bytes after the transport header, repeats included.
     pub payload_bytes: u64,
-    /// TCP: bytes of the stream seen at least once. Other protocols: the same as `payload_bytes`.
+    /// TCP: bytes of the stream seen at least once; where tcptrace's counts are wanted, by its rules
+    /// ([`MeasuredRecord::unique_bytes`]). Other protocols: the same as `payload_bytes`.
     pub unique_bytes: u64,
     /// `unique_bytes` may be too small: more holes were open at one time than are remembered.
     pub unique_bytes_at_least: bool,
@@ -253,15 +254,10 @@ pub struct SideRecord {
     /// TCP packets that no host would take for this connection: a sequence or acknowledgment number far from everything
     /// expected, a reset outside the window (RFC 5961). They are in the other counters, and change nothing else.
     pub out_of_window_packets: u64,
-    /// Largest data of a packet, bytes.
-    pub max_segment: Option<u32>,
-    /// Smallest data of a packet with data, bytes.
-    pub min_segment: Option<u32>,
-    /// Largest window offered, bytes, scaled where the scale is known; the unscaled ones of the handshake are left out when
-    /// scaled ones followed.
-    pub max_window: Option<u32>,
-    /// Smallest window offered that is not 0, otherwise as above.
-    pub min_window: Option<u32>,
+    /// Largest data of a packet, bytes; 0 without data.
+    pub max_segment: u32,
+    /// Smallest data of a packet with data, bytes; 0 without data.
+    pub min_segment: u32,
     /// All TCP flags ever set, OR-ed (low 9 bits of RFC 9293's and RFC 3168's flag field).
     pub flags: u16,
     /// First sequence number.
@@ -295,6 +291,9 @@ pub struct MeasuredRecord {
     pub retransmitted_packets: u64,
     /// Those bytes.
     pub retransmitted_bytes: u64,
+    /// Bytes of data that had not passed here before; data of resets and far from everything else counts, window probes do
+    /// not.
+    pub unique_bytes: u64,
     /// Segments that filled a hole and end before the last byte of the segment above it.
     pub out_of_order_packets: u64,
     /// Packets with SACK blocks.
@@ -303,6 +302,11 @@ pub struct MeasuredRecord {
     pub dsack_packets: u64,
     /// Segments sent while the peer's window was shut.
     pub zero_window_probes: u64,
+    /// Largest window offered, bytes, scaled where both SYNs were seen to offer a scale; those of the handshake are left out
+    /// when scaled ones followed. 0 where there was none.
+    pub max_window: u64,
+    /// Smallest window offered that is not 0, otherwise as above.
+    pub min_window: u64,
     /// Round trips from data, SYN or FIN to the acknowledgment that ends with it.
     pub rtt: RttRecord,
     /// Acknowledgments of segments that had been sent more than once: no sample (Karn).
@@ -311,6 +315,8 @@ pub struct MeasuredRecord {
     pub rtt_discarded: u64,
     /// Round trips by timestamps (RFC 7323): from a value to its first echo.
     pub timestamp_rtt: RttRecord,
+    /// Counts and samples may be too few: more was under way at one time than is remembered.
+    pub at_least: bool,
 }
 
 /// Samples of round trips.
@@ -324,7 +330,7 @@ pub struct RttRecord {
     pub avg: Option<Span>,
     /// The longest.
     pub max: Option<Span>,
-    /// Standard deviation of the samples; `None` of fewer than two.
+    /// Standard deviation of the samples; `None` of fewer than three.
     pub stdev: Option<Span>,
 }
 
@@ -358,7 +364,7 @@ pub struct LossRecord {
 }
 
 /// Where a capture was made, as far as the round trips on both sides of it tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Vantage {
     /// At or near the originator.
     NearOriginator,
@@ -380,6 +386,26 @@ impl Vantage {
     }
 }
 
+/// What names a flow for good, as long as the capture is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Birth {
+    /// Its ID.
+    pub id: FlowId,
+    /// Time of the first packet.
+    pub start: Timestamp,
+    /// Source index and number of that.
+    pub packet: (u16, u64),
+}
+
+/// What was around a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wrapping {
+    /// A flow of UDP.
+    Flow(Birth),
+    /// IP in IP or GRE between two hosts, which is no flow.
+    Between(std::net::IpAddr, std::net::IpAddr),
+}
+
 /// What Zeek would log of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZeekRecord {
@@ -397,8 +423,8 @@ pub struct ZeekRecord {
     pub ip_bytes: [u64; 2],
     /// Missed bytes of both directions.
     pub missed_bytes: [u64; 2],
-    /// `tunnel_parents`: numbers of the flows around it, outermost first, where they are flows.
-    pub tunnel_parents: Vec<FlowId>,
+    /// `tunnel_parents`: what was nearest around its packets, in the order of their coming.
+    pub tunnel_parents: Vec<Wrapping>,
     /// Names of `weird.log` that were seen, each once.
     pub weird: Vec<&'static str>,
 }
@@ -519,6 +545,12 @@ pub struct FlowRecord {
 }
 
 impl FlowRecord {
+    /// What names it for good.
+    #[must_use]
+    pub const fn birth(&self) -> Birth {
+        Birth { id: self.id, start: self.start, packet: self.first_packet }
+    }
+
     /// Time from the first to the last packet, 0 if the capture's time ran backwards.
     #[must_use]
     pub fn duration(&self) -> Span {

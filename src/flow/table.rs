@@ -119,6 +119,7 @@ impl Table {
         flow.body = Body::Free;
         flow.icmp = None;
         flow.tunnel = None;
+        flow.zeek = None;
         self.links[slot as usize] = Links { prev: NIL, next: self.free };
         self.free = slot;
     }

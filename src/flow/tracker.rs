@@ -1,21 +1,25 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
+use super::checksums::{ChecksumStats, Judge};
 use super::datagram::Datagram;
-use super::event::{FlowEvent, FlowSink, Settled};
+use super::deadlines::Deadlines;
+use super::event::{FlowEvent, FlowSink, Settled, stream_teller};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
-use super::note::{Change, FlowKind, Note};
+use super::note::{Change, FlowId, FlowKind, Note};
 use super::orientation;
-use super::profile::Profile;
-use super::record::{DirectionReason, EndReason, FlowRecord, State, TunnelRecord};
+use super::profile::{Profile, Rules, ZeekTimers};
+use super::record::{Birth, DirectionReason, EndReason, FlowRecord, State, TunnelRecord, Wrapping};
 use super::room::Room;
 use super::settling::Settling;
+use super::stream::StreamLimits;
 use super::table::{self, Table};
 use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
 use super::wants::{Checksums, Wants};
-use crate::decode::{Network, Packet, Transport};
+use super::zeek::{self, Admission, Beginning, Conn, FirstFlags, Sight};
+use crate::decode::{Network, Packet, TcpFlags, Transport, TunnelKind};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Span, Timestamp};
 
@@ -40,8 +44,11 @@ pub struct TrackerConfig {
     pub wants: Wants,
     /// What becomes of packets with wrong checksums.
     pub checksums: Checksums,
-    /// Most memory for the lists of all flows together (holes, segments remembered), bytes. What finds no room is forgotten.
+    /// Most memory for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
+    /// room is forgotten.
     pub list_bytes: usize,
+    /// How much of that the streams of one flow may take.
+    pub streams: StreamLimits,
 }
 
 impl Default for TrackerConfig {
@@ -53,6 +60,7 @@ impl Default for TrackerConfig {
             wants: Wants::default(),
             checksums: Checksums::Auto,
             list_bytes: 256 << 20,
+            streams: StreamLimits::default(),
         }
     }
 }
@@ -133,6 +141,12 @@ pub struct Tracker {
     table: Table,
     stats: TrackerStats,
     room: Room,
+    /// Checksums are looked at.
+    judges: bool,
+    judge: Judge,
+    deadlines: Deadlines,
+    /// Flows around the packet at hand.
+    parents: Vec<Birth>,
     paths: Paths,
     settling: Settling,
     /// Where the next flows are asked for room that they no longer need.
@@ -149,12 +163,23 @@ struct Seen<'p, 'f> {
     sender: End,
     segment: Option<Segment<'f>>,
     now: Timestamp,
+    /// As Zeek sees it, where that is wanted.
+    sight: Option<Sight>,
+    /// What is nearest around it, where that is wanted.
+    wrapping: Option<Wrapping>,
 }
 
 impl<'f> Seen<'_, 'f> {
     const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
         Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
+    }
+
+    /// Flags of a TCP packet, for who is turned round at first.
+    fn flags(&self) -> Option<FirstFlags> {
+        let segment = self.segment.as_ref()?;
+        let (syn, ack) = (segment.has(TcpFlags::SYN), segment.has(TcpFlags::ACK));
+        Some(FirstFlags { pure_syn: syn && !ack, syn_ack: syn && ack })
     }
 
     const fn place(&self) -> Place {
@@ -166,14 +191,23 @@ impl Tracker {
     /// An empty tracker.
     #[must_use]
     pub fn new(config: TrackerConfig) -> Self {
-        let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), ..config };
+        let wants = Wants { zeek: config.wants.zeek || config.profile.rows == Rules::Zeek, ..config.wants };
+        let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), wants, ..config };
         Self {
             config,
             keys: KeyMaker::default(),
-            clock: Clock::default(),
+            clock: if config.profile.believes_leaps { Clock::plain() } else { Clock::default() },
             table: Table::new(config.profile.timeouts),
             stats: TrackerStats::default(),
             room: Room::new(config.list_bytes),
+            judges: match config.checksums {
+                Checksums::Ignore => false,
+                Checksums::Auto => wants.zeek,
+                Checksums::Verify => true,
+            },
+            judge: Judge::new(config.checksums),
+            deadlines: Deadlines::default(),
+            parents: Vec::new(),
             paths: Paths::default(),
             settling: Settling::default(),
             tidied: 0,
@@ -214,35 +248,108 @@ impl Tracker {
                 }
             }
         }
+        if let Some(timers) = self.config.profile.timers {
+            return self.run_timers(timers, now, sink);
+        }
         while let Some(slot) = self.table.expired(now) {
             self.end_flow(slot, EndReason::Timeout, sink);
         }
     }
 
+    /// Zeek's timers that have come: so many before one packet, the others before the next.
+    fn run_timers(&mut self, timers: &ZeekTimers, now: Timestamp, sink: &mut impl FlowSink) {
+        let now = zeek::micros(now);
+        for _ in 0..timers.most_per_packet {
+            let Some((slot, timer)) = self.deadlines.due(now) else { return };
+            let Some(conn) = &mut self.table.get_mut(slot).zeek else { continue };
+            conn.timers.armed[timer as usize] = Timestamp::MAX;
+            if conn.on_timer(timer, now) {
+                self.end_flow(slot, EndReason::Timeout, sink);
+            } else {
+                self.deadlines.arm(slot, &mut conn.timers);
+            }
+        }
+    }
+
+    /// Does the frame pass where the profile looks at IP headers? To be asked of each, before its fragments are joined; ours
+    /// takes all.
+    pub fn admit(&mut self, source: u16, wire_len: u32, packet: &Packet<'_>) -> Admission {
+        if self.config.profile.rows == Rules::Ours {
+            return Admission::Taken;
+        }
+        if !zeek::admission::fits(packet, wire_len.into()) || (self.judges && !self.judge.network(source, packet)) {
+            return Admission::Refused;
+        }
+        match (zeek::admission::is_cut_fragment(packet), packet.fragment.offset) {
+            (false, _) => Admission::Taken,
+            (true, 0) => Admission::Alone,
+            (true, _) => Admission::Refused,
+        }
+    }
+
+    /// Have the datagrams around a tunnelled packet rows of their own? Then they are to be given to [`Self::on_outer`] first.
+    #[must_use]
+    pub const fn follows_outer_flows(&self) -> bool {
+        self.config.profile.outer_flows
+    }
+
+    /// Takes a datagram around the packet that [`Self::on_packet`] will be given next; outermost first. `false`: what is inside
+    /// is not to be looked at.
+    pub fn on_outer(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> bool {
+        self.on_packet_time(meta.ts, sink);
+        let parents = std::mem::take(&mut self.parents);
+        let (slot, sound) = self.take(meta, packet, &parents, sink).map_or((None, true), |(slot, _, sound)| (Some(slot), sound));
+        self.parents = parents;
+        if let Some(slot) = slot {
+            self.parents.push(self.table.get(slot).birth());
+        }
+        sound
+    }
+
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         self.on_packet_time(meta.ts, sink);
-        let Some(ends) = Ends::of(packet) else { return Note::default() };
-        let segment = match packet.transport {
-            Transport::Tcp => match Segment::of(packet) {
-                Some(segment) => Some(segment),
-                None => return Note::default(),
-            },
-            Transport::Icmp | Transport::Icmpv6 => {
-                if let Some(note) = self.on_icmp_error(meta, packet) {
-                    return note;
-                }
-                None
-            }
-            _ => None,
-        };
-        let (key, sender) = self.key(&ends, packet);
-        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now() };
-        if seen.segment.as_ref().is_some_and(|segment| !segment.sound) && self.table.find(self.keys.hash(&key), &key).is_none() {
-            return Note::default(); // A header that makes no sense begins no conversation.
+        if self.config.profile.joins_icmp_errors
+            && matches!(packet.transport, Transport::Icmp | Transport::Icmpv6)
+            && let Some(note) = self.on_icmp_error(meta, packet)
+        {
+            return note;
         }
+        let mut parents = std::mem::take(&mut self.parents);
+        let taken = self.take(meta, packet, &parents, sink);
+        parents.clear();
+        self.parents = parents;
+        taken.map_or_else(Note::default, |(_, note, _)| note)
+    }
+
+    /// Finds or makes the flow of a packet and hands the packet to it. Gives its slot, and whether its checksum is taken for
+    /// right; nothing where the packet has no place in a conversation.
+    fn take(
+        &mut self,
+        meta: &PacketMeta,
+        packet: &Packet<'_>,
+        parents: &[Birth],
+        sink: &mut impl FlowSink,
+    ) -> Option<(u32, Note, bool)> {
+        let (ends, other) = match self.config.profile.rows {
+            Rules::Ours => (Ends::of(packet)?, false),
+            Rules::Zeek => zeek::admission::ends(packet)?,
+        };
+        let segment = if packet.transport == Transport::Tcp && !other { Some(Segment::of(packet)?) } else { None };
+        let (key, sender) = self.key(&ends, packet);
+        if self.config.profile.rows == Rules::Ours
+            && segment.as_ref().is_some_and(|segment| !segment.sound)
+            && self.table.find(self.keys.hash(&key), &key).is_none()
+        {
+            return None; // A header that makes no sense begins no conversation.
+        }
+        let sound = !self.judges || self.judge.transport(meta.source, packet);
+        let wants = self.config.wants.zeek;
+        let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
+        let wrapping = if wants { wrapping(packet, parents) } else { None };
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
-        let note = self.update(slot, &seen);
+        let note = self.update(slot, &seen, sink);
         if self.clock.leap(meta.ts).is_some()
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
@@ -252,7 +359,7 @@ impl Tracker {
             self.make_lists_shorter();
         }
         self.tell_outcome(slot, sink);
-        note
+        Some((slot, note, sound))
     }
 
     /// The run is over: every flow left ends.
@@ -268,6 +375,12 @@ impl Tracker {
         TrackerStats { active: self.table.len() as u64, ..self.stats }
     }
 
+    /// What was found of checksums so far.
+    #[must_use]
+    pub const fn checksums(&self) -> ChecksumStats {
+        self.judge.stats()
+    }
+
     /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.
     pub fn for_each_active(&self, mut each: impl FnMut(FlowRecord)) {
         for slot in self.table.in_order() {
@@ -277,39 +390,62 @@ impl Tracker {
 
     fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
         let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
-        ends.key(vlan, self.keys.tunnel(packet, self.config.profile.vlan_in_key))
+        let tunnel =
+            if self.config.profile.tunnel_in_key { self.keys.tunnel(packet, self.config.profile.vlan_in_key) } else { 0 };
+        ends.key(vlan, tunnel)
     }
 
     /// The slot of the flow that a packet belongs to: one under way, or a new one.
     fn slot_for(&mut self, key: FlowKey, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> u32 {
         let hash = self.keys.hash(&key);
+        let mut previous = None;
         if let Some(slot) = self.table.find(hash, &key) {
             let flow = self.table.get_mut(slot);
             // A packet far ahead does not move time yet, but its own datagrams' silence is over either way.
             let leapt = self.clock.leap(seen.meta.ts).is_some_and(|ts| {
                 matches!(flow.body, Body::Datagram(_)) && ts - flow.touched >= self.config.profile.timeouts.of(flow.class)
             });
-            if !leapt && !begins_another(flow, seen, self.config.profile.same_isn_joins_after_end) {
+            if !leapt && !begins_another(flow, seen, &self.config.profile) {
                 return slot;
             }
+            previous = flow.zeek.as_deref().map(Conn::reuse);
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
         } else if self.table.len() >= self.config.max_flows {
             self.make_room(sink);
         }
         let kind = kind_of(seen.ends.protocol);
-        let guess =
-            orientation::first(&self.config.profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload());
+        let profile = &self.config.profile;
+        let guess = match (profile.direction, &seen.sight) {
+            (Rules::Zeek, Some(sight)) if zeek::turn_at_first(profile, &seen.ends, sight, seen.flags()) => {
+                (seen.sender.other(), DirectionReason::Service)
+            }
+            (Rules::Zeek, _) => (seen.sender, DirectionReason::First),
+            (Rules::Ours, _) => {
+                orientation::first(profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
+            }
+        };
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess, self.config.wants);
-        if let Some(pieces) = &seen.meta.pieces {
+        if let Some(pieces) = seen.meta.pieces.as_ref().filter(|_| profile.begins_with_first_fragment) {
             (flow.first_source, flow.first_number) = pieces.first;
             flow.start = pieces.start;
         }
         flow.tunnel = tunnel_record(seen.packet);
+        if let Some(sight) = &seen.sight {
+            let turns = profile.direction == Rules::Zeek;
+            let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns };
+            let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
+            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
+            if let Some(previous) = previous {
+                conn.follow(previous, sight);
+            }
+            flow.zeek = Some(conn);
+        }
         self.table.insert(flow, seen.now)
     }
 
     /// Counts the packet and lets its protocol look at it.
-    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>) -> Note {
+    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> Note {
+        let by_evidence = self.config.profile.direction == Rules::Ours;
         let flow = self.table.get_mut(slot);
         let place = seen.place();
         flow.seen(place);
@@ -323,6 +459,7 @@ impl Tracker {
             (Body::Tcp(connection), Some(segment)) => {
                 let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
                 if step.accepted
+                    && by_evidence
                     && let Some(guess) = stronger_guess(flow.reason, seen)
                 {
                     (flow.originator, flow.reason) = guess;
@@ -337,11 +474,15 @@ impl Tracker {
                     {
                         self.settling.wait(slot, flow.number, at);
                     }
+                    let id = FlowId { kind: flow.kind, number: flow.number };
+                    let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+                    connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
                 }
                 (step, connection.class())
             }
             (Body::Datagram(datagram), _) => {
                 if side.packets <= EARLY
+                    && by_evidence
                     && let Some(guess) = stronger_guess(flow.reason, seen)
                 {
                     (flow.originator, flow.reason) = guess;
@@ -353,6 +494,17 @@ impl Tracker {
             }
             _ => (Step::default(), Class::Other),
         };
+        if let (Some(conn), Some(sight)) = (&mut flow.zeek, &seen.sight) {
+            if by_evidence && conn.originator() != flow.originator {
+                conn.turn(&mut self.room);
+            }
+            conn.within(seen.wrapping, &mut self.room);
+            conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
+            flow.originator = conn.originator();
+            if self.config.profile.timers.is_some() {
+                self.deadlines.arm(slot, &mut conn.timers);
+            }
+        }
         let note = Note {
             flow: Some(flow.id()),
             direction: Some(flow.direction(seen.sender)),
@@ -441,10 +593,17 @@ impl Tracker {
             Body::Datagram(_) | Body::Free => false,
         };
         let record = flow.record(Some(reason));
-        if let Body::Tcp(connection) = &mut flow.body
-            && let Some(aspects) = &mut connection.aspects
-        {
-            aspects.release(&mut self.room);
+        let id = flow.id();
+        if let Body::Tcp(connection) = &mut flow.body {
+            let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+            connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
+            if let Some(aspects) = &mut connection.aspects {
+                aspects.release(&mut self.room);
+            }
+        }
+        if let Some(conn) = &mut flow.zeek {
+            conn.release(&mut self.room);
+            self.deadlines.disarm(slot, &mut conn.timers);
         }
         self.table.release(slot);
         if tell && self.config.handshake_events {
@@ -464,9 +623,14 @@ fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
 }
 
 /// Does a packet with this flow's key begin another one?
-fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, joins_after_end: bool) -> bool {
-    match (&flow.body, &seen.segment) {
-        (Body::Tcp(connection), Some(segment)) => connection.begins_another(seen.sender, segment, joins_after_end),
+fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
+    match (&flow.body, &seen.segment, &flow.zeek) {
+        (_, Some(segment), Some(conn)) if profile.reuse == Rules::Zeek => {
+            segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
+        }
+        (Body::Tcp(connection), Some(segment), _) => {
+            connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
+        }
         _ => false,
     }
 }
@@ -480,6 +644,18 @@ fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
     let kind = packet.tunnel.kind.key()?;
     let outer = outer_addresses(packet)?;
     Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
+}
+
+/// What is nearest around a packet: the flow of UDP that carries it, or the pair of hosts. `parents`: the flows around it.
+fn wrapping(packet: &Packet<'_>, parents: &[Birth]) -> Option<Wrapping> {
+    match packet.tunnel.kind {
+        TunnelKind::None => None,
+        TunnelKind::IpIp | TunnelKind::Gre | TunnelKind::Erspan => {
+            let (a, b) = outer_addresses(packet)?;
+            Some(Wrapping::Between(a.min(b), a.max(b)))
+        }
+        _ => parents.last().copied().map(Wrapping::Flow),
+    }
 }
 
 /// TTL or hop limit of the innermost IP header.

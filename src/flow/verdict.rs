@@ -93,7 +93,7 @@ evidence! {
     10 FLOW_LABEL "flow_label" "new flow label" "Its IPv6 flow label first appeared after the packet it is compared with.";
     11 ECN "ecn" "ECN" "Its ECN field: with classic ECN (RFC 3168 section 6.1.5) only originals are ECT.";
     12 IDENTICAL "identical" "identical" "A segment with the same headers and checksum passed before.";
-    13 AGE "age" "age" "The hole's age, or the time since the earlier copy, set against the round trip.";
+    13 AGE "age" "by its age" "The hole's age, or the time since the earlier copy, set against the round trip.";
     14 REQUESTED "requested" "asked for" "Duplicate ACKs or SACK blocks asked for these bytes.";
     15 ACKED "acked" "already acknowledged" "An acknowledgment of all of its bytes had passed here before.";
     16 DSACK "dsack" "DSACK" "The receiver reported (DSACK, RFC 2883) that it got these bytes twice.";

@@ -29,9 +29,17 @@ pub struct Clock {
     behind: u32,
     /// Packets in a row that were far ahead.
     ahead: u32,
+    /// Every time is believed.
+    plain: bool,
 }
 
 impl Clock {
+    /// One that believes every time, and only never goes back: for who must age as another tool does.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { plain: true, ..Self::default() }
+    }
+
     /// The flow time: that of the last packet, or later.
     #[must_use]
     pub fn now(self) -> Timestamp {
@@ -41,7 +49,7 @@ impl Clock {
     /// Takes a packet's time and gives the flow time.
     pub fn advance(&mut self, ts: Timestamp) -> Timestamp {
         let shifted = ts + self.shift;
-        if self.now.is_some_and(|now| shifted > now && shifted - now > LEAP) {
+        if !self.plain && self.now.is_some_and(|now| shifted > now && shifted - now > LEAP) {
             self.ahead += 1;
             if self.ahead < LEAPS {
                 return self.now();
@@ -59,7 +67,7 @@ impl Clock {
             self.now = Some(shifted);
             return shifted;
         };
-        if now - shifted <= STEP {
+        if self.plain || now - shifted <= STEP {
             self.behind = 0;
         } else {
             self.behind += 1;
@@ -92,6 +100,16 @@ mod tests {
         assert_eq!(clock.advance(at(100)), at(100));
         assert_eq!(clock.advance(at(99)), at(100));
         assert_eq!(clock.advance(at(101)), at(101));
+    }
+
+    #[test]
+    fn a_plain_clock_believes_leaps_and_never_goes_back() {
+        let mut clock = Clock::plain();
+        clock.advance(at(100));
+        assert_eq!(clock.advance(at(1_000_000)), at(1_000_000));
+        for _ in 0..2 * LASTS {
+            assert_eq!(clock.advance(at(100)), at(1_000_000));
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Records as a real capture gives them, for the tests of the outputs: one client, nine conversations.
 
 use crate::event::{RunSummary, SourceSummary};
-use crate::flow::{DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, Outcome, SideRecord, State};
+use crate::flow::{
+    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, Outcome, SideRecord, State, Vantage,
+};
 use crate::model::{
     Endpoint, FileFormat, InterfaceInfo, IpProtocol, LinkType, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
 };
@@ -101,6 +103,7 @@ pub(crate) fn failed(outcome: Outcome, syn: u64, ms: f64, refusal: Option<(u64, 
 fn tcp(mut record: FlowRecord, first: u64, ms: f64, handshake: Handshake) -> FlowRecord {
     record.start = at(ms);
     record.first_packet.1 = first;
+    record.vantage = handshake.rtt_originator.map(|_| Vantage::NearOriginator);
     record.handshake = Some(handshake);
     for side in [&mut record.orig, &mut record.resp] {
         side.mss = Some(1460);
@@ -108,7 +111,18 @@ fn tcp(mut record: FlowRecord, first: u64, ms: f64, handshake: Handshake) -> Flo
         side.sack_permitted = true;
         side.timestamps = true;
         side.isn = Some(400_756_940);
+        side.loss = Some(LossRecord::default());
     }
+    record
+}
+
+/// Segments of a side that were sent again: lost before the capture, and beyond it.
+fn resent(mut record: FlowRecord, before: u64, beyond: u64, syns: u64) -> FlowRecord {
+    let loss = |lost_before, lost_beyond, resent_packets| {
+        Some(LossRecord { resent_packets, lost_before, lost_beyond, ..LossRecord::default() })
+    };
+    record.orig.loss = loss(0, beyond, beyond + syns);
+    record.resp.loss = loss(before, 0, before);
     record
 }
 
@@ -139,10 +153,20 @@ pub(crate) fn nine() -> Vec<FlowRecord> {
         udp(u(1, State::Answered, 50511, "10.98.0.2:53", 34, 50), 13, 111.0, 23.0),
         udp(u(2, State::Answered, 46485, "10.98.0.2:53", 33, 33), 15, 156.0, 22.5),
         tcp(c(4, State::ResetByResponder, 34594, "10.98.0.2:9001", 2, 0), 1778, 1108.0, established(1778, 1108.0, 26.55, 0.05)),
-        tcp(c(3, State::Closed, 49382, "10.98.0.2:80", 76, 1_500_064), 17, 197.0, established(17, 197.0, 22.39, 0.03)),
-        tcp(c(5, State::Closed, 44092, "10.98.0.2:9002", 120_000, 0), 1784, 1335.0, established(1784, 1335.0, 22.36, 0.03)),
+        resent(
+            tcp(c(3, State::Closed, 49382, "10.98.0.2:80", 76, 1_500_064), 17, 197.0, established(17, 197.0, 22.39, 0.03)),
+            23,
+            0,
+            0,
+        ),
+        resent(
+            tcp(c(5, State::Closed, 44092, "10.98.0.2:9002", 120_000, 0), 1784, 1335.0, established(1784, 1335.0, 22.36, 0.03)),
+            0,
+            5,
+            0,
+        ),
         udp(u(3, State::Refused, 51524, "10.98.0.2:9999", 4, 0), 1824, 3910.0, 23.2),
-        c6,
+        resent(c6, 0, 0, 7),
     ]
 }
 

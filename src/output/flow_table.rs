@@ -2,7 +2,7 @@
 
 use super::ends::Ends;
 use super::style::Style;
-use super::summary::{round_trip, state};
+use super::summary::{resent, round_trip, state};
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, packet_number};
 use crate::event::{Event, Keep, Sink};
@@ -23,6 +23,7 @@ const COLUMNS: &[Column] = &[
     Column::new("PACKETS", Align::Right).dropped(2),
     Column::new("OUT", Align::Right).dropped(3),
     Column::new("IN", Align::Right).dropped(4),
+    Column::new("RESENT", Align::Right),
 ];
 
 /// How to show flows.
@@ -92,6 +93,7 @@ fn row(record: &FlowRecord, verbose: bool, several: bool) -> Row {
         Cell::plain(units::count(packets)),
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
+        resent(record),
     ];
     let below = if verbose { vec![evidence(record, several)] } else { Vec::new() };
     Row { cells, below, ..Row::default() }
@@ -141,11 +143,11 @@ mod tests {
         assert_eq!(lines.len(), 10);
         assert_eq!(
             lines[0],
-            "ID  STATE      CLIENT → SERVER                   START (UTC)              LASTED     RTT  PACKETS     OUT       IN"
+            "ID  STATE      CLIENT → SERVER                   START (UTC)              LASTED     RTT  PACKETS     OUT       IN  RESENT"
         );
         assert_eq!(
             lines[1],
-            "c1  closed     10.98.0.1:49370 → 10.98.0.2:80    2026-11-20 21:11:20.520  70.0ms  22.5ms        4    73 B     92 B"
+            "c1  closed     10.98.0.1:49370 → 10.98.0.2:80    2026-11-20 21:11:20.520  70.0ms  22.5ms        4    73 B     92 B       0"
         );
     }
 
@@ -155,7 +157,7 @@ mod tests {
         sink.on_event(&Event::Flow(&nine()[0])).unwrap();
         sink.flush().unwrap();
         let text = String::from_utf8(sink.into_inner()).unwrap();
-        assert!(text.starts_with("ID  STATE   CLIENT → SERVER                 LASTED     RTT  PACKETS   OUT    IN\n"), "{text}");
+        assert!(text.starts_with("ID STATE  CLIENT → SERVER                LASTED    RTT PACKETS  OUT   IN RESENT\n"), "{text}");
     }
 
     #[test]

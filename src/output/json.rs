@@ -36,6 +36,13 @@ impl JsonLine {
         self.text(kind);
     }
 
+    /// The same without a `type`: another tool's record.
+    pub fn start_plain(&mut self) {
+        self.buffer.clear();
+        self.buffer.push(b'{');
+        self.comma = false;
+    }
+
     /// Ends the object and the line, and writes it in one piece.
     pub fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.buffer.extend_from_slice(b"}\n");
@@ -108,6 +115,13 @@ impl JsonLine {
             Some(value) => self.number(value),
             None => self.null(),
         }
+    }
+
+    /// A value that is JSON as it prints.
+    pub fn literal(&mut self, value: impl std::fmt::Display) {
+        self.separate();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.buffer, "{value}");
     }
 
     /// A length of time in seconds, exact to the nanosecond, without zeros at the end: `0.022499`.

@@ -12,6 +12,7 @@ pub mod flow_table;
 #[cfg(test)]
 mod formats_doc;
 pub mod handshakes;
+pub mod hold;
 pub mod json;
 pub mod line;
 pub mod notices;
@@ -30,11 +31,13 @@ pub mod text_output;
 pub mod units;
 pub mod values;
 pub mod write_error;
+pub mod zeek;
 
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};
 pub use handshakes::{HandshakesConfig, HandshakesSink};
+pub use hold::Hold;
 pub use packet_json::PacketJsonSink;
 pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};
@@ -43,3 +46,4 @@ pub use summary::{SummaryConfig, SummarySink};
 pub use text_output::TextOutput;
 pub use values::Records;
 pub use write_error::WriteError;
+pub use zeek::{ZeekForm, ZeekSink};

@@ -1,9 +1,10 @@
 //! Sentences for a person beside the output, made from the totals of a run: no packets, nothing matched, packets lost.
 //! The caller puts `sockeye: ` in front and sends them to standard error.
 
-use super::units::count;
+use super::units::{count, counted};
 use crate::decode::IssueKind;
 use crate::event::{Reason, RunSummary};
+use crate::flow::ChecksumStats;
 use crate::model::SourceKind;
 use crate::output::style::clean;
 
@@ -69,6 +70,34 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
     ))
 }
 
+/// What was made of wrong checksums, where that is worth a word: of those a network card was to fill in, of captures that
+/// someone rewrote, and of others.
+#[must_use]
+pub fn checksums(summary: &RunSummary) -> Vec<String> {
+    let ChecksumStats { offloaded, wrong, rewritten } = summary.checksums;
+    let mut out = Vec::new();
+    if offloaded > 0 {
+        out.push(format!(
+            "{} a checksum that a network card was still to fill in (offload): taken as good; --checksums verify does not",
+            have(offloaded)
+        ));
+    }
+    if rewritten > 0 {
+        out.push(format!(
+            "{} a wrong checksum, nearly all of their capture, which was rewritten then: taken as good; --checksums verify does not",
+            have(rewritten)
+        ));
+    }
+    if wrong > 0 {
+        out.push(format!("{} a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count", have(wrong)));
+    }
+    out
+}
+
+fn have(packets: u64) -> String {
+    format!("{} {}", counted(packets, "packet"), if packets == 1 { "has" } else { "have" })
+}
+
 /// Why frames were not understood: `IPv4 cut by the snap length`, `Ethernet carries unknown protocol 0x88cc`.
 #[must_use]
 pub fn reason_words(reason: &Reason) -> String {
@@ -107,6 +136,20 @@ mod tests {
         assert_eq!(nothing_seen(&quiet, None).unwrap(), "quiet.pcap is a good capture (Ethernet) with no packets in it");
         quiet.sources[0].problem = Some("ends in the middle of packet 1".into());
         assert_eq!(nothing_seen(&quiet, None), None);
+    }
+
+    #[test]
+    fn wrong_checksums_are_told_by_what_was_made_of_them() {
+        assert!(checksums(&totals()).is_empty());
+        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000 };
+        assert_eq!(
+            checksums(&RunSummary { checksums: stats, ..totals() }),
+            [
+                "1 packet has a checksum that a network card was still to fill in (offload): taken as good; --checksums verify does not",
+                "3,000 packets have a wrong checksum, nearly all of their capture, which was rewritten then: taken as good; --checksums verify does not",
+                "2 packets have a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count",
+            ]
+        );
     }
 
     #[test]

@@ -103,7 +103,11 @@ pub(super) const PACKET_KEYS: &[Key] = &[
     key("tcp.verdict.provisional", Boolean, "what comes in the next two round trips may change it"),
     key("tcp.wireshark", List, "names after tcp.analysis. as tshark 4.0 gives them"),
     or_null("tcp.initial_rtt", Number, "seconds, tcp.analysis.initial_rtt once it is known"),
-    key("tcp.completeness", Integer, "tcp.completeness so far: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32"),
+    key(
+        "tcp.completeness",
+        Integer,
+        "tcp.completeness of the packets before this one: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32",
+    ),
     key("udp", Object, "UDP header"),
     key("udp.src_port", Integer, "from"),
     key("udp.dst_port", Integer, "to"),

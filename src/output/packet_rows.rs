@@ -6,7 +6,7 @@ use super::packet_json::flag_words;
 use super::units::rfc3339;
 use crate::decode::Packet;
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{Direction, Note};
+use crate::flow::{Confidence, Direction, Note};
 use crate::model::Frame;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -65,6 +65,8 @@ const COLUMNS: &[Column] = &[
     column("tcp.relative_seq", |s, cell| put(cell, s.note.relative_seq)),
     column("tcp.relative_ack", |s, cell| put(cell, s.note.relative_ack)),
     column("tcp.window", |s, cell| put(cell, s.packet.tcp().map(|tcp| tcp.window()))),
+    column("tcp.verdict.kind", |s, cell| put(cell, s.note.verdict.map(|v| v.kind.key()))),
+    column("tcp.verdict.confidence", |s, cell| put(cell, s.note.verdict.and_then(|v| v.confidence).map(Confidence::key))),
     column("icmp.type", |s, cell| put(cell, s.packet.icmp().map(|icmp| icmp.kind()))),
     column("icmp.code", |s, cell| put(cell, s.packet.icmp().map(|icmp| icmp.code()))),
 ];

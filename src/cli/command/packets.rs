@@ -1,7 +1,7 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
 use super::capture::{Writing, list_link_types};
-use super::records::{Out, separated};
+use super::records::{Out, separated, zeek_form};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
@@ -13,7 +13,7 @@ use sockeye::filter::ProgramForm;
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::model::LinkType;
 use sockeye::output::line::{LinePrinter, Zone};
-use sockeye::output::{PacketJsonSink, PacketRowsSink};
+use sockeye::output::{Hold, PacketJsonSink, PacketRowsSink};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -30,6 +30,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     }
     if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
         return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
+    }
+    if args.format.and_then(zeek_form).is_some() {
+        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
     }
     if args.write.write.is_some() && !args.write.print && args.format.is_some() {
         return Err(Problem::usage(
@@ -54,13 +57,20 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     };
     let writing = Writing::open(&args.write, &opened)?;
     let track = !copying && !args.count && wants_notes;
-    let mut sink = Both { print: (!copying).then_some(print), writing, live };
+    // From files the settled verdict is told, live what is known at once.
+    let hold = track && !live;
+    let mut sink = Both { print: (!copying).then(|| Hold::new(print, hold)), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
-    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
+    let tracker = track.then(|| TrackerConfig {
+        handshake_events: false,
+        wants,
+        checksums: settings::checksums(&args.look),
+        ..TrackerConfig::default()
+    });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
-    let counted = match sink.print {
+    let counted = match sink.print.map(Hold::into_inner) {
         Some(Print::Count(n)) => manual::print(&format!("{n} packet{}\n", if n == 1 { "" } else { "s" })),
         _ => Ok(()),
     };
@@ -126,7 +136,7 @@ impl Sink for Print {
 
 /// Prints, writes, or does both.
 struct Both {
-    print: Option<Print>,
+    print: Option<Hold<Print>>,
     writing: Option<Writing>,
     live: bool,
 }

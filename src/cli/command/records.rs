@@ -7,8 +7,10 @@ use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
-use sockeye::flow::{FlowRecord, Outcome, TrackerConfig, Wants};
-use sockeye::output::{FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, units};
+use sockeye::flow::{FlowRecord, Outcome, Profile, TrackerConfig, Wants};
+use sockeye::output::{
+    FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, ZeekForm, ZeekSink, units,
+};
 use std::io;
 use std::path::Path;
 
@@ -21,6 +23,7 @@ pub(super) enum Output {
     HandshakeTable(HandshakesSink<Out>),
     Json(FlowJsonSink<Out>),
     Rows(FlowRowsSink<Out>),
+    Zeek(ZeekSink<Out>),
 }
 
 impl Output {
@@ -30,6 +33,7 @@ impl Output {
             Self::HandshakeTable(sink) => sink.into_inner(),
             Self::Json(sink) => sink.into_inner(),
             Self::Rows(sink) => sink.into_inner().map_err(Problem::output)?,
+            Self::Zeek(sink) => sink.into_inner(),
         };
         Ok(out.close()?)
     }
@@ -42,6 +46,7 @@ impl Sink for Output {
             Self::HandshakeTable(sink) => sink.on_event(event),
             Self::Json(sink) => sink.on_event(event),
             Self::Rows(sink) => sink.on_event(event),
+            Self::Zeek(sink) => sink.on_event(event),
         }
     }
 
@@ -51,6 +56,7 @@ impl Sink for Output {
             Self::HandshakeTable(sink) => sink.flush(),
             Self::Json(sink) => sink.flush(),
             Self::Rows(sink) => sink.flush(),
+            Self::Zeek(sink) => sink.flush(),
         }
     }
 }
@@ -68,22 +74,32 @@ pub(super) fn run(
     if format == RecordFormat::Table && !args.fields.is_empty() {
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md, not with the table"));
     }
+    let zeek = zeek_form(format);
+    if zeek.is_some() && records == Records::Handshakes {
+        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
+    }
+    if zeek.is_some() && !args.fields.is_empty() {
+        return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md: Zeek's columns are fixed"));
+    }
     // All that can be wrong with the arguments is found before a file is created or emptied.
     records.choose(&args.fields)?;
     let opened = plan.open(live, false)?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
     let out = TextOutput::open(path, args.force, &being_read(&opened.input))?;
     let filter = opened.filter_text.clone();
-    let sink = match separated(format) {
-        Some(form) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
-        None if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
-        None => table(out, settings::style(&look.style)),
+    let sink = match (zeek, separated(format)) {
+        (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),
+        (_, Some(form)) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
+        _ if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
+        _ => table(out, settings::style(&look.style)),
     };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
         handshake_events: records == Records::Handshakes && opened.live,
         wants: wants(records, format),
+        profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
+        checksums: settings::checksums(look),
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };
@@ -102,6 +118,7 @@ fn wants(records: Records, format: RecordFormat) -> Wants {
     match (records, format) {
         (Records::Handshakes, _) => Wants::default(),
         (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, ..Wants::default() },
+        (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
         (Records::Flows, _) => Wants { labels: false, ..Wants::ALL },
     }
 }
@@ -154,7 +171,16 @@ pub(super) const fn separated(format: RecordFormat) -> Option<Separated> {
         RecordFormat::Csv => Some(Separated::Csv),
         RecordFormat::Tsv => Some(Separated::Tsv),
         RecordFormat::Md => Some(Separated::Markdown),
-        RecordFormat::Table | RecordFormat::Jsonl => None,
+        RecordFormat::Table | RecordFormat::Jsonl | RecordFormat::Zeek | RecordFormat::ZeekJson => None,
+    }
+}
+
+/// The formats that are Zeek's.
+pub(super) const fn zeek_form(format: RecordFormat) -> Option<ZeekForm> {
+    match format {
+        RecordFormat::Zeek => Some(ZeekForm::Text),
+        RecordFormat::ZeekJson => Some(ZeekForm::Json),
+        _ => None,
     }
 }
 

@@ -86,8 +86,8 @@ pub(super) struct Endpoint {
     pub(super) stream: Coverage,
     pub(super) max_segment: u32,
     pub(super) min_segment: u32,
+    /// Largest window of the segments that were accepted.
     pub(super) max_window: u32,
-    pub(super) min_window: u32,
     pub(super) zero_windows: u32,
     /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
     /// acknowledgments of nothing.
@@ -126,9 +126,8 @@ impl Endpoint {
             zero_windows: 0,
             out_of_window: 0,
             max_segment: 0,
-            min_segment: u32::MAX,
+            min_segment: 0,
             max_window: 0,
-            min_window: u32::MAX,
         }
     }
 
@@ -145,6 +144,21 @@ impl Endpoint {
     /// Could this be the SYN of the numbering that is known so far?
     pub(super) fn starts_with(&self, syn: Seq) -> bool {
         self.known == Known::Not || self.origin == syn
+    }
+
+    /// The number that its offsets are counted from, where something is known of it.
+    pub(super) fn origin(&self) -> Option<Seq> {
+        (self.known != Known::Not).then_some(self.origin)
+    }
+
+    /// Offset of the byte that its stream begins with when its numbering begins anew.
+    pub(super) fn first_byte(&self) -> u64 {
+        if self.known == Known::Syn { 1 } else { MIDWAY + 1 }
+    }
+
+    /// Offset of its FIN.
+    pub(super) fn fin(&self) -> Option<u64> {
+        self.has_fin().then_some(self.fin)
     }
 
     /// Has it sent a FIN?
@@ -393,7 +407,7 @@ impl Endpoint {
         if segment.len > 0 {
             self.data_packets += 1;
             self.max_segment = self.max_segment.max(segment.len);
-            self.min_segment = self.min_segment.min(segment.len);
+            self.min_segment = if self.min_segment == 0 { segment.len } else { self.min_segment.min(segment.len) };
         } else if ack && !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) {
             self.pure_acks += 1;
         }
@@ -424,9 +438,8 @@ impl Endpoint {
         if scaled.is_some() && !self.scaled_window_seen {
             // The unscaled windows of the handshake say nothing of the buffer: start afresh.
             self.scaled_window_seen = true;
-            (self.max_window, self.min_window) = (window, window);
+            self.max_window = window;
         }
         self.max_window = self.max_window.max(window);
-        self.min_window = self.min_window.min(window);
     }
 }

@@ -17,12 +17,8 @@ impl Connection {
         side.zero_windows = u64::from(e.zero_windows);
         // What nothing has come to confirm was nonsense.
         side.out_of_window_packets = e.out_of_window + e.doubtful().0 + self.end(end.other()).doubtful().1;
-        let data = e.data_packets > 0;
-        side.max_segment = data.then_some(e.max_segment);
-        side.min_segment = data.then_some(e.min_segment);
-        let window = e.max_window > 0;
-        side.max_window = window.then_some(e.max_window);
-        side.min_window = window.then_some(e.min_window);
+        side.max_segment = e.max_segment;
+        side.min_segment = e.min_segment;
         side.flags = e.flags;
         side.isn = e.isn().map(|isn| isn.0);
         side.mss = e.mss;
@@ -32,6 +28,11 @@ impl Connection {
         side.tcp_state = e.state;
         if let Some(aspects) = &self.aspects {
             aspects.fill_side(end, side);
+            // Records follow tcptrace; where its list forgot something, the stream as the receiver takes it is the better count.
+            if let Some(measured) = side.measured.as_ref().filter(|measured| !measured.at_least) {
+                side.unique_bytes = measured.unique_bytes;
+                side.unique_bytes_at_least = false;
+            }
         }
     }
 

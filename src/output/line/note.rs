@@ -1,8 +1,9 @@
-//! Our part of a line: ` ; #2 c1 rtt 22.499ms`. Number of the packet in its file, flow, and what the packet changed.
+//! Our part of a line: ` ; #2 c1 rtt 22.499ms`. Number of the packet in its file, flow, what the packet changed, and what it
+//! is if it is not the next one expected: ` ; #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure`.
 
 use super::options::LineOptions;
 use super::text::Text;
-use crate::flow::{Change, FlowKind, Note};
+use crate::flow::{Change, Confidence, Evidence, FlowKind, Note, Verdict, VerdictKind};
 use crate::model::{Frame, Span};
 
 /// Writes our part.
@@ -26,6 +27,10 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options:
     if let Some(change) = note.change {
         line.text(" ");
         write_change(line, change, options.ascii);
+    }
+    if let Some(verdict) = &note.verdict {
+        line.text(if note.change.is_some() { ", " } else { " " });
+        write_verdict(line, verdict);
     }
 }
 
@@ -52,6 +57,97 @@ fn write_change(line: &mut Vec<u8>, change: Change, ascii: bool) {
         Change::ZeroWindow => line.text("zero window"),
         Change::WindowOpened => line.text("window open again"),
     }
+}
+
+/// The verdict's word, what it rests on, how sure it is, and whether it may change.
+fn write_verdict(line: &mut Vec<u8>, verdict: &Verdict) {
+    line.text(match verdict.kind {
+        VerdictKind::Resent => "resent",
+        VerdictKind::Spurious => "resent needlessly",
+        VerdictKind::Reordered => "reordered",
+        VerdictKind::Duplicate => "duplicate",
+        VerdictKind::KeepAlive => "keep-alive",
+        VerdictKind::WindowProbe => "zero-window probe",
+        VerdictKind::Unsure => "unsure",
+    });
+    let probe = matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe);
+    if !probe {
+        write_reasons(line, verdict);
+    }
+    let words = match verdict.confidence {
+        Some(Confidence::Sure) if probe => None,
+        Some(Confidence::Sure) => Some("sure"),
+        Some(Confidence::Likely) => Some("likely"),
+        None => None,
+    };
+    let provisional = (!verdict.settled).then_some("provisional");
+    for (words, before) in words.into_iter().chain(provisional).zip([": ", ", "]) {
+        line.text(before);
+        line.text(words);
+    }
+}
+
+/// ` (hole #219, 70.7ms old, IP id newer)`: what it was compared with, and the evidence.
+fn write_reasons(line: &mut Vec<u8>, verdict: &Verdict) {
+    let mut before = " (";
+    let mut comma = |line: &mut Vec<u8>| line.text(std::mem::replace(&mut before, ", "));
+    let (lead, after) = leading(verdict);
+    if let Some(number) = verdict.against {
+        comma(line);
+        line.text(lead);
+        line.text("#");
+        line.dec(number);
+    }
+    if let Some(age) = verdict.age {
+        comma(line);
+        short(line, age);
+        line.text(after);
+    }
+    if verdict.segments > 1 {
+        comma(line);
+        line.dec(u64::from(verdict.segments));
+        line.text(" segments");
+    }
+    // What the lead says is not said twice.
+    let told = if verdict.against.is_some() { TOLD } else { Evidence::NONE };
+    for words in Evidence(verdict.evidence.0 & !told.0).words() {
+        comma(line);
+        line.text(words);
+    }
+    if before == ", " {
+        line.text(")");
+    }
+}
+
+/// Evidence that [`leading`] puts in words.
+const TOLD: Evidence = Evidence::FILLS_HOLE.and(Evidence::SEEN_BEFORE).and(Evidence::SYN_AGAIN);
+
+/// How the packet compared with is called, and what follows the time since then.
+const fn leading(verdict: &Verdict) -> (&'static str, &'static str) {
+    match verdict.kind {
+        VerdictKind::Duplicate => ("of ", " later"),
+        VerdictKind::Reordered => ("overtaken by ", " late"),
+        _ if verdict.evidence.has(Evidence::FILLS_HOLE) => ("hole ", " old"),
+        _ if verdict.evidence.has(Evidence::SYN_AGAIN) => ("same SYN as ", " ago"),
+        _ => ("seen before as ", " ago"),
+    }
+}
+
+/// `0.118ms`, `70.7ms`, `4.13s`: as short as a reader needs it.
+fn short(line: &mut Vec<u8>, span: Span) {
+    let micros = (span.nanos().unsigned_abs() + 500) / 1000;
+    if span.nanos() < 0 {
+        line.text("-");
+    }
+    let (whole, part, digits, unit) = match micros {
+        0..10_000 => (micros / 1000, micros % 1000, 3, "ms"),
+        10_000..999_950 => ((micros + 50) / 1000, (micros + 50) % 1000 / 100, 1, "ms"),
+        _ => ((micros + 5000) / 1_000_000, (micros + 5000) % 1_000_000 / 10_000, 2, "s"),
+    };
+    line.dec(whole);
+    line.text(".");
+    line.dec_wide(part, digits);
+    line.text(unit);
 }
 
 /// `22.499ms`: milliseconds to the microsecond, whatever their size, so that columns can be compared and sorted.
@@ -86,5 +182,59 @@ mod tests {
         assert_eq!(words(Change::SynRetry(2), false), "SYN again (retry 2)");
         assert_eq!(words(Change::SynAck(Span::from_nanos(22_499_400)), false), "rtt 22.499ms");
         assert_eq!(words(Change::SynAck(Span::from_nanos(999_999_600)), false), "rtt 1000.000ms");
+    }
+
+    fn said(verdict: Verdict) -> String {
+        let mut line = Vec::new();
+        write_verdict(&mut line, &verdict);
+        String::from_utf8(line).unwrap()
+    }
+
+    fn verdict(kind: VerdictKind, confidence: Option<Confidence>, evidence: Evidence) -> Verdict {
+        let age = Some(Span::from_nanos(70_736_160));
+        Verdict { kind, confidence, evidence, against: Some(219), age, segments: 1, settled: true }
+    }
+
+    #[test]
+    fn verdicts_in_words() {
+        use Confidence::{Likely, Sure};
+        use VerdictKind::{Duplicate, KeepAlive, Reordered, Resent, Spurious, Unsure, WindowProbe};
+        let hole = Evidence::FILLS_HOLE.and(Evidence::ID_NEWER);
+        assert_eq!(said(verdict(Resent, Some(Sure), hole)), "resent (hole #219, 70.7ms old, IP id newer): sure");
+        let merged = Verdict { segments: 3, ..verdict(Resent, Some(Sure), Evidence::SEEN_BEFORE.and(Evidence::TS_NEWER)) };
+        assert_eq!(said(merged), "resent (seen before as #219, 70.7ms ago, 3 segments, timestamp newer): sure");
+        let open = Verdict { settled: false, ..verdict(Resent, Some(Likely), Evidence::FILLS_HOLE.and(Evidence::AGE)) };
+        assert_eq!(said(open), "resent (hole #219, 70.7ms old, by its age): likely, provisional");
+        let needless = verdict(Spurious, Some(Sure), Evidence::SEEN_BEFORE.and(Evidence::ACKED));
+        assert_eq!(said(needless), "resent needlessly (seen before as #219, 70.7ms ago, already acknowledged): sure");
+        let late = verdict(Reordered, Some(Sure), Evidence::FILLS_HOLE.and(Evidence::ID_OLDER));
+        assert_eq!(said(late), "reordered (overtaken by #219, 70.7ms late, IP id older): sure");
+        let copy = verdict(Duplicate, Some(Sure), Evidence::SEEN_BEFORE.and(Evidence::ID_EQUAL));
+        assert_eq!(said(copy), "duplicate (of #219, 70.7ms later, IP id equal): sure");
+        let bare = Verdict { against: None, age: None, ..verdict(Unsure, None, Evidence::FORGOTTEN) };
+        assert_eq!(said(bare), "unsure (too long ago)");
+        assert_eq!(said(Verdict { settled: false, evidence: Evidence::NONE, ..bare }), "unsure: provisional");
+        assert_eq!(said(verdict(WindowProbe, Some(Sure), Evidence::WINDOW_SHUT)), "zero-window probe");
+        assert_eq!(said(verdict(KeepAlive, Some(Likely), Evidence::BELOW_WINDOW)), "keep-alive: likely");
+    }
+
+    #[test]
+    fn times_are_as_short_as_they_can_be_read() {
+        for (nanos, text) in [
+            (0, "0.000ms"),
+            (118_400, "0.118ms"),
+            (9_999_400, "9.999ms"),
+            (9_999_600, "10.0ms"),
+            (70_750_000, "70.8ms"),
+            (999_949_000, "999.9ms"),
+            (999_951_000, "1.00s"),
+            (4_131_983_006, "4.13s"),
+            (-2_000_000, "-2.000ms"),
+            (i64::MIN, "-9223372036.85s"),
+        ] {
+            let mut line = Vec::new();
+            short(&mut line, Span::from_nanos(nanos));
+            assert_eq!(String::from_utf8(line).unwrap(), text);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The head of the summary: what the capture is, when, how much, what was not understood, where it was taken and what it lost.
 
-use super::vantage::Place;
+use super::loss::Losses;
+use super::vantage::{Legs, Place};
 use super::{SummaryConfig, details};
 use crate::event::{Reason, RunSummary, SourceSummary};
 use crate::model::{FileFormat, LiveBackend, SourceKind};
@@ -17,7 +18,13 @@ use std::io::{self, Write};
 const LISTED: usize = 5;
 
 /// Writes the head.
-pub(super) fn write(out: &mut impl Write, config: &SummaryConfig, summary: &RunSummary, place: Place) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut impl Write,
+    config: &SummaryConfig,
+    summary: &RunSummary,
+    place: Place,
+    losses: &Losses,
+) -> io::Result<()> {
     let (style, filter) = (&config.style, config.filter.as_deref());
     let listed = if config.verbose { usize::MAX } else { LISTED };
     let several = summary.sources.len() > 1;
@@ -53,13 +60,16 @@ pub(super) fn write(out: &mut impl Write, config: &SummaryConfig, summary: &RunS
     if let Some(line) = place_line(place) {
         say(out, style, &line)?;
     }
+    for line in losses.lines() {
+        say(out, style, &line)?;
+    }
     if !several
         && let Some(source) = summary.sources.first()
         && let Some(line) = drops(source, summary)
     {
         say(out, style, &line)?;
     }
-    losses(out, style, summary)
+    given_up(out, style, summary)
 }
 
 /// A line of the head, indented, folded where it is too long for the terminal.
@@ -196,30 +206,19 @@ fn not_understood(summary: &RunSummary, listed: usize) -> Vec<String> {
 }
 
 fn place_line(place: Place) -> Option<String> {
-    Some(match place {
-        Place::NoHandshakes => return None,
-        Place::Itself => "Seen on the host itself: all its connections are with itself".to_owned(),
-        Place::Both(clients, servers) => {
-            format!(
-                "Seen close to both sides (clients answer in {}, servers in {})",
-                units::duration(clients),
-                units::duration(servers)
-            )
-        }
-        Place::Host(ip, own, other) => {
-            format!("Seen near {ip} (it answers in {}, the other side in {})", units::duration(own), units::duration(other))
-        }
-        Place::Clients(own, other) => {
-            format!("Seen near the clients (they answer in {}, the servers in {})", units::duration(own), units::duration(other))
-        }
-        Place::Servers(own, other) => {
-            format!("Seen near the servers (they answer in {}, the clients in {})", units::duration(own), units::duration(other))
-        }
-        Place::Unclear(clients, servers) => format!(
-            "Seen between both sides (clients answer in {}, servers in {})",
-            units::duration(clients),
-            units::duration(servers)
-        ),
+    let (clients, servers) = ("clients answer", "servers");
+    let (text, legs, near, far) = match place {
+        Place::Unknown => return None,
+        Place::Itself => return Some("Seen on the host itself: all its connections are with itself".to_owned()),
+        Place::Both(legs) => ("Seen close to both sides".to_owned(), Some(legs), clients, servers),
+        Place::Host(ip, legs) => (format!("Seen near {ip}"), legs, "it answers", "the other side"),
+        Place::Clients(legs) => ("Seen near the clients".to_owned(), legs, "they answer", "the servers"),
+        Place::Servers(legs) => ("Seen near the servers".to_owned(), legs, "they answer", "the clients"),
+        Place::Between(legs) => ("Seen between both sides".to_owned(), legs, clients, servers),
+    };
+    Some(match legs {
+        Some(Legs(a, b)) => format!("{text} ({near} in {}, {far} in {})", units::duration(a), units::duration(b)),
+        None => text,
     })
 }
 
@@ -253,7 +252,7 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
 }
 
 /// What was given up on the way, where anything was.
-fn losses(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
+fn given_up(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
     if summary.evicted > 0 {
         let text =
             format!("{} pushed out of the full flow table and counted up to then", units::counted(summary.evicted, "flow"));

@@ -5,10 +5,12 @@
 
 mod details;
 mod header;
+mod loss;
 pub mod next;
 mod ranking;
 mod vantage;
 
+use self::loss::Losses;
 use self::ranking::Ranking;
 use self::vantage::Vantage;
 use super::ends::Ends;
@@ -45,6 +47,7 @@ pub struct SummarySink<W> {
     config: SummaryConfig,
     ranking: Ranking,
     vantage: Vantage,
+    losses: Losses,
 }
 
 impl<W: Write> SummarySink<W> {
@@ -52,7 +55,7 @@ impl<W: Write> SummarySink<W> {
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
         let ranking = Ranking::new(if config.all { None } else { Some(ranking::SHOWN_ALL) });
-        Self { out, config, ranking, vantage: Vantage::default() }
+        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default() }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -63,7 +66,7 @@ impl<W: Write> SummarySink<W> {
     fn write(&mut self, summary: &RunSummary) -> io::Result<()> {
         let quiet = self.config.quiet;
         if !quiet {
-            header::write(&mut self.out, &self.config, summary, self.vantage.place())?;
+            header::write(&mut self.out, &self.config, summary, self.vantage.place(), &self.losses)?;
         }
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1);
         if ranked.rows.is_empty() {
@@ -108,6 +111,7 @@ impl<W: Write> Sink for SummarySink<W> {
         match event {
             Event::Flow(record) => {
                 self.vantage.note(record);
+                self.losses.note(record);
                 self.ranking.take(record);
             }
             Event::Summary(summary) => {
@@ -131,6 +135,7 @@ const COLUMNS: &[Column] = &[
     Column::new("RTT", Align::Right),
     Column::new("OUT", Align::Right).dropped(1),
     Column::new("IN", Align::Right).dropped(2),
+    Column::new("RESENT", Align::Right),
 ];
 
 fn row(record: &FlowRecord) -> Row {
@@ -141,6 +146,7 @@ fn row(record: &FlowRecord) -> Row {
         round_trip(record),
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
+        resent(record),
     ];
     Row { cells, ..Row::default() }
 }
@@ -162,6 +168,17 @@ pub(super) fn round_trip(record: &FlowRecord) -> Cell {
     let Some(span) = record.round_trip().filter(|span| *span >= Span::ZERO) else { return Cell::none() };
     let doubtful = record.handshake.as_ref().is_some_and(|h| h.rtt_ambiguous);
     Cell::plain(format!("{}{}", if doubtful { "~" } else { "" }, units::duration_tight(span)))
+}
+
+/// Segments of both sides that were sent again, SYN and FIN included; `+` where they may be more.
+pub(super) fn resent(record: &FlowRecord) -> Cell {
+    let mut sides = [&record.orig, &record.resp].into_iter().filter_map(|side| side.loss.as_ref()).peekable();
+    if sides.peek().is_none() {
+        return Cell::none();
+    }
+    let (n, more) = sides.fold((0_u64, false), |(n, more), l| (n.saturating_add(l.resent_packets), more || l.at_least));
+    let tone = if n > 0 { Tone::Odd } else { Tone::Plain };
+    Cell::Text(format!("{}{}", units::count(n), if more { "+" } else { "" }), tone)
 }
 
 /// The word for flows of this kind in commands: `tcp`, `udp`.

@@ -1,21 +1,20 @@
-//! Where the capture was taken, told from the two legs of completed handshakes: the host whose leg is much the shorter
-//! one is near. Said only where the legs differ clearly; a capture in the middle of the path tells nothing.
+//! Where the capture was taken, told for all of it together from what each connection says (`FlowRecord::vantage`): the host
+//! or the side that most of them put it near. The two legs of the handshakes are told beside, and decide nothing but that
+//! both sides are close.
 
-use crate::flow::{FlowRecord, Outcome};
+use crate::flow::{FlowRecord, Outcome, Vantage as Near};
 use crate::model::Span;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Handshakes that are looked at, the first ones; more would not change the answer.
+/// Connections that are looked at, the first ones; more would not change the answer.
 const SAMPLES: usize = 1000;
-/// One leg must be so many times the other.
-const CLEARLY: i64 = 5;
-/// And longer by so much, or the difference may be the hosts' own slowness.
+/// Legs that differ by less differ perhaps only because hosts are slow to answer.
 const AT_LEAST: Span = Span::from_nanos(100_000);
 /// What a host takes to answer by itself, on the same wire.
 const SHORT: Span = Span::from_millis(1);
 
-/// Legs collected so far.
+/// What the connections said so far.
 #[derive(Debug, Default)]
 pub(super) struct Vantage {
     samples: Vec<Sample>,
@@ -25,108 +24,107 @@ pub(super) struct Vantage {
 struct Sample {
     originator: IpAddr,
     responder: IpAddr,
-    to_originator: Span,
-    to_responder: Span,
+    near: Near,
+    /// Of a handshake seen whole: the leg to the originator, and to the responder.
+    legs: Option<Legs>,
 }
+
+/// Two legs, as the place that has them says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Legs(pub(super) Span, pub(super) Span);
 
 /// What can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// No handshake was seen whole.
-    NoHandshakes,
+    /// No connection tells.
+    Unknown,
     /// On a host that talked to itself only.
     Itself,
-    /// Both legs are short: median to the originators, median to the responders.
-    Both(Span, Span),
-    /// Somewhere between: the legs do not differ enough: median to the originators, median to the responders.
-    Unclear(Span, Span),
-    /// Near one host: its address, its leg, the leg to the others.
-    Host(IpAddr, Span, Span),
+    /// Both legs are short: medians to the originators and to the responders.
+    Both(Legs),
+    /// Somewhere between: medians to the originators and to the responders.
+    Between(Option<Legs>),
+    /// Near one host: its address, its leg and the leg to the others.
+    Host(IpAddr, Option<Legs>),
     /// Near those who connect, whoever they are: their leg, the servers' leg.
-    Clients(Span, Span),
+    Clients(Option<Legs>),
     /// Near those who are connected to: their leg, the clients' leg.
-    Servers(Span, Span),
+    Servers(Option<Legs>),
+}
+
+impl Sample {
+    /// The host that the capture is near, if it is near one.
+    const fn host(&self) -> Option<IpAddr> {
+        match self.near {
+            Near::NearOriginator => Some(self.originator),
+            Near::NearResponder => Some(self.responder),
+            Near::Between => None,
+        }
+    }
 }
 
 impl Vantage {
     pub(super) fn note(&mut self, record: &FlowRecord) {
-        let Some(handshake) = record.handshake.as_ref().filter(|h| h.outcome == Outcome::Established) else {
-            return;
-        };
-        if let (Some(to_originator), Some(to_responder)) = (handshake.rtt_originator, handshake.rtt_responder)
-            && self.samples.len() < SAMPLES
-            && to_originator >= Span::ZERO
-            && to_responder >= Span::ZERO
-        {
-            let (originator, responder) = (record.originator.ip, record.responder.ip);
-            self.samples.push(Sample { originator, responder, to_originator, to_responder });
-        }
+        let Some(near) = record.vantage.filter(|_| self.samples.len() < SAMPLES) else { return };
+        let handshake = record.handshake.as_ref().filter(|h| h.outcome == Outcome::Established);
+        let legs = handshake
+            .and_then(|h| h.rtt_originator.zip(h.rtt_responder))
+            .filter(|(a, b)| (*a).min(*b) >= Span::ZERO)
+            .map(|(a, b)| Legs(a, b));
+        self.samples.push(Sample { originator: record.originator.ip, responder: record.responder.ip, near, legs });
     }
 
     pub(super) fn place(&self) -> Place {
-        let Some((to_clients, to_servers)) = self.legs(|s| (s.to_originator, s.to_responder)) else {
-            return Place::NoHandshakes;
-        };
+        if self.samples.is_empty() {
+            return Place::Unknown;
+        }
         if self.samples.iter().all(|s| s.originator == s.responder) {
             return Place::Itself;
         }
-        if let Some(host) = self.commonest()
-            && let Some((own, other)) = self.legs_of(host)
-            && clearly_less(own, other)
+        let legs = medians(self.samples.iter().filter_map(|s| s.legs));
+        if let Some(Legs(a, b)) = legs
+            && a.max(b) <= SHORT
+            && a.max(b) < a.min(b) + AT_LEAST
         {
-            return Place::Host(host, own, other);
+            return Place::Both(Legs(a, b));
         }
-        if clearly_less(to_clients, to_servers) {
-            Place::Clients(to_clients, to_servers)
-        } else if clearly_less(to_servers, to_clients) {
-            Place::Servers(to_servers, to_clients)
-        } else if to_clients.max(to_servers) <= SHORT {
-            Place::Both(to_clients, to_servers)
-        } else {
-            Place::Unclear(to_clients, to_servers)
+        if let Some(host) = self.most(Sample::host) {
+            let own = |s: &Sample| match s.legs? {
+                legs if host == s.originator => Some(legs),
+                Legs(a, b) if host == s.responder => Some(Legs(b, a)),
+                _ => None,
+            };
+            return Place::Host(host, medians(self.samples.iter().filter_map(own)));
+        }
+        match self.most(|s| Some(s.near)) {
+            Some(Near::NearOriginator) => Place::Clients(legs),
+            Some(Near::NearResponder) => Place::Servers(legs.map(|Legs(a, b)| Legs(b, a))),
+            _ => match legs {
+                Some(Legs(a, b)) if a.max(b) <= SHORT => Place::Both(Legs(a, b)),
+                _ => Place::Between(legs),
+            },
         }
     }
 
-    /// The host that takes part in more than half of the handshakes, if there is one. Of two such hosts (they talk only
-    /// to each other) the one with the shorter leg.
-    fn commonest(&self) -> Option<IpAddr> {
-        let mut hosts: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for s in self.samples.iter().filter(|s| s.originator != s.responder) {
-            *hosts.entry(s.originator).or_default() += 1;
-            *hosts.entry(s.responder).or_default() += 1;
+    /// What more than half of the connections say.
+    fn most<T: Ord + Copy>(&self, says: impl Fn(&Sample) -> Option<T>) -> Option<T> {
+        let mut times: BTreeMap<T, usize> = BTreeMap::new();
+        for said in self.samples.iter().filter_map(says) {
+            *times.entry(said).or_default() += 1;
         }
-        let often = hosts.into_iter().filter(|(_, n)| n * 2 > self.samples.len()).map(|(host, _)| host);
-        often.min_by_key(|host| self.legs_of(*host).map(|(own, _)| own))
-    }
-
-    /// Medians of a host's own leg and of the other side's.
-    fn legs_of(&self, host: IpAddr) -> Option<(Span, Span)> {
-        let own = |s: &Sample| match host {
-            h if h == s.originator => Some((s.to_originator, s.to_responder)),
-            h if h == s.responder => Some((s.to_responder, s.to_originator)),
-            _ => None,
-        };
-        medians(self.samples.iter().filter_map(own))
-    }
-
-    fn legs(&self, of: impl Fn(&Sample) -> (Span, Span)) -> Option<(Span, Span)> {
-        medians(self.samples.iter().map(of))
+        times.into_iter().find(|(_, n)| n * 2 > self.samples.len()).map(|(said, _)| said)
     }
 }
 
-fn medians(pairs: impl Iterator<Item = (Span, Span)>) -> Option<(Span, Span)> {
-    let (mut a, mut b): (Vec<_>, Vec<_>) = pairs.unzip();
-    Some((median(&mut a)?, median(&mut b)?))
+fn medians(pairs: impl Iterator<Item = Legs>) -> Option<Legs> {
+    let (mut a, mut b): (Vec<_>, Vec<_>) = pairs.map(|Legs(a, b)| (a, b)).unzip();
+    Some(Legs(median(&mut a)?, median(&mut b)?))
 }
 
 /// The middle one; of an even number, the lower of the two.
 fn median(spans: &mut [Span]) -> Option<Span> {
     let middle = spans.len().checked_sub(1)? / 2;
     Some(*spans.select_nth_unstable(middle).1)
-}
-
-fn clearly_less(near: Span, far: Span) -> bool {
-    far.nanos() / CLEARLY >= near.nanos() && far.nanos() - near.nanos() >= AT_LEAST.nanos()
 }
 
 #[cfg(test)]
@@ -140,6 +138,11 @@ mod tests {
         for (from, to, to_server, to_client) in connections {
             let mut record = flow(FlowKind::Tcp, 1, State::Open, from, to, 0, 0);
             record.handshake = Some(established(1, 0.0, *to_server, *to_client));
+            record.vantage = Some(match to_server / to_client {
+                ratio if ratio > 10.0 => Near::NearOriginator,
+                ratio if ratio < 0.1 => Near::NearResponder,
+                _ => Near::Between,
+            });
             vantage.note(&record);
         }
         vantage.place()
@@ -157,7 +160,7 @@ mod tests {
             ("10.0.0.1:3", "10.0.0.2:80", 22.4, 0.02),
         ]);
         assert_eq!(host(place).as_deref(), Some("10.0.0.1"));
-        let Place::Host(_, own, other) = place else { unreachable!() };
+        let Place::Host(_, Some(Legs(own, other))) = place else { unreachable!() };
         assert_eq!((own.nanos(), other.nanos()), (30_000, 22_500_000));
     }
 
@@ -183,11 +186,20 @@ mod tests {
 
     #[test]
     fn like_legs_say_nothing() {
-        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 10.0, 9.0)]), Place::Unclear(..)));
-        // Five times, but within what a busy host takes to answer.
-        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 0.010, 0.060)]), Place::Both(..)));
+        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 10.0, 9.0)]), Place::Between(..)));
+        // Twelve times, but within what a busy host takes to answer.
+        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 0.005, 0.060)]), Place::Both(..)));
         // Nobody is named where a host talks to itself.
         assert_eq!(seen(&[("127.0.0.1:1", "127.0.0.1:80", 9.0, 0.06)]), Place::Itself);
-        assert_eq!(seen(&[]), Place::NoHandshakes);
+        assert_eq!(seen(&[]), Place::Unknown);
+    }
+
+    #[test]
+    fn a_connection_without_its_handshake_tells_as_well() {
+        let mut record = flow(FlowKind::Tcp, 1, State::Midway, "10.0.0.1:1", "10.0.0.2:80", 0, 0);
+        record.vantage = Some(Near::NearResponder);
+        let mut vantage = Vantage::default();
+        vantage.note(&record);
+        assert_eq!(vantage.place(), Place::Host("10.0.0.2".parse().unwrap(), None));
     }
 }

@@ -1,5 +1,4 @@
-//! The labels that Wireshark gives to TCP packets (`tcp.analysis`), by the rules of tshark 4.0. They are its opinion, not ours:
-//! ours is [`super::Verdict`].
+//! The labels and what else Wireshark says of a TCP packet, as values. The rules are in the files beside this one.
 
 /// A packet's labels: a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +40,12 @@ impl Labels {
         self.0 & label.0 != 0
     }
 
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Their names.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::ALL.iter().filter(move |(bit, _)| self.has(*bit)).map(|&(_, name)| name)
@@ -54,6 +59,7 @@ pub struct Analysis {
     pub labels: Labels,
     /// `tcp.analysis.initial_rtt`, once it is known.
     pub initial_rtt: Option<crate::model::Span>,
-    /// `tcp.completeness` so far: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.
+    /// `tcp.completeness` as tshark prints it with this packet, that is of the packets before it: SYN 1,
+    /// SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.
     pub completeness: u8,
 }

@@ -3,7 +3,7 @@
 use crate::flow::room::Room;
 use std::collections::VecDeque;
 
-/// Entries that a list starts with.
+/// Entries that a list starts with: most connections are short, and a million of them share the room.
 const FIRST: usize = 2;
 
 /// A queue under a cap of its own and the room that all flows share.
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_list_takes_what_it_holds_and_gives_it_back() {
-        let all = 64 * size_of::<u64>();
+        let all = size_of::<[u64; 64]>();
         let mut room = Room::new(all);
         let mut list = List::<u64>::default();
         let mut pushed = 0;

@@ -1,0 +1,302 @@
+//! Which of a side's sequence numbers have passed, when, how often, and which were acknowledged: tcptrace's list.
+//!
+//! The circle of 2^32 is cut into four quadrants. A piece lies in one of them, and whatever touches a quadrant drops the
+//! pieces of the one opposite: bytes seen again after more than 1 to 2 GiB are new ones. Numbers are compared by
+//! their distance from the start of the quadrant below the last one touched, so that all that is remembered is ascending.
+//!
+//! Pieces that adjoin and are acknowledged become one, so that normal traffic leaves one piece and what is under way.
+
+use super::List;
+use crate::flow::room::Room;
+
+/// Numbers of a quadrant.
+const QUADRANT: u32 = 1 << 30;
+
+/// Most pieces of a direction, 196,608 bytes: what is under way and not acknowledged, or holes.
+pub(super) const MOST: usize = 8192;
+
+/// A list no longer than this keeps its memory: bursts come again.
+const SHRINKS_ABOVE: usize = 64;
+
+/// Numbers that passed together.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    first: u32,
+    last: u32,
+    acked: bool,
+    /// Some of it passed again.
+    resent: bool,
+    /// When it passed, microseconds; of a piece that passed again at its beginning, when that was.
+    sent: i64,
+}
+
+/// What a packet was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// Numbers of it that had passed before.
+    pub(super) again: u32,
+    /// It filled a hole, or a part of one, and ended before the last number of the piece above.
+    pub(super) out_of_order: bool,
+}
+
+/// What an acknowledgment was of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acked {
+    /// Of nothing, or of nothing that ends where it does.
+    Nothing,
+    /// Of a piece that passed once, at this time.
+    Once(i64),
+    /// Of a piece that passed more than once: Karn's problem.
+    Ambiguous,
+    /// Of a piece below which something passed later: it waited for that.
+    Overtaken,
+}
+
+/// The pieces of one direction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sequence {
+    /// Ascending by [`Self::place`], apart from each other.
+    pieces: List<Piece>,
+    /// First number of the quadrant below the last one touched.
+    base: u32,
+    /// So many pieces from the first are known to be acknowledged. What comes later need not look at them again.
+    settled: usize,
+    /// The latest time of those of them that lie in the quadrant of the last of them.
+    latest: i64,
+    forgot: bool,
+}
+
+impl Sequence {
+    /// May counts be too small, because more was under way than is kept?
+    pub(super) const fn forgot(&self) -> bool {
+        self.forgot
+    }
+
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.pieces.fit(room);
+    }
+
+    pub(super) fn release(&mut self, room: &mut Room) {
+        self.pieces.release(room);
+    }
+
+    /// Where a number stands among the pieces.
+    const fn place(&self, number: u32) -> u32 {
+        number.wrapping_sub(self.base)
+    }
+
+    /// The quadrant that a number stands in, counted from the base.
+    const fn quadrant(&self, number: u32) -> u32 {
+        self.place(number) / QUADRANT
+    }
+
+    fn unsettle(&mut self) {
+        (self.settled, self.latest) = (0, i64::MIN);
+    }
+
+    /// The quadrant of this number is touched: the one opposite is dropped.
+    fn turn_to(&mut self, number: u32) {
+        let base = (number & !(QUADRANT - 1)).wrapping_sub(QUADRANT);
+        let turned = base.wrapping_sub(self.base);
+        if turned == 0 {
+            return;
+        }
+        self.base = base;
+        let before = self.pieces.len();
+        let opposite = |piece: &Piece| piece.first.wrapping_sub(base) / QUADRANT == 3;
+        while self.pieces.pop_front_if(|piece| opposite(piece)).is_some() {}
+        while self.pieces.pop_back_if(|piece| opposite(piece)).is_some() {}
+        if turned == 2 * QUADRANT {
+            // It was in the middle, and what was above it is below what was below it now.
+            self.pieces.retain(|piece| !opposite(piece));
+            self.pieces.make_contiguous().sort_unstable_by_key(|piece| piece.first.wrapping_sub(base));
+            self.unsettle();
+        }
+        if self.pieces.len() != before {
+            self.unsettle();
+        }
+    }
+
+    /// Takes `length` numbers from `first` on.
+    pub(super) fn send(&mut self, first: u32, length: u32, now: i64, room: &mut Room) -> Sent {
+        self.turn_to(first);
+        // No packet is as long as a quadrant.
+        let length = length.min(QUADRANT);
+        let here = length.min(QUADRANT - first % QUADRANT);
+        let mut sent = self.put(first, here, now, room);
+        if length > here {
+            let above = self.put(first.wrapping_add(here), length - here, now, room);
+            sent = Sent { again: sent.again + above.again, out_of_order: sent.out_of_order | above.out_of_order };
+        }
+        sent
+    }
+
+    /// Takes numbers of one quadrant.
+    fn put(&mut self, first: u32, length: u32, now: i64, room: &mut Room) -> Sent {
+        let mut sent = Sent::default();
+        let Some(more) = length.checked_sub(1) else { return sent };
+        let (mut first, last) = (first, first.wrapping_add(more));
+        let mut fresh = true;
+        loop {
+            let at = self.find(first);
+            let above = self.pieces.get_mut(at).filter(|piece| piece.first / QUADRANT == first / QUADRANT);
+            let Some(piece) = above else {
+                self.insert(first, last, now, room);
+                return sent;
+            };
+            if first < piece.first {
+                let (start, end) = (piece.first, piece.last);
+                sent.out_of_order |= last < end;
+                self.insert(first, last.min(start - 1), now, room);
+                if last < start {
+                    return sent;
+                }
+                first = start;
+                continue;
+            }
+            sent.again += last.min(piece.last) - first + 1;
+            piece.resent = true;
+            if std::mem::take(&mut fresh) {
+                piece.sent = now;
+            }
+            let end = piece.last;
+            if at < self.settled {
+                self.unsettle();
+            }
+            if last <= end {
+                return sent;
+            }
+            first = end + 1;
+        }
+    }
+
+    /// The first piece that ends at this number or above.
+    fn find(&self, number: u32) -> usize {
+        let place = self.place(number);
+        match self.pieces.back() {
+            Some(back) if self.place(back.last) >= place => self.pieces.partition_point(|piece| self.place(piece.last) < place),
+            _ => self.pieces.len(),
+        }
+    }
+
+    /// Remembers a piece that touches none of the others.
+    fn insert(&mut self, first: u32, last: u32, now: i64, room: &mut Room) {
+        if !self.pieces.make_way(MOST, room) {
+            self.forget();
+            if !self.pieces.make_way(MOST, room) {
+                return; // There is no room for a list at all.
+            }
+        }
+        let at = self.find(first);
+        if at < self.settled {
+            self.unsettle();
+        }
+        self.pieces.insert(at, Piece { first, last, acked: false, resent: false, sent: now });
+    }
+
+    /// Makes place: pieces that adjoin become one, which loses samples and no byte; then the lowest quarter goes.
+    fn forget(&mut self) {
+        self.forgot = true;
+        self.unsettle();
+        let capacity = self.pieces.capacity();
+        let pieces = &mut self.pieces;
+        let mut kept = 0_usize;
+        for at in 0..pieces.len() {
+            let piece = pieces[at];
+            match kept.checked_sub(1).and_then(|before| pieces.get_mut(before)) {
+                Some(before) if before.adjoins(&piece) && before.acked == piece.acked => {
+                    // The acknowledgment that ends with it is one of the later piece, if nothing below was sent after that.
+                    before.resent = piece.resent || before.sent > piece.sent;
+                    (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
+                }
+                _ => {
+                    pieces[kept] = piece;
+                    kept += 1;
+                }
+            }
+        }
+        pieces.truncate(kept);
+        let surplus = kept.saturating_sub(capacity - capacity / 4);
+        pieces.drain(..surplus);
+    }
+
+    /// The peer acknowledges all below `ack`.
+    pub(super) fn acknowledge(&mut self, ack: u32, room: &mut Room) -> Acked {
+        self.turn_to(ack);
+        let limit = self.place(ack);
+        let below = |piece: &Piece, base: u32| piece.first.wrapping_sub(base) < limit;
+        if !self.pieces.get(self.settled).is_some_and(|piece| below(piece, self.base)) {
+            return Acked::Nothing;
+        }
+        let base = self.base;
+        let mut acked = Acked::Nothing;
+        // Latest time of what is newly acknowledged in the quadrant below, and of what was passed in this one.
+        let mut under = i64::MIN;
+        let mut passed = match self.settled.checked_sub(1).and_then(|last| self.pieces.get(last)) {
+            Some(last) if self.quadrant(last.first) == 1 => self.latest,
+            _ => i64::MIN,
+        };
+        let mut kept = self.settled;
+        let mut at = self.settled;
+        while let Some(&piece) = self.pieces.get(at).filter(|piece| below(piece, base)) {
+            if self.quadrant(piece.first) == 1 {
+                passed = passed.max(piece.sent);
+                if !piece.acked && piece.last.wrapping_add(1) == ack {
+                    acked = piece.sample(under.max(passed));
+                }
+            } else if !piece.acked {
+                under = under.max(piece.sent);
+            }
+            kept = self.keep(kept, Piece { acked: true, ..piece });
+            at += 1;
+        }
+        // It may have closed the gap to what was acknowledged above it.
+        let last = kept.checked_sub(1).and_then(|last| self.pieces.get(last));
+        let joined = self.pieces.get(at).filter(|piece| piece.acked && last.is_some_and(|last| last.adjoins(piece)));
+        if let Some(&piece) = joined {
+            passed = passed.max(piece.sent);
+            kept = self.keep(kept, piece);
+            at += 1;
+        }
+        self.pieces.drain(kept..at);
+        (self.settled, self.latest) = (kept, passed);
+        if self.pieces.get(kept.wrapping_sub(1)).is_none_or(|last| self.quadrant(last.first) != 1) {
+            self.unsettle();
+        }
+        if self.pieces.capacity() > SHRINKS_ABOVE {
+            self.pieces.shrink(room);
+        }
+        acked
+    }
+
+    /// Puts an acknowledged piece behind the first `kept`, as one with the last of them where they adjoin.
+    fn keep(&mut self, kept: usize, piece: Piece) -> usize {
+        let pieces = &mut self.pieces;
+        if let Some(before) = kept.checked_sub(1).and_then(|before| pieces.get_mut(before))
+            && before.adjoins(&piece)
+        {
+            (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
+            return kept;
+        }
+        pieces[kept] = piece;
+        kept + 1
+    }
+}
+
+impl Piece {
+    /// Does the other begin where this one ends, in the same quadrant?
+    const fn adjoins(&self, above: &Self) -> bool {
+        self.last.wrapping_add(1) == above.first && !above.first.is_multiple_of(QUADRANT)
+    }
+
+    /// What the acknowledgment that ends with it is worth. `passed`: when the latest of all up to it passed.
+    const fn sample(&self, passed: i64) -> Acked {
+        if passed > self.sent {
+            Acked::Overtaken
+        } else if self.resent {
+            Acked::Ambiguous
+        } else {
+            Acked::Once(self.sent)
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the receiver acknowledged and the capture never had: Zeek's content gaps, `g` and `missed_bytes`.
+//!
+//! A gap is found by an acknowledgment, never by a hole alone. Offsets are relative to the start of the numbers, the SYN being 0.
+//! No byte is kept, only which ranges there were.
+
+use super::weird::{Weird, Weirds};
+use crate::flow::room::Room;
+
+/// `tcp_max_above_hole_without_any_acks`, and `tcp_max_initial_window`.
+const MOST_UNACKED: u64 = 16_384;
+/// `tcp_excessive_data_without_further_acks`.
+const MOST_HELD: u64 = 10 << 20;
+/// Most ranges above holes of a direction; Zeek has no such bound. Beyond it, or without room, the direction is given up.
+const MOST_RANGES: usize = 4096;
+/// Ranges by which the list grows.
+const STEP: usize = 16;
+
+/// The bytes of one direction.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    /// Everything before is there, or given up.
+    delivered: u64,
+    /// Everything before is acknowledged.
+    trimmed: u64,
+    /// What there is above `delivered`: ascending, apart from each other.
+    above: Vec<(u64, u64)>,
+    /// Bytes in those.
+    above_bytes: u64,
+    /// No more is looked for.
+    given_up: bool,
+    /// Bytes missed in gaps.
+    pub(super) missed: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { delivered: 1, trimmed: 1, above: Vec::new(), above_bytes: 0, given_up: false, missed: 0 }
+    }
+}
+
+/// How an acknowledgment is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acked {
+    /// Up to here, exclusive.
+    pub(super) to: u64,
+    /// Both sides are open, or were when they closed: gaps count.
+    pub(super) counts: bool,
+    /// The connection began in the middle.
+    pub(super) partial: bool,
+}
+
+impl Stream {
+    /// Data came. `nothing_acked`: none of this direction's data ever was.
+    pub(super) fn insert(&mut self, start: u64, len: u64, nothing_acked: bool, weirds: &mut Weirds, room: &mut Room) {
+        if self.given_up {
+            return;
+        }
+        let (start, end) = (start.max(self.trimmed), start.saturating_add(len));
+        if start < end {
+            self.keep(start, end, room);
+        }
+        if nothing_acked && self.above_bytes > MOST_UNACKED {
+            weirds.add(Weird::AboveHole);
+            self.give_up(room);
+        } else if self.delivered.saturating_sub(self.trimmed) + self.above_bytes > MOST_HELD {
+            weirds.add(Weird::ExcessiveData);
+            self.give_up(room);
+        } else if nothing_acked && self.delivered.saturating_sub(1) > MOST_UNACKED {
+            // Nobody seems to acknowledge here: what is delivered is not waited for.
+            self.trimmed = self.trimmed.max(self.delivered);
+        }
+    }
+
+    fn keep(&mut self, start: u64, end: u64, room: &mut Room) {
+        if end <= self.delivered {
+            return;
+        }
+        if start <= self.delivered {
+            self.delivered = end;
+            self.deliver();
+            return;
+        }
+        let first = self.above.partition_point(|&(_, to)| to < start);
+        let last = self.above.partition_point(|&(from, _)| from <= end);
+        if first < last {
+            // It touches ranges first..last: one is made of them all.
+            let joined = (self.above[first].0.min(start), self.above[last - 1].1.max(end));
+            let before: u64 = self.above[first..last].iter().map(|(from, to)| to - from).sum();
+            self.above[first] = joined;
+            self.above.drain(first + 1..last);
+            self.above_bytes += joined.1 - joined.0 - before;
+            return;
+        }
+        if self.above.len() == self.above.capacity() {
+            if self.above.len() >= MOST_RANGES || !room.take(STEP * size_of::<(u64, u64)>()) {
+                return self.give_up(room);
+            }
+            self.above.reserve_exact(STEP);
+        }
+        self.above.insert(first, (start, end));
+        self.above_bytes += end - start;
+    }
+
+    /// Takes what follows `delivered` without a hole.
+    fn deliver(&mut self) {
+        let reached = self.above.partition_point(|&(from, _)| from <= self.delivered);
+        for &(from, to) in &self.above[..reached] {
+            self.above_bytes -= to - from;
+            self.delivered = self.delivered.max(to);
+        }
+        self.above.drain(..reached);
+    }
+
+    /// The other side acknowledges. Gives the lengths of the gaps this shows: how many, that count.
+    pub(super) fn acknowledge(&mut self, acked: Acked, mut gap: impl FnMut()) {
+        let to = acked.to;
+        if self.given_up || to <= self.trimmed {
+            return;
+        }
+        // What precedes the first packet of a partial connection was not missed.
+        if to > self.delivered && !(acked.partial && to <= 2) {
+            let mut at = self.delivered;
+            for &(from, until) in self.above.iter().take_while(|&&(from, _)| from < to).chain(&[(to, to)]) {
+                if from > at && acked.counts {
+                    self.missed = self.missed.saturating_add(from - at);
+                    gap();
+                }
+                at = at.max(until);
+            }
+            self.delivered = to;
+            self.deliver();
+        }
+        self.trimmed = to;
+    }
+
+    /// Is there data that was neither acknowledged nor given up?
+    pub(super) fn holds(&self) -> bool {
+        !self.given_up && (self.delivered > self.trimmed || !self.above.is_empty())
+    }
+
+    /// Has all that was sent up to `reach` come? A FIN may take the last place.
+    pub(super) const fn is_delivered_to(&self, reach: u64) -> bool {
+        self.given_up || reach <= self.delivered.saturating_add(1)
+    }
+
+    fn give_up(&mut self, room: &mut Room) {
+        self.given_up = true;
+        self.release(room);
+    }
+
+    /// The connection is over: what the list held is given back.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        room.give_back(self.above.capacity() * size_of::<(u64, u64)>());
+        self.above = Vec::new();
+        self.above_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ack(to: u64) -> Acked {
+        Acked { to, counts: true, partial: false }
+    }
+
+    fn gaps(stream: &mut Stream, acked: Acked) -> u32 {
+        let mut n = 0;
+        stream.acknowledge(acked, || n += 1);
+        n
+    }
+
+    #[test]
+    fn each_hole_below_an_acknowledgment_is_a_gap() {
+        let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
+        for (start, len) in [(1, 10), (21, 10), (41, 10)] {
+            stream.insert(start, len, false, &mut weirds, &mut room);
+        }
+        assert!(stream.holds() && !stream.is_delivered_to(51));
+        assert_eq!(gaps(&mut stream, ack(11)), 0);
+        assert_eq!(gaps(&mut stream, ack(51)), 2);
+        assert_eq!((stream.missed, stream.holds(), stream.is_delivered_to(52)), (20, false, true));
+        assert_eq!(gaps(&mut stream, ack(61)), 1, "and what lies above all that came");
+        stream.release(&mut room);
+        assert_eq!(room, Room::new(1 << 20));
+    }
+
+    #[test]
+    fn gaps_of_connections_that_are_not_open_count_nothing_but_are_passed() {
+        let mut stream = Stream::default();
+        assert_eq!(gaps(&mut stream, Acked { to: 100, counts: false, partial: false }), 0);
+        assert_eq!((stream.missed, gaps(&mut stream, ack(100))), (0, 0));
+    }
+
+    #[test]
+    fn without_any_acknowledgment_a_direction_is_given_up() {
+        let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
+        stream.insert(1001, 16_385, true, &mut weirds, &mut room);
+        assert_eq!(weirds.names(), ["above_hole_data_without_any_acks"]);
+        assert_eq!((gaps(&mut stream, ack(20_000)), room), (0, Room::new(1 << 20)));
+    }
+
+    #[test]
+    fn holes_without_room_give_the_direction_up() {
+        let (mut stream, mut room) = (Stream::default(), Room::new(1000));
+        for n in 0..100_000u64 {
+            stream.insert(10 + n * 2, 1, false, &mut Weirds::default(), &mut room);
+        }
+        assert!(stream.given_up);
+        assert_eq!(room, Room::new(1000));
+    }
+
+    proptest! {
+        /// Against a bitmap.
+        #[test]
+        fn missed_bytes_are_those_never_seen(steps in proptest::collection::vec((any::<bool>(), 1u64..200, 1u64..40), 0..60)) {
+            let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
+            let (mut seen, mut acked, mut missed) = ([false; 300], 1u64, 0);
+            for (is_ack, at, len) in steps {
+                if is_ack {
+                    let mut n = 0;
+                    stream.acknowledge(ack(at), || n += 1);
+                    if at > acked {
+                        missed += (acked..at).filter(|&i| !seen[i as usize]).count() as u64;
+                        acked = at;
+                    }
+                } else {
+                    stream.insert(at, len, false, &mut weirds, &mut room);
+                    (at.max(acked)..at + len).for_each(|i| seen[i as usize] = true);
+                }
+                prop_assert_eq!(stream.missed, missed);
+                prop_assert!(stream.above.is_sorted() && stream.above.windows(2).all(|w| w[0].1 < w[1].0));
+                prop_assert_eq!(stream.above_bytes, stream.above.iter().map(|(a, b)| b - a).sum::<u64>());
+            }
+            stream.release(&mut room);
+            prop_assert_eq!(room, Room::new(1 << 20));
+        }
+    }
+}

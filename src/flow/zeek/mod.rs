@@ -1,0 +1,335 @@
+//! A conversation as Zeek would log it: what `conn.log` says of it, kept beside our own view and changing nothing of that.
+//!
+//! Read `session` for a TCP segment's way. `endpoint` (states, numbers), `transition` (the state step), `history` (letters),
+//! `gaps` (what was missed), `conn_state`, `timers`, `weird`, `ports` and `admission` each answer one question; `sight` is the
+//! packet as they see it. In Zeek's profile this also decides where a record ends and who is the originator; in ours the flow
+//! decides both and this follows. Application analyzers, which give Zeek some `X` letters and timeouts, are not there.
+
+pub(in crate::flow) mod admission;
+mod conn_state;
+mod endpoint;
+mod gaps;
+mod history;
+pub(in crate::flow) mod ports;
+mod role;
+mod session;
+mod sight;
+pub(in crate::flow) mod timers;
+mod transition;
+mod weird;
+mod wrapped;
+
+pub(in crate::flow) use self::admission::Admission;
+use self::history::{History, Scaled};
+pub(in crate::flow) use self::ports::{FirstFlags, turn_at_first};
+use self::role::Role;
+use self::session::{Around, Session};
+use self::sight::{Message, Seen, Seg};
+pub(in crate::flow) use self::sight::{Sight, micros};
+use self::timers::{Timer, Timers, ZeekTimers};
+use self::weird::{Weird, Weirds};
+use self::wrapped::Wrapped;
+use super::key::{End, FlowKey};
+use super::record::{Wrapping, ZeekRecord};
+use super::room::Room;
+use crate::model::{Span, Timestamp};
+
+/// A conversation.
+#[derive(Clone, Debug)]
+pub(in crate::flow) struct Conn {
+    start: Timestamp,
+    /// Zeek's `last_time`: of the last packet that counts.
+    last: Timestamp,
+    /// The key's end that is the originator.
+    originator: End,
+    /// Zeek's own rules turn the roles.
+    turns: bool,
+    kind: Kind,
+    counts: [Counts; 2],
+    /// Bytes of UDP and ICMP, once there was a packet that counts.
+    payload: [Option<u64>; 2],
+    history: History,
+    weirds: Weirds,
+    times: &'static ZeekTimers,
+    pub(in crate::flow) timers: Timers,
+    wrapped: Wrapped,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Tcp(Box<Session>),
+    Udp,
+    Icmp,
+    Other,
+}
+
+/// What is counted of a role, of every protocol.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    packets: u64,
+    ip_bytes: u64,
+    bad: Scaled,
+}
+
+/// How the connection before on the same ports stood.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::flow) struct Reuse {
+    closed: bool,
+    last: Timestamp,
+}
+
+/// How a conversation begins.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::flow) struct Beginning {
+    /// Who sent the first packet.
+    pub(in crate::flow) sender: End,
+    /// Who is the originator.
+    pub(in crate::flow) originator: End,
+    /// May Zeek's rules turn the roles later?
+    pub(in crate::flow) turns: bool,
+}
+
+impl Conn {
+    /// A conversation that begins with this packet; it is to be handed to [`Self::on_packet`], too.
+    pub(in crate::flow) fn new(
+        sight: &Sight,
+        key: &FlowKey,
+        beginning: Beginning,
+        times: &'static ZeekTimers,
+        room: &mut Room,
+    ) -> Self {
+        let kind = match sight.transport {
+            Seen::Tcp(_) | Seen::BadTcp => Kind::Tcp(Box::default()),
+            Seen::Udp { .. } => Kind::Udp,
+            Seen::Icmp { .. } => Kind::Icmp,
+            Seen::Other => Kind::Other,
+        };
+        let inactivity = match kind {
+            Kind::Tcp(_) | Kind::Udp => times.inactivity,
+            Kind::Icmp => times.icmp_inactivity,
+            Kind::Other => times.other_inactivity,
+        };
+        let mut conn = Self {
+            start: sight.ts,
+            last: sight.ts,
+            originator: beginning.originator,
+            turns: beginning.turns,
+            kind,
+            counts: [Counts::default(); 2],
+            payload: [None; 2],
+            history: History::default(),
+            weirds: Weirds::default(),
+            times,
+            timers: Timers::new(inactivity, sight.ts),
+            wrapped: Wrapped::default(),
+        };
+        let responder = key.endpoint(beginning.originator.other());
+        match conn.kind {
+            Kind::Tcp(_) => conn.timers.set(Timer::Session, sight.ts + times.session_first),
+            Kind::Udp if ports::DNS.contains(&responder.port) => conn.timers.set(Timer::Dns, sight.ts + times.dns),
+            _ => {}
+        }
+        if beginning.sender != beginning.originator && matches!(conn.kind, Kind::Tcp(_) | Kind::Udp) {
+            conn.history.push(b'^', room);
+        }
+        conn
+    }
+
+    pub(in crate::flow) const fn originator(&self) -> End {
+        self.originator
+    }
+
+    fn role(&self, from: End) -> Role {
+        if from == self.originator { Role::Originator } else { Role::Responder }
+    }
+
+    /// Does a SYN of this number begin another connection? `is_answer`: it is a SYN-ACK.
+    pub(in crate::flow) fn begins_another(&self, seq: u32, is_answer: bool) -> bool {
+        let Kind::Tcp(session) = &self.kind else { return false };
+        session.begins_another(seq, is_answer)
+    }
+
+    /// What the next connection on the same ports has to know of this one.
+    pub(in crate::flow) fn reuse(&self) -> Reuse {
+        let closed = match &self.kind {
+            Kind::Tcp(session) => [Role::Originator, Role::Responder].iter().any(|role| session.end(*role).did_close),
+            _ => true,
+        };
+        Reuse { closed, last: self.last }
+    }
+
+    /// This connection took the place of another: what Zeek's `weird.log` calls that.
+    pub(in crate::flow) fn follow(&mut self, previous: Reuse, sight: &Sight) {
+        if !matches!(self.kind, Kind::Tcp(_)) {
+            return;
+        }
+        if !previous.closed {
+            self.weirds.add(Weird::ActiveConnectionReuse);
+        } else if sight.ts - previous.last < self.times.close {
+            self.weirds.add(Weird::PrematureConnectionReuse);
+        }
+    }
+
+    /// Takes a packet of it. `key`: for the ports, whose sides are `End`s.
+    pub(in crate::flow) fn on_packet(&mut self, from: End, sight: &Sight, key: &FlowKey, room: &mut Room) {
+        let role = self.role(from);
+        match sight.transport {
+            Seen::Tcp(seg) if sight.sound => return self.on_segment(role, &seg, sight, key, room),
+            Seen::BadTcp => self.weirds.add(Weird::BadTcpHeaderLen),
+            Seen::Tcp(_) => self.on_bad_checksum(role, Weird::BadTcpChecksum, room),
+            Seen::Udp { .. } if !sight.sound => self.on_bad_checksum(role, Weird::BadUdpChecksum, room),
+            Seen::Icmp { .. } if !sight.sound => self.weirds.add(Weird::BadIcmpChecksum),
+            Seen::Udp { bytes, message } => {
+                self.history.once(role, b'D', room);
+                self.count_payload(role, bytes);
+                self.last = sight.ts;
+                if let Some(message) = message.filter(|_| self.turns) {
+                    self.on_message(role, message, key, room);
+                }
+                // By the role it had before it turned them: so Zeek has it.
+                self.count(role, sight);
+            }
+            Seen::Icmp { bytes } => {
+                self.count_payload(role, bytes);
+                self.last = sight.ts;
+                self.count(role, sight);
+            }
+            Seen::Other => {
+                self.last = sight.ts;
+                self.count(role, sight);
+            }
+        }
+    }
+
+    fn on_segment(&mut self, role: Role, seg: &Seg, sight: &Sight, key: &FlowKey, room: &mut Room) {
+        let Self { history, weirds, turns, kind: Kind::Tcp(session), .. } = &mut *self else { return };
+        let mut around = Around { history, weirds, room, ts: sight.ts, may_turn: *turns };
+        let (role, done) = session.on_segment(role, seg, &mut around);
+        let left_handshake = session.left_handshake;
+        for _ in 0..done.turns {
+            self.turn_counts();
+        }
+        if done.timed {
+            self.last = sight.ts;
+        }
+        if left_handshake {
+            self.timers.grant(self.times.tcp_inactivity, self.last);
+        }
+        let responder = key.endpoint(self.originator.other()).port;
+        if done.established && ports::INTERACTIVE.contains(&responder) {
+            self.timers.grant(self.times.interactive, self.last);
+        }
+        if done.attempt {
+            self.timers.set(Timer::Attempt, sight.ts + self.times.attempt);
+        }
+        if done.complete {
+            self.timers.close(self.last + self.times.close);
+        }
+        self.count(role, sight);
+    }
+
+    fn on_bad_checksum(&mut self, role: Role, weird: Weird, room: &mut Room) {
+        self.weirds.add(weird);
+        if self.counts[role.index()].bad.is_due() {
+            self.history.write(role, b'C', room);
+        }
+    }
+
+    fn count(&mut self, role: Role, sight: &Sight) {
+        let counts = &mut self.counts[role.index()];
+        counts.packets += 1;
+        counts.ip_bytes = counts.ip_bytes.saturating_add(sight.ip_bytes);
+    }
+
+    fn count_payload(&mut self, role: Role, bytes: u64) {
+        let payload = &mut self.payload[role.index()];
+        *payload = Some(payload.unwrap_or(0).saturating_add(bytes));
+    }
+
+    /// DNS's first message and any of NTP say who is the server, once. Zeek then turns packets, but not bytes: a row of one answer
+    /// and one question has both with the originator.
+    fn on_message(&mut self, role: Role, message: Message, key: &FlowKey, room: &mut Room) {
+        let responder = key.endpoint(self.originator.other());
+        let turned = if responder.port == ports::NTP {
+            matches!((message, role), (Message::Answer, Role::Originator) | (Message::Question, Role::Responder))
+        } else if ports::DNS.contains(&responder.port) {
+            self.turns = false;
+            (message, role) == (Message::Answer, Role::Originator) && !responder.ip.is_multicast()
+        } else {
+            false
+        };
+        if turned {
+            self.turns = false;
+            self.turn_counts();
+            self.history.push(b'^', room);
+        }
+    }
+
+    /// The roles are the other way round, by evidence that Zeek does not ask for.
+    pub(in crate::flow) fn turn(&mut self, room: &mut Room) {
+        if let Kind::Tcp(session) = &mut self.kind {
+            session.turn();
+        }
+        self.turn_counts();
+        self.payload.swap(0, 1);
+        if matches!(self.kind, Kind::Tcp(_) | Kind::Udp) {
+            self.history.push(b'^', room);
+        }
+    }
+
+    fn turn_counts(&mut self) {
+        self.originator = self.originator.other();
+        self.counts.swap(0, 1);
+    }
+
+    /// What is nearest around the packet that comes next.
+    pub(in crate::flow) fn within(&mut self, wrapping: Option<Wrapping>, room: &mut Room) {
+        if self.wrapped.changes_too_often(wrapping) {
+            self.history.push(b'X', room);
+        }
+    }
+
+    /// Bytes missed of what this end sent.
+    pub(in crate::flow) fn missed(&self, end: End) -> u64 {
+        match &self.kind {
+            Kind::Tcp(session) => session.missed()[self.role(end).index()],
+            _ => 0,
+        }
+    }
+
+    /// The record as things stand.
+    pub(in crate::flow) fn record(&self) -> ZeekRecord {
+        let [o, r] = &self.counts;
+        let payload = self.payload.map(|bytes| bytes.unwrap_or(0));
+        let (conn_state, bytes, missed_bytes) = match &self.kind {
+            Kind::Tcp(session) => {
+                let (orig, resp) = (session.end(Role::Originator), session.end(Role::Responder));
+                let conn_state = conn_state::of_tcp(orig, resp, self.history.as_bytes());
+                (conn_state, [orig.size(resp), resp.size(orig)], session.missed())
+            }
+            Kind::Udp => (conn_state::of_udp(self.payload.map(|bytes| bytes.is_some())), payload, [0; 2]),
+            Kind::Icmp => ("OTH", payload, [0; 2]),
+            Kind::Other => ("OTH", [0; 2], [0; 2]),
+        };
+        let duration = Some(self.last - self.start).filter(|&duration| duration > Span::ZERO);
+        ZeekRecord {
+            conn_state,
+            history: self.history.text(),
+            duration,
+            bytes: bytes.map(|bytes| duration.map(|_| bytes)),
+            packets: [o.packets, r.packets],
+            ip_bytes: [o.ip_bytes, r.ip_bytes],
+            missed_bytes,
+            tunnel_parents: self.wrapped.parents.clone(),
+            weird: self.weirds.names(),
+        }
+    }
+
+    /// The conversation is over: what its lists held is given back.
+    pub(in crate::flow) fn release(&mut self, room: &mut Room) {
+        self.history.release(room);
+        if let Kind::Tcp(session) = &mut self.kind {
+            session.release(room);
+        }
+    }
+}

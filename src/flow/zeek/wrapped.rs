@@ -1,0 +1,46 @@
+//! What was around a conversation's packets: `tunnel_parents`, and the `X` of one whose wrapping changes too often.
+
+use crate::flow::record::Wrapping;
+
+/// `tunnel_max_changes_per_connection`.
+const MOST_CHANGES: u8 = 5;
+
+/// The wrappings of a conversation. After too many changes no more are looked at, which bounds the list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wrapped {
+    now: Option<Wrapping>,
+    begun: bool,
+    changes: u8,
+    pub(super) parents: Vec<Wrapping>,
+}
+
+impl Wrapped {
+    /// A packet came in this wrapping. Is that one change too many?
+    pub(super) fn changes_too_often(&mut self, wrapping: Option<Wrapping>) -> bool {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if wrapping == self.now || self.changes > MOST_CHANGES {
+            return false;
+        }
+        self.now = wrapping;
+        self.changes += u8::from(!first);
+        if let Some(wrapping) = wrapping.filter(|wrapping| !self.parents.contains(wrapping)) {
+            self.parents.push(wrapping);
+        }
+        self.changes > MOST_CHANGES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    #[test]
+    fn the_sixth_change_is_one_too_many() {
+        let between = |n: u8| Some(Wrapping::Between(IpAddr::from([10, 0, 0, n]), IpAddr::from([10, 0, 1, 0])));
+        let mut wrapped = Wrapped::default();
+        assert!(!wrapped.changes_too_often(between(0)));
+        let told: Vec<u8> = (1..100).filter(|n| wrapped.changes_too_often(between(n % 2))).collect();
+        assert_eq!((told, wrapped.parents.len()), (vec![6], 2));
+    }
+}

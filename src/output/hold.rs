@@ -1,0 +1,321 @@
+//! Holds packets back until what is said of them is settled, for outputs that print verdicts from files: from the first
+//! packet whose verdict may still change, everything waits in order, until [`Event::Settled`] or a bound.
+//!
+//! Nothing is copied while nothing waits. It does not decide what is settled, and it does not look at a clock: the tracker
+//! settles by packet time.
+
+use crate::decode::Packet;
+use crate::event::{Event, Keep, Sink};
+use crate::flow::{FlowRecord, Note, Settled};
+use crate::model::{Frame, SourceInfo, Timestamp};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::io;
+
+/// Most events that wait. Two round trips of a fast path are more: then the oldest go as they are.
+const EVENTS: usize = 1 << 16;
+/// Most bytes of packets that wait.
+const BYTES: usize = 16 << 20;
+
+/// An output behind a queue.
+#[derive(Debug)]
+pub struct Hold<S> {
+    inner: S,
+    /// Live, nothing waits: a person looks on.
+    on: bool,
+    events: usize,
+    waiting: VecDeque<Waiting>,
+    /// How many left the queue, ever: what numbers its places.
+    gone: u64,
+    /// Places of the packets that are not settled, by source and number.
+    open: HashMap<(u16, u64), u64, foldhash::fast::RandomState>,
+    bytes: Arena,
+}
+
+/// An event that waits.
+#[derive(Debug)]
+enum Waiting {
+    Packet(Box<Kept>),
+    Source(u16, Box<SourceInfo>),
+    Handshake(Box<FlowRecord>),
+    Flow(Box<FlowRecord>),
+    Tick(Timestamp),
+}
+
+/// A packet without its bytes, which are in the arena.
+#[derive(Debug)]
+struct Kept {
+    frame: Frame<'static>,
+    packet: Packet<'static>,
+    note: Note,
+    len: usize,
+}
+
+/// Bytes in the order in which they will be taken.
+#[derive(Debug, Default)]
+struct Arena {
+    bytes: Vec<u8>,
+    /// Where the first that is still wanted stands.
+    start: usize,
+}
+
+impl Arena {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// The first bytes.
+    fn first(&self, len: usize) -> &[u8] {
+        self.bytes.get(self.start..self.start + len).unwrap_or_default()
+    }
+
+    fn drop_first(&mut self, len: usize) {
+        self.start = (self.start + len).min(self.bytes.len());
+        // Moved to the front when that costs no more than was taken since the last time.
+        if self.start * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+impl<S: Sink> Hold<S> {
+    /// An output whose packets wait for their verdicts, if `on`; otherwise everything passes at once.
+    #[must_use]
+    pub fn new(inner: S, on: bool) -> Self {
+        Self { inner, on, events: EVENTS, waiting: VecDeque::new(), gone: 0, open: HashMap::default(), bytes: Arena::default() }
+    }
+
+    /// The output; what waits is lost, but nothing does after [`Event::Summary`].
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
+    fn settle(&mut self, settled: &Settled) -> io::Result<Keep> {
+        if let Some(place) = self.open.remove(&(settled.source, settled.number))
+            && let Some(Waiting::Packet(kept)) = self.waiting.get_mut((place - self.gone) as usize)
+        {
+            kept.note.verdict = Some(settled.verdict);
+        }
+        self.go_on()
+    }
+
+    fn keep(&mut self, event: &Event<'_>) {
+        let waiting = match *event {
+            Event::Packet { frame, packet, note } => {
+                if is_open(note) {
+                    self.open.insert((frame.source, frame.number), self.gone + self.waiting.len() as u64);
+                }
+                self.bytes.bytes.extend_from_slice(frame.bytes);
+                Waiting::Packet(Box::new(Kept {
+                    // Options of a pcapng block are for writers, which do not wait.
+                    frame: Frame { bytes: &[], options: None, ..*frame },
+                    packet: packet.with_bytes(&[]),
+                    note: *note,
+                    len: frame.bytes.len(),
+                }))
+            }
+            Event::Source { index, info } => Waiting::Source(index, Box::new(info.clone())),
+            Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
+            Event::Flow(record) => Waiting::Flow(Box::new(record.clone())),
+            Event::Tick(time) => Waiting::Tick(time),
+            Event::Settled(_) | Event::Summary(_) => return,
+        };
+        self.waiting.push_back(waiting);
+    }
+
+    /// Lets go what is settled, and what is too much.
+    fn go_on(&mut self) -> io::Result<Keep> {
+        let mut answer = Keep::Going;
+        while let Some(first) = self.waiting.front() {
+            let open = matches!(first, Waiting::Packet(kept) if is_open(&kept.note));
+            if open && self.waiting.len() <= self.events && self.bytes.len() <= BYTES {
+                break;
+            }
+            answer = self.let_go(answer)?;
+        }
+        Ok(answer)
+    }
+
+    fn all_go(&mut self) -> io::Result<Keep> {
+        let mut answer = Keep::Going;
+        while !self.waiting.is_empty() {
+            answer = self.let_go(answer)?;
+        }
+        Ok(answer)
+    }
+
+    /// The first that waits goes.
+    fn let_go(&mut self, so_far: Keep) -> io::Result<Keep> {
+        let Some(first) = self.waiting.pop_front() else { return Ok(so_far) };
+        self.gone += 1;
+        let said = match &first {
+            Waiting::Packet(kept) => {
+                let Kept { frame, packet, note, len } = &**kept;
+                self.open.remove(&(frame.source, frame.number));
+                let bytes = self.bytes.first(*len);
+                let frame = Frame { bytes, ..*frame };
+                let said = self.inner.on_event(&Event::Packet { frame: &frame, packet: &packet.with_bytes(bytes), note });
+                self.bytes.drop_first(*len);
+                said
+            }
+            Waiting::Source(index, info) => self.inner.on_event(&Event::Source { index: *index, info }),
+            Waiting::Handshake(record) => self.inner.on_event(&Event::Handshake(record)),
+            Waiting::Flow(record) => self.inner.on_event(&Event::Flow(record)),
+            Waiting::Tick(time) => self.inner.on_event(&Event::Tick(*time)),
+        };
+        said.map(|answer| if so_far == Keep::Enough { so_far } else { answer })
+    }
+}
+
+impl<S: Sink> Sink for Hold<S> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if !self.on {
+            return self.inner.on_event(event);
+        }
+        match event {
+            Event::Settled(settled) => self.settle(settled),
+            Event::Summary(_) => {
+                self.all_go()?;
+                self.inner.on_event(event)
+            }
+            Event::Packet { note, .. } if self.waiting.is_empty() && !is_open(note) => self.inner.on_event(event),
+            _ if self.waiting.is_empty() && !matches!(event, Event::Packet { .. }) => self.inner.on_event(event),
+            _ => {
+                self.keep(event);
+                self.go_on()
+            }
+        }
+    }
+
+    /// The source is idle or a person asked: what waits goes as it is.
+    fn flush(&mut self) -> io::Result<()> {
+        self.all_go()?;
+        self.inner.flush()
+    }
+}
+
+/// May its verdict still change?
+fn is_open(note: &Note) -> bool {
+    note.verdict.is_some_and(|verdict| !verdict.settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RunSummary;
+    use crate::flow::{Confidence, Evidence, FlowId, FlowKind, Verdict, VerdictKind};
+    use crate::model::LinkType;
+
+    /// What came through, in words: number, first byte, verdict.
+    #[derive(Debug, Default)]
+    struct Told(Vec<String>);
+
+    impl Sink for Told {
+        fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+            self.0.push(match event {
+                Event::Packet { frame, packet, note } => {
+                    assert_eq!(frame.bytes, packet.bytes);
+                    let verdict = note.verdict.map_or("-", |v| v.kind.key());
+                    let open = if is_open(note) { "?" } else { "" };
+                    format!("#{} {} {verdict}{open}", frame.number, frame.bytes.first().copied().unwrap_or_default())
+                }
+                Event::Tick(_) => "tick".to_owned(),
+                Event::Summary(_) => "summary".to_owned(),
+                _ => "other".to_owned(),
+            });
+            Ok(if self.0.len() >= 100 { Keep::Enough } else { Keep::Going })
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.push("flush".to_owned());
+            Ok(())
+        }
+    }
+
+    fn verdict(kind: VerdictKind, settled: bool) -> Verdict {
+        let confidence = Some(Confidence::Likely);
+        Verdict { kind, confidence, evidence: Evidence::AGE, against: None, age: None, segments: 1, settled }
+    }
+
+    fn packet(hold: &mut Hold<Told>, number: u64, verdict: Option<Verdict>) -> Keep {
+        let bytes = vec![number as u8; 40];
+        let frame = Frame {
+            number,
+            source: 0,
+            interface: 0,
+            ts: Timestamp::default(),
+            link: LinkType::RAW,
+            wire_len: 40,
+            bytes: &bytes,
+            direction: None,
+            options: None,
+        };
+        let note = Note { verdict, ..Note::default() };
+        hold.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&bytes), note: &note }).unwrap()
+    }
+
+    fn settled(hold: &mut Hold<Told>, number: u64, kind: VerdictKind) {
+        let flow = FlowId { kind: FlowKind::Tcp, number: 1 };
+        let settled = Settled { source: 0, number, flow, verdict: verdict(kind, true) };
+        hold.on_event(&Event::Settled(&settled)).unwrap();
+    }
+
+    #[test]
+    fn all_wait_for_the_first_that_is_open_and_go_in_order() {
+        let mut hold = Hold::new(Told::default(), true);
+        packet(&mut hold, 1, None);
+        packet(&mut hold, 2, Some(verdict(VerdictKind::Resent, false)));
+        packet(&mut hold, 3, Some(verdict(VerdictKind::Reordered, true)));
+        hold.on_event(&Event::Tick(Timestamp::default())).unwrap();
+        packet(&mut hold, 4, Some(verdict(VerdictKind::Resent, false)));
+        packet(&mut hold, 5, None);
+        assert_eq!(hold.inner.0, ["#1 1 -"]);
+        settled(&mut hold, 4, VerdictKind::Unsure);
+        assert_eq!(hold.inner.0.len(), 1);
+        settled(&mut hold, 2, VerdictKind::Spurious);
+        packet(&mut hold, 6, None);
+        assert_eq!(hold.inner.0, ["#1 1 -", "#2 2 spurious", "#3 3 reordered", "tick", "#4 4 unsure", "#5 5 -", "#6 6 -"]);
+        assert!(hold.waiting.is_empty() && hold.open.is_empty() && hold.bytes.bytes.is_empty());
+    }
+
+    #[test]
+    fn the_end_and_a_flush_let_everything_go_as_it_is() {
+        let mut hold = Hold::new(Told::default(), true);
+        packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
+        hold.flush().unwrap();
+        packet(&mut hold, 2, Some(verdict(VerdictKind::Resent, false)));
+        hold.on_event(&Event::Summary(&RunSummary::default())).unwrap();
+        // What is settled too late is settled for others.
+        settled(&mut hold, 1, VerdictKind::Unsure);
+        assert_eq!(hold.inner.0, ["#1 1 resent?", "flush", "#2 2 resent?", "summary"]);
+    }
+
+    #[test]
+    fn no_more_wait_than_the_bound_allows() {
+        let mut hold = Hold { events: 3, ..Hold::new(Told::default(), true) };
+        for number in 1..=5 {
+            packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));
+        }
+        assert_eq!(hold.inner.0, ["#1 1 resent?", "#2 2 resent?"]);
+        settled(&mut hold, 3, VerdictKind::Resent);
+        assert_eq!(hold.inner.0.last().unwrap(), "#3 3 resent");
+        assert_eq!((hold.waiting.len(), hold.open.len()), (2, 2));
+    }
+
+    #[test]
+    fn live_nothing_waits_and_enough_is_handed_on() {
+        let mut hold = Hold::new(Told::default(), false);
+        packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
+        assert_eq!(hold.inner.0, ["#1 1 resent?"]);
+        let mut hold = Hold::new(Told::default(), true);
+        packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
+        for number in 2..=200 {
+            assert_eq!(packet(&mut hold, number, None), Keep::Going);
+        }
+        let flow = FlowId { kind: FlowKind::Tcp, number: 1 };
+        let last = Settled { source: 0, number: 1, flow, verdict: verdict(VerdictKind::Resent, true) };
+        assert_eq!(hold.on_event(&Event::Settled(&last)).unwrap(), Keep::Enough);
+        assert_eq!(hold.inner.0.len(), 200);
+    }
+}
