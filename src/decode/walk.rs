@@ -61,6 +61,11 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.end
     }
 
+    /// Do the contents end there by their own account? Those of a first fragment may go on in the next.
+    pub(super) const fn ends_at(&self, end: usize) -> bool {
+        end == self.end || self.packet.fragment.more && end > self.end
+    }
+
     /// May another tunnel be entered? What a fragment carries is told when the datagram is joined.
     pub(super) const fn may_enter_tunnel(&self) -> bool {
         self.packet.tunnel.depth < self.tunnels && (self.through_pieces || !self.packet.fragment.is_piece())
