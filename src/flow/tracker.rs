@@ -163,6 +163,8 @@ struct Seen<'p, 'f> {
     sender: End,
     segment: Option<Segment<'f>>,
     now: Timestamp,
+    /// Its checksum is taken for right.
+    sound: bool,
     /// As Zeek sees it, where that is wanted.
     sight: Option<Sight>,
     /// What is nearest around it, where that is wanted.
@@ -202,7 +204,7 @@ impl Tracker {
             room: Room::new(config.list_bytes),
             judges: match config.checksums {
                 Checksums::Ignore => false,
-                Checksums::Auto => wants.zeek,
+                Checksums::Auto => wants.zeek || wants.streams,
                 Checksums::Verify => true,
             },
             judge: Judge::new(config.checksums),
@@ -347,7 +349,7 @@ impl Tracker {
         let wants = self.config.wants.zeek;
         let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
         let wrapping = if wants { wrapping(packet, parents) } else { None };
-        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, wrapping };
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen, sink);
         if self.clock.leap(meta.ts).is_some()
@@ -474,6 +476,8 @@ impl Tracker {
                     {
                         self.settling.wait(slot, flow.number, at);
                     }
+                    // A wrong checksum: no host takes the data.
+                    let sighting = Sighting { accepted: sighting.accepted && seen.sound, ..sighting };
                     let id = FlowId { kind: flow.kind, number: flow.number };
                     let mut tell = stream_teller(id, flow.originator, flow.key, sink);
                     connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
