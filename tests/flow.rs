@@ -19,5 +19,7 @@ mod opening;
 mod properties;
 #[path = "flow/stream.rs"]
 mod stream;
+#[path = "flow/streams.rs"]
+mod streams;
 #[path = "flow/table.rs"]
 mod table;

@@ -1,7 +1,9 @@
 //! What the tracker tells beside its notes. The tracker owns the trait; whoever drives it implements it.
 
-use super::note::FlowId;
+use super::key::{End, FlowKey};
+use super::note::{Direction, FlowId};
 use super::record::FlowRecord;
+use super::stream::{StreamEvent, StreamPart};
 use super::verdict::Verdict;
 
 /// Something about a whole flow.
@@ -16,6 +18,9 @@ pub enum FlowEvent<'a> {
     /// The verdict on a packet that was told before with `settled: false`: nothing changes it any more. Told before the
     /// flow's [`FlowEvent::Ended`].
     Settled(Settled),
+    /// Bytes of a TCP connection in order, or what is missing of them. Told where [`super::Wants::streams`] asks for it, while
+    /// the packet is looked at that makes it known; at the latest before the flow's [`FlowEvent::Ended`].
+    Stream(&'a StreamEvent<'a>),
 }
 
 /// The last word on a packet.
@@ -40,5 +45,19 @@ pub trait FlowSink {
 impl<F: FnMut(FlowEvent<'_>)> FlowSink for F {
     fn on_flow_event(&mut self, event: FlowEvent<'_>) {
         self(event);
+    }
+}
+
+/// Tells the streams of a flow to the sink.
+pub(super) fn stream_teller(
+    flow: FlowId,
+    originator: End,
+    key: FlowKey,
+    sink: &mut impl FlowSink,
+) -> impl FnMut(End, bool, StreamPart<'_>) {
+    move |end, midway, part| {
+        let direction = if end == originator { Direction::Originator } else { Direction::Responder };
+        let event = StreamEvent { flow, direction, sender: key.endpoint(end), midway, part };
+        sink.on_flow_event(FlowEvent::Stream(&event));
     }
 }

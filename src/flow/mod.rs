@@ -20,6 +20,7 @@ pub mod profile;
 pub mod record;
 mod room;
 mod settling;
+pub mod stream;
 mod table;
 mod tcp;
 pub mod timeout;
@@ -37,6 +38,7 @@ pub use record::{
     Birth, DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
     Vantage, Wrapping, ZeekRecord,
 };
+pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};

@@ -3,16 +3,17 @@
 use super::checksums::{ChecksumStats, Judge};
 use super::datagram::Datagram;
 use super::deadlines::Deadlines;
-use super::event::{FlowEvent, FlowSink, Settled};
+use super::event::{FlowEvent, FlowSink, Settled, stream_teller};
 use super::flow::{Body, Flow, IcmpMark, Place, kind_of};
 use super::icmp;
 use super::key::{End, Ends, FlowKey, KeyMaker, outer_addresses};
-use super::note::{Change, FlowKind, Note};
+use super::note::{Change, FlowId, FlowKind, Note};
 use super::orientation;
 use super::profile::{Profile, Rules, ZeekTimers};
 use super::record::{Birth, DirectionReason, EndReason, FlowRecord, State, TunnelRecord, Wrapping};
 use super::room::Room;
 use super::settling::Settling;
+use super::stream::StreamLimits;
 use super::table::{self, Table};
 use super::tcp::{Paths, Segment, Sighting, Step};
 use super::timeout::Class;
@@ -43,8 +44,11 @@ pub struct TrackerConfig {
     pub wants: Wants,
     /// What becomes of packets with wrong checksums.
     pub checksums: Checksums,
-    /// Most memory for the lists of all flows together (holes, segments remembered), bytes. What finds no room is forgotten.
+    /// Most memory for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
+    /// room is forgotten.
     pub list_bytes: usize,
+    /// How much of that the streams of one flow may take.
+    pub streams: StreamLimits,
 }
 
 impl Default for TrackerConfig {
@@ -56,6 +60,7 @@ impl Default for TrackerConfig {
             wants: Wants::default(),
             checksums: Checksums::Auto,
             list_bytes: 256 << 20,
+            streams: StreamLimits::default(),
         }
     }
 }
@@ -347,7 +352,7 @@ impl Tracker {
         let wrapping = if wants { wrapping(packet, parents) } else { None };
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
-        let note = self.update(slot, &seen);
+        let note = self.update(slot, &seen, sink);
         if self.clock.leap(meta.ts).is_some()
             && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
         {
@@ -442,7 +447,7 @@ impl Tracker {
     }
 
     /// Counts the packet and lets its protocol look at it.
-    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>) -> Note {
+    fn update(&mut self, slot: u32, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> Note {
         let by_evidence = self.config.profile.direction == Rules::Ours;
         let flow = self.table.get_mut(slot);
         let place = seen.place();
@@ -472,6 +477,9 @@ impl Tracker {
                     {
                         self.settling.wait(slot, flow.number, at);
                     }
+                    let id = FlowId { kind: flow.kind, number: flow.number };
+                    let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+                    connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
                 }
                 (step, connection.class())
             }
@@ -588,10 +596,13 @@ impl Tracker {
             Body::Datagram(_) | Body::Free => false,
         };
         let record = flow.record(Some(reason));
-        if let Body::Tcp(connection) = &mut flow.body
-            && let Some(aspects) = &mut connection.aspects
-        {
-            aspects.release(&mut self.room);
+        let id = flow.id();
+        if let Body::Tcp(connection) = &mut flow.body {
+            let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+            connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
+            if let Some(aspects) = &mut connection.aspects {
+                aspects.release(&mut self.room);
+            }
         }
         if let Some(conn) = &mut flow.zeek {
             conn.release(&mut self.room);

@@ -12,11 +12,13 @@ pub struct Wants {
     pub verdicts: bool,
     /// Wireshark's labels of each TCP packet.
     pub labels: bool,
+    /// The byte streams of each TCP connection ([`super::StreamEvent`]).
+    pub streams: bool,
 }
 
 impl Wants {
-    /// All of it.
-    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true };
+    /// All that records hold: everything but the byte streams.
+    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false };
 }
 
 /// What becomes of packets whose TCP or UDP checksum is wrong.

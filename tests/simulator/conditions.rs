@@ -148,7 +148,7 @@ impl Conditions {
         match self.traffic {
             Traffic::Bulk | Traffic::Stops => {
                 write(0, 0, rng.between(60, 600));
-                write(1, rng.between(0, 3 * MS), rng.between(60 * mss, 240 * mss));
+                write(1, rng.between(0, 3 * MS), rng.between(100 * mss, 500 * mss));
             }
             Traffic::Bursts => {
                 for _ in 0..rng.between(5, 15) {

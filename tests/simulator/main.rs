@@ -10,7 +10,9 @@ mod conditions;
 mod endpoint;
 mod honest;
 mod judge;
+#[path = "../support/link.rs"]
 mod link;
+#[path = "../support/rng.rs"]
 mod rng;
 mod table;
 #[path = "../support/truth.rs"]

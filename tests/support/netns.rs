@@ -47,7 +47,7 @@ pub(crate) fn ip(words: &str) -> String {
 /// # Panics
 /// When it must run.
 #[track_caller]
-fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     let must = std::env::var_os("SOCKEYE_REQUIRE_ROOT_TESTS").is_some_and(|value| value != "0" && !value.is_empty());
     assert!(!must, "{why}, and SOCKEYE_REQUIRE_ROOT_TESTS is set");
     let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -94,18 +94,24 @@ impl Drop for Namespace {
     }
 }
 
+/// Two namespaces that nothing joins; `None`, loudly, where that is not possible.
+pub(crate) fn apart() -> Option<[Namespace; 2]> {
+    if !is_root() {
+        skipped("needs root");
+        return None;
+    }
+    if Command::new("ip").arg("-V").output().is_err() {
+        skipped("needs iproute2");
+        return None;
+    }
+    Some([Namespace::new(), Namespace::new()])
+}
+
 impl Pair {
     /// Builds the pair; `None`, loudly, where that is not possible.
     pub(crate) fn new() -> Option<Self> {
-        if !is_root() {
-            skipped("needs root");
-            return None;
-        }
-        if Command::new("ip").arg("-V").output().is_err() {
-            skipped("needs iproute2");
-            return None;
-        }
-        let pair = Self { near: Namespace::new(), far: Namespace::new() };
+        let [near, far] = apart()?;
+        let pair = Self { near, far };
         ip(&format!("link add {VETH} netns {} type veth peer name {VETH} netns {}", pair.near.0, pair.far.0));
         for (here, mac, own, other_mac, other) in
             [(&pair.near, NEAR_MAC, NEAR_IP, FAR_MAC, FAR_IP), (&pair.far, FAR_MAC, FAR_IP, NEAR_MAC, NEAR_IP)]

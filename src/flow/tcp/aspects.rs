@@ -3,6 +3,7 @@
 
 use super::loss::{Loss, Paths};
 use super::measure::Measure;
+use super::reassembly::Streams;
 use super::segment::Segment;
 use crate::decode::Packet;
 use crate::flow::key::{End, FlowKey};
@@ -34,13 +35,24 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
 pub(in crate::flow) struct Aspects {
     measure: Option<Measure>,
     loss: Option<Loss>,
+    streams: Option<Streams>,
 }
 
 impl Aspects {
     /// `None` where none is wanted.
     pub(in crate::flow) fn wanted(wants: Wants) -> Option<Box<Self>> {
-        (wants.measures || wants.verdicts)
-            .then(|| Box::new(Self { measure: wants.measures.then(Measure::default), loss: wants.verdicts.then(Loss::default) }))
+        (wants.measures || wants.verdicts || wants.streams).then(|| {
+            Box::new(Self {
+                measure: wants.measures.then(Measure::default),
+                loss: wants.verdicts.then(Loss::default),
+                streams: wants.streams.then(Streams::default),
+            })
+        })
+    }
+
+    /// The byte streams.
+    pub(super) fn streams(&mut self) -> Option<&mut Streams> {
+        self.streams.as_mut()
     }
 
     /// Takes a segment. Lists that grow take from `room`; what flows between the same hosts know of their way is in `paths`.

@@ -146,6 +146,21 @@ impl Endpoint {
         self.known == Known::Not || self.origin == syn
     }
 
+    /// The number that its offsets are counted from, where something is known of it.
+    pub(super) fn origin(&self) -> Option<Seq> {
+        (self.known != Known::Not).then_some(self.origin)
+    }
+
+    /// Offset of the byte that its stream begins with when its numbering begins anew.
+    pub(super) fn first_byte(&self) -> u64 {
+        if self.known == Known::Syn { 1 } else { MIDWAY + 1 }
+    }
+
+    /// Offset of its FIN.
+    pub(super) fn fin(&self) -> Option<u64> {
+        self.has_fin().then_some(self.fin)
+    }
+
     /// Has it sent a FIN?
     pub(super) const fn has_fin(&self) -> bool {
         self.fin != NONE

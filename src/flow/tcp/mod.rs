@@ -10,6 +10,7 @@ mod list;
 mod loss;
 mod measure;
 mod opening;
+mod reassembly;
 mod report;
 mod segment;
 mod seq;
@@ -20,12 +21,15 @@ pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 pub(super) use self::loss::Paths;
+pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
+use super::room::Room;
+use super::stream::StreamLimits;
 use super::wants::Wants;
 use crate::decode::TcpFlags;
 use crate::model::Timestamp;
@@ -138,6 +142,21 @@ impl Connection {
     fn reject(&mut self, from: End) -> Verdict {
         self.pair(from).0.out_of_window += 1;
         Verdict::REJECTED
+    }
+
+    /// Puts the data of a segment, which [`Self::on_segment`] has seen, into its stream, if that is wanted.
+    #[inline]
+    pub(super) fn reassemble(&mut self, seen: &Sighting<'_, '_>, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
+        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+            streams.on_segment(seen, &self.ends, limits, room, tell);
+        }
+    }
+
+    /// The flow is over: the streams are told to their end.
+    pub(super) fn finish_streams(&mut self, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
+        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+            streams.finish(&self.ends, limits, room, tell);
+        }
     }
 
     /// How far beyond all that was seen and acknowledged a segment of `from` can be: the window of its peer, twice over, as

@@ -141,6 +141,7 @@ impl Endpoint {
         } else if awake.now - self.receiving.last_challenge > 500 * MS {
             self.receiving.last_challenge = awake.now;
             self.send_again(awake, 0);
+            self.arm(awake);
         }
     }
 

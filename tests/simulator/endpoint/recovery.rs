@@ -18,6 +18,8 @@ pub(super) struct Recovery {
     /// What was out when the phase began ends here.
     high: u64,
     duplicate_acks: u32,
+    /// So many of them mean a loss.
+    threshold: u32,
     srtt: Option<i64>,
     rttvar: i64,
     min_rtt: i64,
@@ -54,6 +56,7 @@ impl Recovery {
             phase: Phase::Open,
             high: 0,
             duplicate_acks: 0,
+            threshold: 3,
             srtt: None,
             rttvar: 0,
             min_rtt: i64::MAX,
@@ -201,8 +204,14 @@ impl Endpoint {
             return;
         }
         self.recovery.duplicate_acks = if advanced { 0 } else { self.recovery.duplicate_acks + u32::from(duplicate) };
-        let third = self.recovery.phase == Phase::Open && self.recovery.duplicate_acks >= 3;
-        let partial = self.recovery.phase == Phase::Fast && advanced;
+        // More than are out come of something older; Linux then asks for more of them (tcp_limit_reno_sacked).
+        let most = (self.sending.out.len() as u32).saturating_sub(1);
+        if self.recovery.duplicate_acks > most {
+            self.recovery.duplicate_acks = most;
+            self.recovery.threshold = self.recovery.threshold.max(most + 1);
+        }
+        let third = self.recovery.phase == Phase::Open && self.recovery.duplicate_acks >= self.recovery.threshold;
+        let partial = self.recovery.phase == Phase::Fast && advanced && una < self.recovery.high;
         if (third || partial)
             && let Some(head) = self.sending.out.front_mut()
             && !head.lost
@@ -274,6 +283,10 @@ impl Endpoint {
                     break;
                 }
                 self.send_again(awake, index);
+                if index == 0 {
+                    // RFC 6298 (5.1); Linux: for the oldest one only.
+                    self.arm(awake);
+                }
             }
         }
     }

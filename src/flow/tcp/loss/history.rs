@@ -145,6 +145,12 @@ impl History {
         self.lost_below
     }
 
+    pub(super) fn clear(&mut self) {
+        self.fresh.clear();
+        self.odd.clear();
+        (self.acked, self.lost_below) = (0, 0);
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.fresh.release(room);
         self.odd.release(room);

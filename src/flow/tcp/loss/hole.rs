@@ -172,6 +172,10 @@ impl Holes {
         }
     }
 
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+    }
+
     pub(super) fn release(&mut self, room: &mut Room) {
         self.list.release(room);
     }

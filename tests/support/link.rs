@@ -1,4 +1,5 @@
 //! Half of the way between the hosts, one direction: a rate with a queue, a latency, and what goes wrong.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use crate::rng::Rng;
 

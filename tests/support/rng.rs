@@ -1,4 +1,5 @@
 //! Random numbers of our own: the same on every machine, for ever.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 /// `SplitMix64`.
 #[derive(Clone, Debug)]
