@@ -343,3 +343,14 @@ impl Conn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_stays_small() {
+        let (conn, session) = (size_of::<Conn>(), size_of::<Session>());
+        assert!(conn <= 400 && session <= 640, "{conn} and {session} bytes");
+    }
+}
