@@ -55,7 +55,7 @@ impl Pipeline {
             Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
             None => Note::default(),
         };
-        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame.ts, &packet));
+        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame, &packet));
         let Teller { told, handshakes, .. } = teller;
         let mut keep = told?;
         keep = least(keep, sink.on_event(&Event::Packet { frame, packet: &packet, note: &note })?);
