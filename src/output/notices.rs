@@ -89,7 +89,10 @@ pub fn checksums(summary: &RunSummary) -> Vec<String> {
         ));
     }
     if wrong > 0 {
-        out.push(format!("{} a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count", have(wrong)));
+        out.push(format!(
+            "{} a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count",
+            have(wrong)
+        ));
     }
     out
 }

@@ -100,11 +100,7 @@ fn worked_examples() {
         ),
         (
             "an answer first is turned by what follows it",
-            vec![
-                (1.0, false, syn_ack()),
-                (1.1, true, seg(".", 1001, 5001)),
-                (1.2, true, seg("P.", 1001, 5001).len(5)),
-            ],
+            vec![(1.0, false, syn_ack()), (1.1, true, seg(".", 1001, 5001)), (1.2, true, seg("P.", 1001, 5001).len(5))],
             &["OTH ^hAD 2/1 0.2"],
         ),
         ("but not by a refusal", vec![(1.0, false, syn_ack()), (1.1, true, seg("R", 1001, 0))], &["REJ Hr 1/1 0.1"]),
@@ -128,12 +124,7 @@ fn worked_examples() {
         ),
         (
             "a refused attempt that is made again is another",
-            vec![
-                (1.0, true, syn()),
-                (1.1, false, seg("R.", 0, 1001)),
-                (2.1, true, syn()),
-                (2.2, false, seg("R.", 0, 1001)),
-            ],
+            vec![(1.0, true, syn()), (1.1, false, seg("R.", 0, 1001)), (2.1, true, syn()), (2.2, false, seg("R.", 0, 1001))],
             &["REJ Sr 1/1 0.1", "REJ Sr 1/1 0.1"],
         ),
     ];
@@ -156,7 +147,8 @@ fn sizes_of_the_examples() {
     assert_eq!(record.resp.missed_bytes, Some(10));
     let midway = play(&gap[3..]).only();
     assert_eq!((zeek(&midway).bytes, zeek(&midway).missed_bytes), ([Some(30), Some(0)], [0, 0]));
-    let turned = play(&[(1.0, false, syn_ack()), (1.1, true, seg(".", 1001, 5001)), (1.2, true, seg("P.", 1001, 5001).len(5))]).only();
+    let turned =
+        play(&[(1.0, false, syn_ack()), (1.1, true, seg(".", 1001, 5001)), (1.2, true, seg("P.", 1001, 5001).len(5))]).only();
     assert_eq!((turned.originator.port, zeek(&turned).bytes[0]), (5000, Some(5)));
 }
 
