@@ -9,15 +9,6 @@ pub(super) struct Room {
     short: bool,
 }
 
-/// As much is left in both.
-impl PartialEq for Room {
-    fn eq(&self, other: &Self) -> bool {
-        self.left == other.left
-    }
-}
-
-impl Eq for Room {}
-
 impl Room {
     pub(super) const fn new(bytes: usize) -> Self {
         Self { left: bytes, short: false }
@@ -42,5 +33,13 @@ impl Room {
     /// Gives back what a list no longer holds.
     pub(super) const fn give_back(&mut self, bytes: usize) {
         self.left += bytes;
+    }
+}
+
+/// As much is left.
+#[cfg(test)]
+impl PartialEq for Room {
+    fn eq(&self, other: &Self) -> bool {
+        self.left == other.left
     }
 }

@@ -297,13 +297,16 @@ impl Tracker {
     /// is not to be looked at.
     pub fn on_outer(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> bool {
         self.on_packet_time(meta.ts, sink);
+        if packet.tunnel.depth == 0 {
+            self.parents.clear();
+        }
         let parents = std::mem::take(&mut self.parents);
         let (slot, sound) = self.take(meta, packet, &parents, sink).map_or((None, true), |(slot, _, sound)| (Some(slot), sound));
         self.parents = parents;
         if let Some(slot) = slot {
             self.parents.push(self.table.get(slot).birth());
         }
-        sound
+        sound && zeek::admission::opens(packet)
     }
 
     /// Takes a packet.

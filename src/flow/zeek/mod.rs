@@ -174,7 +174,7 @@ impl Conn {
     pub(in crate::flow) fn on_packet(&mut self, from: End, sight: &Sight, key: &FlowKey, room: &mut Room) {
         let role = self.role(from);
         match sight.transport {
-            Seen::Tcp(seg) if sight.sound => return self.on_segment(role, &seg, sight, key, room),
+            Seen::Tcp(seg) if sight.sound => self.on_segment(role, &seg, sight, key, room),
             Seen::BadTcp => self.weirds.add(Weird::BadTcpHeaderLen),
             Seen::Tcp(_) => self.on_bad_checksum(role, Weird::BadTcpChecksum, room),
             Seen::Udp { .. } if !sight.sound => self.on_bad_checksum(role, Weird::BadUdpChecksum, room),

@@ -296,9 +296,7 @@ impl Session {
     /// Lets the sides close that can. Is nothing more to be expected?
     fn close(&mut self, from: Role, seg: &Seg, closes: bool) -> bool {
         let mut complete = false;
-        if closes {
-            complete |= self.try_close(from);
-        } else if self.end(from).close_deferred {
+        if closes || self.end(from).close_deferred {
             complete |= self.try_close(from);
         }
         if seg.has_ack && self.end(from.other()).close_deferred {

@@ -85,7 +85,7 @@ pub(in crate::flow) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn new(inactivity: Span, now: Timestamp) -> Self {
+    pub(in crate::flow) fn new(inactivity: Span, now: Timestamp) -> Self {
         let mut timers = Self { wanted: [Timestamp::MAX; TIMERS], armed: [Timestamp::MAX; TIMERS], inactivity };
         timers.set(Timer::Inactivity, now + inactivity);
         timers

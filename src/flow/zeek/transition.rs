@@ -24,10 +24,10 @@ pub(super) struct Outcome {
 impl Session {
     pub(super) fn step(&mut self, from: Role, seg: &Seg, may_turn: bool, weirds: &mut Weirds) -> Outcome {
         match self.end(from).state {
-            State::Inactive => self.from_inactive(from, seg, may_turn, weirds),
-            State::SynSent | State::SynAckSent => self.from_knocking(from, seg, weirds),
-            State::Established | State::Partial => self.from_open(from, seg, weirds),
-            State::Closed => self.from_closed(from, seg, weirds),
+            State::Inactive => self.step_inactive(from, seg, may_turn, weirds),
+            State::SynSent | State::SynAckSent => self.step_knocking(from, seg, weirds),
+            State::Established | State::Partial => self.step_open(from, seg, weirds),
+            State::Closed => self.step_closed(from, seg, weirds),
             State::Reset => {
                 if seg.fin {
                     weirds.add(Weird::FinAfterReset);
@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    fn from_inactive(&mut self, from: Role, seg: &Seg, may_turn: bool, weirds: &mut Weirds) -> Outcome {
+    fn step_inactive(&mut self, from: Role, seg: &Seg, may_turn: bool, weirds: &mut Weirds) -> Outcome {
         let mut outcome = Outcome::default();
         let peer = self.end(from.other()).state;
         if seg.syn && from.is_originator() {
@@ -117,7 +117,7 @@ impl Session {
         self.set(from, if opened { State::Established } else { State::Partial });
     }
 
-    fn from_knocking(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
+    fn step_knocking(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
         let mut outcome = Outcome::default();
         let (state, peer) = (self.end(from).state, self.end(from.other()).state);
         if seg.syn {
@@ -144,7 +144,7 @@ impl Session {
         outcome
     }
 
-    fn from_open(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
+    fn step_open(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
         let mut outcome = Outcome::default();
         let peer = *self.end(from.other());
         if seg.is_pure_syn() && self.end(from).state == State::Partial && peer.state == State::Inactive {
@@ -166,7 +166,7 @@ impl Session {
         outcome
     }
 
-    fn from_closed(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
+    fn step_closed(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
         if seg.syn {
             weirds.add(Weird::SynAfterClose);
         }
