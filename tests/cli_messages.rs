@@ -57,6 +57,19 @@ fn told_after_the_report(line: &str, code: i32, message: &str) {
 }
 
 #[test]
+fn zeek_s_format_is_of_flows() {
+    let message = "sockeye: --format zeek is of conversations: use  sockeye flows\n";
+    refused("handshakes -r mix.pcap --format zeek", 2, message);
+    refused("handshakes -r mix.pcap --format zeek-json -o x.log", 2, message);
+    refused("packets -r mix.pcap --format zeek", 2, message);
+    refused(
+        "flows -r mix.pcap --format zeek --fields id",
+        2,
+        "sockeye: --fields goes with --format jsonl, csv, tsv or md: Zeek's columns are fixed\n",
+    );
+}
+
+#[test]
 fn the_start_page() {
     let ran = run(&mut sockeye());
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), ""));

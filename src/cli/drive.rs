@@ -80,7 +80,9 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
     {
         say(&text);
     }
-    notices::checksums(&summary).iter().for_each(|text| say(text));
+    for text in notices::checksums(&summary) {
+        say(&text);
+    }
     if let Some(text) = notices::packets_lost(&summary) {
         say(&text);
     }

@@ -70,13 +70,48 @@ Datagrams:
 
 Columns: RTT is the round trip of the handshake, or of the first request and
 reply (~ where a packet was repeated and nothing tells which copy was answered).
-OUT and IN are the bytes that client and server sent, each counted once. SYNS
-counts the SYNs of an attempt; SRV LEG and CLI LEG are the parts of the round
-trip between the capture and each side. A reset instead of the ACK (as port
-scanners send it) leaves an attempt half-open; the conversation is reset.
+OUT and IN are the bytes that client and server sent, each counted once; RESENT
+counts segments sent again (sockeye help verdicts). SYNS counts the SYNs of an
+attempt; SRV LEG and CLI LEG are the parts of the round trip between the capture
+and each side. A reset instead of the ACK (as port scanners send it) leaves an
+attempt half-open; the conversation is reset.
 
 Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other.
 IDs count conversations after the capture filter.
+";
+
+const VERDICTS: &str = "\
+VERDICTS
+
+Each TCP segment that is not the next one expected gets a verdict, with what it
+rests on, and how sure that is:
+  #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure
+
+  resent             its sender sent it again
+  resent needlessly  and the receiver had it already (in records: spurious)
+  reordered          overtaken on its way by segments sent after it
+  duplicate          the same packet twice: copied by the network or capture
+  keep-alive         asks whether the peer is still there
+  zero-window probe  asks whether the peer's window is still shut
+  unsure             the packets do not decide
+
+  hole #219          it fills a hole that packet 219 left before itself
+  seen before as     an earlier copy passed here
+  overtaken by       that packet was sent later and came first
+  sure, likely       the packets prove it; the packets speak for it
+  provisional        what comes within two round trips may still change it
+
+Live, lines come at once and say provisional. From a file a line waits until its
+verdict is settled (and all lines after it), up to 65,536 lines or 16 MiB; lines
+from a pipe that falls silent come as they are.
+
+RESENT in tables counts segments of both sides, SYN and FIN included; of packets
+that offloading merged each segment counts; + where there may be more. The
+summary says on which side of the capture they were lost: before this point
+(they filled a hole here) or beyond it (they had passed here). What the capture
+itself missed is told apart: it was acknowledged, so that the network did not
+lose it.
+Wireshark's opinion is in the key tcp.wireshark of packets --format jsonl.
 ";
 
 const EXIT: &str = "\
@@ -98,6 +133,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "filters" | "filter" => sockeye::filter::HELP.to_owned(),
         "time" => TIME.to_owned(),
         "states" => STATES.to_owned(),
+        "verdicts" | "verdict" => VERDICTS.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" => sockeye::output::schema::json_schema(),
         "linktypes" | "link-types" => link_types(),
@@ -105,7 +141,7 @@ fn topic_text(topic: &str) -> Option<String> {
     })
 }
 
-const TOPICS: [&str; 6] = ["filters", "time", "states", "json", "linktypes", "exit"];
+const TOPICS: [&str; 7] = ["filters", "time", "states", "verdicts", "json", "linktypes", "exit"];
 
 fn link_types() -> String {
     let mut text = String::from(
@@ -144,7 +180,8 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> = ["filters", "time", "states", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+    let texts: Vec<String> =
+        ["filters", "time", "states", "verdicts", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))

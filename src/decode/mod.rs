@@ -57,6 +57,14 @@ fn fill(link: LinkType, wire_len: u32, packet: &mut Packet<'_>) {
     link::frame(&mut Walk::new(packet, wire_len as usize), link);
 }
 
+/// The same, but tunnels in first fragments are entered as far as these go: for those who take each frame for itself.
+#[must_use]
+pub fn decode_through_pieces<'f>(frame: &Frame<'f>) -> Packet<'f> {
+    let mut packet = Packet::empty(frame.bytes);
+    link::frame(&mut Walk::new(&mut packet, frame.wire_len as usize).through_pieces(), frame.link);
+    packet
+}
+
 /// Decodes an IP datagram without a link layer, such as one joined from fragments. The version is told by its first four bits.
 #[must_use]
 pub fn decode_ip(datagram: &[u8]) -> Packet<'_> {

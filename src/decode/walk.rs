@@ -17,6 +17,8 @@ pub(super) struct Walk<'p, 'f> {
     end: usize,
     /// Most tunnels to enter.
     tunnels: u8,
+    /// Tunnels in first fragments are entered, too.
+    through_pieces: bool,
 }
 
 impl<'p, 'f> Walk<'p, 'f> {
@@ -25,12 +27,18 @@ impl<'p, 'f> Walk<'p, 'f> {
         let captured = packet.bytes.len().min(MAX_OFFSET);
         packet.captured_end = captured as u32;
         let end = wire_len.min(MAX_OFFSET).max(captured);
-        Self { packet, end, tunnels: u8::MAX }
+        Self { packet, end, tunnels: u8::MAX, through_pieces: false }
     }
 
     /// No more than `most` tunnels are entered, one inside the other.
     pub(super) fn entering(mut self, most: u8) -> Self {
         self.tunnels = most;
+        self
+    }
+
+    /// Tunnels in first fragments are entered, as far as they go.
+    pub(super) fn through_pieces(mut self) -> Self {
+        self.through_pieces = true;
         self
     }
 
@@ -53,9 +61,14 @@ impl<'p, 'f> Walk<'p, 'f> {
         self.end
     }
 
-    /// May another tunnel be entered?
+    /// Do the contents end there by their own account? Those of a first fragment may go on in the next.
+    pub(super) const fn ends_at(&self, end: usize) -> bool {
+        end == self.end || self.packet.fragment.more && end > self.end
+    }
+
+    /// May another tunnel be entered? What a fragment carries is told when the datagram is joined.
     pub(super) const fn may_enter_tunnel(&self) -> bool {
-        self.packet.tunnel.depth < self.tunnels
+        self.packet.tunnel.depth < self.tunnels && (self.through_pieces || !self.packet.fragment.is_piece())
     }
 
     /// Puts the end back when what was tried came to nothing; the other lies in the packet.

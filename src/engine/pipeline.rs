@@ -55,7 +55,7 @@ impl Pipeline {
             Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
             None => Note::default(),
         };
-        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame.ts, &packet));
+        note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame, &packet));
         let Teller { told, handshakes, .. } = teller;
         let mut keep = told?;
         keep = least(keep, sink.on_event(&Event::Packet { frame, packet: &packet, note: &note })?);
@@ -117,16 +117,19 @@ fn track<S: Sink>(
         frames: 1,
         pieces: None,
     };
-    let admission = tracker.admit(frame.source, frame.wire_len, packet);
-    let wrapped = packet.tunnel.depth > 0 && tracker.follows_outer_flows() && admission != Admission::Refused;
-    if admission == Admission::Refused
-        || (wrapped && !enclosing(frame, packet).all(|outer| tracker.on_outer(&meta, &outer, &mut tell)))
-    {
-        tracker.on_packet_time(frame.ts, &mut tell);
-        return Note::default();
-    }
-    if admission == Admission::Alone {
-        return tracker.on_packet(&meta, &Packet { fragment: Fragment::default(), ..*packet }, &mut tell);
+    let opened = !(packet.tunnel.depth > 0 && tracker.follows_outer_flows())
+        || enclosing(frame, packet).all(|outer| {
+            tracker.admit(frame.source, frame.wire_len, &outer) == Admission::Taken && tracker.on_outer(&meta, &outer, &mut tell)
+        });
+    match if opened { tracker.admit(frame.source, frame.wire_len, packet) } else { Admission::Refused } {
+        Admission::Taken => {}
+        Admission::Alone => {
+            return tracker.on_packet(&meta, &Packet { fragment: Fragment::default(), ..*packet }, &mut tell);
+        }
+        Admission::Refused => {
+            tracker.on_packet_time(frame.ts, &mut tell);
+            return Note::default();
+        }
     }
     match fragments.insert(frame, packet) {
         Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),

@@ -2,9 +2,8 @@
 //! anonymises a capture rarely computes them anew.
 
 use super::wants::Checksums;
-use super::zeek::admission::{has_no_length, ipv4_headers};
+use super::zeek::admission::has_no_length;
 use crate::decode::{Checksum, Packet, Transport};
-use crate::model::bytes::be16;
 
 /// What was found of checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +51,7 @@ impl Judge {
         tunnel || self.wrong(source, packet.has_partial_checksum())
     }
 
-    /// Are the header checksums of all IPv4 headers right? A length of 0 is a card's work left, too.
+    /// Is the checksum of the innermost IPv4 header right? A length of 0 is a card's work left, too.
     pub(super) fn network(&mut self, source: u16, packet: &Packet<'_>) -> bool {
         if self.mode == Checksums::Ignore {
             return true;
@@ -60,14 +59,9 @@ impl Judge {
         if has_no_length(packet) {
             return self.wrong(source, true);
         }
-        let bad = ipv4_headers(packet).find_map(|at| {
-            let header = packet.bytes.get(at..)?;
-            let header = header.get(..usize::from(header.first()? & 15) * 4)?;
-            (sum(header) != 0xffff).then(|| be16(header, 10))
-        });
-        match bad {
-            Some(field) => self.wrong(source, field == Some(0)),
-            None => true,
+        match packet.ip_checksum() {
+            Some(Checksum::Bad { found, .. }) => self.wrong(source, found == 0),
+            _ => true,
         }
     }
 
@@ -101,11 +95,4 @@ impl Judge {
         self.stats.wrong += 1;
         false
     }
-}
-
-/// RFC 1071: the ones' complement sum of a header, all ones where it is right.
-fn sum(header: &[u8]) -> u16 {
-    let sum: u32 = header.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
-    let sum = (sum & 0xffff) + (sum >> 16);
-    (sum + (sum >> 16)) as u16
 }

@@ -46,9 +46,36 @@ impl Deadlines {
         self.queue.pop_first();
         Some((slot, timer))
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+#[cfg(test)]
+mod tests {
+    use super::super::zeek::timers::{TIMERS, ZeekTimers};
+    use super::*;
+    use crate::model::Span;
+
+    #[test]
+    fn the_queue_holds_what_is_wanted_and_no_more() {
+        let start = Timestamp::from_parts(1000, 0);
+        let mut queue = Deadlines::default();
+        let mut flows: Vec<_> = (0..100).map(|_| Timers::new(ZeekTimers::DEFAULT.inactivity, start)).collect();
+        for round in 0..50 {
+            for (slot, timers) in (0..).zip(&mut flows) {
+                timers.wanted[round % TIMERS] = start + Span::from_secs(round as i64 + i64::from(slot));
+                queue.arm(slot, timers);
+            }
+            assert!(queue.queue.len() <= TIMERS * flows.len());
+        }
+        for (slot, timers) in (0..).zip(&mut flows).skip(1) {
+            queue.disarm(slot, timers);
+        }
+        assert_eq!(queue.queue.len(), TIMERS, "what is over is not waited for");
+        assert_eq!(queue.due(start), None);
+        let mut last = Timestamp::default();
+        while let Some((slot, timer)) = queue.due(start + Span::from_secs(1000)) {
+            let at = flows[slot as usize].armed[timer as usize];
+            assert!(at >= last);
+            last = at;
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! flows; this does. What finds no room is forgotten, and said to be.
 
 /// What is left of the memory for lists, bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
     left: usize,
     /// Somebody went without since this was last asked.
@@ -33,5 +33,13 @@ impl Room {
     /// Gives back what a list no longer holds.
     pub(super) const fn give_back(&mut self, bytes: usize) {
         self.left += bytes;
+    }
+}
+
+/// As much is left.
+#[cfg(test)]
+impl PartialEq for Room {
+    fn eq(&self, other: &Self) -> bool {
+        self.left == other.left
     }
 }

@@ -299,13 +299,16 @@ impl Tracker {
     /// is not to be looked at.
     pub fn on_outer(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> bool {
         self.on_packet_time(meta.ts, sink);
+        if packet.tunnel.depth == 0 {
+            self.parents.clear();
+        }
         let parents = std::mem::take(&mut self.parents);
         let (slot, sound) = self.take(meta, packet, &parents, sink).map_or((None, true), |(slot, _, sound)| (Some(slot), sound));
         self.parents = parents;
         if let Some(slot) = slot {
             self.parents.push(self.table.get(slot).birth());
         }
-        sound
+        sound && zeek::admission::opens(packet)
     }
 
     /// Takes a packet.
@@ -410,7 +413,7 @@ impl Tracker {
             if !leapt && !begins_another(flow, seen, &self.config.profile) {
                 return slot;
             }
-            previous = flow.zeek.as_deref().map(Conn::reuse);
+            previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
         } else if self.table.len() >= self.config.max_flows {
             self.make_room(sink);
@@ -438,7 +441,7 @@ impl Tracker {
             let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
             let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
             if let Some(previous) = previous {
-                conn.follow(previous, sight);
+                conn.follow(previous);
             }
             flow.zeek = Some(conn);
         }
@@ -630,7 +633,7 @@ fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
 fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
     match (&flow.body, &seen.segment, &flow.zeek) {
         (_, Some(segment), Some(conn)) if profile.reuse == Rules::Zeek => {
-            segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
+            segment.sound && segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
         }
         (Body::Tcp(connection), Some(segment), _) => {
             connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)

@@ -162,7 +162,7 @@ mod tests {
     fn every_reason_is_a_bit_of_its_own_with_words() {
         let mut all = 0;
         for (bit, key, text) in Evidence::ALL {
-            assert!(bit.0.count_ones() == 1 && all & bit.0 == 0 && !key.is_empty() && !text.is_empty(), "{key}");
+            assert!(bit.0.is_power_of_two() && all & bit.0 == 0 && !key.is_empty() && !text.is_empty(), "{key}");
             all |= bit.0;
         }
         let two = Evidence::TS_NEWER.and(Evidence::AGE);

@@ -119,7 +119,7 @@ fn tcp(mut record: FlowRecord, first: u64, ms: f64, handshake: Handshake) -> Flo
 /// Segments of a side that were sent again: lost before the capture, and beyond it.
 fn resent(mut record: FlowRecord, before: u64, beyond: u64, syns: u64) -> FlowRecord {
     let loss = |lost_before, lost_beyond, resent_packets| {
-        Some(LossRecord { resent_packets, lost_before, lost_beyond, ..LossRecord::default() })
+        Some(LossRecord { resent_packets, lost_beyond, lost_before, ..LossRecord::default() })
     };
     record.orig.loss = loss(0, beyond, beyond + syns);
     record.resp.loss = loss(before, 0, before);

@@ -5,6 +5,7 @@ use super::capture_record::Framing;
 use super::json::JsonLine;
 use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, TcpFlags, TcpHeader, TcpOption, Transport};
 use crate::event::{Event, Keep, Sink};
+use crate::flow::wireshark::Analysis;
 use crate::flow::{Change, Confidence, Direction, Note, Verdict};
 use crate::model::{Frame, FrameDirection};
 use std::io::{self, Write};
@@ -90,6 +91,15 @@ fn record(json: &mut JsonLine, frame: &Frame<'_>, packet: &Packet<'_>, note: &No
     link(json, packet);
     network(json, packet);
     transport(json, packet, note);
+    // Of a TCP header that only stands inside (quoted, or in the first fragment of a tunnel) there is but Wireshark's opinion.
+    if packet.transport != Transport::Tcp
+        && let Some(analysis) = &note.wireshark
+    {
+        json.key("tcp");
+        json.open();
+        wireshark(json, analysis);
+        json.close();
+    }
 }
 
 /// The word for a kind of header in `layers` and `issue`.
@@ -351,16 +361,20 @@ fn tcp(json: &mut JsonLine, packet: &Packet<'_>, header: &TcpHeader<'_>, note: &
         verdict(json, said);
     }
     if let Some(analysis) = &note.wireshark {
-        json.key("wireshark");
-        json.open_list();
-        analysis.labels.names().for_each(|name| json.text(name));
-        json.close_list();
-        json.key("initial_rtt");
-        json.or_null(analysis.initial_rtt, JsonLine::seconds);
-        json.key("completeness");
-        json.number(u64::from(analysis.completeness));
+        wireshark(json, analysis);
     }
     json.close();
+}
+
+fn wireshark(json: &mut JsonLine, analysis: &Analysis) {
+    json.key("wireshark");
+    json.open_list();
+    analysis.labels.names().for_each(|name| json.text(name));
+    json.close_list();
+    json.key("initial_rtt");
+    json.or_null(analysis.initial_rtt, JsonLine::seconds);
+    json.key("completeness");
+    json.number(u64::from(analysis.completeness));
 }
 
 fn verdict(json: &mut JsonLine, verdict: &Verdict) {

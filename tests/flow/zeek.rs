@@ -3,8 +3,9 @@
 
 use super::world::{Host, Seg, World, icmp, seg, tcp_bytes, udp_bytes};
 use proptest::prelude::*;
-use sockeye::flow::{Checksums, FlowRecord, Profile, TrackerConfig, Wants, Wrapping, ZeekRecord};
-use sockeye::model::Span;
+use sockeye::decode::decode;
+use sockeye::flow::{Admission, Checksums, FlowRecord, Profile, Tracker, TrackerConfig, Wants, Wrapping, ZeekRecord};
+use sockeye::model::{Frame, LinkType, Span, Timestamp};
 
 const C: Host = ([10, 0, 0, 1], 5000);
 const S: Host = ([10, 0, 0, 2], 6000);
@@ -234,7 +235,6 @@ fn echoes_are_one_flow_and_messages_without_answers_one_each_way() {
     world.wait(10).send(&icmp(b, a, &[0, 0, 0, 0, 0, 1, 0, 1, 1, 2]));
     world.wait(10).send(&icmp(a, b, &[5, 1, 0, 0, 10, 0, 0, 9, 1]));
     world.wait(10).send(&icmp(b, a, &[5, 1, 0, 0, 10, 0, 0, 9, 1]));
-    world.tracker.checksums();
     let ports: Vec<_> = world.finish().iter().map(|r| (r.originator.port, r.responder.port)).collect();
     assert_eq!(ports, [(8, 0), (5, 1), (5, 1)]);
 }
@@ -287,6 +287,57 @@ fn a_leap_of_time_is_believed_and_a_step_back_is_not() {
     world.wait(100 * 24 * 3_600_000).udp(S, C, b"x");
     world.wait(-50 * 24 * 3_600_000).udp(C, S, b"x");
     assert_eq!(rows(world), ["S0 D 1/0 -", "SF Dd 1/1 -"]);
+}
+
+/// What becomes of a raw IP frame of which so many bytes were captured, and so many were on the wire.
+fn admitted(checksums: Checksums, bytes: &[u8], wire_len: usize) -> Admission {
+    let mut tracker = Tracker::new(TrackerConfig { profile: Profile::ZEEK, checksums, ..TrackerConfig::default() });
+    let frame = Frame {
+        number: 1,
+        source: 0,
+        interface: 0,
+        ts: Timestamp::default(),
+        link: LinkType::RAW,
+        wire_len: wire_len as u32,
+        bytes,
+        direction: None,
+        options: None,
+    };
+    tracker.admit(0, frame.wire_len, &decode(&frame))
+}
+
+#[test]
+fn zeek_s_ip_layer_refuses_what_it_refuses() {
+    use Checksums::{Auto, Ignore, Verify};
+    let whole = udp_bytes(C, S, &[7; 100]);
+    let all = whole.len();
+    assert_eq!(admitted(Verify, &whole, all), Admission::Taken);
+    assert_eq!(admitted(Verify, &whole[..60], all), Admission::Taken, "cut by a snap length");
+    assert_eq!(admitted(Verify, &whole[..60], 60), Admission::Refused, "longer than the wire");
+    let mut wrong = whole.clone();
+    wrong[10] ^= 1;
+    assert_eq!([Verify, Ignore].map(|how| admitted(how, &wrong, all)), [Admission::Refused, Admission::Taken]);
+    let mut lengthless = whole.clone();
+    lengthless[2..4].fill(0);
+    let outcomes = [Verify, Auto, Ignore].map(|how| admitted(how, &lengthless, all));
+    assert_eq!(outcomes, [Admission::Refused, Admission::Taken, Admission::Taken], "segmentation offload");
+    let mut first = whole;
+    first[6] = 0x20;
+    let outcomes = [first.len(), 60].map(|captured| admitted(Ignore, &first[..captured], all));
+    assert_eq!(outcomes, [Admission::Taken, Admission::Alone], "a first fragment that cannot be joined");
+    first[7] = 9;
+    assert_eq!(admitted(Ignore, &first[..60], all), Admission::Refused, "a later one");
+}
+
+#[test]
+fn a_snap_length_makes_gaps_of_what_was_not_captured() {
+    let mut world = world();
+    world.tcp(C, S, syn());
+    world.wait(1).tcp(S, C, syn_ack());
+    world.wait(1).send(&tcp_bytes(C, S, &seg("P.", 1001, 5001).len(100))[..60]);
+    world.wait(1).tcp(S, C, seg(".", 5001, 1101));
+    let record = world.only();
+    assert_eq!((zeek(&record).history.as_str(), zeek(&record).missed_bytes), ("ShDaG", [100, 0]));
 }
 
 #[test]

@@ -187,6 +187,12 @@ fn datagram(dice: &mut Dice, pair: usize, back: bool, segment: &Segment) -> Vec<
         2 => ip[2..4].fill(0),
         3 => set_length(&mut ip, 40),
         4 => set_length(&mut ip, -1),
+        // The first half of a tunnelled packet.
+        5 => {
+            ip.truncate(ip.len().min(64));
+            ip = ipv4(4, [[10, 1, 0, 1], [10, 1, 0, 2]], &ip);
+            ip[6] = 0x20;
+        }
         _ => {}
     }
     ip

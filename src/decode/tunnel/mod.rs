@@ -51,7 +51,7 @@ impl Wrapping {
 
 /// Opens what a protocol number announces; `false` if it is no wrapping, or must stay shut.
 pub(super) fn in_ip(w: &mut Walk<'_, '_>, protocol: IpProtocol, at: usize) -> bool {
-    if !may_open(w) {
+    if !w.may_enter_tunnel() {
         return false;
     }
     match protocol {
@@ -66,13 +66,9 @@ pub(super) fn in_ip(w: &mut Walk<'_, '_>, protocol: IpProtocol, at: usize) -> bo
 /// Opens what UDP's ports suggest, if the contents bear it out; `at` is the start of UDP's data.
 pub(super) fn in_udp(w: &mut Walk<'_, '_>, source: u16, target: u16, at: usize) {
     let Some(open) = udp::opener(source, target) else { return };
-    if may_open(w) {
+    if w.may_enter_tunnel() {
         tentatively(w, |w| open(w, at));
     }
-}
-
-fn may_open(w: &Walk<'_, '_>) -> bool {
-    w.may_enter_tunnel() && !w.packet.fragment.is_piece()
 }
 
 /// Decodes the contents. If no network layer is found in them, the packet is what it was, and for IP's own wrappings it

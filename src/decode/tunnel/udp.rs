@@ -61,7 +61,7 @@ fn gtp(w: &mut Walk<'_, '_>, at: usize) {
     const G_PDU: u8 = 255;
     let Some(&[flags, G_PDU, l0, l1, t0, t1, t2, t3]) = w.bytes(at).first_chunk::<8>() else { return };
     let end = at + 8 + usize::from(u16::from_be_bytes([l0, l1]));
-    if flags & 0xf0 != 0x30 || end != w.end() {
+    if flags & 0xf0 != 0x30 || !w.ends_at(end) {
         return;
     }
     let Some(inner) = after_gtp(w, flags, at) else { return };

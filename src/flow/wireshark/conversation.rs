@@ -56,7 +56,7 @@ pub(super) enum Scale {
     Shift(u8),
 }
 
-/// How often the peer's acknowledgment was repeated. The reference counts without a sign and writes -1, so that "ACKed data
+/// How often the peer's acknowledgment was repeated. The reference counts without a sign and writes -1, so that "data
 /// not seen" passes for a great many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Repeats(pub(super) u32);

@@ -3,9 +3,9 @@
 use super::conversation::Seen;
 use super::labels::Analysis;
 use super::table::{MOST, Table};
-use crate::decode::{Packet, TcpFlags, Transport};
+use crate::decode::{Layer, LayerKind, Packet, TcpFlags, Transport, decode_through_pieces};
 use crate::flow::key::Ends;
-use crate::model::{Endpoint, IpProtocol, Timestamp};
+use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
 use std::net::IpAddr;
 
 /// Follows Wireshark's conversations. At most 262,144 at one time (60 MB); then one that has long been silent is forgotten,
@@ -22,31 +22,37 @@ impl Default for Labeler {
 }
 
 impl Labeler {
-    /// Takes a packet as its frame holds it (a fragment as a fragment). `None`: no TCP header as far as the window is there.
-    pub fn on_packet(&mut self, ts: Timestamp, packet: &Packet<'_>) -> Option<Analysis> {
+    /// Takes a packet as its frame holds it (a fragment as a fragment). `None`: there is no TCP header as far as the window in
+    /// it, neither its own nor one that an ICMP error quotes or the first fragment of a tunnel holds.
+    pub fn on_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Analysis> {
         if matches!(packet.transport, Transport::Icmp | Transport::Icmpv6) {
-            self.on_quote(ts, packet);
-            return None;
+            return self.on_quote(frame.ts, packet);
         }
+        // What lies in the tunnel of a first fragment is looked at, as far as it goes.
+        if packet.fragment.more && packet.fragment.offset == 0 && packet.protocol != IpProtocol::TCP {
+            return self.on_header(frame, &decode_through_pieces(frame));
+        }
+        self.on_header(frame, packet)
+    }
+
+    fn on_header(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Analysis> {
         // A header that is not wholly there is no transport to the decoder.
         let tcp = matches!(packet.transport, Transport::Tcp | Transport::None) && packet.protocol == IpProtocol::TCP;
         if !tcp || packet.fragment.offset > 0 || packet.transport_at <= packet.network_at {
             return None;
         }
         let (source, target) = packet.addresses()?;
-        let bytes = packet.bytes.get(packet.transport_at as usize..packet.captured_end as usize)?;
-        let length = packet.ip_len.saturating_sub(packet.transport_at - packet.network_at);
-        self.take([source, target], Some(length).filter(|_| !packet.fragment.is_piece()), bytes, ts)
+        let end = wire_end(frame, packet);
+        let bytes = packet.bytes.get(packet.transport_at as usize..packet.captured_end.min(end) as usize)?;
+        let length = packet.ip_len.min(end.saturating_sub(packet.network_at));
+        let length = length.saturating_sub(packet.transport_at - packet.network_at);
+        self.take([source, target], Some(length).filter(|_| !packet.fragment.is_piece()), bytes, frame.ts)
     }
 
     /// A TCP header that an ICMP error quotes finds its conversation (and can begin another), and is not analysed.
-    fn on_quote(&mut self, ts: Timestamp, packet: &Packet<'_>) {
-        if let Some(quoted) = packet.quoted()
-            && quoted.protocol == IpProtocol::TCP
-            && quoted.fragment.offset == 0
-        {
-            self.take([quoted.source, quoted.target], None, quoted.transport, ts);
-        }
+    fn on_quote(&mut self, ts: Timestamp, packet: &Packet<'_>) -> Option<Analysis> {
+        let quoted = packet.quoted().filter(|q| q.protocol == IpProtocol::TCP && q.fragment.offset == 0)?;
+        self.take([quoted.source, quoted.target], None, quoted.transport, ts)
     }
 
     /// Takes a header from its first byte on. `length`, header included, is told of what is to be analysed.
@@ -75,4 +81,13 @@ impl Labeler {
         };
         Some(conversation.on_packet(&seen, new))
     }
+}
+
+/// Where a frame's contents end. Behind Cisco's `FabricPath` tag Wireshark takes the last four bytes for the inner frame's
+/// check sequence, whether there is one or not.
+fn wire_end(frame: &Frame<'_>, packet: &Packet<'_>) -> u32 {
+    const FABRIC_PATH: [u8; 2] = [0x89, 0x03];
+    let tag = |layer: Layer| packet.bytes.get(layer.offset as usize..).is_some_and(|bytes| bytes.starts_with(&FABRIC_PATH));
+    let tagged = packet.layers().any(|layer| layer.kind == LayerKind::Tag && tag(layer));
+    frame.wire_len.max(frame.bytes.len() as u32).saturating_sub(if tagged { 4 } else { 0 })
 }

@@ -138,3 +138,37 @@ fn what_was_cut_counts_and_has_no_labels() {
     assert_eq!(talk.send(20, A, "A", 401, 501, 1000, 10), "");
     assert_eq!(talk.send(20, A, "A", 421, 501, 1000, 10), "lost_segment");
 }
+
+#[test]
+fn a_tunnel_in_a_first_fragment_is_looked_into_and_the_fragment_of_tcp_is_not() {
+    use crate::decode::decode;
+    use crate::model::{Frame, LinkType, Timestamp};
+    let ip = |protocol: u8, more: bool, data: &[u8]| {
+        let length = (data.len() as u16 + 20).to_be_bytes();
+        let flags = if more { 0x20 } else { 0 };
+        let head = [0x45, 0, length[0], length[1], 0, 7, flags, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        [&head, data].concat()
+    };
+    let tcp = [156, 65, 0, 80, 0, 0, 0, 100, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0];
+    let mut labeler = super::Labeler::default();
+    let mut said = |bytes: &[u8]| {
+        let frame = Frame {
+            number: 1,
+            source: 0,
+            interface: 0,
+            ts: Timestamp::default(),
+            link: LinkType::RAW,
+            wire_len: bytes.len() as u32,
+            bytes,
+            direction: None,
+            options: None,
+        };
+        let packet = decode(&frame);
+        labeler.on_packet(&frame, &packet).map(|analysis| analysis.labels)
+    };
+    assert_eq!(said(&ip(6, true, &tcp)), Some(Labels(0)));
+    assert_eq!(said(&ip(4, true, &ip(6, false, &tcp))), Some(Labels(0)));
+    // The one in the tunnel was analysed: this one is known to repeat it.
+    assert_eq!(said(&ip(6, false, &tcp)), Some(Labels::RETRANSMISSION));
+    assert_eq!(said(&ip(17, true, &tcp)), None);
+}

@@ -1,7 +1,7 @@
 //! Which packets Zeek's IP layer takes, and to which rows they belong: some are refused, some protocols have no row.
 
 use super::sight::lengths;
-use crate::decode::{LayerKind, Network, Packet, Transport};
+use crate::decode::{Network, Packet, Transport};
 use crate::flow::key::Ends;
 use crate::model::IpProtocol;
 use crate::model::bytes::be16;
@@ -39,6 +39,9 @@ pub(in crate::flow) fn has_no_length(packet: &Packet<'_>) -> bool {
 /// The ends by which Zeek keys a packet, and whether it is of a protocol that Zeek only counts; `None` where it has no row.
 pub(in crate::flow) fn ends(packet: &Packet<'_>) -> Option<(Ends, bool)> {
     let v6 = packet.network == Network::Ipv6;
+    if packet.transport_at <= packet.network_at {
+        return None; // The IP header itself makes no sense.
+    }
     // Over IPv4 an authentication header is where Zeek stops; over IPv6 it walks on.
     let stopped = packet.ipv4().map(|header| header.protocol()).filter(|&protocol| protocol == IpProtocol::AH);
     let protocol = stopped.unwrap_or(packet.protocol);
@@ -69,11 +72,9 @@ pub(in crate::flow) fn ends(packet: &Packet<'_>) -> Option<(Ends, bool)> {
     Some((ends, !followed))
 }
 
-/// The IPv4 headers of a packet, outermost first: where each starts.
-pub(in crate::flow) fn ipv4_headers<'p>(packet: &'p Packet<'_>) -> impl Iterator<Item = usize> + 'p {
-    packet
-        .layers()
-        .take_while(|layer| layer.kind != LayerKind::Quoted)
-        .filter(|layer| layer.kind == LayerKind::Ipv4)
-        .map(|layer| layer.offset as usize)
+/// Does Zeek look into a datagram that carries another one? It knows VXLAN by its registered port only.
+pub(in crate::flow) fn opens(outer: &Packet<'_>) -> bool {
+    /// Linux's port for VXLAN before there was one.
+    const OLD_VXLAN: u16 = 8472;
+    outer.transport != Transport::Udp || outer.ports().is_none_or(|(_, to)| to != OLD_VXLAN)
 }

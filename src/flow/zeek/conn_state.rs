@@ -17,13 +17,8 @@ pub(super) fn of_tcp(orig: &Endpoint, resp: &Endpoint, history: &[u8]) -> &'stat
             }
         }
         (Reset, r) if !r.is_inactive() => "RSTO",
-        (Reset, _) => {
-            if was_given_up(history) {
-                "RSTOS0"
-            } else {
-                "OTH"
-            }
-        }
+        (Reset, _) if was_given_up(history) => "RSTOS0",
+        (Reset, _) => "OTH",
         (Closed, Closed) => "SF",
         (Closed, r) if r.is_inactive() => "SH",
         (Closed, _) => "S2",

@@ -4,7 +4,7 @@ use super::sight::{Seen, Sight, is_broadcast};
 use crate::flow::key::Ends;
 use crate::flow::profile::Profile;
 
-/// Ports of DNS, NetBIOS names, mDNS and LLMNR: one analyzer reads them all.
+/// Ports of DNS, `NetBIOS` names, mDNS and LLMNR: one analyzer reads them all.
 pub(super) const DNS: [u16; 4] = [53, 137, 5353, 5355];
 pub(super) const NTP: u16 = 123;
 

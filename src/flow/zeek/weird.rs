@@ -8,7 +8,7 @@ macro_rules! weirds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub(super) enum Weird {
-            $(#[doc = $name] $variant,)*
+            $($variant,)*
         }
 
         const NAMES: &[&str] = &[$($name),*];

@@ -14,6 +14,9 @@ use crate::model::Span;
 /// A round trip shorter than this lets no age be proof.
 pub(super) const LEAST_ROUND_TRIP: Span = Span::from_millis(5);
 
+/// A capture that sees packets twice sees them sooner than this.
+const MIRRORED: Span = Span::from_millis(1);
+
 /// What a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opinion {
@@ -91,6 +94,14 @@ impl Case<'_> {
     /// after a timeout it goes back and sends everything again (RFC 6582, RFC 5681).
     pub(super) fn may_go_back(&self, round_trip: Span) -> bool {
         !self.moment.sack && (self.asked() || self.resending(round_trip) || self.stalled())
+    }
+
+    /// At the sender only the capture itself copies packets (a mirror, a bridge and its port), and that is a matter of
+    /// microseconds; what comes again later was sent again. Nothing shorter than a fifth of a round trip is trusted, unless the
+    /// sender may go back.
+    pub(super) fn is_later_at_its_sender(&self, age: Span, round_trip: Span) -> bool {
+        let goes_back = self.may_go_back(round_trip) || (!self.moment.sack && age >= MIRRORED);
+        self.near_sender() && (age >= tenths(round_trip, 2) || goes_back)
     }
 
     /// The shortest round trip, both legs.

@@ -8,9 +8,9 @@ use crate::flow::verdict::VerdictKind;
 use crate::model::{Span, Timestamp};
 
 /// Most segments remembered that came as the next expected ones or beyond: 512 kB.
-const MOST_FRESH: usize = 8192;
+pub(super) const MOST_FRESH: usize = 8192;
 /// Most that came below the highest number seen.
-const MOST_ODD: usize = 1024;
+pub(super) const MOST_ODD: usize = 1024;
 /// Nothing is forgotten sooner, if there is room.
 const KEEP: Span = Span::from_millis(1000);
 
@@ -143,6 +143,12 @@ impl History {
     /// May a copy that reaches below this number have been forgotten before its time?
     pub(super) const fn lost_below(&self) -> u64 {
         self.lost_below
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.fresh.clear();
+        self.odd.clear();
+        (self.acked, self.lost_below) = (0, 0);
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

@@ -397,3 +397,6 @@ fn agree(me: &mut Side, peer: &mut Side) {
         (me.sender.ecn_agreed, peer.sender.ecn_agreed) = (classic, classic);
     }
 }
+
+#[cfg(test)]
+mod tests;

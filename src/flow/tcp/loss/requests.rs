@@ -39,7 +39,7 @@ pub(super) struct Said {
 /// What the receiver has said.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
-    /// Everything below was acknowledged.
+    /// Everything below was acknowledged; 0 before anything was.
     pub(super) acked: u64,
     /// Where duplicate ACKs stood last; 0 if there were none.
     asked_at: u64,
@@ -136,6 +136,13 @@ impl Requests {
     /// Was its window shut, as far as its peer can have known? `way`: half of the leg between the capture and the peer.
     pub(super) fn shut(&self, now: Timestamp, way: Span) -> bool {
         if now - self.changed >= way { self.shut } else { self.was_shut }
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.acked, self.asked_at) = (0, 0);
+        if let Some(board) = &mut self.board {
+            (board.count, board.low, board.high) = (0, 0, 0);
+        }
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

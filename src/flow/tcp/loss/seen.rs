@@ -51,15 +51,11 @@ impl Case<'_> {
         let why = Evidence::IDENTICAL;
         let times_tell = self.s.has_times && self.ticks_tell();
         let round_trip = self.round_trip()?;
-        let goes_back = self.may_go_back(round_trip);
-        if self.near_sender() && goes_back {
-            return None;
-        }
-        if times_tell {
-            return Some(Opinion::sure_if(!goes_back, VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
+        if times_tell && !(self.near_sender() && self.may_go_back(round_trip)) {
+            return Some(Opinion::sure_if(!self.may_go_back(round_trip), VerdictKind::Duplicate, why.and(Evidence::TS_EQUAL)));
         }
         let why = why.and(Evidence::AGE);
-        if self.near_sender() && age >= tenths(round_trip, 2) {
+        if self.is_later_at_its_sender(age, round_trip) {
             return None;
         }
         let filled = copy.odd.and_then(|odd| odd.filled).filter(|creator| !self.is_no_original(creator));
@@ -143,9 +139,9 @@ impl Case<'_> {
     /// Nothing but time since the copy that passed first and the one that passed last.
     fn by_time_since(&self, first: &Copy<'_>, last: &Copy<'_>) -> Opinion {
         let why = SEEN.and(Evidence::AGE);
-        let Some(round_trip) = self.round_trip() else { return Opinion::unsure(why) };
+        let Some(round_trip) = self.round_trip().or(self.path.at_most()) else { return Opinion::unsure(why) };
         let age = self.s.since(last.passed.ts);
-        if self.near_sender() && (age >= tenths(round_trip, 2) || self.may_go_back(round_trip)) {
+        if self.is_later_at_its_sender(age, round_trip) {
             return self.at_its_sender(last, age >= tenths(round_trip, 2));
         }
         match first.odd {
@@ -194,7 +190,7 @@ impl Case<'_> {
                 Opinion::likely(VerdictKind::Resent, why)
             };
         }
-        if age < tenths(round_trip, 5) && identical && self.ids_allow(first) {
+        if self.round_trip().is_some_and(|m| age < tenths(m, 5)) && identical && self.ids_allow(first) {
             return Opinion::likely(VerdictKind::Duplicate, why.and(Evidence::IDENTICAL));
         }
         Opinion::unsure(why)

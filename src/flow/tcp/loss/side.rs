@@ -135,7 +135,7 @@ impl Side {
         }
         if !self.known {
             self.origin = seq;
-            (self.next, self.requests.acked) = (BASE, BASE);
+            self.next = BASE;
         }
         let Ok(start) = u64::try_from(seq.offset(self.origin, self.next)) else { return false };
         s.start = start;
@@ -144,10 +144,18 @@ impl Side {
         true
     }
 
+    /// Another first number: what was known of the old numbers is of no use.
+    fn start_again(&mut self) {
+        self.known = false;
+        (self.first, self.missed, self.unechoed, self.syn_again) = (None, None, None, None);
+        self.history.clear();
+        self.holes.clear();
+        self.requests.clear();
+    }
+
     fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
         if self.syn.is_some_and(|syn| syn != seq) {
-            // Another first number: what was known is of no use.
-            self.known = false;
+            self.start_again();
         }
         if self.syn != Some(seq) {
             self.syn_at = Some(s.ts);
@@ -233,8 +241,9 @@ impl Side {
         if !self.known {
             return None;
         }
-        let at = u64::try_from(ack.offset(self.origin, self.requests.acked)).ok()?;
-        (at.abs_diff(self.requests.acked) <= REACH as u64).then_some(at)
+        let near = if self.requests.acked == 0 { self.next } else { self.requests.acked };
+        let at = u64::try_from(ack.offset(self.origin, near)).ok()?;
+        (at.abs_diff(near) <= REACH as u64).then_some(at)
     }
 
     /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
