@@ -23,3 +23,5 @@ mod stream;
 mod streams;
 #[path = "flow/table.rs"]
 mod table;
+#[path = "flow/verdicts.rs"]
+mod verdicts;

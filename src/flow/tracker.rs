@@ -163,6 +163,8 @@ struct Seen<'p, 'f> {
     sender: End,
     segment: Option<Segment<'f>>,
     now: Timestamp,
+    /// Its checksum is taken for right.
+    sound: bool,
     /// As Zeek sees it, where that is wanted.
     sight: Option<Sight>,
     /// What is nearest around it, where that is wanted.
@@ -202,7 +204,7 @@ impl Tracker {
             room: Room::new(config.list_bytes),
             judges: match config.checksums {
                 Checksums::Ignore => false,
-                Checksums::Auto => wants.zeek,
+                Checksums::Auto => wants.zeek || wants.streams,
                 Checksums::Verify => true,
             },
             judge: Judge::new(config.checksums),
@@ -350,7 +352,7 @@ impl Tracker {
         let wants = self.config.wants.zeek;
         let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
         let wrapping = if wants { wrapping(packet, parents) } else { None };
-        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sight, wrapping };
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
         let note = self.update(slot, &seen, sink);
         if self.clock.leap(meta.ts).is_some()
@@ -411,7 +413,7 @@ impl Tracker {
             if !leapt && !begins_another(flow, seen, &self.config.profile) {
                 return slot;
             }
-            previous = flow.zeek.as_deref().map(Conn::reuse);
+            previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
         } else if self.table.len() >= self.config.max_flows {
             self.make_room(sink);
@@ -439,7 +441,7 @@ impl Tracker {
             let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
             let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
             if let Some(previous) = previous {
-                conn.follow(previous, sight);
+                conn.follow(previous);
             }
             flow.zeek = Some(conn);
         }
@@ -477,6 +479,8 @@ impl Tracker {
                     {
                         self.settling.wait(slot, flow.number, at);
                     }
+                    // A wrong checksum: no host takes the data.
+                    let sighting = Sighting { accepted: sighting.accepted && seen.sound, ..sighting };
                     let id = FlowId { kind: flow.kind, number: flow.number };
                     let mut tell = stream_teller(id, flow.originator, flow.key, sink);
                     connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
@@ -629,7 +633,7 @@ fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
 fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
     match (&flow.body, &seen.segment, &flow.zeek) {
         (_, Some(segment), Some(conn)) if profile.reuse == Rules::Zeek => {
-            segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
+            segment.sound && segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
         }
         (Body::Tcp(connection), Some(segment), _) => {
             connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)

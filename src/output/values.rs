@@ -152,7 +152,9 @@ fn write_value(json: &mut JsonLine, value: Value<'_>) {
         }
         Value::Words(words) => {
             json.open_list();
-            words.iter().for_each(|word| json.text(word));
+            for word in words {
+                json.text(word);
+            }
             json.close_list();
         }
     }

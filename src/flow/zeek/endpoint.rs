@@ -66,10 +66,33 @@ impl Wrapped {
         }
         self.seq = seq;
     }
+}
 
-    /// The full number nearest to this one.
-    const fn near(self, seq: u32) -> i64 {
-        self.full() + delta(seq, self.seq) as i64
+/// A place relative to the start of the numbers, the SYN being 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relative {
+    /// Modulo 2^64: before the start it is a very large number, which only compares.
+    pub(super) at: u64,
+    /// It lies before the start, or more than 2 GB after it without anything in between. It cannot be trusted.
+    pub(super) underflow: bool,
+}
+
+impl Relative {
+    /// The place of `seq` as near to `known` as 32 bits tell.
+    const fn of(seq: u32, start: u32, known: Wrapped) -> Self {
+        let step = delta(seq, known.seq);
+        let wraps = if step < 0 && known.wraps > 0 && seq > known.seq {
+            known.wraps - 1
+        } else if step > 0 && seq < known.seq {
+            known.wraps.saturating_add(1)
+        } else {
+            known.wraps
+        };
+        if wraps == 0 {
+            let from_start = delta(seq, start);
+            return Self { at: from_start as i64 as u64, underflow: from_start < 0 };
+        }
+        Self { at: (Wrapped { seq, wraps }.full() - start as i64) as u64, underflow: false }
     }
 }
 
@@ -95,8 +118,8 @@ pub(super) struct Endpoint {
     pub(super) fin_end: u64,
     /// It has closed, and nothing it sent before is missing.
     pub(super) did_close: bool,
-    /// It has closed, but something is still missing: asked again with later packets.
-    pub(super) close_deferred: bool,
+    /// It is at its end, and all that it sent is there.
+    pub(super) at_end: bool,
     last_time: Timestamp,
     window: Window,
 }
@@ -138,7 +161,7 @@ impl Endpoint {
             State::Inactive => self.number_from(seg.seq.wrapping_sub(1), seg.seq),
             State::SynSent | State::SynAckSent if seg.syn && seg.seq != self.start => {
                 weirds.add(Weird::SynSeqJump);
-                self.number_from(seg.seq, seg.seq);
+                self.number_from(seg.seq, end);
             }
             State::Established | State::Partial if seg.syn => {
                 if self.size_of_numbers() > 0 {
@@ -147,10 +170,10 @@ impl Endpoint {
                 if seg.seq != self.start {
                     weirds.add(Weird::SynSeqJump);
                 }
-                self.number_from(seg.seq, seg.seq);
+                self.number_from(seg.seq, end);
             }
             // The RST may not have been its own.
-            State::Reset if seg.syn && self.previous == State::Inactive => self.number_from(seg.seq, seg.seq),
+            State::Reset if seg.syn && self.previous == State::Inactive => self.number_from(seg.seq, end),
             _ => {}
         }
     }
@@ -162,14 +185,19 @@ impl Endpoint {
         }
     }
 
-    /// Bytes from the start, the SYN counting as one; `None` before it.
-    pub(super) fn relative(&self, seq: u32) -> Option<u64> {
-        u64::try_from(self.last.near(seq) - i64::from(self.start)).ok()
+    /// Where a sequence number lies.
+    pub(super) const fn relative(&self, seq: u32) -> Relative {
+        Relative::of(seq, self.start, self.last)
     }
 
     /// The same of an acknowledgment of this side's bytes.
-    pub(super) fn relative_ack(&self, ack: u32) -> Option<u64> {
-        u64::try_from(self.ack.near(ack) - i64::from(self.start)).ok()
+    pub(super) const fn relative_ack(&self, ack: u32) -> Relative {
+        Relative::of(ack, self.start, self.ack)
+    }
+
+    /// How far it is acknowledged.
+    pub(super) const fn acked(&self) -> u64 {
+        (self.ack.full() - self.start as i64) as u64
     }
 
     /// The peer acknowledges.
@@ -179,6 +207,11 @@ impl Endpoint {
         if step > 0 && !(ack == 0 && step > TOO_LARGE) {
             self.ack.move_to(ack);
         }
+    }
+
+    /// Does a segment that ends there go beyond what was sent?
+    pub(super) const fn advances(&self, end: u32) -> bool {
+        delta(end, self.last.seq) > 0
     }
 
     /// A segment that ends at `end` was sent. Does it repeat what was sent before?
@@ -212,6 +245,11 @@ impl Endpoint {
         self.ack.seq == self.start || self.ack.seq == self.start.wrapping_add(1)
     }
 
+    /// Something that goes on?
+    pub(super) const fn is_active(&self) -> bool {
+        !matches!(self.state, State::Inactive | State::Closed | State::Reset) && !self.did_close
+    }
+
     /// Payload bytes, seen or acknowledged.
     pub(super) fn size(&self, peer: &Self) -> u64 {
         let refused = self.previous == State::SynSent && self.state == State::Reset;
@@ -232,7 +270,7 @@ impl Endpoint {
     /// A FIN that ends at `end`.
     pub(super) fn count_fin(&mut self, end: u64, ts: Timestamp, weirds: &mut Weirds) {
         self.fins = self.fins.saturating_add(1);
-        if self.fins == STORM && self.is_fast(ts) {
+        if self.fins >= STORM && self.is_fast(ts) {
             weirds.add(Weird::FinStorm);
         }
         self.fin_end = end;
@@ -241,7 +279,7 @@ impl Endpoint {
     /// A RST.
     pub(super) fn count_reset(&mut self, ts: Timestamp, weirds: &mut Weirds) {
         self.resets = self.resets.saturating_add(1);
-        if self.resets == STORM && self.is_fast(ts) {
+        if self.resets >= STORM && self.is_fast(ts) {
             weirds.add(Weird::RstStorm);
         }
     }
@@ -260,7 +298,7 @@ impl Endpoint {
         self.window.scale = scale.unwrap_or(0);
     }
 
-    /// The window of a packet without SYN and RST: one that shrinks below what was granted is weird.
+    /// The window of a packet without SYN, FIN and RST: one that shrinks below what was granted is weird.
     pub(super) fn offer_window(&mut self, seg: &Seg, scaled: bool, weirds: &mut Weirds) {
         let scale = if scaled { self.window.scale.min(14) } else { 0 };
         let size = u32::from(seg.window) << scale;
@@ -271,7 +309,7 @@ impl Endpoint {
             }
             let advance = delta(seg.ack.wrapping_add(size), old.ack.wrapping_add(old.size));
             // Scaled windows are rounded down.
-            if advance < 0 && advance.unsigned_abs() > 1 << scale {
+            if advance < 0 && advance.unsigned_abs() >= 1 << scale {
                 weirds.add(Weird::WindowRecision);
             }
         }

@@ -49,25 +49,40 @@ pub(super) struct Acked {
     pub(super) partial: bool,
 }
 
+/// What the numbers of a direction say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SentSoFar {
+    /// How far it is acknowledged.
+    pub(super) acked: u64,
+    /// None of its data ever was.
+    pub(super) nothing_acked: bool,
+    /// Payload bytes.
+    pub(super) size: u64,
+}
+
 impl Stream {
-    /// Data came. `nothing_acked`: none of this direction's data ever was.
-    pub(super) fn insert(&mut self, start: u64, len: u64, nothing_acked: bool, weirds: &mut Weirds, room: &mut Room) {
-        if self.given_up {
+    /// Data came.
+    pub(super) fn insert(&mut self, start: u64, len: u64, sent: SentSoFar, weirds: &mut Weirds, room: &mut Room) {
+        let end = start.saturating_add(len);
+        if self.given_up || end <= sent.acked {
             return;
         }
-        let (start, end) = (start.max(self.trimmed), start.saturating_add(len));
+        let start = start.max(self.trimmed).max(sent.acked);
         if start < end {
+            let before = self.delivered;
             self.keep(start, end, room);
+            if self.delivered > before && sent.nothing_acked && sent.size > MOST_UNACKED {
+                // Nobody seems to acknowledge here: what is delivered is not waited for.
+                self.trimmed = self.trimmed.max(self.delivered);
+            }
         }
-        if nothing_acked && self.above_bytes > MOST_UNACKED {
+        let top = self.above.last().map_or(self.delivered, |range| range.1);
+        if sent.nothing_acked && top - self.delivered > MOST_UNACKED {
             weirds.add(Weird::AboveHole);
             self.give_up(room);
         } else if self.delivered.saturating_sub(self.trimmed) + self.above_bytes > MOST_HELD {
             weirds.add(Weird::ExcessiveData);
             self.give_up(room);
-        } else if nothing_acked && self.delivered.saturating_sub(1) > MOST_UNACKED {
-            // Nobody seems to acknowledge here: what is delivered is not waited for.
-            self.trimmed = self.trimmed.max(self.delivered);
         }
     }
 
@@ -111,14 +126,14 @@ impl Stream {
         self.above.drain(..reached);
     }
 
-    /// The other side acknowledges. Gives the lengths of the gaps this shows: how many, that count.
-    pub(super) fn acknowledge(&mut self, acked: Acked, mut gap: impl FnMut()) {
+    /// The other side acknowledges: `gap` is called for each gap that counts. Does this say anything new?
+    pub(super) fn acknowledge(&mut self, acked: Acked, mut gap: impl FnMut()) -> bool {
         let to = acked.to;
-        if self.given_up || to <= self.trimmed {
-            return;
+        if to <= self.trimmed {
+            return false;
         }
         // What precedes the first packet of a partial connection was not missed.
-        if to > self.delivered && !(acked.partial && to <= 2) {
+        if to > self.delivered && !self.given_up && !(acked.partial && to <= 2) {
             let mut at = self.delivered;
             for &(from, until) in self.above.iter().take_while(|&&(from, _)| from < to).chain(&[(to, to)]) {
                 if from > at && acked.counts {
@@ -131,6 +146,7 @@ impl Stream {
             self.deliver();
         }
         self.trimmed = to;
+        true
     }
 
     /// Is there data that was neither acknowledged nor given up?
@@ -138,9 +154,14 @@ impl Stream {
         !self.given_up && (self.delivered > self.trimmed || !self.above.is_empty())
     }
 
+    /// Is no more looked for?
+    pub(super) const fn has_given_up(&self) -> bool {
+        self.given_up
+    }
+
     /// Has all that was sent up to `reach` come? A FIN may take the last place.
     pub(super) const fn is_delivered_to(&self, reach: u64) -> bool {
-        self.given_up || reach <= self.delivered.saturating_add(1)
+        reach <= self.delivered.saturating_add(1)
     }
 
     fn give_up(&mut self, room: &mut Room) {
@@ -165,6 +186,8 @@ mod tests {
         Acked { to, counts: true, partial: false }
     }
 
+    const ACKED: SentSoFar = SentSoFar { acked: 0, nothing_acked: false, size: 0 };
+
     fn gaps(stream: &mut Stream, acked: Acked) -> u32 {
         let mut n = 0;
         stream.acknowledge(acked, || n += 1);
@@ -175,7 +198,7 @@ mod tests {
     fn each_hole_below_an_acknowledgment_is_a_gap() {
         let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
         for (start, len) in [(1, 10), (21, 10), (41, 10)] {
-            stream.insert(start, len, false, &mut weirds, &mut room);
+            stream.insert(start, len, ACKED, &mut weirds, &mut room);
         }
         assert!(stream.holds() && !stream.is_delivered_to(51));
         assert_eq!(gaps(&mut stream, ack(11)), 0);
@@ -196,7 +219,7 @@ mod tests {
     #[test]
     fn without_any_acknowledgment_a_direction_is_given_up() {
         let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
-        stream.insert(1001, 16_385, true, &mut weirds, &mut room);
+        stream.insert(1001, 16_385, SentSoFar { nothing_acked: true, ..ACKED }, &mut weirds, &mut room);
         assert_eq!(weirds.names(), ["above_hole_data_without_any_acks"]);
         assert_eq!((gaps(&mut stream, ack(20_000)), room), (0, Room::new(1 << 20)));
     }
@@ -205,10 +228,10 @@ mod tests {
     fn holes_without_room_give_the_direction_up() {
         let (mut stream, mut room) = (Stream::default(), Room::new(1000));
         for n in 0..100_000u64 {
-            stream.insert(10 + n * 2, 1, false, &mut Weirds::default(), &mut room);
+            stream.insert(10 + n * 2, 1, ACKED, &mut Weirds::default(), &mut room);
         }
         assert!(stream.given_up);
-        assert_eq!(room, Room::new(1000));
+        assert!(room.take(1000) && !room.take(1), "all was given back");
     }
 
     proptest! {
@@ -226,7 +249,7 @@ mod tests {
                         acked = at;
                     }
                 } else {
-                    stream.insert(at, len, false, &mut weirds, &mut room);
+                    stream.insert(at, len, ACKED, &mut weirds, &mut room);
                     (at.max(acked)..at + len).for_each(|i| seen[i as usize] = true);
                 }
                 prop_assert_eq!(stream.missed, missed);

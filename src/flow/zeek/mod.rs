@@ -20,6 +20,7 @@ mod weird;
 mod wrapped;
 
 pub(in crate::flow) use self::admission::Admission;
+use self::endpoint::State;
 use self::history::{History, Scaled};
 pub(in crate::flow) use self::ports::{FirstFlags, turn_at_first};
 use self::role::Role;
@@ -53,6 +54,8 @@ pub(in crate::flow) struct Conn {
     times: &'static ZeekTimers,
     pub(in crate::flow) timers: Timers,
     wrapped: Wrapped,
+    /// Zeek's `connection_reset` was raised.
+    reset: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -74,8 +77,7 @@ struct Counts {
 /// How the connection before on the same ports stood.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::flow) struct Reuse {
-    closed: bool,
-    last: Timestamp,
+    weird: Option<Weird>,
 }
 
 /// How a conversation begins.
@@ -122,6 +124,7 @@ impl Conn {
             times,
             timers: Timers::new(inactivity, sight.ts),
             wrapped: Wrapped::default(),
+            reset: false,
         };
         let responder = key.endpoint(beginning.originator.other());
         match conn.kind {
@@ -150,23 +153,26 @@ impl Conn {
     }
 
     /// What the next connection on the same ports has to know of this one.
-    pub(in crate::flow) fn reuse(&self) -> Reuse {
-        let closed = match &self.kind {
-            Kind::Tcp(session) => [Role::Originator, Role::Responder].iter().any(|role| session.end(*role).did_close),
-            _ => true,
+    pub(in crate::flow) fn reuse(&self, now: Timestamp) -> Reuse {
+        let Kind::Tcp(session) = &self.kind else { return Reuse { weird: None } };
+        let ends = [session.end(Role::Originator), session.end(Role::Responder)];
+        let reset = ends.iter().any(|end| end.state == State::Reset);
+        let weird = if !ends.iter().any(|end| end.did_close) {
+            Some(if ends[0].state == State::SynSent { Weird::SynSeqJump } else { Weird::ActiveConnectionReuse })
+        } else if !reset && ends.iter().any(|end| end.is_active()) {
+            Some(Weird::ActiveConnectionReuse)
+        } else if !reset && now - self.last < self.times.linger {
+            Some(Weird::PrematureConnectionReuse)
+        } else {
+            None
         };
-        Reuse { closed, last: self.last }
+        Reuse { weird }
     }
 
     /// This connection took the place of another: what Zeek's `weird.log` calls that.
-    pub(in crate::flow) fn follow(&mut self, previous: Reuse, sight: &Sight) {
-        if !matches!(self.kind, Kind::Tcp(_)) {
-            return;
-        }
-        if !previous.closed {
-            self.weirds.add(Weird::ActiveConnectionReuse);
-        } else if sight.ts - previous.last < self.times.close {
-            self.weirds.add(Weird::PrematureConnectionReuse);
+    pub(in crate::flow) fn follow(&mut self, previous: Reuse) {
+        if let Some(weird) = previous.weird {
+            self.weirds.add(weird);
         }
     }
 
@@ -221,6 +227,10 @@ impl Conn {
         }
         if done.attempt {
             self.timers.set(Timer::Attempt, sight.ts + self.times.attempt);
+        }
+        self.reset |= done.reset;
+        if done.closed && !done.complete {
+            self.timers.set(Timer::Closing, self.last + self.times.session);
         }
         if done.complete {
             self.timers.close(self.last + self.times.close);
@@ -331,5 +341,16 @@ impl Conn {
         if let Kind::Tcp(session) = &mut self.kind {
             session.release(room);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_stays_small() {
+        let (conn, session) = (size_of::<Conn>(), size_of::<Session>());
+        assert!(conn <= 400 && session <= 640, "{conn} and {session} bytes");
     }
 }

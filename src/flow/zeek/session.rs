@@ -2,8 +2,8 @@
 //!
 //! Letters come in that order, too: the segment's own, `w`, `t`, then the other side's `g`.
 
-use super::endpoint::{Endpoint, State};
-use super::gaps::{Acked, Stream};
+use super::endpoint::{Endpoint, Relative, State};
+use super::gaps::{Acked, SentSoFar, Stream};
 use super::history::{History, LastOfKind, Scaled};
 use super::role::Role;
 use super::sight::Seg;
@@ -17,6 +17,8 @@ pub(super) struct Session {
     sides: [Side; 2],
     /// The originator's first packet was no SYN, or the responder's had none.
     partial: bool,
+    /// A side has closed, but some of what it sent is missing: asked again when that may have changed.
+    close_deferred: bool,
     /// The last change of state left the handshake first: its silence is another from now on.
     pub(super) left_handshake: bool,
 }
@@ -53,8 +55,12 @@ pub(super) struct Done {
     pub(super) established: bool,
     /// Its time counts: both sides had not closed before.
     pub(super) timed: bool,
-    /// A side closed, and nothing more is expected.
+    /// A side closed.
+    pub(super) closed: bool,
+    /// It did, and nothing more is expected.
     pub(super) complete: bool,
+    /// It was reset: Zeek's session timer asks nothing any more.
+    pub(super) reset: bool,
 }
 
 impl Session {
@@ -77,6 +83,11 @@ impl Session {
     /// The sides change their roles.
     pub(super) fn turn(&mut self) {
         self.sides.swap(0, 1);
+        self.partial = false;
+    }
+
+    /// It is no partial connection after all.
+    pub(super) const fn is_whole(&mut self) {
         self.partial = false;
     }
 
@@ -109,16 +120,17 @@ impl Session {
     pub(super) fn on_segment(&mut self, from: Role, seg: &Seg, around: &mut Around<'_>) -> (Role, Done) {
         let mut done = Done::default();
         self.note_first(from, seg);
-        let rel_ack = self.start_numbers(from, seg, around.weirds);
+        self.side(from).end.begin(seg, seg.end(), around.weirds);
         let rel = self.end(from).relative(seg.seq);
-        if rel.is_none() && !seg.rst {
+        if rel.underflow && !seg.rst {
             around.weirds.add(Weird::SeqUnderflow);
         }
-        let mut from = self.write_letters(from, seg, rel.unwrap_or(0), around, &mut done);
+        let mut from = self.write_letters(from, seg, rel.at, around, &mut done);
         self.window(from, seg, around);
         done.timed = !self.sides.iter().all(|side| side.end.did_close);
-        self.count_flags(from, seg, rel.unwrap_or(0), around);
-        self.numbers(from, seg, around);
+        self.count_flags(from, seg, rel.at, around);
+        let rel_ack = self.acknowledge(from, seg, around.weirds);
+        self.send(from, seg, around);
         self.left_handshake = false;
         let step = self.step(from, seg, around.may_turn, around.weirds);
         if step.turned {
@@ -126,42 +138,25 @@ impl Session {
             done.turns += 1;
             around.history.push(b'^', around.room);
         }
-        (done.attempt, done.established) = (step.attempt, step.established);
-        if let Some(to) = rel_ack {
-            self.find_gaps(from, to, around);
+        (done.attempt, done.established, done.reset) = (step.attempt, step.established, step.reset);
+        if let Some(to) = rel_ack
+            && self.find_gaps(from, to, around)
+        {
+            self.check_end(from.other(), &mut done);
         }
         self.store(from, seg, rel, around);
-        done.complete = self.close(from, seg, step.closes);
+        self.check_end(from, &mut done);
+        if step.closes {
+            self.close(from, &mut done);
+        }
         (from, done)
     }
 
     fn note_first(&mut self, from: Role, seg: &Seg) {
         if !std::mem::replace(&mut self.side(from).seen, true) {
-            self.partial |= if from.is_originator() { !seg.is_pure_syn() } else { !seg.syn };
+            // The originator's says it all; the responder's can only add to it.
+            self.partial = if from.is_originator() { !seg.is_pure_syn() } else { self.partial || !seg.syn };
         }
-    }
-
-    /// Starts the sides' numbers where they must be; gives the acknowledgment's place among the peer's.
-    fn start_numbers(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Option<u64> {
-        self.side(from).end.begin(seg, seg.end(), weirds);
-        if !seg.has_ack {
-            return None;
-        }
-        let peer = &mut self.side(from.other()).end;
-        let unseen = peer.state == State::Inactive;
-        peer.begin_by_ack(seg.ack);
-        let peer = *peer;
-        if unseen {
-            let spoke = matches!(self.end(from).state, State::SynSent | State::SynAckSent | State::Established);
-            if spoke && seg.control() == 0 {
-                weirds.add(Weird::PossibleSplitRouting);
-            }
-            return Some(1);
-        }
-        Some(peer.relative_ack(seg.ack).unwrap_or_else(|| {
-            weirds.add(Weird::AckUnderflow);
-            0
-        }))
     }
 
     fn write_letters(&mut self, from: Role, seg: &Seg, rel: u64, around: &mut Around<'_>, done: &mut Done) -> Role {
@@ -190,7 +185,7 @@ impl Session {
             done.turns += 1;
             history.replace_with_turned_answer();
         }
-        let fin_end = rel + u64::from(seg.len);
+        let fin_end = rel.wrapping_add(u64::from(seg.len));
         let last = &mut self.side(from).last;
         let (kept, number) = match letter {
             b'S' | b'H' => (&mut last.syn, rel),
@@ -209,17 +204,17 @@ impl Session {
     }
 
     fn window(&mut self, from: Role, seg: &Seg, around: &mut Around<'_>) {
-        let peer_fin = self.end(from.other()).fins > 0;
+        let peer_closed = self.end(from.other()).state == State::Closed;
         let scaled = self.sides.iter().all(|side| side.scaled);
         let side = self.side(from);
         if seg.syn {
             side.scaled |= seg.scale.is_some();
             side.end.offer_scale(seg.scale);
         }
-        if seg.window == 0 && !seg.rst && !peer_fin && side.end.state != State::Reset && side.zero_windows.is_due() {
+        if seg.window == 0 && !seg.rst && !peer_closed && side.end.state != State::Reset && side.zero_windows.is_due() {
             around.history.write(from, b'W', around.room);
         }
-        if !seg.syn && !seg.rst && seg.has_ack {
+        if seg.control() == 0 && seg.has_ack && !matches!(side.end.state, State::Closed | State::Reset) {
             side.end.offer_window(seg, scaled, around.weirds);
         }
     }
@@ -242,7 +237,7 @@ impl Session {
         }
         let end = &mut self.side(from).end;
         if seg.fin {
-            end.count_fin(rel + u64::from(seg.span()), around.ts, weirds);
+            end.count_fin(rel.wrapping_add(u64::from(seg.span())), around.ts, weirds);
         }
         if seg.rst {
             end.count_reset(around.ts, weirds);
@@ -250,25 +245,44 @@ impl Session {
         end.seen(around.ts);
     }
 
-    /// Acknowledgment, then the end of the segment.
-    fn numbers(&mut self, from: Role, seg: &Seg, around: &mut Around<'_>) {
+    /// What the segment acknowledges of the other side, relative to the start of its numbers.
+    fn acknowledge(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Option<u64> {
+        if !seg.has_ack {
+            return None;
+        }
+        let spoke = matches!(self.end(from).state, State::SynSent | State::SynAckSent | State::Established);
         let peer = &mut self.side(from.other()).end;
-        if seg.has_ack && !seg.rst && peer.relative_ack(seg.ack).is_some() {
+        if peer.state == State::Inactive {
+            peer.begin_by_ack(seg.ack);
+            if spoke && seg.control() == 0 {
+                weirds.add(Weird::PossibleSplitRouting);
+            }
+            return Some(1);
+        }
+        let place = peer.relative_ack(seg.ack);
+        if place.underflow {
+            weirds.add(Weird::AckUnderflow);
+            return Some(0);
+        }
+        if !seg.rst {
             peer.acknowledge(seg.ack);
         }
+        Some(place.at)
+    }
+
+    fn send(&mut self, from: Role, seg: &Seg, around: &mut Around<'_>) {
         let side = self.side(from);
-        let was_closed = side.end.state == State::Closed;
-        let before = side.end.reach();
+        let advances = side.end.advances(seg.end());
+        if side.end.state == State::Closed && seg.fin && advances {
+            around.weirds.add(Weird::FinAdvancedLastSeq);
+        }
         if side.end.send(seg, seg.end()) && side.repeats.is_due() {
             around.history.write(from, b'T', around.room);
         }
-        if was_closed && seg.fin && side.end.reach() > before {
-            around.weirds.add(Weird::FinAdvancedLastSeq);
-        }
     }
 
-    /// Holes that an acknowledgment of `from` leaves behind in the other direction.
-    fn find_gaps(&mut self, from: Role, to: u64, around: &mut Around<'_>) {
+    /// Holes that an acknowledgment of `from` leaves behind in the other direction. Does it say anything new?
+    fn find_gaps(&mut self, from: Role, to: u64, around: &mut Around<'_>) -> bool {
         let open = |end: &Endpoint| {
             end.state == State::Established || (end.state == State::Closed && end.previous == State::Established)
         };
@@ -277,43 +291,52 @@ impl Session {
         let lost = from.other();
         let side = self.side(lost);
         let end = side.end;
-        let to = if end.fins > 0 && to >= end.fin_end { end.fin_end.saturating_sub(1) } else { to };
+        let to = if end.fins > 0 && to >= end.fin_end { end.fin_end.wrapping_sub(1) } else { to };
         let gaps = &mut side.gaps;
         side.stream.acknowledge(Acked { to, counts, partial }, || {
             if gaps.is_due() {
                 around.history.write(lost, b'G', around.room);
             }
-        });
+        })
     }
 
-    fn store(&mut self, from: Role, seg: &Seg, rel: Option<u64>, around: &mut Around<'_>) {
-        let Some(rel) = rel.filter(|_| !seg.rst && seg.len > 0 && seg.is_whole) else { return };
+    fn store(&mut self, from: Role, seg: &Seg, rel: Relative, around: &mut Around<'_>) {
+        if seg.rst || seg.len == 0 || !seg.is_whole || rel.underflow {
+            return;
+        }
+        let peer = *self.end(from.other());
         let side = self.side(from);
-        let unacked = side.end.nothing_acked();
-        side.stream.insert(rel + u64::from(seg.syn), seg.len.into(), unacked, around.weirds, around.room);
+        let sent = SentSoFar { acked: side.end.acked(), nothing_acked: side.end.nothing_acked(), size: side.end.size(&peer) };
+        side.stream.insert(rel.at + u64::from(seg.syn), seg.len.into(), sent, around.weirds, around.room);
     }
 
-    /// Lets the sides close that can. Is nothing more to be expected?
-    fn close(&mut self, from: Role, seg: &Seg, closes: bool) -> bool {
-        let mut complete = false;
-        if closes || self.end(from).close_deferred {
-            complete |= self.try_close(from);
+    /// Has a side come to its end, with all that it sent? Then a close that was put off is due.
+    fn check_end(&mut self, role: Role, done: &mut Done) {
+        let end = self.end(role);
+        let over = end.fins > 0 || matches!(end.state, State::Closed | State::Reset);
+        if end.at_end || !over || self.is_pending(role) {
+            return;
         }
-        if seg.has_ack && self.end(from.other()).close_deferred {
-            complete |= self.try_close(from.other());
+        self.side(role).end.at_end = true;
+        if std::mem::take(&mut self.close_deferred) {
+            self.close(role, done);
         }
-        complete
     }
 
-    fn try_close(&mut self, role: Role) -> bool {
+    /// Is something of what this side sent, or of what it is to acknowledge, still to come?
+    fn is_pending(&self, role: Role) -> bool {
         let (side, peer) = (&self.sides[role.index()], &self.sides[role.other().index()]);
-        let waits = !side.stream.is_delivered_to(side.end.reach()) || (side.end.state != State::Reset && peer.stream.holds());
-        let peer_is_gone = peer.end.did_close || peer.end.state == State::Inactive;
-        let end = &mut self.side(role).end;
-        end.close_deferred = waits;
-        if waits || std::mem::replace(&mut end.did_close, true) {
-            return false;
+        !side.stream.has_given_up()
+            && (!side.stream.is_delivered_to(side.end.reach()) || (side.end.state != State::Reset && peer.stream.holds()))
+    }
+
+    fn close(&mut self, role: Role, done: &mut Done) {
+        self.close_deferred = self.is_pending(role);
+        if self.close_deferred || std::mem::replace(&mut self.side(role).end.did_close, true) {
+            return;
         }
-        end.state == State::Reset || peer_is_gone
+        let (end, peer) = (self.end(role), self.end(role.other()));
+        done.closed = end.previous != State::Inactive;
+        done.complete |= end.state == State::Reset || peer.did_close || peer.state == State::Inactive;
     }
 }

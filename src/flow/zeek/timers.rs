@@ -66,13 +66,16 @@ pub(in crate::flow) enum Timer {
     Session,
     Delete,
     Dns,
+    /// The session timer once more, from a close of one side on.
+    Closing,
 }
 
 /// How many there are.
-pub(in crate::flow) const TIMERS: usize = 5;
+pub(in crate::flow) const TIMERS: usize = 6;
 
 impl Timer {
-    pub(in crate::flow) const ALL: [Self; TIMERS] = [Self::Inactivity, Self::Attempt, Self::Session, Self::Delete, Self::Dns];
+    pub(in crate::flow) const ALL: [Self; TIMERS] =
+        [Self::Inactivity, Self::Attempt, Self::Session, Self::Delete, Self::Dns, Self::Closing];
 }
 
 /// What a connection waits for. `Timestamp::MAX` is never.
@@ -105,6 +108,7 @@ impl Timers {
     pub(super) fn close(&mut self, at: Timestamp) {
         self.set(Timer::Attempt, Timestamp::MAX);
         self.set(Timer::Session, Timestamp::MAX);
+        self.set(Timer::Closing, Timestamp::MAX);
         self.set(Timer::Delete, at);
     }
 }
@@ -129,6 +133,8 @@ impl Conn {
         self.timers.set(timer, Timestamp::MAX);
         match timer {
             Timer::Delete => true,
+            // After a reset these ask nothing any more.
+            Timer::Attempt | Timer::Session | Timer::Closing if self.reset => false,
             Timer::Attempt => self.ends().is_some_and(|[orig, resp]| orig.state.is_knocking() && resp.state == State::Inactive),
             Timer::Inactivity => {
                 let due = self.last + self.timers.inactivity;
@@ -138,7 +144,7 @@ impl Conn {
                 self.timers.set(timer, due);
                 false
             }
-            Timer::Session => {
+            Timer::Session | Timer::Closing => {
                 if self.last + self.times.linger < now && self.ends().is_some_and(is_spent) {
                     return true;
                 }

@@ -19,6 +19,8 @@ pub(super) struct Outcome {
     pub(super) established: bool,
     /// The SYN came after its SYN-ACK: the roles are the other way round.
     pub(super) turned: bool,
+    /// Zeek would raise `connection_reset`.
+    pub(super) reset: bool,
 }
 
 impl Session {
@@ -32,10 +34,10 @@ impl Session {
                 if seg.fin {
                     weirds.add(Weird::FinAfterReset);
                 }
-                if seg.syn && self.end(from).previous != State::Inactive {
+                if seg.syn {
                     weirds.add(Weird::SynAfterReset);
                 }
-                if seg.len > 0 && seg.control() == 0 {
+                if seg.len > 0 && !seg.rst {
                     weirds.add(Weird::DataAfterReset);
                 }
                 Outcome::default()
@@ -61,19 +63,19 @@ impl Session {
         if seg.fin {
             self.set(from, State::Closed);
             outcome.closes = true;
-            if !seg.syn {
+            if !seg.syn && peer != State::Partial {
                 weirds.add(Weird::SpontaneousFin);
             }
         }
         if seg.rst {
             self.set(from, State::Reset);
             outcome.closes = true;
-            if !seg.syn && peer == State::Inactive {
+            if peer == State::Inactive {
                 weirds.add(Weird::SpontaneousRst);
             }
         }
         if seg.control() == 0 {
-            self.first_without_flags(from, seg, peer, weirds);
+            self.first_without_flags(from, seg, peer);
         }
         outcome
     }
@@ -82,17 +84,18 @@ impl Session {
     fn answer(&mut self, from: Role, seg: &Seg, may_turn: bool, weirds: &mut Weirds) -> bool {
         let peer = *self.end(from.other());
         let isn = self.end(from).start();
-        if seg.has_ack {
-            if peer.state == State::Inactive {
-                weirds.add(Weird::UnsolicitedSynResponse);
-            } else if peer.state != State::Partial && peer.relative_ack(seg.ack).is_none_or(|at| at > peer.reach()) {
-                weirds.add(Weird::BadSynAck);
-            }
-        } else if peer.state == State::SynSent {
-            weirds.add(Weird::SimultaneousOpen);
+        let place = peer.relative_ack(seg.ack);
+        if seg.has_ack && !peer.state.is_inactive() && (place.underflow || place.at > peer.reach()) {
+            weirds.add(Weird::BadSynAck);
+        }
+        if peer.state == State::Inactive {
+            weirds.add(Weird::UnsolicitedSynResponse);
         }
         // A SYN that its SYN-ACK overtook (rule 4): its number is what that acknowledges, less one.
         let overtaken = !seg.has_ack && peer.state == State::SynAckSent && seg.seq == isn;
+        if !seg.has_ack && !overtaken {
+            weirds.add(Weird::SimultaneousOpen);
+        }
         if peer.state == State::SynSent || (overtaken && may_turn) {
             self.set(from.other(), State::Established);
         }
@@ -103,17 +106,17 @@ impl Session {
         overtaken && may_turn
     }
 
-    fn first_without_flags(&mut self, from: Role, seg: &Seg, peer: State, weirds: &mut Weirds) {
+    fn first_without_flags(&mut self, from: Role, seg: &Seg, peer: State) {
         // Before its own SYN, the responder's ACK says nothing.
-        let early_ack = !from.is_originator() && peer == State::SynSent && seg.has_ack && seg.len == 0;
+        let early_ack = !from.is_originator() && peer == State::SynSent && seg.len == 0;
         if early_ack {
             return;
         }
-        if seg.len > 0 && peer.is_knocking() {
-            weirds.add(Weird::DataBeforeEstablished);
-        }
         // Its SYN was lost to the capture, the answer was not.
         let opened = seg.has_ack && peer == State::Established;
+        if opened {
+            self.is_whole();
+        }
         self.set(from, if opened { State::Established } else { State::Partial });
     }
 
@@ -121,9 +124,9 @@ impl Session {
         let mut outcome = Outcome::default();
         let (state, peer) = (self.end(from).state, self.end(from.other()).state);
         if seg.syn {
-            if seg.has_ack && state == State::SynSent {
+            if from.is_originator() && seg.has_ack && seg.control() == 1 && state != State::SynAckSent {
                 weirds.add(Weird::RepeatedSynWithAck);
-            } else if !seg.has_ack && state == State::SynAckSent {
+            } else if !from.is_originator() && !seg.has_ack && state != State::SynSent {
                 weirds.add(Weird::RepeatedSynReplyWoAck);
             }
         }
@@ -136,9 +139,8 @@ impl Session {
         }
         if seg.rst {
             self.set(from, State::Reset);
-            outcome.closes = true;
-        }
-        if seg.control() == 0 && seg.len > 0 {
+            (outcome.closes, outcome.reset) = (true, true);
+        } else if seg.len > 0 {
             weirds.add(Weird::DataBeforeEstablished);
         }
         outcome
@@ -162,6 +164,7 @@ impl Session {
         if seg.rst {
             self.set(from, State::Reset);
             outcome.closes = true;
+            outcome.reset = peer.state != State::Reset || peer.previous != State::Established;
         }
         outcome
     }

@@ -8,9 +8,9 @@ use crate::flow::verdict::VerdictKind;
 use crate::model::{Span, Timestamp};
 
 /// Most segments remembered that came as the next expected ones or beyond: 512 kB.
-const MOST_FRESH: usize = 8192;
+pub(super) const MOST_FRESH: usize = 8192;
 /// Most that came below the highest number seen.
-const MOST_ODD: usize = 1024;
+pub(super) const MOST_ODD: usize = 1024;
 /// Nothing is forgotten sooner, if there is room.
 const KEEP: Span = Span::from_millis(1000);
 

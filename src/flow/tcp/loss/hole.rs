@@ -7,7 +7,7 @@ use crate::flow::room::Room;
 use crate::model::{Span, Timestamp};
 
 /// Most holes of a direction: 600 kB. What would be one more is taken as seen, and remembered as forgotten.
-const MOST: usize = 4096;
+pub(super) const MOST: usize = 4096;
 /// How many holes one acknowledgment marks as asked for. The next one goes on.
 const MOST_MARKED: usize = 64;
 /// How long a hole is kept that was acknowledged.

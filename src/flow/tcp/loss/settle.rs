@@ -9,7 +9,7 @@ use crate::flow::verdict::{Evidence, Verdict, VerdictKind};
 use crate::model::{Span, Timestamp};
 
 /// Most verdicts of a direction that are open at one time.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 /// Receivers' answers take a little longer than the shortest round trip.
 const SLACK: Span = Span::from_millis(50);
 /// Where no round trip is known.

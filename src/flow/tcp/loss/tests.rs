@@ -555,6 +555,14 @@ fn a_fresh_connection_stays_small() {
 }
 
 #[test]
+fn a_direction_has_a_bound() {
+    let seen = history::MOST_FRESH * size_of::<Passed>() + history::MOST_ODD * size_of::<Odd>();
+    let open = hole::MOST * size_of::<hole::Hole>() + settle::MOST * size_of::<Open>();
+    assert!((size_of::<hole::Hole>(), size_of::<Open>()) <= (144, 336), "{} and {}", size_of::<hole::Hole>(), size_of::<Open>());
+    assert!(size_of::<Side>() + seen + open <= 1_400_000, "docs/verdicts.md says 1.4 MB: {}", seen + open);
+}
+
+#[test]
 fn without_room_there_are_no_verdicts_and_the_record_says_so() {
     let mut world = World::new();
     assert!(world.room.take(ROOM));
