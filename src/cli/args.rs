@@ -48,7 +48,7 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff)
     Man,
-    /// Explain a topic: filters, time, states, json, linktypes, exit
+    #[command(about = super::manual::topics())]
     Help {
         /// A topic, or the name of a command
         topic: Option<String>,

@@ -21,7 +21,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
   What can be captured here:     sockeye interfaces
 
   All commands:                  sockeye --help
-  Filters, time, states, json:   sockeye help filters | time | states | json
+  Filters, time, states, ...:    sockeye help filters | time | states | verdicts
 ";
 
 const TIME: &str = "\
@@ -84,7 +84,7 @@ const VERDICTS: &str = "\
 VERDICTS
 
 Each TCP segment that is not the next one expected gets a verdict, with what it
-rests on, and how sure that is:
+rests on, and how sure that is (of keep-alives and probes only if not sure):
   #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure
 
   resent             its sender sent it again
@@ -134,6 +134,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "time" => TIME.to_owned(),
         "states" => STATES.to_owned(),
         "verdicts" | "verdict" => VERDICTS.to_owned(),
+        "zeek" => ZEEK.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" => sockeye::output::schema::json_schema(),
         "linktypes" | "link-types" => link_types(),
@@ -141,7 +142,42 @@ fn topic_text(topic: &str) -> Option<String> {
     })
 }
 
-const TOPICS: [&str; 7] = ["filters", "time", "states", "verdicts", "json", "linktypes", "exit"];
+/// All topics, as help lists them.
+const TOPICS: [&str; 8] = ["filters", "time", "states", "verdicts", "zeek", "json", "linktypes", "exit"];
+
+const ZEEK: &str = "\
+ZEEK'S WORDS
+
+flows --format zeek writes Zeek's conn.log; records have conn_state and history.
+
+conn_state, of TCP (of UDP and ICMP: S0 no reply, SF both sides, SHR the
+responder only, OTH neither):
+  S0      a SYN, no answer               REJ     the SYN was refused
+  S1      open, not closed               SF      opened and closed
+  S2      open, closed by originator     S3      open, closed by responder
+  RSTO    open, reset by originator      RSTR    open, reset by responder
+  RSTOS0  SYN, then RST, no answer seen  RSTRH   SYN-ACK, then RST, no SYN seen
+  SH      SYN, then FIN, no answer seen  SHR     SYN-ACK, then FIN, no SYN seen
+  OTH     no SYN seen: it started before the capture
+
+history: a letter for each kind of packet when it first comes, in capitals from
+the originator, small from the responder:
+  s  SYN without ACK    h  SYN-ACK            a  ACK alone        d  data
+  f  FIN                r  RST                c  wrong checksum   g  a gap in data
+  t  sent again         w  window 0           i  FIN and RST      q  SYN and FIN
+  ^  the sides were swapped: the first packet seen was the responder's
+c, g, t and w come again at the 10th, 100th, ... time.
+
+ROUND TRIPS of a connection are in records of flows: rtt is the handshake;
+orig.rtt and resp.rtt count the round trips of data from the capture to the
+other side and back, with least, mean, most (sockeye flows --format jsonl;
+every key: docs/formats.md).
+";
+
+/// What `help` explains, in a line.
+pub(crate) fn topics() -> String {
+    format!("Explain a topic: {}", TOPICS.join(", "))
+}
 
 fn link_types() -> String {
     let mut text = String::from(
@@ -181,7 +217,7 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
     let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+        ["filters", "time", "states", "verdicts", "zeek", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))

@@ -100,7 +100,11 @@ pub(super) const PACKET_KEYS: &[Key] = &[
     or_null("tcp.verdict.against", Integer, "number of the packet that it was compared with"),
     or_null("tcp.verdict.against_file", Integer, "file of that packet, from 1"),
     or_null("tcp.verdict.age", Number, "seconds since that packet"),
-    key("tcp.verdict.segments", Integer, "segments sent again: more than one where offloading merged them"),
+    key(
+        "tcp.verdict.segments",
+        Integer,
+        "segments sent again: more than one where offloading merged them, 0 where nothing was sent again",
+    ),
     key("tcp.verdict.provisional", Boolean, "what comes in the next two round trips may change it"),
     key("tcp.wireshark", List, "names after tcp.analysis. as tshark 4.0 gives them"),
     or_null("tcp.initial_rtt", Number, "seconds, tcp.analysis.initial_rtt once it is known"),

@@ -158,6 +158,10 @@ impl Sink for Both {
         if let Some(writing) = &mut self.writing {
             writing.on_event(event)?;
         }
+        // None of them is printed here: they need not wait.
+        if matches!(event, Event::Flow(_) | Event::Handshake(_)) {
+            return Ok(Keep::Going);
+        }
         match self.print.as_mut().map(|print| print.on_event(event)) {
             Some(Err(error)) => self.without_print(error),
             Some(answer) => answer,
