@@ -25,12 +25,13 @@ impl Tracker {
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
             if let Some(aspects) = &mut connection.aspects {
+                self.settling.arm(slot, (), &mut aspects.settles_at, Timestamp::MAX);
                 aspects.release(&mut self.room);
             }
         }
         if let Some(conn) = &mut flow.zeek {
             conn.release(&mut self.room);
-            self.deadlines.disarm(slot, &mut conn.timers);
+            self.timers.disarm_all(slot, &mut conn.timers);
         }
         self.table.release(slot);
         if tell && self.config.handshake_events {

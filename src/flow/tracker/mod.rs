@@ -23,10 +23,10 @@ use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
 use super::room::Room;
-use super::settling::Settling;
 use super::table::{self, Table};
 use super::tcp::{Paths, Segment};
 use super::wants::{Checksums, Wants};
+use super::zeek::timers::Timer;
 use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
 use crate::model::Clock;
@@ -44,11 +44,13 @@ pub struct Tracker {
     /// Checksums are looked at.
     judges: bool,
     judge: Judge,
-    deadlines: Deadlines,
+    /// Zeek's timers.
+    timers: Deadlines<Timer>,
     /// Flows around the packet at hand.
     parents: Vec<Birth>,
     paths: Paths,
-    settling: Settling,
+    /// When the next open verdict of a flow is settled.
+    settling: Deadlines<()>,
     /// Where the next flows are asked for room that they no longer need.
     tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
@@ -74,10 +76,10 @@ impl Tracker {
                 Checksums::Verify => true,
             },
             judge: Judge::new(config.checksums),
-            deadlines: Deadlines::default(),
+            timers: Deadlines::default(),
             parents: Vec::new(),
             paths: Paths::default(),
-            settling: Settling::default(),
+            settling: Deadlines::default(),
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
         }

@@ -53,13 +53,12 @@ impl Tracker {
 
     /// Tells the verdicts that are settled by now, also of flows that are silent.
     fn settle(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
-        while let Some((slot, number)) = self.settling.due(now) {
+        while let Some((slot, ())) = self.settling.due(now) {
             let flow = self.table.get_mut(slot);
-            if flow.number == number {
-                tell_settled(flow, now, sink);
-                if let Some(at) = flow.body.aspects().and_then(|aspects| aspects.next_settled()) {
-                    self.settling.wait(slot, number, at);
-                }
+            tell_settled(flow, now, sink);
+            if let Some(aspects) = flow.body.aspects() {
+                aspects.settles_at = Timestamp::MAX;
+                aspects.await_verdict(slot, &mut self.settling);
             }
         }
     }
@@ -68,13 +67,13 @@ impl Tracker {
     fn run_timers(&mut self, timers: &ZeekTimers, now: Timestamp, sink: &mut impl FlowSink) {
         let now = zeek::micros(now);
         for _ in 0..timers.most_per_packet {
-            let Some((slot, timer)) = self.deadlines.due(now) else { return };
+            let Some((slot, timer)) = self.timers.due(now) else { return };
             let Some(conn) = &mut self.table.get_mut(slot).zeek else { continue };
             conn.timers.armed[timer as usize] = Timestamp::MAX;
             if conn.on_timer(timer, now) {
                 self.end_flow(slot, EndReason::Timeout, sink);
             } else {
-                self.deadlines.arm(slot, &mut conn.timers);
+                self.timers.arm_all(slot, &mut conn.timers);
             }
         }
     }

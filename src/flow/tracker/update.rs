@@ -70,10 +70,8 @@ impl Tracker {
         if let Some(aspects) = &mut connection.aspects {
             let sighting = seen.sighting(&flow.key, segment, step.accepted);
             verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
-            if verdict.is_some_and(|verdict| !verdict.settled)
-                && let Some(at) = aspects.next_settled()
-            {
-                self.settling.wait(slot, flow.number, at);
+            if verdict.is_some_and(|verdict| !verdict.settled) {
+                aspects.await_verdict(slot, &mut self.settling);
             }
             // A wrong checksum: no host takes the data.
             let sighting = Sighting { accepted: sighting.accepted && seen.sound, ..sighting };
@@ -112,7 +110,7 @@ impl Tracker {
         conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
         flow.originator = conn.originator();
         if self.config.profile.timers.is_some() {
-            self.deadlines.arm(slot, &mut conn.timers);
+            self.timers.arm_all(slot, &mut conn.timers);
         }
     }
 
