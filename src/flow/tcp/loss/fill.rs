@@ -70,10 +70,24 @@ impl Case<'_> {
         if age > tick + tick {
             Opinion::likely(VerdictKind::Reordered, why.and(Evidence::AGE))
         } else if age >= tenths(round_trip, 9) {
-            Opinion::unsure(FILLS.and(Evidence::AGE))
+            self.answered_within_a_tick(hole)
         } else {
             self.by_age(hole, age)
         }
+    }
+
+    /// It comes when an answer to a request can come, in the tick of the segment that made the hole. If the receiver asked, its
+    /// sender does answer: what passed is that answer, unless another copy or a DSACK follows. A packet that was held back is
+    /// met by newer ticks.
+    fn answered_within_a_tick(&self, hole: &Hole) -> Opinion {
+        let why = FILLS.and(Evidence::TS_EQUAL).and(Evidence::AGE);
+        let way = tenths(self.to_sender().unwrap_or_default(), 9);
+        let asked = hole.asked.is_some_and(|at| self.s.ts - at >= way);
+        let newest = !self.moment.tick_passed;
+        if !asked || !newest || hole.acked.is_some() || self.stalled() {
+            return Opinion::unsure(why);
+        }
+        Opinion { by_age: true, ..Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED)) }
     }
 
     /// Nothing but time and the receiver's requests.
@@ -97,7 +111,8 @@ impl Case<'_> {
         // RACK (RFC 8985) takes a tail for lost when something sent after it is acknowledged, sends new data first and the tail
         // right after it.
         let alone = hole.asked.is_none() || age < tenths(round_trip, 5);
-        let sure = alone && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
+        let quiet = !self.resending(round_trip) && !self.may_go_back(round_trip);
+        let sure = alone && quiet && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
         Opinion::sure_if(sure, VerdictKind::Reordered, why)
     }
 
@@ -112,7 +127,7 @@ impl Case<'_> {
             return Opinion::unsure(why);
         }
         let far = self.path.overtaken(self.from) > tenths(round_trip, 4);
-        let sure = round_trip >= LEAST_ROUND_TRIP && !far;
+        let sure = round_trip >= LEAST_ROUND_TRIP && age >= round_trip && !far;
         Opinion { by_age: true, ..Opinion::sure_if(sure, VerdictKind::Resent, why) }
     }
 

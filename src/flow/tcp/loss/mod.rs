@@ -175,6 +175,7 @@ impl Loss {
             had: me.requests.has(start, end),
             answers_syn,
             syn_repeated,
+            tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
             hole: me.holes.find(start, end).copied(),
         };
         let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
@@ -334,7 +335,9 @@ impl Side {
         (round_trip, wait): (Option<Span>, Span),
         room: &mut Room,
     ) -> Verdict {
-        if let Some(changed) = self.settling.copied(s) {
+        // The late original, or the same packet once more, says nothing against what passed before it.
+        let shakes = !matches!(verdict.kind, VerdictKind::Reordered | VerdictKind::Duplicate);
+        if shakes && let Some(changed) = self.settling.copied(s) {
             self.change(&changed);
         }
         // A DSACK may follow, or what is learnt of the sender may decide.

@@ -27,6 +27,10 @@ impl Case<'_> {
         let same = |copy: &Copy<'_>| copy.passed.is_identical(self.s) && self.ids_allow(copy);
         let mut last: Option<Copy<'_>> = None;
         for copy in self.copies() {
+            // Of a merged packet that fills a hole, what it fills decides, not the part of it that passed before.
+            if !copy.passed.covers(self.s) && self.moment.hole.is_some() {
+                continue;
+            }
             if let Some((Order::Same, why)) = self.order_of_copy(copy.passed) {
                 return Some(
                     Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed.number, self.s.since(copy.passed.ts)),
@@ -62,7 +66,8 @@ impl Case<'_> {
         let made = filled.map_or(copy.passed.ts, |creator| creator.ts);
         let quiet = !self.stalled() && !self.asked();
         if quiet && self.s.since(made) < tenths(round_trip, 5) {
-            let sure = self.moment.sack && !self.resending(round_trip) && self.path.is_certain();
+            let sure =
+                self.moment.sack && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
             return Some(Opinion::sure_if(sure, VerdictKind::Duplicate, why));
         }
         if filled.is_some() {
@@ -132,6 +137,11 @@ impl Case<'_> {
         match self.order_of_fill(&creator) {
             Some((Order::After, more)) => Opinion::sure(VerdictKind::Resent, why.and(more)),
             Some((_, more)) => Opinion::sure(VerdictKind::Reordered, why.and(more)),
+            // It left in the tick of the segment that made the hole: in the same flight, where a round trip takes two of them.
+            None if self.same_tick(&creator) => {
+                let sure = self.ticks_tell() && !self.stalled() && self.moment.sack;
+                Opinion::sure_if(sure, VerdictKind::Reordered, why.and(Evidence::TS_EQUAL))
+            }
             None => Opinion::unsure(why),
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Side {
     /// When its last SYN passed.
     last_syn: Option<Timestamp>,
     syns: u32,
+    /// A SYN passed right after the one before: no timer had run out, and neither was lost here.
+    syns_together: bool,
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
@@ -81,6 +83,7 @@ impl Side {
             syn_flags: TcpFlags(0),
             last_syn: None,
             syns: 0,
+            syns_together: false,
             syn: None,
             syn_again: None,
             syn_at: None,
@@ -176,9 +179,10 @@ impl Side {
         self.sack_agreed = self.sack_offer && peer.sack_offer;
     }
 
-    /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
+    /// Would its next SYN answer one of its peer's? One passed since its own last one, or two did at a time. (Of two with a
+    /// timeout between them the first was lost, or its answer was.)
     pub(super) fn owes_syn(&self, peer: &Self) -> bool {
-        peer.last_syn > self.last_syn || peer.syns > self.syns
+        peer.last_syn > self.last_syn || (peer.syns > self.syns && peer.syns_together)
     }
 
     /// Did its SYN pass more than once?
@@ -191,6 +195,7 @@ impl Side {
         let syn = s.has(TcpFlags::SYN);
         self.fin |= s.has(TcpFlags::FIN);
         if syn {
+            self.syns_together |= self.last_syn.is_some_and(|last| s.ts - last < TIMEOUT);
             self.last_syn = Some(s.ts);
         }
         if !self.known {
