@@ -335,10 +335,14 @@ impl Side {
         (round_trip, wait): (Option<Span>, Span),
         room: &mut Room,
     ) -> Verdict {
-        // The late original, or the same packet once more, says nothing against what passed before it.
-        let shakes = !matches!(verdict.kind, VerdictKind::Reordered | VerdictKind::Duplicate);
-        if shakes && let Some(changed) = self.settling.copied(s) {
-            self.change(&changed);
+        match verdict.kind {
+            VerdictKind::Reordered => self.settling.original_came(s),
+            VerdictKind::Duplicate => {}
+            _ => {
+                if let Some(changed) = self.settling.copied(s) {
+                    self.change(&changed);
+                }
+            }
         }
         // A DSACK may follow, or what is learnt of the sender may decide.
         let sure = verdict.confidence == Some(Confidence::Sure);

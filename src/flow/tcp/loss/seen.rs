@@ -70,11 +70,15 @@ impl Case<'_> {
                 self.moment.sack && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
             return Some(Opinion::sure_if(sure, VerdictKind::Duplicate, why));
         }
+        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
+        if resent && self.moment.tick_passed && !self.near_sender() {
+            // The copy was an answer to a request, and came in its tick. This one was held back.
+            return Some(Opinion::likely(VerdictKind::Reordered, Evidence::SEEN_BEFORE.and(why)));
+        }
         if filled.is_some() {
             // A duplicate, or the late original, or sent again: one of the two was sent again, and which is open.
             return Some(Opinion::unsure(why));
         }
-        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
         // Whoever asked has been answered by the copy before; the next answer is a round trip away.
         let quiet = quiet && !self.resending(round_trip);
         let soon = if resent { age < tenths(round_trip, 5) } else { quiet && age < tenths(round_trip, 9) };
@@ -172,8 +176,10 @@ impl Case<'_> {
         let why = SEEN.and(Evidence::AT_SENDER);
         if last.passed.is_identical(self.s) && self.s.has_times && !self.ticks_tell() {
             let why = why.and(Evidence::IDENTICAL);
-            return if self.asked() {
-                Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED))
+            let asked = if self.asked() { Evidence::REQUESTED } else { Evidence::NONE };
+            // An acknowledgment of something sent again later asks as well (RFC 8985).
+            return if self.asked() || self.round_trip().is_some_and(|m| self.resending(m)) {
+                Opinion::likely(VerdictKind::Resent, why.and(asked))
             } else {
                 Opinion::unsure(why)
             };

@@ -155,7 +155,8 @@ impl Sender {
                 let step = step.saturating_sub(parts - 1).max(1);
                 self.step_sum = self.step_sum.saturating_add(u32::from(step));
                 self.ones += u32::from(step == 1);
-            } else if step != 0 {
+            } else if step != 0 && step.wrapping_neg() > LARGEST_STEP {
+                // A short step back is a packet that was overtaken.
                 self.jumps += 1;
             }
             if self.steps | self.jumps >= 1 << 20 {
