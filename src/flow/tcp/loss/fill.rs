@@ -1,7 +1,7 @@
 //! Segments that fill a hole: compared with the segment that made it, never with the newest one.
 
 use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
-use super::hole::Hole;
+use super::hole::{Hole, Request};
 use super::order::Order;
 use super::passed::Passed;
 use super::sender::TIMEOUT;
@@ -78,16 +78,23 @@ impl Case<'_> {
 
     /// It comes when an answer to a request can come, in the tick of the segment that made the hole. If the receiver asked, its
     /// sender does answer: what passed is that answer, unless another copy or a DSACK follows. A packet that was held back is
-    /// met by newer ticks.
+    /// met by newer ticks, and does not echo the request.
     fn answered_within_a_tick(&self, hole: &Hole) -> Opinion {
         let why = FILLS.and(Evidence::TS_EQUAL).and(Evidence::AGE);
         let way = tenths(self.to_sender().unwrap_or_default(), 9);
-        let asked = hole.asked.is_some_and(|at| self.s.ts - at >= way);
-        let newest = !self.moment.tick_passed;
-        if !asked || !newest || hole.acked.is_some() || self.stalled() {
+        let Some(request) = hole.asked.filter(|request| self.s.ts - request.at >= way) else { return Opinion::unsure(why) };
+        if self.echoes_less_than(&request) {
+            return Opinion::likely(VerdictKind::Reordered, why.and(Evidence::ECHO));
+        }
+        if self.moment.tick_passed || hole.acked.is_some() {
             return Opinion::unsure(why);
         }
         Opinion { by_age: true, ..Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED)) }
+    }
+
+    /// Had its sender not yet got this request when it sent?
+    fn echoes_less_than(&self, request: &Request) -> bool {
+        self.s.has_times && request.tsval.is_some_and(|tsval| (self.s.tsecr.wrapping_sub(tsval) as i32) < 0)
     }
 
     /// Nothing but time and the receiver's requests.
@@ -119,7 +126,7 @@ impl Case<'_> {
     /// It comes late enough to have been asked for.
     fn old(&self, hole: &Hole, age: Span, round_trip: Span, mut why: Evidence) -> Opinion {
         let way = tenths(self.to_sender().unwrap_or_default(), 9);
-        let asked = hole.asked.is_some_and(|at| self.s.ts - at >= way);
+        let asked = hole.asked.is_some_and(|request| self.s.ts - request.at >= way);
         if asked {
             why = why.and(Evidence::REQUESTED);
         }

@@ -117,6 +117,7 @@ impl Loss {
             window: segment.window,
             blocks: &options.sack[..options.sack_blocks],
             ts: s.ts,
+            tsval: s.has_times.then_some(s.tsval),
         };
         let old = peer.requests.acked;
         let origin = peer.origin();
