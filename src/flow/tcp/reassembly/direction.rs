@@ -203,6 +203,11 @@ impl Stream {
         (self.acked, self.cut_to) = (self.next, self.next);
     }
 
+    /// The bytes told last are given up.
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.recent.release(room);
+    }
+
     /// Nothing more comes. One byte acknowledged behind all data is taken for a FIN that the capture missed, unless `has_fin`.
     pub(super) fn finish(&mut self, has_fin: bool, out: &mut Outlet<'_, '_>) {
         while let Some(first) = self.waiting.first() {
