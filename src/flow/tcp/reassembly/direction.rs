@@ -7,6 +7,7 @@
 use super::compare::Comparison;
 use super::recent::Recent;
 use super::waiting::{Budget, Waiting};
+use crate::flow::room::Room;
 use crate::flow::stream::{GapReason, StreamPacket, StreamPart, StreamTotals};
 
 /// What a direction works with while a segment is looked at.
