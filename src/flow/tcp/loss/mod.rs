@@ -48,6 +48,7 @@ pub(super) struct Loss {
 
 impl Loss {
     /// The sender's side, and its peer's if that has sent.
+    #[inline]
     fn pair(&mut self, from: End, room: &mut Room) -> Option<(&mut Side, Option<&mut Side>)> {
         let [low, high] = &mut self.sides;
         let (me, peer) = match from {
@@ -55,11 +56,8 @@ impl Loss {
             End::High => (high, low),
         };
         if me.is_none() {
-            if !room.take(size_of::<Side>()) {
-                self.crowded = true;
-                return None;
-            }
-            *me = Some(Box::new(Side::new()));
+            *me = begin(room);
+            self.crowded |= me.is_none();
         }
         Some((me.as_deref_mut()?, peer.as_deref_mut()))
     }
@@ -261,6 +259,12 @@ impl Loss {
             room.give_back(size_of::<Side>());
         }
     }
+}
+
+/// A direction begins, if there is room.
+#[cold]
+fn begin(room: &mut Room) -> Option<Box<Side>> {
+    room.take(size_of::<Side>()).then(|| Box::new(Side::new()))
 }
 
 /// The SACK blocks in the order sent, and how many there are.
