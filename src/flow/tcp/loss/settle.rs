@@ -97,7 +97,8 @@ impl Settling {
 
     /// The receiver got these bytes twice.
     pub(super) fn received_twice(&mut self, start: u64, end: u64) -> Option<Changed> {
-        let covers = |open: &Open| !open.over && start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;
+        let covers =
+            |open: &Open| !open.over && start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;
         let open = self.list.iter_mut().rev().find(|open| covers(open))?;
         if open.by_age {
             return open.doubt(Evidence::DSACK);
