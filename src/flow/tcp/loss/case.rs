@@ -80,6 +80,8 @@ pub(super) struct Moment {
     pub(super) syn_copied: bool,
     /// A newer timestamp of its sender had passed before it.
     pub(super) tick_passed: bool,
+    /// One past the highest number seen.
+    pub(super) next: u64,
     /// The lowest hole that it fills, or a part of it.
     pub(super) hole: Option<Hole>,
 }
