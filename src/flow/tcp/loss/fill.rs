@@ -25,7 +25,7 @@ impl Case<'_> {
         if hole.acked.is_some() {
             opinion.evidence = opinion.evidence.and(Evidence::MISSED);
         }
-        opinion.against(hole.creator.number, age)
+        opinion.against(&hole.creator, age)
     }
 
     /// It was sent before the segment that made the hole.
@@ -153,6 +153,6 @@ impl Case<'_> {
             Some((_, why)) => Opinion::likely(VerdictKind::Reordered, why.and(Evidence::FORGOTTEN)),
             None => Opinion::unsure(Evidence::FORGOTTEN),
         };
-        opinion.against(first.number, age)
+        opinion.against(first, age)
     }
 }
