@@ -111,6 +111,7 @@ summary says on which side of the capture they were lost: before this point
 (they filled a hole here) or beyond it (they had passed here). What the capture
 itself missed is told apart: it was acknowledged, so that the network did not
 lose it.
+Every reason with its meaning: docs/formats.md, Evidence of verdicts.
 Wireshark's opinion is in the key tcp.wireshark of packets --format jsonl.
 ";
 

@@ -75,6 +75,10 @@ macro_rules! evidence {
 
             /// Every reason with its word for records and its words for people.
             const ALL: &'static [(Self, &'static str, &'static str)] = &[$((Self::$name, $key, $text)),*];
+
+            /// What each reason means, under its word for records.
+            #[cfg(test)]
+            pub(crate) const MEANINGS: &'static [(&'static str, &'static str, &'static str)] = &[$(($key, $text, $doc)),*];
         }
     };
 }

@@ -5,6 +5,7 @@ use super::schema::{CAPTURE_KEYS, END_KEYS, json_schema};
 use super::*;
 use crate::decode::{IssueKind, LayerKind};
 use crate::event::{Event, Reason, Sink};
+use crate::flow::Evidence;
 use crate::output::fixture::{nine, totals};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -42,6 +43,14 @@ fn every_key_is_on_the_page() {
         let (group, leaf) = field.name.split_once('.').unwrap_or(("", field.name));
         let shown = if ["handshake", "icmp_error"].contains(&group) { group } else { leaf };
         assert!(names(section("\n## `handshake`"), shown), "{} is missing", field.name);
+    }
+}
+
+#[test]
+fn every_reason_of_a_verdict_is_on_the_page_as_it_is_told() {
+    let page = section("\n## `packet`");
+    for (key, words, meaning) in Evidence::MEANINGS {
+        assert!(page.contains(&format!("| `{key}` | {words} | {meaning} |\n")), "{key} is missing or told otherwise");
     }
 }
 
