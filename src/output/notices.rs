@@ -74,8 +74,14 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
 /// someone rewrote, and of others.
 #[must_use]
 pub fn checksums(summary: &RunSummary) -> Vec<String> {
-    let ChecksumStats { offloaded, wrong, rewritten } = summary.checksums;
+    let ChecksumStats { offloaded, wrong, rewritten, unsure } = summary.checksums;
     let mut out = Vec::new();
+    if unsure > 0 {
+        out.push(format!(
+            "{} a wrong checksum, of too few to tell damage from a file that was rewritten: taken for right (--checksums verify takes them for wrong)",
+            have(unsure)
+        ));
+    }
     if offloaded > 0 {
         out.push(format!(
             "{} a checksum that a network card was still to fill in (offload): taken as good; --checksums verify does not",
@@ -144,7 +150,7 @@ mod tests {
     #[test]
     fn wrong_checksums_are_told_by_what_was_made_of_them() {
         assert!(checksums(&totals()).is_empty());
-        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000 };
+        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000, unsure: 0 };
         assert_eq!(
             checksums(&RunSummary { checksums: stats, ..totals() }),
             [
@@ -152,6 +158,14 @@ mod tests {
                 "3,000 packets have a wrong checksum, nearly all of their capture, which was rewritten then: taken as good; --checksums verify does not",
                 "2 packets have a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count",
             ]
+        );
+    }
+
+    #[test]
+    fn too_few_wrong_checksums_are_told_apart() {
+        let stats = ChecksumStats { unsure: 1, ..ChecksumStats::default() };
+        assert!(
+            checksums(&RunSummary { checksums: stats, ..totals() })[0].starts_with("1 packet has a wrong checksum, of too few")
         );
     }
 

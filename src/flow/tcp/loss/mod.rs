@@ -20,7 +20,7 @@ pub(in crate::flow) use self::path::Paths;
 
 use self::case::{Case, Moment, Opinion};
 use self::history::Odd;
-use self::passed::{Options, Passed};
+use self::passed::Passed;
 use self::path::Path;
 use self::requests::Ack;
 use self::sender::Sender;
@@ -28,6 +28,7 @@ use self::settle::{Changed, Open};
 use self::side::{Place, Side};
 use super::aspects::Sighting;
 use super::list;
+use super::options::Options;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -75,16 +76,15 @@ impl Loss {
         if !seen.accepted {
             return None;
         }
-        let options = Options::read(seen.segment.options);
-        let mut s = Passed::read(seen, &options);
+        let mut s = Passed::read(seen);
         let mut news = false;
         if s.has(TcpFlags::ACK) && !s.has(TcpFlags::RST) {
-            news = self.on_ack(seen, &s, &options, room);
+            news = self.on_ack(seen, &s, room);
         }
         let round_trip = self.path.round_trip();
         let from = seen.from;
         let (me, peer) = self.pair(from, room)?;
-        if !me.place(&mut s, seen.segment.seq, &options) {
+        if !me.place(&mut s, seen.segment.seq, &seen.segment.options) {
             return None;
         }
         if s.has(TcpFlags::SYN)
@@ -105,19 +105,14 @@ impl Loss {
     }
 
     /// What its acknowledgment says of the peer's segments. Says whether it tells something new of the way.
-    fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, options: &Options, room: &mut Room) -> bool {
+    fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, room: &mut Room) -> bool {
         let segment = seen.segment;
         let Some((me, Some(peer))) = self.pair(seen.from, room) else { return false };
         let outstanding = peer.has_outstanding();
         let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
-        let ack = Ack {
-            at,
-            pure: s.len == 0,
-            shut: segment.window == 0,
-            window: segment.window,
-            blocks: &options.sack[..options.sack_blocks],
-            ts: s.ts,
-        };
+        let (blocks, count) = sack_blocks(&segment.options);
+        let ack =
+            Ack { at, pure: s.len == 0, shut: segment.window == 0, window: segment.window, blocks: &blocks[..count], ts: s.ts };
         let old = peer.requests.acked;
         let origin = peer.origin();
         let mut said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
@@ -252,6 +247,18 @@ impl Loss {
             room.give_back(size_of::<Side>());
         }
     }
+}
+
+/// The SACK blocks in the order sent, and how many there are.
+fn sack_blocks(options: &Options<'_>) -> ([(u32, u32); 4], usize) {
+    let (mut blocks, mut count) = ([(0, 0); 4], 0);
+    if let Some(sack) = &options.sack {
+        for (slot, block) in blocks.iter_mut().zip(sack.iter()) {
+            *slot = block;
+            count += 1;
+        }
+    }
+    (blocks, count)
 }
 
 impl Case<'_> {

@@ -2,13 +2,14 @@
 
 use super::history::History;
 use super::hole::{Before, Hole, Holes};
-use super::passed::{Options, Passed};
+use super::passed::Passed;
 use super::requests::Requests;
 use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
 use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
 use crate::flow::room::Room;
+use crate::flow::tcp::options::Options;
 use crate::flow::tcp::seq::{REACH, Seq};
 use crate::model::{Span, Timestamp};
 
@@ -129,7 +130,7 @@ impl Side {
     }
 
     /// Finds the place of a segment on the line, and what it takes on the wire. `false`: it has none.
-    pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options) -> bool {
+    pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options<'_>) -> bool {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
         }
@@ -153,7 +154,7 @@ impl Side {
         self.requests.clear();
     }
 
-    fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
+    fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options<'_>) {
         if self.syn.is_some_and(|syn| syn != seq) {
             self.start_again();
         }
