@@ -60,6 +60,8 @@ const PROTOCOLS: usize = 5;
 struct Tally {
     right: u64,
     wrong: u64,
+    /// Packets counted as unsure.
+    unsure: u64,
     /// Many were wrong. That is never taken back.
     rewritten: bool,
 }
@@ -181,17 +183,23 @@ impl Judge {
             return Judgement::Refused;
         }
         if sign == Sign::Rewritten {
+            // The first ones were of the same kind, as it turns out.
+            let unsure = std::mem::take(&mut self.tally(frame.0, protocol).unsure);
+            self.stats.unsure -= unsure;
+            self.stats.rewritten += unsure;
             count(&mut self.stats.rewritten, &mut self.counted[2], frame);
-        } else {
-            count(&mut self.stats.unsure, &mut self.counted[3], frame);
+        } else if count(&mut self.stats.unsure, &mut self.counted[3], frame) {
+            self.tally(frame.0, protocol).unsure += 1;
         }
         Judgement::Taken
     }
 }
 
-/// Counts a packet once, however many of its checksums are wrong.
-fn count(counter: &mut u64, last: &mut (u16, u64), frame: (u16, u64)) {
-    *counter += u64::from(std::mem::replace(last, frame) != frame);
+/// Counts a packet once, however many of its checksums are wrong. Is it counted now?
+fn count(counter: &mut u64, last: &mut (u16, u64), frame: (u16, u64)) -> bool {
+    let first = std::mem::replace(last, frame) != frame;
+    *counter += u64::from(first);
+    first
 }
 
 #[cfg(test)]

@@ -43,9 +43,10 @@ impl Tracker {
         self.parents = parents;
         if let Some(slot) = slot {
             let flow = self.table.get_mut(slot);
-            if packet.transport == Transport::Udp
+            if sound
+                && packet.transport == Transport::Udp
                 && zeek::admission::is_too_deep(packet)
-                && let Some(conn) = flow.zeek.as_mut().filter(|_| sound)
+                && let Some(conn) = &mut flow.zeek
             {
                 conn.stop_analysis(&mut self.room);
             }

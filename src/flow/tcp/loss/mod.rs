@@ -111,8 +111,15 @@ impl Loss {
         let outstanding = peer.has_outstanding();
         let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
         let (blocks, count) = sack_blocks(&segment.options);
-        let ack =
-            Ack { at, pure: s.len == 0, shut: segment.window == 0, window: segment.window, blocks: &blocks[..count], ts: s.ts };
+        let ack = Ack {
+            at,
+            pure: s.len == 0,
+            shut: segment.window == 0,
+            window: segment.window,
+            blocks: &blocks[..count],
+            ts: s.ts,
+            tsval: s.has_times.then_some(s.tsval),
+        };
         let old = peer.requests.acked;
         let origin = peer.origin();
         let mut said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
@@ -149,10 +156,15 @@ impl Loss {
         let (me, peer) = self.pair(from, room)?;
         let stalled = me.sender.stalled(s.ts);
         let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
-        let syn_repeated = peer.is_some_and(|peer| peer.repeated_syn());
+        let syn_repeated = peer.as_ref().is_some_and(|peer| peer.repeated_syn());
+        let syn_copied = peer.is_some_and(|peer| peer.syn_copied);
         let place = me.arrives(s, wait, stalled, room);
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
+            return None;
+        }
+        if place == Place::FirstAnswer {
+            me.remember_answer(s, wait, room);
             return None;
         }
         if place != Place::Expected {
@@ -170,6 +182,8 @@ impl Loss {
             had: me.requests.has(start, end),
             answers_syn,
             syn_repeated,
+            syn_copied,
+            tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
             hole: me.holes.find(start, end).copied(),
         };
         let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
@@ -310,6 +324,13 @@ impl Side {
         }
     }
 
+    /// A SYN-ACK after a SYN of its own: the next one is compared with it.
+    fn remember_answer(&mut self, s: &Passed, wait: Span, room: &mut Room) {
+        let odd = Odd { passed: *s, kind: VerdictKind::Unsure, sure: false, filled: None };
+        let acked = self.requests.acked;
+        self.history.remember_odd(odd, acked, wait, room);
+    }
+
     /// The verdict, as it is told.
     fn told(&self, s: &Passed, opinion: &Opinion, unseen: u64, fills: bool) -> Verdict {
         let segments = match opinion.kind {
@@ -341,8 +362,14 @@ impl Side {
         (round_trip, wait): (Option<Span>, Span),
         room: &mut Room,
     ) -> Verdict {
-        if let Some(changed) = self.settling.copied(s) {
-            self.change(&changed);
+        match verdict.kind {
+            VerdictKind::Reordered => self.settling.original_came(s),
+            VerdictKind::Duplicate => {}
+            _ => {
+                if let Some(changed) = self.settling.copied(s) {
+                    self.change(&changed);
+                }
+            }
         }
         // A DSACK may follow, or what is learnt of the sender may decide.
         let sure = verdict.confidence == Some(Confidence::Sure);
@@ -355,6 +382,9 @@ impl Side {
             self.last_resent = Some(s.ts);
         }
         self.record.at_least |= verdict.evidence.has(Evidence::FORGOTTEN);
+        if s.has(TcpFlags::SYN) {
+            self.syn_copied = verdict.kind == VerdictKind::Duplicate;
+        }
         let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.map(|hole| hole.creator) };
         if s.len > 0 {
             let acked = self.requests.acked;

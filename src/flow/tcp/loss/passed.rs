@@ -92,6 +92,11 @@ impl Passed {
         self.start < end && start < self.end()
     }
 
+    /// Does it bring all numbers of another one?
+    pub(super) const fn covers(&self, other: &Self) -> bool {
+        self.start <= other.start && other.end() <= self.end()
+    }
+
     /// Time since another one passed; 0 if the capture's time ran backwards.
     pub(super) fn since(&self, earlier: Timestamp) -> Span {
         (self.ts - earlier).max(Span::ZERO)
