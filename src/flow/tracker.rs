@@ -426,7 +426,8 @@ impl Tracker {
             }
             (Rules::Zeek, _) => (seen.sender, DirectionReason::First),
             (Rules::Ours, _) => {
-                orientation::first(profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
+                let segment = seen.segment.as_ref().filter(|_| seen.sound);
+                orientation::first(profile, &seen.ends, seen.sender, segment, seen.packet.payload())
             }
         };
         let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess, self.config.wants);
@@ -462,6 +463,8 @@ impl Tracker {
         let mut verdict = None;
         let (step, class) = match (&mut flow.body, &seen.segment) {
             (Body::Tcp(connection), Some(segment)) => {
+                // A wrong checksum is like a header that makes no sense: no host takes the segment.
+                let segment = &Segment { sound: segment.sound && seen.sound, ..*segment };
                 let mut step = connection.on_segment(seen.sender, segment, place.number, place.ts);
                 if step.accepted
                     && by_evidence
@@ -479,8 +482,6 @@ impl Tracker {
                     {
                         self.settling.wait(slot, flow.number, at);
                     }
-                    // A wrong checksum: no host takes the data.
-                    let sighting = Sighting { accepted: sighting.accepted && seen.sound, ..sighting };
                     let id = FlowId { kind: flow.kind, number: flow.number };
                     let mut tell = stream_teller(id, flow.originator, flow.key, sink);
                     connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
@@ -636,7 +637,7 @@ fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
             segment.sound && segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
         }
         (Body::Tcp(connection), Some(segment), _) => {
-            connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
+            seen.sound && connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
         }
         _ => false,
     }

@@ -20,7 +20,7 @@ pub(in crate::flow) struct Segment<'f> {
     pub(in crate::flow) options: &'f [u8],
     /// It is not all of them.
     pub(in crate::flow) options_cut: bool,
-    /// The data offset makes sense. Without that no host takes the segment.
+    /// The data offset makes sense, and so does the checksum where that is looked at. Without either no host takes the segment.
     pub(in crate::flow) sound: bool,
 }
 
