@@ -19,7 +19,6 @@ mod orientation;
 pub mod profile;
 pub mod record;
 mod room;
-mod settling;
 pub mod stream;
 mod table;
 mod tcp;

@@ -100,7 +100,7 @@ impl Conditions {
             ecn,
             ids,
             wraps: rng.chance(0.25),
-            rtt: (rng.pick(&[0.2, 2.0, 20.0, 80.0, 200.0]) * rng.scaled(0.9, 1.0) * MS as f64) as i64,
+            rtt: (rng.pick(&[0.2, 2.0, 20.0, 80.0, 200.0]) * rng.scaled(1.0, 1.2) * MS as f64) as i64,
             split: 0.2 + 0.6 * rng.unit(),
             faults: Faults {
                 loss: rng.pick(&[0.001, 0.005, 0.01, 0.02, 0.05]),

@@ -55,7 +55,7 @@ impl Total {
         let c = &history.conditions;
         for (i, (taken, verdict)) in frames.iter().zip(&said.verdicts).enumerate() {
             let place = Tap::of(tap, taken.from);
-            self.scores[place as usize].count(taken.truth, *verdict, c.rtt >= 18 * MS, c.sack && c.dsack);
+            self.scores[place as usize].count(taken.truth, *verdict, c.rtt >= 20 * MS, c.sack && c.dsack);
             let is_right = right(taken.truth, verdict.map(|verdict| verdict.kind));
             if tell && !is_right && !matches!(taken.truth, Truth::Hidden | Truth::Mixed) {
                 self.misses.push(miss(c, tap, i, taken, *verdict));

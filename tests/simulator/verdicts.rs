@@ -48,31 +48,26 @@ fn hold(class: Class) {
 }
 
 #[test]
-#[ignore = "the rules are not written yet"]
 fn with_ip_ids_and_timestamps() {
     hold(Class::IdAndTimestamps);
 }
 
 #[test]
-#[ignore = "the rules are not written yet"]
 fn with_ip_ids_only() {
     hold(Class::IdOnly);
 }
 
 #[test]
-#[ignore = "the rules are not written yet"]
 fn with_timestamps_only() {
     hold(Class::TimestampsOnly);
 }
 
 #[test]
-#[ignore = "the rules are not written yet"]
 fn with_ecn_only() {
     hold(Class::EcnOnly);
 }
 
 #[test]
-#[ignore = "the rules are not written yet"]
 fn with_nothing() {
     hold(Class::Nothing);
 }
@@ -95,7 +90,6 @@ pub(crate) fn distortions() -> Vec<(&'static str, Distortion)> {
 
 /// Whatever is done to a capture: what is said for sure is right, and what is reordered is not called resent for sure.
 #[test]
-#[ignore = "the rules are not written yet"]
 fn distorted_captures_are_not_judged_rashly() {
     let mut below = Vec::new();
     for (name, distortion) in distortions() {

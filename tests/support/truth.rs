@@ -63,13 +63,17 @@ pub(crate) struct Labels {
 
 impl Labels {
     /// The truth of the next frame. Several sendings are merged in one frame where offloading did that; a merged frame is
-    /// what its new part is.
+    /// what the part of it is that fills a hole, or else the part that passed before.
     pub(crate) fn label(&mut self, parts: &[Sending]) -> Truth {
         let (start, end) = (parts[0].start, parts[parts.len() - 1].end);
         let below = self.highest.is_some_and(|highest| start < highest);
-        let again = parts.iter().all(|part| self.ids.contains(&part.id));
-        let fresh: Vec<&Sending> = parts.iter().filter(|part| !self.has(part.start, part.end)).collect();
-        let judged = if fresh.is_empty() { parts.iter().collect() } else { fresh };
+        // Of what lies beyond the highest number there is nothing to be said.
+        let beyond = |part: &&Sending| self.highest.is_none_or(|highest| part.start >= highest);
+        let seen = |part: &&Sending| self.has(part.start, part.end);
+        let pick = |keep: &dyn Fn(&&Sending) -> bool| parts.iter().filter(keep).collect::<Vec<_>>();
+        let sets = [pick(&|part| !seen(part) && !beyond(part)), pick(&|part| seen(part)), pick(&|_| true)];
+        let judged = sets.into_iter().find(|set| !set.is_empty()).expect("a part");
+        let again = judged.iter().all(|part| self.ids.contains(&part.id));
         let resent = judged.iter().filter(|part| part.role == Role::Resent).count();
         let truth = match parts[0].role {
             Role::Probe => Truth::Probe,

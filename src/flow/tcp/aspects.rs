@@ -6,6 +6,7 @@ use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
 use crate::decode::Packet;
+use crate::flow::deadlines::Deadlines;
 use crate::flow::key::{End, FlowKey};
 use crate::flow::record::{SideRecord, Vantage};
 use crate::flow::room::Room;
@@ -31,11 +32,13 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
 }
 
 /// The aspects that are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in crate::flow) struct Aspects {
     measure: Option<Measure>,
     loss: Option<Loss>,
     streams: Option<Streams>,
+    /// When the tracker is to ask for settled verdicts, or [`Timestamp::MAX`].
+    pub(in crate::flow) settles_at: Timestamp,
 }
 
 impl Aspects {
@@ -46,6 +49,7 @@ impl Aspects {
                 measure: wants.measures.then(Measure::default),
                 loss: wants.verdicts.then(Loss::default),
                 streams: wants.streams.then(Streams::default),
+                settles_at: Timestamp::MAX,
             })
         })
     }
@@ -63,9 +67,10 @@ impl Aspects {
         self.loss.as_mut().and_then(|loss| loss.on_segment(seen, room, paths))
     }
 
-    /// When a verdict is settled next.
-    pub(in crate::flow) fn next_settled(&self) -> Option<Timestamp> {
-        self.loss.as_ref().and_then(Loss::next_settled)
+    /// Waits for the next verdict that is settled, as the flow of this slot.
+    pub(in crate::flow) fn await_verdict(&mut self, slot: u32, settling: &mut Deadlines<()>) {
+        let next = self.loss.as_ref().and_then(Loss::next_settled);
+        settling.arm(slot, (), &mut self.settles_at, next.unwrap_or(Timestamp::MAX));
     }
 
     /// A verdict that nothing changes any more by `now`: source and number of its packet. To be asked until there is none.

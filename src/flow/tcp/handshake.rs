@@ -259,11 +259,6 @@ impl Setup {
     }
 }
 
-/// The timestamp echo of a segment that is not necessarily a SYN.
-pub(super) fn echo(options: &[u8]) -> Option<u32> {
-    Offer::read(options).timestamps.map(|(_, echo)| echo)
-}
-
 /// Is `ack` an acknowledgment of a SYN with this first number and so many bytes of data?
 pub(super) const fn acknowledges(ack: Seq, isn: Seq, data: u32) -> bool {
     let steps = ack.since(isn);

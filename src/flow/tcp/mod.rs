@@ -10,6 +10,7 @@ mod list;
 mod loss;
 mod measure;
 mod opening;
+mod options;
 mod reassembly;
 mod report;
 mod segment;
@@ -339,7 +340,7 @@ impl Connection {
             state::fin_acknowledged(peer);
         }
         if first_answer && let Some(setup) = &mut self.setup {
-            setup.on_syn_acked(from, false, handshake::echo(segment.options), sight.ts);
+            setup.on_syn_acked(from, false, segment.options.times.map(|(_, echo)| echo), sight.ts);
         }
         new
     }

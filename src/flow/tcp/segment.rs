@@ -1,7 +1,8 @@
 //! A TCP header as the tracker needs it (RFC 9293 section 3.1), and the options that a SYN offers.
 
+use super::options::Options;
 use super::seq::Seq;
-use crate::decode::{Packet, TcpFlags, TcpOption, TcpOptions};
+use crate::decode::{Packet, TcpFlags};
 
 const SYN_ACK: TcpFlags = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
 const ACK_OR_RST: TcpFlags = TcpFlags(TcpFlags::ACK.0 | TcpFlags::RST.0);
@@ -17,9 +18,11 @@ pub(in crate::flow) struct Segment<'f> {
     /// Bytes of data by the headers' lengths, captured or not.
     pub(in crate::flow) len: u32,
     /// The captured part of the options.
-    pub(in crate::flow) options: &'f [u8],
+    pub(in crate::flow) options: Options<'f>,
     /// It is not all of them.
     pub(in crate::flow) options_cut: bool,
+    /// As it stands in the header.
+    pub(in crate::flow) checksum: u16,
     /// The data offset makes sense, and so does the checksum where that is looked at. Without either no host takes the segment.
     pub(in crate::flow) sound: bool,
 }
@@ -35,7 +38,8 @@ impl<'f> Segment<'f> {
             flags: TcpFlags(header.flags().0 & !TcpFlags::RESERVED.0),
             window: header.window(),
             len: packet.payload_len,
-            options: header.option_bytes(),
+            options: Options::read(header.option_bytes()),
+            checksum: header.checksum(),
             options_cut: header.options_are_cut(),
             sound: header.has_valid_offset(),
         })
@@ -60,15 +64,12 @@ impl<'f> Segment<'f> {
 /// What a SYN or SYN-ACK offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Offer {
-    /// Maximum segment size (RFC 9293 section 3.7.1).
     pub(super) mss: Option<u16>,
     /// Window scale, at most 14 (RFC 7323 section 2.3).
     pub(super) scale: Option<u8>,
-    /// Selective acknowledgments (RFC 2018).
+    /// Selective acknowledgments.
     pub(super) sack: bool,
-    /// Timestamps: value and echo (RFC 7323 section 3).
     pub(super) timestamps: Option<(u32, u32)>,
-    /// Fast open, cookie or request for one (RFC 7413).
     pub(super) fast_open: bool,
     /// There were more options than were captured.
     pub(super) cut: bool,
@@ -77,43 +78,8 @@ pub(super) struct Offer {
 impl Offer {
     /// What a segment offers.
     pub(super) fn of(segment: &Segment<'_>) -> Self {
-        Self { cut: segment.options_cut, ..Self::read(segment.options) }
-    }
-
-    /// Reads options up to the first that makes no sense.
-    pub(super) fn read(options: &[u8]) -> Self {
-        let mut offer = Self::default();
-        for option in TcpOptions::new(options).map_while(Result::ok) {
-            match option {
-                TcpOption::Mss(mss) => offer.mss = Some(mss),
-                // RFC 7323 (2.3): a larger count is used as 14.
-                TcpOption::WindowScale(scale) => offer.scale = Some(scale.min(14)),
-                TcpOption::SackPermitted => offer.sack = true,
-                TcpOption::Timestamps { value, echo } => offer.timestamps = Some((value, echo)),
-                TcpOption::FastOpen { .. } => offer.fast_open = true,
-                _ => {}
-            }
-        }
-        offer
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_of_a_linux_syn_are_read() {
-        let options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 10];
-        let offer = Offer::read(&options);
-        assert_eq!(offer, Offer { mss: Some(1460), scale: Some(10), sack: true, timestamps: Some((9, 0)), ..Offer::default() });
-    }
-
-    #[test]
-    fn broken_options_end_the_reading() {
-        for broken in [&[2u8][..], &[2, 0], &[2, 1, 9], &[8, 10, 0], &[3, 3, 200, 5, 255]] {
-            let _ = Offer::read(broken);
-        }
-        assert_eq!(Offer::read(&[3, 3, 200]).scale, Some(14));
+        let Options { mss, scale, sack_permitted: sack, fast_open, times: timestamps, .. } = segment.options;
+        // RFC 7323 (2.3): a larger count is used as 14.
+        Self { mss, scale: scale.map(|scale| scale.min(14)), sack, timestamps, fast_open, cut: segment.options_cut }
     }
 }

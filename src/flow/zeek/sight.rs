@@ -1,6 +1,6 @@
 //! A packet as Zeek's transport layer reads it: lengths by the IP header, whether or not the bytes were there.
 
-use crate::decode::{LayerKind, Network, Packet, TcpFlags, TcpOption, TcpOptions, Transport};
+use crate::decode::{LayerKind, Network, Packet, TcpFlags, Transport};
 use crate::flow::tcp::Segment;
 use crate::model::bytes::be16;
 use crate::model::{Timestamp, endpoint::ip_from_16};
@@ -153,16 +153,9 @@ fn tcp(packet: &Packet<'_>, segment: &Segment<'_>, after: u32) -> Option<Seg> {
         has_ack: has(TcpFlags::ACK),
         urgent: has(TcpFlags::URG),
         window: segment.window,
-        scale: if syn { scale(segment.options) } else { None },
+        scale: if syn { segment.options.scale } else { None },
         len,
         is_whole: captured >= len,
-    })
-}
-
-fn scale(options: &[u8]) -> Option<u8> {
-    TcpOptions::new(options).map_while(Result::ok).find_map(|option| match option {
-        TcpOption::WindowScale(scale) => Some(scale),
-        _ => None,
     })
 }
 

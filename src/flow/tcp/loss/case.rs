@@ -76,6 +76,10 @@ pub(super) struct Moment {
     pub(super) answers_syn: bool,
     /// The peer had sent its SYN more than once.
     pub(super) syn_repeated: bool,
+    /// The last of them was the same packet once more.
+    pub(super) syn_copied: bool,
+    /// A newer timestamp of its sender had passed before it.
+    pub(super) tick_passed: bool,
     /// The lowest hole that it fills, or a part of it.
     pub(super) hole: Option<Hole>,
 }

@@ -1,7 +1,7 @@
 //! Segments that fill a hole: compared with the segment that made it, never with the newest one.
 
 use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
-use super::hole::Hole;
+use super::hole::{Hole, Request};
 use super::order::Order;
 use super::passed::Passed;
 use super::sender::TIMEOUT;
@@ -70,10 +70,31 @@ impl Case<'_> {
         if age > tick + tick {
             Opinion::likely(VerdictKind::Reordered, why.and(Evidence::AGE))
         } else if age >= tenths(round_trip, 9) {
-            Opinion::unsure(FILLS.and(Evidence::AGE))
+            self.answered_within_a_tick(hole)
         } else {
             self.by_age(hole, age)
         }
+    }
+
+    /// It comes when an answer to a request can come, in the tick of the segment that made the hole. If the receiver asked, its
+    /// sender does answer: what passed is that answer, unless another copy or a DSACK follows. A packet that was held back is
+    /// met by newer ticks, and does not echo the request.
+    fn answered_within_a_tick(&self, hole: &Hole) -> Opinion {
+        let why = FILLS.and(Evidence::TS_EQUAL).and(Evidence::AGE);
+        let way = tenths(self.to_sender().unwrap_or_default(), 9);
+        let Some(request) = hole.asked.filter(|request| self.s.ts - request.at >= way) else { return Opinion::unsure(why) };
+        if self.echoes_less_than(&request) {
+            return Opinion::likely(VerdictKind::Reordered, why.and(Evidence::ECHO));
+        }
+        if self.moment.tick_passed || hole.acked.is_some() {
+            return Opinion::unsure(why);
+        }
+        Opinion { by_age: true, ..Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED)) }
+    }
+
+    /// Had its sender not yet got this request when it sent?
+    fn echoes_less_than(&self, request: &Request) -> bool {
+        self.s.has_times && request.tsval.is_some_and(|tsval| (self.s.tsecr.wrapping_sub(tsval) as i32) < 0)
     }
 
     /// Nothing but time and the receiver's requests.
@@ -97,14 +118,15 @@ impl Case<'_> {
         // RACK (RFC 8985) takes a tail for lost when something sent after it is acknowledged, sends new data first and the tail
         // right after it.
         let alone = hole.asked.is_none() || age < tenths(round_trip, 5);
-        let sure = alone && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
+        let quiet = !self.resending(round_trip) && !self.may_go_back(round_trip);
+        let sure = alone && quiet && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
         Opinion::sure_if(sure, VerdictKind::Reordered, why)
     }
 
     /// It comes late enough to have been asked for.
     fn old(&self, hole: &Hole, age: Span, round_trip: Span, mut why: Evidence) -> Opinion {
         let way = tenths(self.to_sender().unwrap_or_default(), 9);
-        let asked = hole.asked.is_some_and(|at| self.s.ts - at >= way);
+        let asked = hole.asked.is_some_and(|request| self.s.ts - request.at >= way);
         if asked {
             why = why.and(Evidence::REQUESTED);
         }
@@ -112,7 +134,7 @@ impl Case<'_> {
             return Opinion::unsure(why);
         }
         let far = self.path.overtaken(self.from) > tenths(round_trip, 4);
-        let sure = round_trip >= LEAST_ROUND_TRIP && !far;
+        let sure = round_trip >= LEAST_ROUND_TRIP && age >= round_trip && !far;
         Opinion { by_age: true, ..Opinion::sure_if(sure, VerdictKind::Resent, why) }
     }
 

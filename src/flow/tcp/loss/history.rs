@@ -11,6 +11,10 @@ use crate::model::{Span, Timestamp};
 pub(super) const MOST_FRESH: usize = 8192;
 /// Most that came below the highest number seen.
 pub(super) const MOST_ODD: usize = 1024;
+/// Most copies of the same numbers among the last `RECENT_ODD` of them: then the newest takes the place of the one before. Every
+/// further copy is compared with each of these.
+const MOST_COPIES: usize = 16;
+const RECENT_ODD: usize = 64;
 /// Nothing is forgotten sooner, if there is room.
 const KEEP: Span = Span::from_millis(1000);
 
@@ -63,6 +67,12 @@ impl History {
     /// Remembers another one. Says whether it found room.
     pub(super) fn remember_odd(&mut self, odd: Odd, acked: u64, wait: Span, room: &mut Room) -> bool {
         self.trim_odd(acked, odd.passed.ts, wait);
+        if let Some(at) = self.copied_often(&odd.passed)
+            && let Some(newest) = self.odd.get_mut(at)
+        {
+            *newest = odd;
+            return true;
+        }
         let whole = self.odd.make_way(MOST_ODD, room);
         if !whole {
             let Some(oldest) = self.odd.pop_front() else {
@@ -73,6 +83,19 @@ impl History {
         }
         self.odd.push_back(odd);
         whole
+    }
+
+    /// Where the newest copy of these numbers is, if there are many.
+    fn copied_often(&self, passed: &Passed) -> Option<usize> {
+        let first = self.odd.len().saturating_sub(RECENT_ODD);
+        let same = |odd: &Odd| (odd.passed.start, odd.passed.len) == (passed.start, passed.len);
+        let (mut count, mut newest) = (0, None);
+        for (i, odd) in self.odd.range(first..).enumerate() {
+            if same(odd) {
+                (count, newest) = (count + 1, Some(first + i));
+            }
+        }
+        newest.filter(|_| count >= MOST_COPIES)
     }
 
     /// Forgets what was acknowledged long enough ago. The last one stays: the next hole begins after it.

@@ -22,6 +22,14 @@ pub(super) struct Before {
     pub(super) id: u16,
 }
 
+/// The receiver asked for the bytes of a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) at: Timestamp,
+    /// Its timestamp: whoever answers echoes that or a newer one (RFC 7323 section 4.3).
+    pub(super) tsval: Option<u32>,
+}
+
 /// Bytes that have not passed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hole {
@@ -34,7 +42,7 @@ pub(super) struct Hole {
     /// Its sender had paused for a retransmission timeout when it was made.
     pub(super) after_stall: bool,
     /// Duplicate ACKs or SACK blocks asked for it, for the first time then.
-    pub(super) asked: Option<Timestamp>,
+    pub(super) asked: Option<Request>,
     /// All of it was acknowledged: the capture missed it.
     pub(super) acked: Option<Timestamp>,
 }
@@ -150,25 +158,25 @@ impl Holes {
     }
 
     /// A duplicate ACK stands at `at`: the hole that it lies in is asked for.
-    pub(super) fn ask_at(&mut self, at: u64, now: Timestamp) {
+    pub(super) fn ask_at(&mut self, at: u64, request: Request) {
         let i = self.list.partition_point(|hole| hole.end <= at);
         if let Some(hole) = self.list.get_mut(i)
             && hole.start <= at
         {
-            hole.asked = hole.asked.or(Some(now));
+            hole.asked = hole.asked.or(Some(request));
         }
     }
 
     /// SACK blocks ask for what lies in `start..end`. Those that were asked for before stand first, so only the new ones are
     /// gone through.
-    pub(super) fn ask(&mut self, start: u64, end: u64, now: Timestamp) {
+    pub(super) fn ask(&mut self, start: u64, end: u64, request: Request) {
         let last = self.list.partition_point(|hole| hole.start < end);
         for i in (last.saturating_sub(MOST_MARKED)..last).rev() {
             let Some(hole) = self.list.get_mut(i) else { return };
             if hole.end <= start || hole.asked.is_some() {
                 return;
             }
-            hole.asked = Some(now);
+            hole.asked = Some(request);
         }
     }
 

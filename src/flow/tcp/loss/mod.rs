@@ -20,7 +20,7 @@ pub(in crate::flow) use self::path::Paths;
 
 use self::case::{Case, Moment, Opinion};
 use self::history::Odd;
-use self::passed::{Options, Passed};
+use self::passed::Passed;
 use self::path::Path;
 use self::requests::Ack;
 use self::sender::Sender;
@@ -28,6 +28,7 @@ use self::settle::{Changed, Open};
 use self::side::{Place, Side};
 use super::aspects::Sighting;
 use super::list;
+use super::options::Options;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -75,16 +76,15 @@ impl Loss {
         if !seen.accepted {
             return None;
         }
-        let options = Options::read(seen.segment.options);
-        let mut s = Passed::read(seen, &options);
+        let mut s = Passed::read(seen);
         let mut news = false;
         if s.has(TcpFlags::ACK) && !s.has(TcpFlags::RST) {
-            news = self.on_ack(seen, &s, &options, room);
+            news = self.on_ack(seen, &s, room);
         }
         let round_trip = self.path.round_trip();
         let from = seen.from;
         let (me, peer) = self.pair(from, room)?;
-        if !me.place(&mut s, seen.segment.seq, &options) {
+        if !me.place(&mut s, seen.segment.seq, &seen.segment.options) {
             return None;
         }
         if s.has(TcpFlags::SYN)
@@ -105,18 +105,20 @@ impl Loss {
     }
 
     /// What its acknowledgment says of the peer's segments. Says whether it tells something new of the way.
-    fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, options: &Options, room: &mut Room) -> bool {
+    fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, room: &mut Room) -> bool {
         let segment = seen.segment;
         let Some((me, Some(peer))) = self.pair(seen.from, room) else { return false };
         let outstanding = peer.has_outstanding();
         let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
+        let (blocks, count) = sack_blocks(&segment.options);
         let ack = Ack {
             at,
             pure: s.len == 0,
             shut: segment.window == 0,
             window: segment.window,
-            blocks: &options.sack[..options.sack_blocks],
+            blocks: &blocks[..count],
             ts: s.ts,
+            tsval: s.has_times.then_some(s.tsval),
         };
         let old = peer.requests.acked;
         let origin = peer.origin();
@@ -154,10 +156,15 @@ impl Loss {
         let (me, peer) = self.pair(from, room)?;
         let stalled = me.sender.stalled(s.ts);
         let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
-        let syn_repeated = peer.is_some_and(|peer| peer.repeated_syn());
+        let syn_repeated = peer.as_ref().is_some_and(|peer| peer.repeated_syn());
+        let syn_copied = peer.is_some_and(|peer| peer.syn_copied);
         let place = me.arrives(s, wait, stalled, room);
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
+            return None;
+        }
+        if place == Place::FirstAnswer {
+            me.remember_answer(s, wait, room);
             return None;
         }
         if place != Place::Expected {
@@ -175,6 +182,8 @@ impl Loss {
             had: me.requests.has(start, end),
             answers_syn,
             syn_repeated,
+            syn_copied,
+            tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
             hole: me.holes.find(start, end).copied(),
         };
         let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
@@ -254,6 +263,18 @@ impl Loss {
     }
 }
 
+/// The SACK blocks in the order sent, and how many there are.
+fn sack_blocks(options: &Options<'_>) -> ([(u32, u32); 4], usize) {
+    let (mut blocks, mut count) = ([(0, 0); 4], 0);
+    if let Some(sack) = &options.sack {
+        for (slot, block) in blocks.iter_mut().zip(sack.iter()) {
+            *slot = block;
+            count += 1;
+        }
+    }
+    (blocks, count)
+}
+
 impl Case<'_> {
     /// The first rule that applies.
     fn opinion(&self) -> Option<Opinion> {
@@ -303,6 +324,13 @@ impl Side {
         }
     }
 
+    /// A SYN-ACK after a SYN of its own: the next one is compared with it.
+    fn remember_answer(&mut self, s: &Passed, wait: Span, room: &mut Room) {
+        let odd = Odd { passed: *s, kind: VerdictKind::Unsure, sure: false, filled: None };
+        let acked = self.requests.acked;
+        self.history.remember_odd(odd, acked, wait, room);
+    }
+
     /// The verdict, as it is told.
     fn told(&self, s: &Passed, opinion: &Opinion, unseen: u64, fills: bool) -> Verdict {
         let segments = match opinion.kind {
@@ -334,8 +362,14 @@ impl Side {
         (round_trip, wait): (Option<Span>, Span),
         room: &mut Room,
     ) -> Verdict {
-        if let Some(changed) = self.settling.copied(s) {
-            self.change(&changed);
+        match verdict.kind {
+            VerdictKind::Reordered => self.settling.original_came(s),
+            VerdictKind::Duplicate => {}
+            _ => {
+                if let Some(changed) = self.settling.copied(s) {
+                    self.change(&changed);
+                }
+            }
         }
         // A DSACK may follow, or what is learnt of the sender may decide.
         let sure = verdict.confidence == Some(Confidence::Sure);
@@ -348,6 +382,9 @@ impl Side {
             self.last_resent = Some(s.ts);
         }
         self.record.at_least |= verdict.evidence.has(Evidence::FORGOTTEN);
+        if s.has(TcpFlags::SYN) {
+            self.syn_copied = verdict.kind == VerdictKind::Duplicate;
+        }
         let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.map(|hole| hole.creator) };
         if s.len > 0 {
             let acked = self.requests.acked;

@@ -1,7 +1,7 @@
 //! A segment as it passed the capture: where it lies in the stream, and everything in its headers that tells when it was
 //! sent or whether it is the same packet as another. Knows nothing of other segments.
 
-use crate::decode::{Network, Packet, TcpFlags, TcpOption, TcpOptions};
+use crate::decode::{Network, Packet, TcpFlags};
 use crate::flow::tcp::aspects::Sighting;
 use crate::flow::tcp::segment::Segment;
 use crate::model::bytes::be16;
@@ -40,50 +40,11 @@ pub(super) struct Passed {
     pub(super) has_times: bool,
 }
 
-/// What of a segment's options matters here.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Options {
-    /// TSval and TSecr.
-    pub(super) times: Option<(u32, u32)>,
-    /// SACK blocks in the order sent.
-    pub(super) sack: [(u32, u32); 4],
-    pub(super) sack_blocks: usize,
-    /// Of a SYN.
-    pub(super) mss: Option<u16>,
-    pub(super) sack_permitted: bool,
-}
-
-impl Options {
-    pub(super) fn read(bytes: &[u8]) -> Self {
-        let mut options = Self::default();
-        if let &[1, 1, 8, 10, a, b, c, d, e, f, g, h] = bytes {
-            // What nearly every segment with options carries (RFC 7323 appendix A).
-            options.times = Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
-            return options;
-        }
-        for option in TcpOptions::new(bytes).map_while(Result::ok) {
-            match option {
-                TcpOption::Timestamps { value, echo } => options.times = Some((value, echo)),
-                TcpOption::Mss(mss) => options.mss = Some(mss),
-                TcpOption::SackPermitted => options.sack_permitted = true,
-                TcpOption::Sack(blocks) => {
-                    for (slot, block) in options.sack.iter_mut().zip(blocks.iter()) {
-                        *slot = block;
-                        options.sack_blocks += 1;
-                    }
-                }
-                _ => {}
-            }
-        }
-        options
-    }
-}
-
 impl Passed {
     /// Reads what passed. Its place, its count and its parts are filled in by those who know.
-    pub(super) fn read(seen: &Sighting<'_, '_>, options: &Options) -> Self {
+    pub(super) fn read(seen: &Sighting<'_, '_>) -> Self {
         let segment = seen.segment;
-        let (tsval, tsecr) = options.times.unwrap_or_default();
+        let (tsval, tsecr) = segment.options.times.unwrap_or_default();
         let header = ip_header(seen.packet);
         Self {
             start: 0,
@@ -97,11 +58,11 @@ impl Passed {
             nth: 0,
             id: header.id,
             window: segment.window,
-            checksum: seen.packet.tcp().map_or(0, |tcp| tcp.checksum()),
+            checksum: segment.checksum,
             flags: segment.flags,
             parts: 1,
             ecn: header.ecn,
-            has_times: options.times.is_some(),
+            has_times: segment.options.times.is_some(),
         }
     }
 
@@ -129,6 +90,11 @@ impl Passed {
     /// Does it share a number with `start..end`?
     pub(super) const fn overlaps(&self, start: u64, end: u64) -> bool {
         self.start < end && start < self.end()
+    }
+
+    /// Does it bring all numbers of another one?
+    pub(super) const fn covers(&self, other: &Self) -> bool {
+        self.start <= other.start && other.end() <= self.end()
     }
 
     /// Time since another one passed; 0 if the capture's time ran backwards.
@@ -177,19 +143,5 @@ mod tests {
     #[test]
     fn a_remembered_segment_stays_small() {
         assert_eq!(size_of::<Passed>(), 64);
-    }
-
-    #[test]
-    fn both_ways_of_reading_timestamps_agree() {
-        let usual = [1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9];
-        let other = [8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 1, 1];
-        assert_eq!(Options::read(&usual).times, Some((7, 9)));
-        assert_eq!(Options::read(&other).times, Some((7, 9)));
-    }
-
-    #[test]
-    fn sack_blocks_are_read_in_order() {
-        let options = Options::read(&[1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9]);
-        assert_eq!((options.sack_blocks, &options.sack[..2]), (2, &[(1, 2), (5, 9)][..]));
     }
 }

@@ -1,7 +1,7 @@
 //! What the receiver of one direction says of its bytes: acknowledged, received out of order (SACK), received twice (DSACK),
 //! asked for (duplicate ACKs and SACK blocks above a gap), and whether its window is shut.
 
-use super::hole::Holes;
+use super::hole::{Holes, Request};
 use crate::flow::room::Room;
 use crate::flow::tcp::seq::{REACH, Seq};
 use crate::model::{Span, Timestamp};
@@ -21,6 +21,14 @@ pub(super) struct Ack<'a> {
     /// SACK blocks in the order sent.
     pub(super) blocks: &'a [(u32, u32)],
     pub(super) ts: Timestamp,
+    /// Its TSval.
+    pub(super) tsval: Option<u32>,
+}
+
+impl Ack<'_> {
+    const fn request(&self) -> Request {
+        Request { at: self.ts, tsval: self.tsval }
+    }
 }
 
 /// What an acknowledgment says.
@@ -77,7 +85,7 @@ impl Requests {
         self.acked = self.acked.max(ack.at);
         if again {
             self.asked_at = ack.at;
-            holes.ask_at(ack.at, ack.ts);
+            holes.ask_at(ack.at, ack.request());
         }
         if !ack.blocks.is_empty() {
             said.twice = self.on_sack(ack, origin, holes, room);
@@ -115,7 +123,7 @@ impl Requests {
             board.insert(block);
         }
         board.forget_below(self.acked);
-        board.ask(self.acked, holes, ack.ts);
+        board.ask(self.acked, holes, ack.request());
         twice.then_some(first)
     }
 
@@ -187,11 +195,11 @@ impl Board {
     }
 
     /// What lies between the ranges is asked for.
-    fn ask(&self, acked: u64, holes: &mut Holes, now: Timestamp) {
+    fn ask(&self, acked: u64, holes: &mut Holes, request: Request) {
         let mut from = acked;
         for &(start, end) in self.ranges() {
             if from < start {
-                holes.ask(from, start, now);
+                holes.ask(from, start, request);
             }
             from = end;
         }

@@ -27,6 +27,10 @@ impl Case<'_> {
         let same = |copy: &Copy<'_>| copy.passed.is_identical(self.s) && self.ids_allow(copy);
         let mut last: Option<Copy<'_>> = None;
         for copy in self.copies() {
+            // Of a merged packet that fills a hole, what it fills decides, not the part of it that passed before.
+            if !copy.passed.covers(self.s) && self.moment.hole.is_some() {
+                continue;
+            }
             if let Some((Order::Same, why)) = self.order_of_copy(copy.passed) {
                 return Some(
                     Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed.number, self.s.since(copy.passed.ts)),
@@ -62,14 +66,19 @@ impl Case<'_> {
         let made = filled.map_or(copy.passed.ts, |creator| creator.ts);
         let quiet = !self.stalled() && !self.asked();
         if quiet && self.s.since(made) < tenths(round_trip, 5) {
-            let sure = self.moment.sack && !self.resending(round_trip) && self.path.is_certain();
+            let sure =
+                self.moment.sack && !self.resending(round_trip) && round_trip >= LEAST_ROUND_TRIP && self.path.is_certain();
             return Some(Opinion::sure_if(sure, VerdictKind::Duplicate, why));
+        }
+        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
+        if resent && self.moment.tick_passed && !self.near_sender() {
+            // The copy was an answer to a request, and came in its tick. This one was held back.
+            return Some(Opinion::likely(VerdictKind::Reordered, Evidence::SEEN_BEFORE.and(why)));
         }
         if filled.is_some() {
             // A duplicate, or the late original, or sent again: one of the two was sent again, and which is open.
             return Some(Opinion::unsure(why));
         }
-        let resent = copy.odd.is_some_and(|odd| odd.kind.is_resent());
         // Whoever asked has been answered by the copy before; the next answer is a round trip away.
         let quiet = quiet && !self.resending(round_trip);
         let soon = if resent { age < tenths(round_trip, 5) } else { quiet && age < tenths(round_trip, 9) };
@@ -132,6 +141,11 @@ impl Case<'_> {
         match self.order_of_fill(&creator) {
             Some((Order::After, more)) => Opinion::sure(VerdictKind::Resent, why.and(more)),
             Some((_, more)) => Opinion::sure(VerdictKind::Reordered, why.and(more)),
+            // It left in the tick of the segment that made the hole: in the same flight, where a round trip takes two of them.
+            None if self.same_tick(&creator) => {
+                let sure = self.ticks_tell() && !self.stalled() && self.moment.sack;
+                Opinion::sure_if(sure, VerdictKind::Reordered, why.and(Evidence::TS_EQUAL))
+            }
             None => Opinion::unsure(why),
         }
     }
@@ -162,8 +176,10 @@ impl Case<'_> {
         let why = SEEN.and(Evidence::AT_SENDER);
         if last.passed.is_identical(self.s) && self.s.has_times && !self.ticks_tell() {
             let why = why.and(Evidence::IDENTICAL);
-            return if self.asked() {
-                Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED))
+            let asked = if self.asked() { Evidence::REQUESTED } else { Evidence::NONE };
+            // An acknowledgment of something sent again later asks as well (RFC 8985).
+            return if self.asked() || self.round_trip().is_some_and(|m| self.resending(m)) {
+                Opinion::likely(VerdictKind::Resent, why.and(asked))
             } else {
                 Opinion::unsure(why)
             };

@@ -30,6 +30,8 @@ pub(super) struct Sender {
     /// Steps of the IP identification that look like counting, and their sum.
     steps: u32,
     step_sum: u32,
+    /// Those of them from one packet to the very next.
+    ones: u32,
     /// Other steps that are not 0.
     jumps: u32,
     /// Last identifications with the packets each stands for, newest at `newest`.
@@ -65,6 +67,7 @@ impl Default for Sender {
             sent: 0,
             steps: 0,
             step_sum: 0,
+            ones: 0,
             jumps: 0,
             ids: [(0, 0); RECENT],
             newest: 0,
@@ -149,12 +152,16 @@ impl Sender {
             if (1..=LARGEST_STEP).contains(&step) {
                 self.steps += 1;
                 // A merged packet has used up one for each of its parts.
-                self.step_sum = self.step_sum.saturating_add(u32::from(step.saturating_sub(parts - 1).max(1)));
-            } else if step != 0 {
+                let step = step.saturating_sub(parts - 1).max(1);
+                self.step_sum = self.step_sum.saturating_add(u32::from(step));
+                self.ones += u32::from(step == 1);
+            } else if step != 0 && step.wrapping_neg() > LARGEST_STEP {
+                // A short step back is a packet that was overtaken.
                 self.jumps += 1;
             }
             if self.steps | self.jumps >= 1 << 20 {
                 (self.steps, self.step_sum, self.jumps) = (self.steps / 2, self.step_sum / 2, self.jumps / 2);
+                self.ones /= 2;
             }
         }
         self.newest = (self.newest + 1) % RECENT as u8;
@@ -166,9 +173,9 @@ impl Sender {
         self.steps >= 2 && self.steps >= self.jumps.saturating_mul(8)
     }
 
-    /// Does it count every packet of this connection, and no others?
+    /// Does it count every packet of this connection, and no others? Then most steps are one; longer ones are losses.
     pub(super) const fn counts_by_one(&self) -> bool {
-        self.counts_ids() && self.step_sum as u64 * 2 <= self.steps as u64 * 3
+        self.counts_ids() && self.ones as u64 * 2 >= self.steps as u64
     }
 
     /// Can the identifications of these two packets be compared, or may the counter have wrapped between them?

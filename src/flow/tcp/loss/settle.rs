@@ -72,6 +72,14 @@ impl Settling {
         open.doubt(Evidence::SECOND_COPY)
     }
 
+    /// The late original of what was sent again passes: its age is no longer all that speaks for that.
+    pub(super) fn original_came(&mut self, s: &Passed) {
+        let again = |open: &&mut Open| open.verdict.kind.is_resent() && s.overlaps(open.s.start, open.s.end());
+        if let Some(open) = self.list.iter_mut().rev().find(again) {
+            open.by_age = false;
+        }
+    }
+
     /// The receiver got these bytes twice.
     pub(super) fn received_twice(&mut self, start: u64, end: u64) -> Option<Changed> {
         let covers = |open: &Open| start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;

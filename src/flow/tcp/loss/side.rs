@@ -2,13 +2,14 @@
 
 use super::history::History;
 use super::hole::{Before, Hole, Holes};
-use super::passed::{Options, Passed};
+use super::passed::Passed;
 use super::requests::Requests;
 use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
 use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
 use crate::flow::room::Room;
+use crate::flow::tcp::options::Options;
 use crate::flow::tcp::seq::{REACH, Seq};
 use crate::model::{Span, Timestamp};
 
@@ -31,6 +32,12 @@ pub(super) struct Side {
     /// When its last SYN passed.
     last_syn: Option<Timestamp>,
     syns: u32,
+    /// It has sent a SYN-ACK.
+    answered: bool,
+    /// Its last SYN was the same packet once more.
+    pub(super) syn_copied: bool,
+    /// A SYN passed right after the one before: no timer had run out, and neither was lost here.
+    syns_together: bool,
     syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
@@ -66,6 +73,8 @@ pub(super) enum Place {
     Expected,
     /// A SYN with the same first number.
     SynAgain,
+    /// A SYN-ACK with it, the first one: both opened at the same time.
+    FirstAnswer,
     /// Below the highest number seen.
     Below,
     /// Below the first number that the capture saw.
@@ -81,6 +90,9 @@ impl Side {
             syn_flags: TcpFlags(0),
             last_syn: None,
             syns: 0,
+            answered: false,
+            syn_copied: false,
+            syns_together: false,
             syn: None,
             syn_again: None,
             syn_at: None,
@@ -129,7 +141,7 @@ impl Side {
     }
 
     /// Finds the place of a segment on the line, and what it takes on the wire. `false`: it has none.
-    pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options) -> bool {
+    pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options<'_>) -> bool {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
         }
@@ -148,12 +160,13 @@ impl Side {
     fn start_again(&mut self) {
         self.known = false;
         (self.first, self.missed, self.unechoed, self.syn_again) = (None, None, None, None);
+        (self.answered, self.syn_copied, self.syns_together) = (false, false, false);
         self.history.clear();
         self.holes.clear();
         self.requests.clear();
     }
 
-    fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options) {
+    fn on_syn(&mut self, s: &Passed, seq: Seq, options: &Options<'_>) {
         if self.syn.is_some_and(|syn| syn != seq) {
             self.start_again();
         }
@@ -176,9 +189,10 @@ impl Side {
         self.sack_agreed = self.sack_offer && peer.sack_offer;
     }
 
-    /// Would its next SYN answer one of its peer's? One passed since its own last one, or more than its own did.
+    /// Would its next SYN answer one of its peer's? One passed since its own last one, or two did at a time. (Of two with a
+    /// timeout between them the first was lost, or its answer was.)
     pub(super) fn owes_syn(&self, peer: &Self) -> bool {
-        peer.last_syn > self.last_syn || peer.syns > self.syns
+        peer.last_syn > self.last_syn || (peer.syns > self.syns && peer.syns_together)
     }
 
     /// Did its SYN pass more than once?
@@ -189,8 +203,13 @@ impl Side {
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
     pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
         let syn = s.has(TcpFlags::SYN);
+        let answer = syn && s.has(TcpFlags::ACK);
+        // After a SYN of its own, where both open at a time (RFC 9293 section 3.5), this is not that one again.
+        let first_answer = answer && !self.answered;
+        self.answered |= answer;
         self.fin |= s.has(TcpFlags::FIN);
         if syn {
+            self.syns_together |= self.last_syn.is_some_and(|last| s.ts - last < TIMEOUT);
             self.last_syn = Some(s.ts);
         }
         if !self.known {
@@ -208,7 +227,7 @@ impl Side {
         if syn {
             self.syns += 1;
             if self.syns > 1 && s.start < self.next {
-                return Place::SynAgain;
+                return if first_answer { Place::FirstAnswer } else { Place::SynAgain };
             }
         }
         if s.len == 0 {

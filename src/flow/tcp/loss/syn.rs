@@ -29,7 +29,8 @@ impl Case<'_> {
             (true, false) => Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::IDENTICAL)),
             // Linux answers a repeated SYN at once, with IP identification 0 and the timestamp of its first answer: like a
             // copy of that. Where it does not answer, it may be one, unless this is its sender's place.
-            (true, true) if self.moment.answers_syn => Opinion::sure(VerdictKind::Resent, why),
+            // And where the SYN itself was copied, by a second place of capture for one, so may this be.
+            (true, true) if self.moment.answers_syn => Opinion::sure_if(!self.moment.syn_copied, VerdictKind::Resent, why),
             // Its timer and a repeated SYN may make it send two at one time.
             (true, true) if self.moment.syn_repeated => Opinion::likely(VerdictKind::Resent, why),
             (true, true) if self.near_sender() => Opinion::likely(VerdictKind::Resent, why.and(Evidence::AT_SENDER)),

@@ -424,6 +424,65 @@ fn a_syn_again() {
 }
 
 #[test]
+fn both_open_at_the_same_time() {
+    let mut world = World::new();
+    world.a(seg("S", 0, 0));
+    world.b(seg("S", 0, 0));
+    assert_eq!(world.wait(1).a(seg("S.", 0, 1)), None, "the answer is not the SYN again");
+    assert_eq!(world.wait(50).b(seg("S.", 0, 1)), None);
+    is(world.wait(1000).b(seg("S.", 0, 1)), Spurious, SURE, Evidence::SYN_AGAIN.and(Evidence::ACKED));
+}
+
+#[test]
+fn an_answer_may_be_copied_where_the_syn_was() {
+    let mut world = World::new();
+    world.a(seg("S", 0, 0).id(5));
+    is(world.wait(1).a(seg("S", 0, 0).id(5)), Duplicate, SURE, Evidence::ID_EQUAL);
+    world.wait(10).b(seg("S.", 0, 1));
+    is(world.wait(1).b(seg("S.", 0, 1)), Resent, LIKELY, Evidence::SYN_AGAIN);
+}
+
+#[test]
+fn of_two_syns_of_which_one_was_lost_one_is_answered() {
+    let mut world = World::new();
+    world.a(seg("S", 0, 0));
+    world.wait(1000).a(seg("S", 0, 0));
+    world.wait(50).b(seg("S.", 0, 1));
+    is(world.wait(1).b(seg("S.", 0, 1)), Resent, LIKELY, Evidence::SYN_AGAIN);
+}
+
+#[test]
+fn a_late_original_left_in_the_tick_of_what_made_the_hole() {
+    let mut world = World::open_with(50, 50, |seg, n| seg.times(900 + n, 0));
+    world.a(data(1, 100).times(1000, 0));
+    world.a(data(201, 100).times(1000, 0));
+    is(world.wait(110).a(data(101, 100).times(1110, 0)), Resent, SURE, Evidence::TS_NEWER);
+    is(world.wait(1).a(data(101, 100).times(1000, 0)), Reordered, SURE, Evidence::TS_OLDER.and(Evidence::TS_EQUAL));
+}
+
+#[test]
+fn a_merged_packet_is_what_it_fills() {
+    let mut world = World::plain();
+    for n in 0..8 {
+        world.a(data(1 + 100 * u32::from(n), 100).id(10 + n));
+    }
+    // The third of three overtook the others, was copied, and its copy was merged with them.
+    world.a(data(1001, 100).id(20));
+    is(world.wait(1).a(data(801, 300).id(18)), Reordered, SURE, Evidence::FILLS_HOLE.and(Evidence::ID_OLDER));
+}
+
+#[test]
+fn a_flood_of_copies_is_not_remembered() {
+    let mut world = World::plain();
+    world.a(data(1, 100));
+    let copies = |world: &World| world.loss.sides[0].as_ref().map_or(0, |side| side.history.copies(0, u64::MAX).count());
+    for _ in 0..1000 {
+        world.wait(1).a(data(1, 100));
+    }
+    assert!(copies(&world) < 32, "{}", copies(&world));
+}
+
+#[test]
 fn probes_are_told_by_silence_and_the_window() {
     let mut world = World::plain();
     world.a(data(1, 100));

@@ -15,7 +15,7 @@ mod window;
 
 use self::echo::Echo;
 use self::samples::Samples;
-use self::selective::Options;
+use self::selective::reports_duplicate;
 use self::sequence::{Acked, Sequence};
 use self::window::Window;
 use super::aspects::Sighting;
@@ -59,9 +59,8 @@ impl Measure {
         let now = seen.ts.nanos().div_euclid(1000);
         let [low, high] = &mut self.sides;
         let (me, peer) = if seen.from == End::Low { (low, high) } else { (high, low) };
-        let options = Options::of(segment);
-        me.count_selective(segment, &options);
-        Window::scale(&mut me.window, &mut peer.window, segment, options.scale);
+        me.count_selective(segment);
+        Window::scale(&mut me.window, &mut peer.window, segment, segment.options.scale);
         me.window.on_segment(segment, peer.window.offered_scale());
         if segment.len > 0 || segment.has(TcpFlags::SYN | TcpFlags::FIN) {
             let probe = !segment.has(TcpFlags::SYN) && peer.window.is_shut();
@@ -70,7 +69,7 @@ impl Measure {
         if segment.has(TcpFlags::ACK) {
             peer.acknowledge(segment, now, room);
         }
-        if let Some((value, echo)) = options.timestamps
+        if let Some((value, echo)) = segment.options.times
             && !segment.has(TcpFlags::RST)
         {
             if segment.has(TcpFlags::ACK) {
@@ -119,10 +118,10 @@ impl Measure {
 
 impl Side {
     /// Counts SACK blocks. Those of a reset count nowhere.
-    fn count_selective(&mut self, segment: &Segment<'_>, options: &Options) {
-        if segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::RST) {
-            self.sack_packets += u64::from(options.sack);
-            self.dsack_packets += u64::from(options.dsack);
+    fn count_selective(&mut self, segment: &Segment<'_>) {
+        if segment.options.sack.is_some() && segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::RST) {
+            self.sack_packets += 1;
+            self.dsack_packets += u64::from(reports_duplicate(segment));
         }
     }
 

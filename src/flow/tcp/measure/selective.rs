@@ -1,41 +1,14 @@
-//! The options that are measured: window scale, timestamps, SACK blocks, and whether the first of those reports bytes that
-//! were received twice.
+//! Whether the SACK blocks of a segment report bytes that were received twice.
 
-use crate::decode::{TcpOption, TcpOptions};
 use crate::flow::tcp::segment::Segment;
 use crate::flow::tcp::seq::Seq;
 
-/// What a packet's options say.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Options {
-    /// As sent, also above 14.
-    pub(super) scale: Option<u8>,
-    /// `TSval` and `TSecr`.
-    pub(super) timestamps: Option<(u32, u32)>,
-    /// There is at least one SACK block.
-    pub(super) sack: bool,
-    /// The first reports a duplicate.
-    pub(super) dsack: bool,
-}
-
-impl Options {
-    /// Reads options up to the first that makes no sense.
-    pub(super) fn of(segment: &Segment<'_>) -> Self {
-        let mut options = Self::default();
-        for option in TcpOptions::new(segment.options).map_while(Result::ok) {
-            match option {
-                TcpOption::WindowScale(scale) => options.scale = Some(scale),
-                TcpOption::Timestamps { value, echo } => options.timestamps = Some((value, echo)),
-                TcpOption::Sack(blocks) => {
-                    let mut blocks = blocks.iter();
-                    options.sack = true;
-                    options.dsack = blocks.next().is_some_and(|first| is_duplicate(first, blocks.next(), segment.ack));
-                }
-                _ => {}
-            }
-        }
-        options
-    }
+/// Does the first block report a duplicate?
+pub(super) fn reports_duplicate(segment: &Segment<'_>) -> bool {
+    segment.options.sack.is_some_and(|blocks| {
+        let mut blocks = blocks.iter();
+        blocks.next().is_some_and(|first| is_duplicate(first, blocks.next(), segment.ack))
+    })
 }
 
 /// RFC 2883 (4): the first block reports bytes received twice if it lies below the acknowledgment, or within the second.

@@ -216,7 +216,7 @@ impl Sequence {
             }
         }
         pieces.truncate(kept);
-        let surplus = kept.saturating_sub(capacity - capacity / 4);
+        let surplus = kept.saturating_sub(capacity.saturating_sub((capacity / 4).max(1)));
         pieces.drain(..surplus);
     }
 

@@ -6,6 +6,7 @@ use super::sequence::{Acked, MOST, Sent, Sequence};
 use super::window::Window;
 use crate::decode::TcpFlags;
 use crate::flow::room::Room;
+use crate::flow::tcp::options::Options;
 use crate::flow::tcp::segment::Segment;
 use crate::flow::tcp::seq::Seq;
 use crate::model::{Span, Timestamp};
@@ -15,7 +16,17 @@ const ROOM: usize = 1 << 20;
 
 fn segment(flags: u16, window: u16, len: u32) -> Segment<'static> {
     let (seq, ack) = (Seq(1), Seq(1));
-    Segment { seq, ack, flags: TcpFlags(flags), window, len, options: &[], options_cut: false, sound: true }
+    Segment {
+        seq,
+        ack,
+        flags: TcpFlags(flags),
+        window,
+        len,
+        options: Options::default(),
+        options_cut: false,
+        checksum: 0,
+        sound: true,
+    }
 }
 
 /// The same list without a thought for speed: four lists, walked from the start every time.
@@ -161,6 +172,26 @@ proptest! {
         }
         list.release(&mut room);
         prop_assert!(room.take(space) && !room.take(1));
+    }
+}
+
+#[test]
+fn a_list_without_any_room_remembers_nothing() {
+    let (mut list, mut room) = (Sequence::default(), Room::new(0));
+    for (number, length) in [(397_014_242, 676_727_583), (2, 1 << 30), (626_953_921, 446_787_906)] {
+        assert_eq!(list.send(number, length, 0, &mut room), Sent::default());
+    }
+    assert_eq!(list.acknowledge(0, &mut room), Acked::Nothing);
+    list.rest(&mut room);
+    assert!(list.forgot());
+}
+
+#[test]
+fn the_newest_find_a_place_in_the_shortest_list() {
+    let (mut list, mut room) = (Sequence::default(), Room::new(2 * 24));
+    for hole in 0..10 {
+        list.send(hole * 20, 10, 0, &mut room);
+        assert_eq!(list.send(hole * 20, 10, 1, &mut room).again, 10, "{hole}");
     }
 }
 

@@ -1,0 +1,98 @@
+//! Which flow a packet belongs to: one under way, or one that begins.
+
+use super::Tracker;
+use super::packet::Seen;
+use crate::decode::{Packet, TcpFlags};
+use crate::flow::event::FlowSink;
+use crate::flow::flow::{Body, Flow, kind_of};
+use crate::flow::key::{End, Ends, FlowKey, outer_addresses};
+use crate::flow::orientation::{self, Guess};
+use crate::flow::profile::{Profile, Rules, ZeekTimers};
+use crate::flow::record::{DirectionReason, EndReason, TunnelRecord};
+use crate::flow::zeek::{self, Beginning, Conn, Reuse};
+
+impl Tracker {
+    pub(super) fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
+        let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
+        let tunnel =
+            if self.config.profile.tunnel_in_key { self.keys.tunnel(packet, self.config.profile.vlan_in_key) } else { 0 };
+        ends.key(vlan, tunnel)
+    }
+
+    /// The slot of the flow that a packet belongs to: one under way, or a new one.
+    pub(super) fn slot_for(&mut self, key: FlowKey, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> u32 {
+        let hash = self.keys.hash(&key);
+        let mut previous = None;
+        if let Some(slot) = self.table.find(hash, &key) {
+            let flow = self.table.get_mut(slot);
+            // A packet far ahead does not move time yet, but its own datagrams' silence is over either way.
+            let leapt = self.clock.leap(seen.meta.ts).is_some_and(|ts| {
+                matches!(flow.body, Body::Datagram(_)) && ts - flow.touched >= self.config.profile.timeouts.of(flow.class)
+            });
+            if !leapt && !begins_another(flow, seen, &self.config.profile) {
+                return slot;
+            }
+            previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
+            self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
+        } else if self.table.len() >= self.config.max_flows {
+            self.make_room(sink);
+        }
+        self.begin(key, hash, previous, seen)
+    }
+
+    fn begin(&mut self, key: FlowKey, hash: u64, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {
+        let kind = kind_of(seen.ends.protocol);
+        let profile = &self.config.profile;
+        let guess = first_guess(profile, seen);
+        let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess, self.config.wants);
+        if let Some(pieces) = seen.meta.pieces.as_ref().filter(|_| profile.begins_with_first_fragment) {
+            (flow.first_source, flow.first_number) = pieces.first;
+            flow.start = pieces.start;
+        }
+        flow.tunnel = tunnel_record(seen.packet);
+        if let Some(sight) = &seen.sight {
+            let turns = profile.direction == Rules::Zeek;
+            let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns };
+            let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
+            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
+            if let Some(previous) = previous {
+                conn.follow(previous);
+            }
+            flow.zeek = Some(conn);
+        }
+        self.table.insert(flow, seen.now)
+    }
+}
+
+/// Who seems to have opened a flow, by its first packet.
+fn first_guess(profile: &Profile, seen: &Seen<'_, '_>) -> Guess {
+    match (profile.direction, &seen.sight) {
+        (Rules::Zeek, Some(sight)) if zeek::turn_at_first(profile, &seen.ends, sight, seen.flags()) => {
+            (seen.sender.other(), DirectionReason::Service)
+        }
+        (Rules::Zeek, _) => (seen.sender, DirectionReason::First),
+        (Rules::Ours, _) => {
+            let segment = seen.segment.as_ref().filter(|_| seen.sound);
+            orientation::first(profile, &seen.ends, seen.sender, segment, seen.packet.payload())
+        }
+    }
+}
+
+/// Does a packet with this flow's key begin another one?
+fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
+    match (&flow.body, &seen.segment, &flow.zeek) {
+        (_, Some(segment), Some(conn)) if profile.reuse == Rules::Zeek => {
+            segment.sound && segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
+        }
+        (Body::Tcp(connection), Some(segment), _) => {
+            seen.sound && connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
+        }
+        _ => false,
+    }
+}
+
+fn tunnel_record(packet: &Packet<'_>) -> Option<Box<TunnelRecord>> {
+    let kind = packet.tunnel.kind.key()?;
+    let outer = outer_addresses(packet)?;
+    Some(Box::new(TunnelRecord { kind, id: packet.tunnel.id, outer }))
+}

@@ -1,0 +1,61 @@
+//! How a flow ends, and what gives way where there is no room.
+
+use super::Tracker;
+use super::time::tell_settled;
+use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
+use crate::flow::flow::Body;
+use crate::flow::record::EndReason;
+use crate::model::{Span, Timestamp};
+
+/// How many flows are asked for room at a time, and after how much silence.
+const TIDIED: usize = 16;
+const SILENT: Span = Span::from_secs(1);
+
+impl Tracker {
+    pub(super) fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
+        let flow = self.table.get_mut(slot);
+        tell_settled(flow, Timestamp::MAX, sink);
+        let tell = match &mut flow.body {
+            Body::Tcp(connection) => connection.outcome_to_tell(true),
+            Body::Datagram(_) | Body::Free => false,
+        };
+        let record = flow.record(Some(reason));
+        let id = flow.id();
+        if let Body::Tcp(connection) = &mut flow.body {
+            let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+            connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);
+            if let Some(aspects) = &mut connection.aspects {
+                self.settling.arm(slot, (), &mut aspects.settles_at, Timestamp::MAX);
+                aspects.release(&mut self.room);
+            }
+        }
+        if let Some(conn) = &mut flow.zeek {
+            conn.release(&mut self.room);
+            self.timers.disarm_all(slot, &mut conn.timers);
+        }
+        self.table.release(slot);
+        if tell && self.config.handshake_events {
+            sink.on_flow_event(FlowEvent::Handshake(&record));
+        }
+        sink.on_flow_event(FlowEvent::Ended(&record));
+    }
+
+    pub(super) fn make_room(&mut self, sink: &mut impl FlowSink) {
+        if let Some(slot) = self.table.victim() {
+            self.stats.evicted += u64::from(!self.table.get(slot).class.is_over());
+            self.end_flow(slot, EndReason::Evicted, sink);
+        }
+    }
+
+    /// Lists found no room: some flows that have been silent give back what they no longer need.
+    pub(super) fn make_lists_shorter(&mut self) {
+        let now = self.clock.now();
+        for flow in self.table.some_from(self.tidied, TIDIED) {
+            let silent = now - flow.touched > SILENT;
+            if silent && let Some(aspects) = flow.body.aspects() {
+                aspects.rest(now, &mut self.room);
+            }
+        }
+        self.tidied = if self.tidied as usize + TIDIED < self.table.slots() { self.tidied + TIDIED as u32 } else { 0 };
+    }
+}

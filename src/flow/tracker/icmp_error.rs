@@ -1,0 +1,48 @@
+//! ICMP errors belong to the flows that they quote.
+
+use super::{PacketMeta, Tracker};
+use crate::decode::{Packet, Transport};
+use crate::flow::flow::{Body, Flow, IcmpMark, Place};
+use crate::flow::icmp;
+use crate::flow::note::{Change, Note};
+
+impl Tracker {
+    /// An ICMP error belongs to the flow it quotes, if that is known. It is in none of its counters and keeps it alive for no
+    /// longer.
+    pub(super) fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
+        let is_icmp = matches!(packet.transport, Transport::Icmp | Transport::Icmpv6);
+        if !is_icmp || !self.config.profile.joins_icmp_errors {
+            return None;
+        }
+        let quote = icmp::quote(packet)?;
+        let (key, quoted) = self.key(&quote.ends, packet);
+        let slot = self.table.find(self.keys.hash(&key), &key).or_else(|| {
+            // The router that sent it may tag what the conversation's own packets here have no tag of.
+            let untagged = quote.ends.key([0; 2], self.keys.tunnel(packet, false)).0;
+            self.table.find(self.keys.hash(&untagged), &untagged)
+        })?;
+        let flow = self.table.get_mut(slot);
+        flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });
+        mark(flow, IcmpMark { kind: quote.kind, number: meta.number, ts: meta.ts, quoted, v6: quote.v6, count: 1 });
+        if let Body::Tcp(connection) = &mut flow.body
+            && icmp::is_unreachable(quote.v6, quote.kind)
+        {
+            connection.on_icmp_error(quoted, quote.seq, quote.kind, meta.number, meta.ts);
+        }
+        let direction = flow.direction(quoted).flip();
+        Some(Note { flow: Some(flow.id()), direction: Some(direction), change: Some(Change::IcmpError), ..Note::default() })
+    }
+}
+
+/// Counts an error. The first stands, unless it explains nothing and this one does.
+fn mark(flow: &mut Flow, new: IcmpMark) {
+    let Some(mark) = &mut flow.icmp else {
+        flow.icmp = Some(Box::new(new));
+        return;
+    };
+    let count = mark.count + 1;
+    if new.is_failure(flow.originator) && !mark.is_failure(flow.originator) {
+        **mark = new;
+    }
+    mark.count = count;
+}

@@ -1,0 +1,162 @@
+//! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
+
+mod begin;
+mod config;
+mod end;
+mod icmp_error;
+mod outer;
+mod packet;
+mod stats;
+mod time;
+mod update;
+
+pub use self::config::TrackerConfig;
+pub use self::packet::{PacketMeta, Pieces};
+pub use self::stats::TrackerStats;
+
+use self::packet::{Seen, wrapping};
+use super::checksums::{ChecksumStats, Judge};
+use super::deadlines::Deadlines;
+use super::event::FlowSink;
+use super::key::{Ends, KeyMaker};
+use super::note::Note;
+use super::profile::Rules;
+use super::record::{Birth, EndReason, FlowRecord};
+use super::room::Room;
+use super::table::{self, Table};
+use super::tcp::{Paths, Segment};
+use super::wants::{Checksums, Wants};
+use super::zeek::timers::Timer;
+use super::zeek::{self, Sight};
+use crate::decode::{Packet, Transport};
+use crate::model::Clock;
+use crate::model::clock::LEAPS;
+
+/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
+#[derive(Debug)]
+pub struct Tracker {
+    config: TrackerConfig,
+    keys: KeyMaker,
+    clock: Clock,
+    table: Table,
+    stats: TrackerStats,
+    room: Room,
+    /// Checksums are looked at.
+    judges: bool,
+    judge: Judge,
+    /// Zeek's timers.
+    timers: Deadlines<Timer>,
+    /// Flows around the packet at hand.
+    parents: Vec<Birth>,
+    paths: Paths,
+    /// When the next open verdict of a flow is settled.
+    settling: Deadlines<()>,
+    /// Where the next flows are asked for room that they no longer need.
+    tidied: u32,
+    /// Flows of the last packets that were far ahead of the others, while those are not believed.
+    ahead: [Option<u32>; LEAPS as usize - 1],
+}
+
+impl Tracker {
+    /// An empty tracker.
+    #[must_use]
+    pub fn new(config: TrackerConfig) -> Self {
+        let wants = Wants { zeek: config.wants.zeek || config.profile.rows == Rules::Zeek, ..config.wants };
+        let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), wants, ..config };
+        Self {
+            config,
+            keys: KeyMaker::default(),
+            clock: if config.profile.believes_leaps { Clock::plain() } else { Clock::default() },
+            table: Table::new(config.profile.timeouts),
+            stats: TrackerStats::default(),
+            room: Room::new(config.list_bytes),
+            judges: match config.checksums {
+                Checksums::Ignore => false,
+                Checksums::Auto => wants.zeek || wants.streams,
+                Checksums::Verify => true,
+            },
+            judge: Judge::new(config.checksums),
+            timers: Deadlines::default(),
+            parents: Vec::new(),
+            paths: Paths::default(),
+            settling: Deadlines::default(),
+            tidied: 0,
+            ahead: [None; LEAPS as usize - 1],
+        }
+    }
+
+    /// Takes a packet.
+    pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        self.on_packet_time(meta.ts, sink);
+        if let Some(note) = self.on_icmp_error(meta, packet) {
+            return note;
+        }
+        let mut parents = std::mem::take(&mut self.parents);
+        let taken = self.take(meta, packet, &parents, sink);
+        parents.clear();
+        self.parents = parents;
+        taken.map_or_else(Note::default, |(_, note, _)| note)
+    }
+
+    /// Finds or makes the flow of a packet and hands the packet to it. Gives its slot, and whether its checksum is taken for
+    /// right; nothing where the packet has no place in a conversation.
+    fn take(
+        &mut self,
+        meta: &PacketMeta,
+        packet: &Packet<'_>,
+        parents: &[Birth],
+        sink: &mut impl FlowSink,
+    ) -> Option<(u32, Note, bool)> {
+        let (ends, other) = match self.config.profile.rows {
+            Rules::Ours => (Ends::of(packet)?, false),
+            Rules::Zeek => zeek::admission::ends(packet)?,
+        };
+        let segment = if packet.transport == Transport::Tcp && !other { Some(Segment::of(packet)?) } else { None };
+        let (key, sender) = self.key(&ends, packet);
+        if self.config.profile.rows == Rules::Ours
+            && segment.as_ref().is_some_and(|segment| !segment.sound)
+            && self.table.find(self.keys.hash(&key), &key).is_none()
+        {
+            return None; // A header that makes no sense begins no conversation.
+        }
+        let sound = !self.judges || self.judge.transport(meta.source, packet);
+        let wants = self.config.wants.zeek;
+        let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
+        let wrapping = if wants { wrapping(packet, parents) } else { None };
+        let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
+        let slot = self.slot_for(key, &seen, sink);
+        let note = self.update(slot, &seen, sink);
+        self.remember_leap(slot, meta.ts);
+        if self.room.was_short() {
+            self.make_lists_shorter();
+        }
+        self.tell_outcome(slot, sink);
+        Some((slot, note, sound))
+    }
+
+    /// The run is over: every flow left ends.
+    pub fn finish(&mut self, sink: &mut impl FlowSink) {
+        for slot in self.table.in_order() {
+            self.end_flow(slot, EndReason::EndOfCapture, sink);
+        }
+    }
+
+    /// Totals so far.
+    #[must_use]
+    pub fn stats(&self) -> TrackerStats {
+        TrackerStats { active: self.table.len() as u64, ..self.stats }
+    }
+
+    /// What was found of checksums so far.
+    #[must_use]
+    pub const fn checksums(&self) -> ChecksumStats {
+        self.judge.stats()
+    }
+
+    /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.
+    pub fn for_each_active(&self, mut each: impl FnMut(FlowRecord)) {
+        for slot in self.table.in_order() {
+            each(self.table.get(slot).record(None));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Totals of a tracker.
+
+use crate::flow::note::FlowKind;
+
+/// Totals of a tracker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackerStats {
+    /// Flows in the table now.
+    pub active: u64,
+    /// Flows ever begun, by letter: TCP, UDP, ICMP, SCTP, other.
+    pub tcp: u64,
+    /// UDP.
+    pub udp: u64,
+    /// ICMP and `ICMPv6`.
+    pub icmp: u64,
+    /// SCTP.
+    pub sctp: u64,
+    /// Other IP protocols.
+    pub other: u64,
+    /// Flows that were not over when they had to make room.
+    pub evicted: u64,
+}
+
+impl TrackerStats {
+    /// Flows ever begun.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.tcp + self.udp + self.icmp + self.sctp + self.other
+    }
+
+    pub(super) fn count(&mut self, kind: FlowKind) -> u64 {
+        let counter = match kind {
+            FlowKind::Tcp => &mut self.tcp,
+            FlowKind::Udp => &mut self.udp,
+            FlowKind::Icmp => &mut self.icmp,
+            FlowKind::Sctp => &mut self.sctp,
+            FlowKind::Other => &mut self.other,
+        };
+        *counter += 1;
+        *counter
+    }
+}

@@ -1,0 +1,89 @@
+//! Time goes on: silent flows end, open verdicts are settled, timers run.
+
+use super::Tracker;
+use crate::flow::event::{FlowEvent, FlowSink, Settled};
+use crate::flow::flow::Flow;
+use crate::flow::profile::ZeekTimers;
+use crate::flow::record::EndReason;
+use crate::flow::zeek;
+use crate::model::{Span, Timestamp};
+
+impl Tracker {
+    /// Time goes on without packets (a live capture's clock): flows that have been silent for too long end.
+    pub fn on_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let now = self.clock.trust(ts);
+        self.expire(now, sink);
+    }
+
+    /// A packet that is not given to the tracker (a piece of an unfinished datagram) was there: its time counts like that of
+    /// [`Tracker::on_packet`]. One that is more than an hour ahead of all others is believed when more follow.
+    pub fn on_packet_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        let before = self.clock.now();
+        let now = self.clock.advance(ts);
+        if self.clock.leap(ts).is_none() {
+            let ahead = std::mem::take(&mut self.ahead);
+            if now - before > Span::ZERO {
+                // The packets that were first to come after the leap were of now, as it turns out.
+                for slot in ahead.into_iter().flatten() {
+                    self.table.touch_again(slot, now);
+                }
+            }
+        }
+        self.expire(now, sink);
+    }
+
+    /// A flow whose packet is far ahead of the others: should it be believed, the packet was of then.
+    pub(super) fn remember_leap(&mut self, slot: u32, ts: Timestamp) {
+        if self.clock.leap(ts).is_some()
+            && let Some(free) = self.ahead.iter_mut().find(|ahead| ahead.is_none())
+        {
+            *free = Some(slot);
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
+        self.settle(now, sink);
+        if let Some(timers) = self.config.profile.timers {
+            return self.run_timers(timers, now, sink);
+        }
+        while let Some(slot) = self.table.expired(now) {
+            self.end_flow(slot, EndReason::Timeout, sink);
+        }
+    }
+
+    /// Tells the verdicts that are settled by now, also of flows that are silent.
+    fn settle(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
+        while let Some((slot, ())) = self.settling.due(now) {
+            let flow = self.table.get_mut(slot);
+            tell_settled(flow, now, sink);
+            if let Some(aspects) = flow.body.aspects() {
+                aspects.settles_at = Timestamp::MAX;
+                aspects.await_verdict(slot, &mut self.settling);
+            }
+        }
+    }
+
+    /// Zeek's timers that have come: so many before one packet, the others before the next.
+    fn run_timers(&mut self, timers: &ZeekTimers, now: Timestamp, sink: &mut impl FlowSink) {
+        let now = zeek::micros(now);
+        for _ in 0..timers.most_per_packet {
+            let Some((slot, timer)) = self.timers.due(now) else { return };
+            let Some(conn) = &mut self.table.get_mut(slot).zeek else { continue };
+            conn.timers.armed[timer as usize] = Timestamp::MAX;
+            if conn.on_timer(timer, now) {
+                self.end_flow(slot, EndReason::Timeout, sink);
+            } else {
+                self.timers.arm_all(slot, &mut conn.timers);
+            }
+        }
+    }
+}
+
+/// Tells the verdicts that nothing changes any more by `now`.
+pub(super) fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
+    let id = flow.id();
+    let Some(aspects) = flow.body.aspects() else { return };
+    while let Some((source, number, verdict)) = aspects.settle(now) {
+        sink.on_flow_event(FlowEvent::Settled(Settled { source, number, flow: id, verdict }));
+    }
+}

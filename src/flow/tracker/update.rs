@@ -1,0 +1,140 @@
+//! What a packet changes in its flow.
+
+use super::Tracker;
+use super::packet::{Seen, ttl};
+use crate::flow::datagram::Datagram;
+use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
+use crate::flow::flow::Body;
+use crate::flow::note::{Change, FlowId, Note};
+use crate::flow::orientation::{self, Guess};
+use crate::flow::profile::Rules;
+use crate::flow::record::{DirectionReason, State};
+use crate::flow::tcp::{Segment, Step};
+use crate::flow::timeout::Class;
+use crate::flow::verdict::Verdict;
+
+/// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
+const EARLY: u64 = 8;
+
+impl Tracker {
+    /// Counts the packet and lets its protocol look at it.
+    pub(super) fn update(&mut self, slot: u32, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> Note {
+        let flow = self.table.get_mut(slot);
+        flow.seen(seen.place());
+        let (meta, packet) = (seen.meta, seen.packet);
+        let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
+        let side = &mut flow.sides[seen.sender.index()];
+        let first_of_side = side.packets == 0;
+        side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
+        let (step, verdict, class) = match (&flow.body, &seen.segment) {
+            (Body::Tcp(_), Some(segment)) => self.on_segment(slot, segment, seen, sink),
+            (Body::Datagram(_), _) => self.on_datagram(slot, first_of_side, seen),
+            _ => (Step::default(), None, Class::Other),
+        };
+        self.on_zeek(slot, seen);
+        let flow = self.table.get(slot);
+        let note = Note {
+            flow: Some(flow.id()),
+            direction: Some(flow.direction(seen.sender)),
+            change: step.change,
+            relative_seq: step.relative_seq,
+            relative_ack: step.relative_ack,
+            window_scale: step.window_scale,
+            verdict,
+            wireshark: None,
+        };
+        self.table.touch(slot, class, seen.now);
+        note
+    }
+
+    /// The connection itself first; then what is worked out of it only when it is wanted.
+    fn on_segment(
+        &mut self,
+        slot: u32,
+        segment: &Segment<'_>,
+        seen: &Seen<'_, '_>,
+        sink: &mut impl FlowSink,
+    ) -> (Step, Option<Verdict>, Class) {
+        let flow = self.table.get_mut(slot);
+        let Body::Tcp(connection) = &mut flow.body else { return (Step::default(), None, Class::Other) };
+        // A wrong checksum is like a header that makes no sense: no host takes the segment.
+        let damaged;
+        let segment = if seen.sound {
+            segment
+        } else {
+            damaged = Segment { sound: false, ..*segment };
+            &damaged
+        };
+        let mut step = connection.on_segment(seen.sender, segment, seen.meta.number, seen.meta.ts);
+        if step.accepted
+            && self.config.profile.direction == Rules::Ours
+            && let Some(guess) = stronger_guess(flow.reason, seen)
+        {
+            (flow.originator, flow.reason) = guess;
+        }
+        let change = connection.change(flow.originator);
+        step.change = step.change.or(change);
+        let mut verdict = None;
+        if let Some(aspects) = &mut connection.aspects {
+            let sighting = seen.sighting(&flow.key, segment, step.accepted);
+            verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
+            if verdict.is_some_and(|verdict| !verdict.settled) {
+                aspects.await_verdict(slot, &mut self.settling);
+            }
+            let id = FlowId { kind: flow.kind, number: flow.number };
+            let mut tell = stream_teller(id, flow.originator, flow.key, sink);
+            connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
+        }
+        (step, verdict, connection.class())
+    }
+
+    fn on_datagram(&mut self, slot: u32, first_of_side: bool, seen: &Seen<'_, '_>) -> (Step, Option<Verdict>, Class) {
+        let flow = self.table.get_mut(slot);
+        if flow.sides[seen.sender.index()].packets <= EARLY
+            && self.config.profile.direction == Rules::Ours
+            && let Some(guess) = stronger_guess(flow.reason, seen)
+        {
+            (flow.originator, flow.reason) = guess;
+        }
+        if let Body::Datagram(datagram) = &mut flow.body {
+            datagram.on_packet(seen.sender, first_of_side, seen.meta.ts);
+        }
+        let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
+        let change = answers.then_some(Change::State(State::Answered));
+        (Step { change, ..Step::default() }, None, Datagram::class(flow))
+    }
+
+    /// The packet as Zeek sees it, where that is wanted.
+    fn on_zeek(&mut self, slot: u32, seen: &Seen<'_, '_>) {
+        let Some(sight) = &seen.sight else { return };
+        let flow = self.table.get_mut(slot);
+        let Some(conn) = &mut flow.zeek else { return };
+        if self.config.profile.direction == Rules::Ours && conn.originator() != flow.originator {
+            conn.turn(&mut self.room);
+        }
+        conn.within(seen.wrapping, &mut self.room);
+        conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
+        flow.originator = conn.originator();
+        if self.config.profile.timers.is_some() {
+            self.timers.arm_all(slot, &mut conn.timers);
+        }
+    }
+
+    /// Tells the outcome of a handshake as soon as it is known.
+    pub(super) fn tell_outcome(&mut self, slot: u32, sink: &mut impl FlowSink) {
+        if !self.config.handshake_events {
+            return;
+        }
+        let flow = self.table.get_mut(slot);
+        if let Body::Tcp(connection) = &mut flow.body
+            && connection.outcome_to_tell(false)
+        {
+            sink.on_flow_event(FlowEvent::Handshake(&flow.record(None)));
+        }
+    }
+}
+
+/// Better evidence of who opened the flow than there was so far.
+fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<Guess> {
+    orientation::stronger(so_far, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
+}
