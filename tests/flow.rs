@@ -11,6 +11,8 @@ mod closing;
 mod datagrams;
 #[path = "flow/direction.rs"]
 mod direction;
+#[path = "flow/fields.rs"]
+mod fields;
 #[path = "flow/measures.rs"]
 mod measures;
 #[path = "flow/opening.rs"]

@@ -4,6 +4,7 @@
 
 use super::FlowId;
 use super::record::{EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, SideRecord, TcpState, Vantage, ZeekRecord};
+use super::wants::Wants;
 use crate::model::{IpProtocol, Span, Timestamp};
 use std::net::IpAddr;
 
@@ -73,8 +74,18 @@ pub struct Field {
     pub name: &'static str,
     /// What it counts.
     pub unit: Unit,
+    /// What a tracker must work out for it.
+    pub needs: Wants,
     /// Its value in a record.
     pub get: for<'a> fn(&'a FlowRecord) -> Value<'a>,
+}
+
+impl Field {
+    /// What a tracker must work out for all of these.
+    #[must_use]
+    pub fn needs_of(fields: &[&Self]) -> Wants {
+        fields.iter().fold(Wants::NONE, |all, field| all.and(field.needs))
+    }
 }
 
 trait IntoValue<'a> {
@@ -113,8 +124,8 @@ fn tcp<'a, T: IntoValue<'a>>(record: &FlowRecord, value: T) -> Value<'a> {
 }
 
 macro_rules! flow_fields {
-    ($($name:literal, $unit:ident, |$r:ident| $get:expr;)*) => {
-        [$(Field { name: $name, unit: Unit::$unit, get: |$r| ($get).value() }),*]
+    ($($name:literal, $unit:ident, $($needs:ident,)? |$r:ident| $get:expr;)*) => {
+        [$(Field { name: $name, unit: Unit::$unit, needs: Wants::NONE$(.and(Wants::$needs))?, get: |$r| ($get).value() }),*]
     };
 }
 
@@ -142,10 +153,10 @@ const HEAD: [Field; 41] = flow_fields! {
     "reset_by", None, |r| r.state.reset_by();
     "direction_reason", None, |r| r.direction_reason.key();
     "end_reason", None, |r| r.end_reason.map(EndReason::key);
-    "conn_state", None, |r| zeek(r, |z| z.conn_state);
-    "history", None, |r| zeek(r, |z| z.history.as_str());
-    "weird", None, |r| zeek(r, |z| Value::Words(&z.weird));
-    "vantage", None, |r| r.vantage.map(Vantage::key);
+    "conn_state", None, ZEEK, |r| zeek(r, |z| z.conn_state);
+    "history", None, ZEEK, |r| zeek(r, |z| z.history.as_str());
+    "weird", None, ZEEK, |r| zeek(r, |z| Value::Words(&z.weird));
+    "vantage", None, VERDICTS, |r| r.vantage.map(Vantage::key);
     "response_time", Seconds, |r| r.response_time;
     "icmp_error.type", None, |r| r.icmp_error.map(|e| e.0);
     "icmp_error.code", None, |r| r.icmp_error.map(|e| e.1);
@@ -193,168 +204,108 @@ fn offered<T>(side: &SideRecord, value: T) -> Option<T> {
     side.isn.map(|_| value)
 }
 
+const fn field(name: &'static str, unit: Unit, needs: Wants, get: for<'a> fn(&'a FlowRecord) -> Value<'a>) -> Field {
+    Field { name, unit, needs, get }
+}
+
 macro_rules! side_fields {
     ($side:ident, $prefix:literal, $endpoint:ident) => {
         [
-            Field { name: concat!($prefix, ".ip"), unit: Unit::None, get: |r| r.$endpoint.ip.value() },
-            Field { name: concat!($prefix, ".port"), unit: Unit::None, get: |r| r.$endpoint.port.value() },
-            Field { name: concat!($prefix, ".packets"), unit: Unit::Packets, get: |r| r.$side.packets.value() },
-            Field { name: concat!($prefix, ".wire_bytes"), unit: Unit::Bytes, get: |r| r.$side.wire_bytes.value() },
-            Field { name: concat!($prefix, ".ip_bytes"), unit: Unit::Bytes, get: |r| r.$side.ip_bytes.value() },
-            Field { name: concat!($prefix, ".payload_bytes"), unit: Unit::Bytes, get: |r| r.$side.payload_bytes.value() },
-            Field { name: concat!($prefix, ".unique_bytes"), unit: Unit::Bytes, get: |r| r.$side.unique_bytes.value() },
-            Field {
-                name: concat!($prefix, ".unique_bytes_at_least"),
-                unit: Unit::None,
-                get: |r| tcp(r, r.$side.unique_bytes_at_least),
-            },
-            Field { name: concat!($prefix, ".ack_packets"), unit: Unit::Packets, get: |r| tcp(r, r.$side.ack_packets) },
-            Field { name: concat!($prefix, ".pure_acks"), unit: Unit::Packets, get: |r| tcp(r, r.$side.pure_acks) },
-            Field { name: concat!($prefix, ".data_packets"), unit: Unit::Packets, get: |r| tcp(r, r.$side.data_packets) },
-            Field { name: concat!($prefix, ".data_bytes"), unit: Unit::Bytes, get: |r| tcp(r, r.$side.payload_bytes) },
-            Field { name: concat!($prefix, ".zero_windows"), unit: Unit::Packets, get: |r| tcp(r, r.$side.zero_windows) },
-            Field {
-                name: concat!($prefix, ".out_of_window_packets"),
-                unit: Unit::Packets,
-                get: |r| tcp(r, r.$side.out_of_window_packets),
-            },
-            Field { name: concat!($prefix, ".max_segment"), unit: Unit::Bytes, get: |r| tcp(r, r.$side.max_segment) },
-            Field { name: concat!($prefix, ".min_segment"), unit: Unit::Bytes, get: |r| tcp(r, r.$side.min_segment) },
-            Field { name: concat!($prefix, ".max_window"), unit: Unit::Bytes, get: |r| measured(&r.$side, |m| m.max_window) },
-            Field { name: concat!($prefix, ".min_window"), unit: Unit::Bytes, get: |r| measured(&r.$side, |m| m.min_window) },
-            Field { name: concat!($prefix, ".flags"), unit: Unit::None, get: |r| tcp(r, r.$side.flags) },
-            Field { name: concat!($prefix, ".isn"), unit: Unit::None, get: |r| r.$side.isn.value() },
-            Field { name: concat!($prefix, ".mss"), unit: Unit::Bytes, get: |r| mss(&r.$side) },
-            Field { name: concat!($prefix, ".window_scale"), unit: Unit::None, get: |r| r.$side.window_scale.value() },
-            Field {
-                name: concat!($prefix, ".sack_permitted"),
-                unit: Unit::None,
-                get: |r| offered(&r.$side, r.$side.sack_permitted).value(),
-            },
-            Field {
-                name: concat!($prefix, ".timestamps"),
-                unit: Unit::None,
-                get: |r| offered(&r.$side, r.$side.timestamps).value(),
-            },
-            Field { name: concat!($prefix, ".ttl_min"), unit: Unit::None, get: |r| r.$side.ttl_min.value() },
-            Field { name: concat!($prefix, ".ttl_max"), unit: Unit::None, get: |r| r.$side.ttl_max.value() },
-            Field {
-                name: concat!($prefix, ".tcp_state"),
-                unit: Unit::None,
-                get: |r| r.$side.tcp_state.map(TcpState::name).value(),
-            },
-            Field { name: concat!($prefix, ".missed_bytes"), unit: Unit::Bytes, get: |r| r.$side.missed_bytes.value() },
-            Field {
-                name: concat!($prefix, ".retransmitted_packets"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.retransmitted_packets),
-            },
-            Field {
-                name: concat!($prefix, ".retransmitted_bytes"),
-                unit: Unit::Bytes,
-                get: |r| measured(&r.$side, |m| m.retransmitted_bytes),
-            },
-            Field {
-                name: concat!($prefix, ".out_of_order_packets"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.out_of_order_packets),
-            },
-            Field {
-                name: concat!($prefix, ".sack_packets"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.sack_packets),
-            },
-            Field {
-                name: concat!($prefix, ".dsack_packets"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.dsack_packets),
-            },
-            Field {
-                name: concat!($prefix, ".zero_window_probes"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.zero_window_probes),
-            },
-            Field {
-                name: concat!($prefix, ".rtt_ambiguous"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.rtt_ambiguous),
-            },
-            Field {
-                name: concat!($prefix, ".rtt_discarded"),
-                unit: Unit::Packets,
-                get: |r| measured(&r.$side, |m| m.rtt_discarded),
-            },
-            Field { name: concat!($prefix, ".measured_at_least"), unit: Unit::None, get: |r| measured(&r.$side, |m| m.at_least) },
-            Field {
-                name: concat!($prefix, ".resent_packets"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.resent_packets),
-            },
-            Field {
-                name: concat!($prefix, ".spurious_packets"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.spurious_packets),
-            },
-            Field {
-                name: concat!($prefix, ".reordered_packets"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.reordered_packets),
-            },
-            Field {
-                name: concat!($prefix, ".duplicate_packets"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.duplicate_packets),
-            },
-            Field {
-                name: concat!($prefix, ".unsure_packets"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.unsure_packets),
-            },
-            Field { name: concat!($prefix, ".keep_alives"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.keep_alives) },
-            Field { name: concat!($prefix, ".window_probes"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.window_probes) },
-            Field {
-                name: concat!($prefix, ".duplicate_acks"),
-                unit: Unit::Packets,
-                get: |r| loss(&r.$side, |l| l.duplicate_acks),
-            },
-            Field {
-                name: concat!($prefix, ".uncaptured_bytes"),
-                unit: Unit::Bytes,
-                get: |r| loss(&r.$side, |l| l.uncaptured_bytes),
-            },
-            Field { name: concat!($prefix, ".lost_before"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.lost_before) },
-            Field { name: concat!($prefix, ".lost_beyond"), unit: Unit::Packets, get: |r| loss(&r.$side, |l| l.lost_beyond) },
-            Field { name: concat!($prefix, ".loss_at_least"), unit: Unit::None, get: |r| loss(&r.$side, |l| l.at_least) },
-            Field { name: concat!($prefix, ".rtt.samples"), unit: Unit::None, get: |r| measured(&r.$side, |m| m.rtt.samples) },
-            Field { name: concat!($prefix, ".rtt.min"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.min) },
-            Field { name: concat!($prefix, ".rtt.avg"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.avg) },
-            Field { name: concat!($prefix, ".rtt.max"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.max) },
-            Field { name: concat!($prefix, ".rtt.stdev"), unit: Unit::Seconds, get: |r| measured(&r.$side, |m| m.rtt.stdev) },
-            Field {
-                name: concat!($prefix, ".timestamp_rtt.samples"),
-                unit: Unit::None,
-                get: |r| measured(&r.$side, |m| m.timestamp_rtt.samples),
-            },
-            Field {
-                name: concat!($prefix, ".timestamp_rtt.min"),
-                unit: Unit::Seconds,
-                get: |r| measured(&r.$side, |m| m.timestamp_rtt.min),
-            },
-            Field {
-                name: concat!($prefix, ".timestamp_rtt.avg"),
-                unit: Unit::Seconds,
-                get: |r| measured(&r.$side, |m| m.timestamp_rtt.avg),
-            },
-            Field {
-                name: concat!($prefix, ".timestamp_rtt.max"),
-                unit: Unit::Seconds,
-                get: |r| measured(&r.$side, |m| m.timestamp_rtt.max),
-            },
-            Field {
-                name: concat!($prefix, ".timestamp_rtt.stdev"),
-                unit: Unit::Seconds,
-                get: |r| measured(&r.$side, |m| m.timestamp_rtt.stdev),
-            },
+            field(concat!($prefix, ".ip"), Unit::None, Wants::NONE, |r| r.$endpoint.ip.value()),
+            field(concat!($prefix, ".port"), Unit::None, Wants::NONE, |r| r.$endpoint.port.value()),
+            field(concat!($prefix, ".packets"), Unit::Packets, Wants::NONE, |r| r.$side.packets.value()),
+            field(concat!($prefix, ".wire_bytes"), Unit::Bytes, Wants::NONE, |r| r.$side.wire_bytes.value()),
+            field(concat!($prefix, ".ip_bytes"), Unit::Bytes, Wants::NONE, |r| r.$side.ip_bytes.value()),
+            field(concat!($prefix, ".payload_bytes"), Unit::Bytes, Wants::NONE, |r| r.$side.payload_bytes.value()),
+            field(concat!($prefix, ".unique_bytes"), Unit::Bytes, Wants::NONE, |r| r.$side.unique_bytes.value()),
+            field(concat!($prefix, ".unique_bytes_at_least"), Unit::None, Wants::NONE, |r| tcp(r, r.$side.unique_bytes_at_least)),
+            field(concat!($prefix, ".ack_packets"), Unit::Packets, Wants::NONE, |r| tcp(r, r.$side.ack_packets)),
+            field(concat!($prefix, ".pure_acks"), Unit::Packets, Wants::NONE, |r| tcp(r, r.$side.pure_acks)),
+            field(concat!($prefix, ".data_packets"), Unit::Packets, Wants::NONE, |r| tcp(r, r.$side.data_packets)),
+            field(concat!($prefix, ".data_bytes"), Unit::Bytes, Wants::NONE, |r| tcp(r, r.$side.payload_bytes)),
+            field(concat!($prefix, ".zero_windows"), Unit::Packets, Wants::NONE, |r| tcp(r, r.$side.zero_windows)),
+            field(concat!($prefix, ".out_of_window_packets"), Unit::Packets, Wants::NONE, |r| {
+                tcp(r, r.$side.out_of_window_packets)
+            }),
+            field(concat!($prefix, ".max_segment"), Unit::Bytes, Wants::NONE, |r| tcp(r, r.$side.max_segment)),
+            field(concat!($prefix, ".min_segment"), Unit::Bytes, Wants::NONE, |r| tcp(r, r.$side.min_segment)),
+            field(concat!($prefix, ".max_window"), Unit::Bytes, Wants::MEASURES, |r| measured(&r.$side, |m| m.max_window)),
+            field(concat!($prefix, ".min_window"), Unit::Bytes, Wants::MEASURES, |r| measured(&r.$side, |m| m.min_window)),
+            field(concat!($prefix, ".flags"), Unit::None, Wants::NONE, |r| tcp(r, r.$side.flags)),
+            field(concat!($prefix, ".isn"), Unit::None, Wants::NONE, |r| r.$side.isn.value()),
+            field(concat!($prefix, ".mss"), Unit::Bytes, Wants::MEASURES, |r| mss(&r.$side)),
+            field(concat!($prefix, ".window_scale"), Unit::None, Wants::NONE, |r| r.$side.window_scale.value()),
+            field(concat!($prefix, ".sack_permitted"), Unit::None, Wants::NONE, |r| {
+                offered(&r.$side, r.$side.sack_permitted).value()
+            }),
+            field(concat!($prefix, ".timestamps"), Unit::None, Wants::NONE, |r| offered(&r.$side, r.$side.timestamps).value()),
+            field(concat!($prefix, ".ttl_min"), Unit::None, Wants::NONE, |r| r.$side.ttl_min.value()),
+            field(concat!($prefix, ".ttl_max"), Unit::None, Wants::NONE, |r| r.$side.ttl_max.value()),
+            field(concat!($prefix, ".tcp_state"), Unit::None, Wants::NONE, |r| r.$side.tcp_state.map(TcpState::name).value()),
+            field(concat!($prefix, ".missed_bytes"), Unit::Bytes, Wants::ZEEK, |r| r.$side.missed_bytes.value()),
+            field(concat!($prefix, ".retransmitted_packets"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.retransmitted_packets)
+            }),
+            field(concat!($prefix, ".retransmitted_bytes"), Unit::Bytes, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.retransmitted_bytes)
+            }),
+            field(concat!($prefix, ".out_of_order_packets"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.out_of_order_packets)
+            }),
+            field(concat!($prefix, ".sack_packets"), Unit::Packets, Wants::MEASURES, |r| measured(&r.$side, |m| m.sack_packets)),
+            field(concat!($prefix, ".dsack_packets"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.dsack_packets)
+            }),
+            field(concat!($prefix, ".zero_window_probes"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.zero_window_probes)
+            }),
+            field(concat!($prefix, ".rtt_ambiguous"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.rtt_ambiguous)
+            }),
+            field(concat!($prefix, ".rtt_discarded"), Unit::Packets, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.rtt_discarded)
+            }),
+            field(concat!($prefix, ".measured_at_least"), Unit::None, Wants::MEASURES, |r| measured(&r.$side, |m| m.at_least)),
+            field(concat!($prefix, ".resent_packets"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.resent_packets)),
+            field(concat!($prefix, ".spurious_packets"), Unit::Packets, Wants::VERDICTS, |r| {
+                loss(&r.$side, |l| l.spurious_packets)
+            }),
+            field(concat!($prefix, ".reordered_packets"), Unit::Packets, Wants::VERDICTS, |r| {
+                loss(&r.$side, |l| l.reordered_packets)
+            }),
+            field(concat!($prefix, ".duplicate_packets"), Unit::Packets, Wants::VERDICTS, |r| {
+                loss(&r.$side, |l| l.duplicate_packets)
+            }),
+            field(concat!($prefix, ".unsure_packets"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.unsure_packets)),
+            field(concat!($prefix, ".keep_alives"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.keep_alives)),
+            field(concat!($prefix, ".window_probes"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.window_probes)),
+            field(concat!($prefix, ".duplicate_acks"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.duplicate_acks)),
+            field(concat!($prefix, ".uncaptured_bytes"), Unit::Bytes, Wants::VERDICTS, |r| {
+                loss(&r.$side, |l| l.uncaptured_bytes)
+            }),
+            field(concat!($prefix, ".lost_before"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.lost_before)),
+            field(concat!($prefix, ".lost_beyond"), Unit::Packets, Wants::VERDICTS, |r| loss(&r.$side, |l| l.lost_beyond)),
+            field(concat!($prefix, ".loss_at_least"), Unit::None, Wants::VERDICTS, |r| loss(&r.$side, |l| l.at_least)),
+            field(concat!($prefix, ".rtt.samples"), Unit::None, Wants::MEASURES, |r| measured(&r.$side, |m| m.rtt.samples)),
+            field(concat!($prefix, ".rtt.min"), Unit::Seconds, Wants::MEASURES, |r| measured(&r.$side, |m| m.rtt.min)),
+            field(concat!($prefix, ".rtt.avg"), Unit::Seconds, Wants::MEASURES, |r| measured(&r.$side, |m| m.rtt.avg)),
+            field(concat!($prefix, ".rtt.max"), Unit::Seconds, Wants::MEASURES, |r| measured(&r.$side, |m| m.rtt.max)),
+            field(concat!($prefix, ".rtt.stdev"), Unit::Seconds, Wants::MEASURES, |r| measured(&r.$side, |m| m.rtt.stdev)),
+            field(concat!($prefix, ".timestamp_rtt.samples"), Unit::None, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.timestamp_rtt.samples)
+            }),
+            field(concat!($prefix, ".timestamp_rtt.min"), Unit::Seconds, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.timestamp_rtt.min)
+            }),
+            field(concat!($prefix, ".timestamp_rtt.avg"), Unit::Seconds, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.timestamp_rtt.avg)
+            }),
+            field(concat!($prefix, ".timestamp_rtt.max"), Unit::Seconds, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.timestamp_rtt.max)
+            }),
+            field(concat!($prefix, ".timestamp_rtt.stdev"), Unit::Seconds, Wants::MEASURES, |r| {
+                measured(&r.$side, |m| m.timestamp_rtt.stdev)
+            }),
         ]
     };
 }

@@ -19,6 +19,26 @@ pub struct Wants {
 impl Wants {
     /// All that records hold: everything but the byte streams.
     pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false };
+    /// Nothing.
+    pub const NONE: Self = Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false };
+    /// Zeek's words.
+    pub const ZEEK: Self = Self { zeek: true, ..Self::NONE };
+    /// tcptrace's counters.
+    pub const MEASURES: Self = Self { measures: true, ..Self::NONE };
+    /// Verdicts on loss.
+    pub const VERDICTS: Self = Self { verdicts: true, ..Self::NONE };
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            zeek: self.zeek || other.zeek,
+            measures: self.measures || other.measures,
+            verdicts: self.verdicts || other.verdicts,
+            labels: self.labels || other.labels,
+            streams: self.streams || other.streams,
+        }
+    }
 }
 
 /// What becomes of packets whose TCP or UDP checksum is wrong.

@@ -189,6 +189,7 @@ pub(super) fn push_cell(cell: &mut String, value: Value<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Wants;
 
     #[test]
     fn fields_of_one_object_follow_each_other() {
@@ -210,13 +211,13 @@ mod tests {
     #[test]
     fn objects_of_which_nothing_is_known_are_null() {
         static FIELDS: [Field; 7] = [
-            Field { name: "a", unit: fields::Unit::None, get: |_| Value::Null },
-            Field { name: "b.c", unit: fields::Unit::None, get: |_| Value::Null },
-            Field { name: "b.d", unit: fields::Unit::None, get: |_| Value::Null },
-            Field { name: "e.f", unit: fields::Unit::None, get: |_| Value::U64(1) },
-            Field { name: "e.g.h", unit: fields::Unit::None, get: |_| Value::Null },
-            Field { name: "e.i.j", unit: fields::Unit::None, get: |_| Value::Bool(true) },
-            Field { name: "k", unit: fields::Unit::None, get: |_| Value::List(&[1, 2]) },
+            Field { name: "a", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::Null },
+            Field { name: "b.c", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::Null },
+            Field { name: "b.d", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::Null },
+            Field { name: "e.f", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::U64(1) },
+            Field { name: "e.g.h", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::Null },
+            Field { name: "e.i.j", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::Bool(true) },
+            Field { name: "k", unit: fields::Unit::None, needs: Wants::NONE, get: |_| Value::List(&[1, 2]) },
         ];
         let fields: Vec<_> = FIELDS.iter().collect();
         let record = crate::output::fixture::nine().remove(0);

@@ -7,6 +7,7 @@ use crate::cli::open::Plan;
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
+use sockeye::flow::fields::Field;
 use sockeye::flow::{FlowRecord, Outcome, Profile, TrackerConfig, Wants};
 use sockeye::output::{
     FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, ZeekForm, ZeekSink, units,
@@ -82,7 +83,7 @@ pub(super) fn run(
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md: Zeek's columns are fixed"));
     }
     // All that can be wrong with the arguments is found before a file is created or emptied.
-    records.choose(&args.fields)?;
+    let fields = records.choose(&args.fields)?;
     let opened = plan.open(live, false)?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
     let out = TextOutput::open(path, args.force, &being_read(&opened.input))?;
@@ -97,7 +98,7 @@ pub(super) fn run(
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
         handshake_events: records == Records::Handshakes && opened.live,
-        wants: wants(records, format),
+        wants: wants(records, format, &fields),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: settings::checksums(look),
         ..TrackerConfig::default()
@@ -114,12 +115,12 @@ pub(super) fn run(
 }
 
 /// What the records tell of, and nothing else is worked out.
-fn wants(records: Records, format: RecordFormat) -> Wants {
+fn wants(records: Records, format: RecordFormat, fields: &[&Field]) -> Wants {
     match (records, format) {
         (Records::Handshakes, _) => Wants::default(),
         (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, ..Wants::default() },
         (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
-        (Records::Flows, _) => Wants { labels: false, ..Wants::ALL },
+        (Records::Flows, _) => Field::needs_of(fields),
     }
 }
 

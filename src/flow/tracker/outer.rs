@@ -1,7 +1,7 @@
 //! What a profile takes and leaves: frames at their IP headers, and the datagrams around a tunnelled packet.
 
 use super::{PacketMeta, Tracker};
-use crate::decode::Packet;
+use crate::decode::{Packet, Transport};
 use crate::flow::event::FlowSink;
 use crate::flow::profile::Rules;
 use crate::flow::zeek::{self, Admission};
@@ -40,7 +40,15 @@ impl Tracker {
         let (slot, sound) = self.take(meta, packet, &parents, sink).map_or((None, true), |(slot, _, sound)| (Some(slot), sound));
         self.parents = parents;
         if let Some(slot) = slot {
-            self.parents.push(self.table.get(slot).birth());
+            let flow = self.table.get_mut(slot);
+            if sound
+                && packet.transport == Transport::Udp
+                && zeek::admission::is_too_deep(packet)
+                && let Some(conn) = &mut flow.zeek
+            {
+                conn.stop_analysis(&mut self.room);
+            }
+            self.parents.push(flow.birth());
         }
         sound && zeek::admission::opens(packet)
     }

@@ -72,9 +72,20 @@ pub(in crate::flow) fn ends(packet: &Packet<'_>) -> Option<(Ends, bool)> {
     Some((ends, !followed))
 }
 
-/// Does Zeek look into a datagram that carries another one? It knows VXLAN by its registered port only.
+/// `Tunnel::max_depth`: in so many tunnels Zeek looks for no other one.
+const MOST_TUNNELS: u8 = 4;
+
+/// Does Zeek look into a datagram that carries another one? Not behind IPv4's authentication header, where it stops, and it
+/// knows VXLAN by its registered port only.
 pub(in crate::flow) fn opens(outer: &Packet<'_>) -> bool {
     /// Linux's port for VXLAN before there was one.
     const OLD_VXLAN: u16 = 8472;
-    outer.transport != Transport::Udp || outer.ports().is_none_or(|(_, to)| to != OLD_VXLAN)
+    let behind_ah = outer.ipv4().is_some_and(|header| header.protocol() == IpProtocol::AH);
+    let old_vxlan = outer.transport == Transport::Udp && outer.ports().is_some_and(|(_, to)| to == OLD_VXLAN);
+    !behind_ah && !old_vxlan && !is_too_deep(outer)
+}
+
+/// Is a datagram in so many tunnels that the one it carries is one too many? A UDP flow that carries it is marked `X`.
+pub(in crate::flow) const fn is_too_deep(outer: &Packet<'_>) -> bool {
+    outer.tunnel.depth >= MOST_TUNNELS
 }

@@ -114,7 +114,7 @@ pub(super) struct Endpoint {
     pub(super) fins: u32,
     /// RSTs sent.
     resets: u32,
-    /// Where the last FIN ends, relative to the start.
+    /// Where the last FIN ends, relative to the start; 0 where that is not known.
     pub(super) fin_end: u64,
     /// It has closed, and nothing it sent before is missing.
     pub(super) did_close: bool,

@@ -295,8 +295,13 @@ impl Conn {
     /// What is nearest around the packet that comes next.
     pub(in crate::flow) fn within(&mut self, wrapping: Option<Wrapping>, room: &mut Room) {
         if self.wrapped.changes_too_often(wrapping) {
-            self.history.push(b'X', room);
+            self.stop_analysis(room);
         }
+    }
+
+    /// What it carries is not looked at any more. Said once, of neither side.
+    pub(in crate::flow) fn stop_analysis(&mut self, room: &mut Room) {
+        self.history.once(Role::Originator, b'X', room);
     }
 
     /// Bytes missed of what this end sent.

@@ -128,7 +128,7 @@ impl Session {
         let mut from = self.write_letters(from, seg, rel.at, around, &mut done);
         self.window(from, seg, around);
         done.timed = !self.sides.iter().all(|side| side.end.did_close);
-        self.count_flags(from, seg, rel.at, around);
+        self.count_flags(from, seg, rel, around);
         let rel_ack = self.acknowledge(from, seg, around.weirds);
         self.send(from, seg, around);
         self.left_handshake = false;
@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    fn count_flags(&mut self, from: Role, seg: &Seg, rel: u64, around: &mut Around<'_>) {
+    fn count_flags(&mut self, from: Role, seg: &Seg, rel: Relative, around: &mut Around<'_>) {
         let weirds = &mut *around.weirds;
         if seg.syn {
             if seg.rst {
@@ -237,7 +237,9 @@ impl Session {
         }
         let end = &mut self.side(from).end;
         if seg.fin {
-            end.count_fin(rel.wrapping_add(u64::from(seg.span())), around.ts, weirds);
+            // One before the start of the numbers ends nowhere in them. Zeek's sums go below zero there.
+            let fin_end = if rel.underflow { 0 } else { rel.at.saturating_add(seg.span().into()) };
+            end.count_fin(fin_end, around.ts, weirds);
         }
         if seg.rst {
             end.count_reset(around.ts, weirds);
@@ -291,7 +293,7 @@ impl Session {
         let lost = from.other();
         let side = self.side(lost);
         let end = side.end;
-        let to = if end.fins > 0 && to >= end.fin_end { end.fin_end.wrapping_sub(1) } else { to };
+        let to = if end.fin_end > 0 && to >= end.fin_end { end.fin_end - 1 } else { to };
         let gaps = &mut side.gaps;
         side.stream.acknowledge(Acked { to, counts, partial }, || {
             if gaps.is_due() {

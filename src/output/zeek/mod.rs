@@ -4,9 +4,11 @@
 //! `service` is never set: application protocols are not analysed. The times of `#open` and `#close` are the capture's, so that the
 //! same capture gives the same text.
 
+mod address;
 mod local;
 mod uid;
 
+use self::address::Address;
 use self::local::is_local;
 use self::uid::Uid;
 use super::json::JsonLine;
@@ -198,9 +200,9 @@ fn text(out: &mut impl Write, record: &FlowRecord, zeek: &ZeekRecord) -> io::Res
         "{}\t{}\t{}\t{}\t{}\t{}\t{}\t-\t",
         Micros::at(record.start),
         Uid::of(&record.birth()),
-        orig.ip,
+        Address(orig.ip),
         orig.port,
-        resp.ip,
+        Address(resp.ip),
         resp.port,
         proto(record.protocol)
     )?;
@@ -237,7 +239,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
     json.display(Uid::of(&record.birth()));
     for (address, port, end) in [("id.orig_h", "id.orig_p", orig), ("id.resp_h", "id.resp_p", resp)] {
         json.key(address);
-        json.ip(end.ip);
+        json.display(Address(end.ip));
         json.key(port);
         json.number(end.port.into());
     }
