@@ -3,7 +3,7 @@
 
 use super::wants::Checksums;
 use super::zeek::admission::has_no_length;
-use crate::decode::{Checksum, Packet, Transport};
+use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
 
 /// What was found of checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +25,6 @@ pub(super) struct Judge {
     sources: Vec<(u64, u64)>,
 }
 
-/// UDP port of VXLAN, whose outer checksum may be 0 over IPv6, too (RFC 7348 section 5).
-const VXLAN: u16 = 4789;
-
 impl Judge {
     pub(super) const fn new(mode: Checksums) -> Self {
         Self { mode, stats: ChecksumStats { offloaded: 0, wrong: 0, rewritten: 0 }, sources: Vec::new() }
@@ -47,7 +44,8 @@ impl Judge {
             Some(Checksum::Good) => return self.right(source),
             Some(Checksum::NotCaptured | Checksum::NotComputed) | None => return true,
         };
-        let tunnel = packet.transport == Transport::Udp && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN);
+        // RFC 7348 section 5: the outer checksum of VXLAN may be 0 over IPv6, too.
+        let tunnel = packet.transport == Transport::Udp && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN_PORT);
         tunnel || self.wrong(source, packet.has_partial_checksum())
     }
 

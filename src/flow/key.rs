@@ -209,7 +209,7 @@ impl KeyMaker {
     #[must_use]
     pub fn tunnel(&self, packet: &Packet<'_>, vlan: bool) -> u64 {
         let in_tunnel = packet.tunnel.kind != TunnelKind::None;
-        if !in_tunnel && !(vlan && is_mac_in_mac(packet)) {
+        if !(in_tunnel || vlan && is_mac_in_mac(packet)) {
             return 0;
         }
         let mut hasher = self.seed.build_hasher();
