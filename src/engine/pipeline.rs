@@ -118,10 +118,9 @@ fn track<S: Sink>(
         pieces: None,
     };
     let opened = !(packet.tunnel.depth > 0 && tracker.follows_outer_flows())
-        || enclosing(frame, packet).all(|outer| {
-            tracker.admit(frame.source, frame.wire_len, &outer) == Admission::Taken && tracker.on_outer(&meta, &outer, &mut tell)
-        });
-    match if opened { tracker.admit(frame.source, frame.wire_len, packet) } else { Admission::Refused } {
+        || enclosing(frame, packet)
+            .all(|outer| tracker.admit(&meta, &outer) == Admission::Taken && tracker.on_outer(&meta, &outer, &mut tell));
+    match if opened { tracker.admit(&meta, packet) } else { Admission::Refused } {
         Admission::Taken => {}
         Admission::Alone => {
             return tracker.on_packet(&meta, &Packet { fragment: Fragment::default(), ..*packet }, &mut tell);
@@ -137,7 +136,13 @@ fn track<S: Sink>(
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
             meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
-            if tracker.follows_outer_flows() && !joined.enclosing().all(|outer| tracker.on_outer(&meta, &outer, &mut tell)) {
+            let opened = !tracker.follows_outer_flows()
+                || joined
+                    .enclosing()
+                    .all(|outer| tracker.admit(&meta, &outer) == Admission::Taken && tracker.on_outer(&meta, &outer, &mut tell));
+            // Its pieces were admitted; what is in it was not yet.
+            if !opened || tracker.admit(&meta, &joined.packet) == Admission::Refused {
+                tracker.on_packet_time(frame.ts, &mut tell);
                 return Note::default();
             }
             tracker.on_packet(&meta, &joined.packet, &mut tell)

@@ -1,19 +1,24 @@
 //! Which checksums are taken for wrong. A wrong one need not mean damage: a host leaves them to its network card, and who
 //! anonymises a capture rarely computes them anew.
+//!
+//! Damage is rare, the other two are not. So the checksums of each source and protocol are counted, and where many are wrong
+//! none is taken for damage. A flow keeps the answer that its first wrong one had.
 
 use super::wants::Checksums;
 use super::zeek::admission::has_no_length;
-use crate::decode::{Checksum, Packet, Transport};
+use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
 
-/// What was found of checksums.
+/// What was found of checksums. A packet counts once in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChecksumStats {
     /// Packets whose checksums a network card was still to fill in; taken as good.
     pub offloaded: u64,
     /// Other packets with wrong checksums, taken as such.
     pub wrong: u64,
-    /// The same, but of sources in which nearly all are wrong: taken as good.
+    /// The same, but of sources in which many of that protocol are wrong: taken as good.
     pub rewritten: u64,
+    /// The same, before enough were seen to tell, and later ones of the same flows: taken as good.
+    pub unsure: u64,
 }
 
 /// Judges packets by their checksums.
@@ -21,78 +26,207 @@ pub struct ChecksumStats {
 pub(super) struct Judge {
     mode: Checksums,
     stats: ChecksumStats,
-    /// By source: packets with right checksums and wrong ones.
-    sources: Vec<(u64, u64)>,
+    /// The packets counted last, by source and number: offloaded, wrong, rewritten, unsure.
+    counted: [(u16, u64); 4],
+    /// By source and protocol.
+    sources: Vec<[Tally; PROTOCOLS]>,
 }
 
-/// UDP port of VXLAN, whose outer checksum may be 0 over IPv6, too (RFC 7348 section 5).
-const VXLAN: u16 = 4789;
+/// What a checksum says of its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// It is right, or nothing is known against it.
+    Right,
+    /// It is wrong, and the packet is taken all the same.
+    Taken,
+    /// It is wrong, and no host took the packet.
+    Refused,
+}
+
+/// What is counted apart: only some have a pseudo header, which goes wrong with the addresses.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Ip,
+    Tcp,
+    Udp,
+    Icmp,
+    Icmpv6,
+}
+
+const PROTOCOLS: usize = 5;
+
+/// Checksums of one source and protocol.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    right: u64,
+    wrong: u64,
+    /// Packets counted as unsure.
+    unsure: u64,
+    /// Many were wrong. That is never taken back.
+    rewritten: bool,
+}
+
+/// What wrong checksums are a sign of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Unsure,
+    Rewritten,
+    Damage,
+}
+
+/// So many checksums must have been seen before they tell anything.
+const ENOUGH: u64 = 16;
+
+/// Where one in so many is wrong it is not damage. Not nearly all need be: of a connection captured at one end only that end's
+/// packets may be, and they are a third where the other end's data is acknowledged in pairs.
+const ONE_IN: u64 = 4;
+
+impl Tally {
+    fn wrong(&mut self) -> Sign {
+        self.wrong += 1;
+        let all = self.wrong.saturating_add(self.right);
+        self.rewritten |= all >= ENOUGH && self.wrong >= all / ONE_IN;
+        match self.rewritten {
+            true => Sign::Rewritten,
+            false if all < ENOUGH => Sign::Unsure,
+            false => Sign::Damage,
+        }
+    }
+}
 
 impl Judge {
-    pub(super) const fn new(mode: Checksums) -> Self {
-        Self { mode, stats: ChecksumStats { offloaded: 0, wrong: 0, rewritten: 0 }, sources: Vec::new() }
+    pub(super) fn new(mode: Checksums) -> Self {
+        Self { mode, stats: ChecksumStats::default(), counted: [(0, 0); 4], sources: Vec::new() }
     }
 
     pub(super) const fn stats(&self) -> ChecksumStats {
         self.stats
     }
 
-    /// Is the transport's checksum right, or to be taken for right?
-    pub(super) fn transport(&mut self, source: u16, packet: &Packet<'_>) -> bool {
+    /// Judges the transport's checksum. `frame`: source and number; `before`: what was said of the flow's first wrong one.
+    pub(super) fn transport(
+        &mut self,
+        frame: (u16, u64),
+        packet: &Packet<'_>,
+        before: impl FnOnce() -> Option<Judgement>,
+    ) -> Judgement {
         if self.mode == Checksums::Ignore {
-            return true;
+            return Judgement::Right;
         }
+        let protocol = match packet.transport {
+            Transport::Tcp => Protocol::Tcp,
+            Transport::Udp => Protocol::Udp,
+            Transport::Icmp => Protocol::Icmp,
+            Transport::Icmpv6 => Protocol::Icmpv6,
+            Transport::Sctp | Transport::None => return Judgement::Right,
+        };
         let found = match packet.transport_checksum() {
             Some(Checksum::Bad { found, .. }) => found,
-            Some(Checksum::Good) => return self.right(source),
-            Some(Checksum::NotCaptured | Checksum::NotComputed) | None => return true,
+            Some(Checksum::Good) => {
+                self.tally(frame.0, protocol).right += 1;
+                return Judgement::Right;
+            }
+            Some(Checksum::NotCaptured | Checksum::NotComputed) | None => return Judgement::Right,
         };
-        let tunnel = packet.transport == Transport::Udp && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN);
-        tunnel || self.wrong(source, packet.has_partial_checksum())
+        // RFC 7348 section 5: the outer checksum of VXLAN may be 0 over IPv6, too.
+        if matches!(protocol, Protocol::Udp) && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN_PORT) {
+            return Judgement::Right;
+        }
+        // TCP has no word for a checksum left out: a field of 0 is a card's work, too.
+        let offloaded = packet.has_partial_checksum() || (matches!(protocol, Protocol::Tcp) && found == 0);
+        self.wrong(frame, protocol, offloaded, before)
     }
 
-    /// Is the checksum of the innermost IPv4 header right? A length of 0 is a card's work left, too.
-    pub(super) fn network(&mut self, source: u16, packet: &Packet<'_>) -> bool {
+    /// Is the checksum of the innermost IPv4 header to be taken for right? A length of 0 is a card's work left, too.
+    pub(super) fn network(&mut self, frame: (u16, u64), packet: &Packet<'_>) -> bool {
         if self.mode == Checksums::Ignore {
             return true;
         }
-        if has_no_length(packet) {
-            return self.wrong(source, true);
-        }
-        match packet.ip_checksum() {
-            Some(Checksum::Bad { found, .. }) => self.wrong(source, found == 0),
-            _ => true,
-        }
+        let offloaded = match packet.ip_checksum() {
+            _ if has_no_length(packet) => true,
+            Some(Checksum::Bad { found, .. }) => found == 0,
+            Some(Checksum::Good) => {
+                self.tally(frame.0, Protocol::Ip).right += 1;
+                return true;
+            }
+            _ => return true,
+        };
+        self.wrong(frame, Protocol::Ip, offloaded, || None) == Judgement::Taken
     }
 
-    fn tally(&mut self, source: u16) -> &mut (u64, u64) {
+    fn tally(&mut self, source: u16, protocol: Protocol) -> &mut Tally {
         let at = usize::from(source);
         if self.sources.len() <= at {
-            self.sources.resize(at + 1, (0, 0));
+            self.sources.resize(at + 1, [Tally::default(); PROTOCOLS]);
         }
-        &mut self.sources[at]
+        &mut self.sources[at][protocol as usize]
     }
 
-    fn right(&mut self, source: u16) -> bool {
-        self.tally(source).0 += 1;
-        true
+    fn wrong(
+        &mut self,
+        frame: (u16, u64),
+        protocol: Protocol,
+        offloaded: bool,
+        before: impl FnOnce() -> Option<Judgement>,
+    ) -> Judgement {
+        let auto = self.mode == Checksums::Auto;
+        if auto && offloaded {
+            count(&mut self.stats.offloaded, &mut self.counted[0], frame);
+            return Judgement::Taken;
+        }
+        let sign = self.tally(frame.0, protocol).wrong();
+        let refused = before().map_or(sign == Sign::Damage, |before| before == Judgement::Refused);
+        if !auto || refused {
+            count(&mut self.stats.wrong, &mut self.counted[1], frame);
+            return Judgement::Refused;
+        }
+        if sign == Sign::Rewritten {
+            // The first ones were of the same kind, as it turns out.
+            let unsure = std::mem::take(&mut self.tally(frame.0, protocol).unsure);
+            self.stats.unsure -= unsure;
+            self.stats.rewritten += unsure;
+            count(&mut self.stats.rewritten, &mut self.counted[2], frame);
+        } else if count(&mut self.stats.unsure, &mut self.counted[3], frame) {
+            self.tally(frame.0, protocol).unsure += 1;
+        }
+        Judgement::Taken
+    }
+}
+
+/// Counts a packet once, however many of its checksums are wrong. Is it counted now?
+fn count(counter: &mut u64, last: &mut (u16, u64), frame: (u16, u64)) -> bool {
+    let first = std::mem::replace(last, frame) != frame;
+    *counter += u64::from(first);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signs(wrong: impl IntoIterator<Item = bool>) -> Vec<Sign> {
+        let mut tally = Tally::default();
+        let mut signs = Vec::new();
+        for wrong in wrong {
+            if wrong {
+                signs.push(tally.wrong());
+            } else {
+                tally.right += 1;
+            }
+        }
+        signs
     }
 
-    /// A wrong one: is it taken for right all the same?
-    fn wrong(&mut self, source: u16, offloaded: bool) -> bool {
-        if self.mode == Checksums::Auto && offloaded {
-            self.stats.offloaded += 1;
-            return true;
-        }
-        let tally = self.tally(source);
-        tally.1 += 1;
-        // In a capture that someone rewrote, nine of ten are wrong, and from the first packet on.
-        let rewritten = tally.1 >= 9 * tally.0;
-        if self.mode == Checksums::Auto && rewritten {
-            self.stats.rewritten += 1;
-            return true;
-        }
-        self.stats.wrong += 1;
-        false
+    #[test]
+    fn few_tell_nothing_and_one_in_a_hundred_is_damage() {
+        assert!(signs([true; 15]).iter().all(|&sign| sign == Sign::Unsure));
+        assert!(signs((0..1000).map(|n| n % 100 == 99)).iter().all(|&sign| sign == Sign::Damage));
+    }
+
+    #[test]
+    fn a_third_is_a_host_s_own_and_stays_so() {
+        let mixed = signs((0..300).map(|n| n % 3 == 0).chain((0..9000).map(|n| n == 8999)));
+        assert!(mixed[..5].iter().all(|&sign| sign == Sign::Unsure));
+        assert!(mixed[6..].iter().all(|&sign| sign == Sign::Rewritten));
     }
 }

@@ -1,6 +1,7 @@
 //! One conversation in the table. What every packet touches stands first; what is needed once, when the record is made,
 //! stands last; what most flows do not have is behind a box.
 
+use super::checksums::Judgement;
 use super::community_id;
 use super::datagram::Datagram;
 use super::icmp;
@@ -92,6 +93,8 @@ pub(super) struct Flow {
     pub(super) kind: FlowKind,
     pub(super) originator: End,
     pub(super) reason: DirectionReason,
+    /// What was said of its first wrong checksum.
+    pub(super) wrong_checksum: Option<Judgement>,
     pub(super) sides: [Side; 2],
     pub(super) number: u64,
     pub(super) start: Timestamp,
@@ -132,6 +135,7 @@ impl Flow {
             kind,
             originator: originator.0,
             reason: originator.1,
+            wrong_checksum: None,
             last_source: place.source,
             first_source: place.source,
             end: place.ts,

@@ -41,10 +41,11 @@ impl Wants {
     }
 }
 
-/// What becomes of packets whose TCP or UDP checksum is wrong.
+/// What becomes of packets whose IPv4 header, TCP, UDP or ICMP checksum is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
-    /// Those that a network card was still to fill in (offload) are taken as good, others are not.
+    /// Those that a network card was still to fill in (offload) are taken as good, and so are all of a protocol of which many are
+    /// wrong, or too few were seen to tell. Others are not.
     #[default]
     Auto,
     /// No host takes them.

@@ -74,8 +74,14 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
 /// someone rewrote, and of others.
 #[must_use]
 pub fn checksums(summary: &RunSummary) -> Vec<String> {
-    let ChecksumStats { offloaded, wrong, rewritten } = summary.checksums;
+    let ChecksumStats { offloaded, wrong, rewritten, unsure } = summary.checksums;
     let mut out = Vec::new();
+    if unsure > 0 {
+        out.push(format!(
+            "{} a wrong checksum, of too few to tell damage from a file that was rewritten: taken for right (--checksums verify takes them for wrong)",
+            have(unsure)
+        ));
+    }
     if offloaded > 0 {
         out.push(format!(
             "{} no checksum yet: the capturing host left it to its network card (offload); taken for right (--checksums verify takes it for wrong)",
@@ -145,7 +151,7 @@ mod tests {
     #[test]
     fn wrong_checksums_are_told_by_what_was_made_of_them() {
         assert!(checksums(&totals()).is_empty());
-        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000 };
+        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000, unsure: 0 };
         assert_eq!(
             checksums(&RunSummary { checksums: stats, ..totals() }),
             [
@@ -153,6 +159,14 @@ mod tests {
                 "3,000 packets have a wrong checksum, as nearly all of their file: someone rewrote it without computing them; taken for right (--checksums verify takes them for wrong)",
                 "2 packets have a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took them (c in Zeek's history); bytes and packets are counted all the same (--checksums ignore does not look)",
             ]
+        );
+    }
+
+    #[test]
+    fn too_few_wrong_checksums_are_told_apart() {
+        let stats = ChecksumStats { unsure: 1, ..ChecksumStats::default() };
+        assert!(
+            checksums(&RunSummary { checksums: stats, ..totals() })[0].starts_with("1 packet has a wrong checksum, of too few")
         );
     }
 

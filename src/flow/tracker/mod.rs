@@ -14,11 +14,11 @@ pub use self::config::TrackerConfig;
 pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
-use self::packet::{Seen, wrapping};
-use super::checksums::{ChecksumStats, Judge};
+use self::packet::Seen;
+use super::checksums::{ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
-use super::key::{Ends, KeyMaker};
+use super::key::{Ends, FlowKey, KeyMaker};
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -119,12 +119,16 @@ impl Tracker {
         {
             return None; // A header that makes no sense begins no conversation.
         }
-        let sound = !self.judges || self.judge.transport(meta.source, packet);
+        let judgement = if self.judges { self.judged(meta, packet, &key) } else { Judgement::Right };
+        let sound = judgement != Judgement::Refused;
         let wants = self.config.wants.zeek;
         let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
-        let wrapping = if wants { wrapping(packet, parents) } else { None };
+        let wrapping = if wants { zeek::wrapping(packet, parents) } else { None };
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
         let slot = self.slot_for(key, &seen, sink);
+        if judgement != Judgement::Right {
+            self.table.get_mut(slot).wrong_checksum.get_or_insert(judgement);
+        }
         let note = self.update(slot, &seen, sink);
         self.remember_leap(slot, meta.ts);
         if self.room.was_short() {
@@ -132,6 +136,14 @@ impl Tracker {
         }
         self.tell_outcome(slot, sink);
         Some((slot, note, sound))
+    }
+
+    /// Is the packet's checksum right, or to be taken for right, as those of its flow were?
+    fn judged(&mut self, meta: &PacketMeta, packet: &Packet<'_>, key: &FlowKey) -> Judgement {
+        let Self { judge, table, keys, .. } = self;
+        judge.transport((meta.source, meta.number), packet, || {
+            table.find(keys.hash(key), key).and_then(|slot| table.get(slot).wrong_checksum)
+        })
     }
 
     /// The run is over: every flow left ends.

@@ -9,11 +9,13 @@ use crate::flow::zeek::{self, Admission};
 impl Tracker {
     /// Does the frame pass where the profile looks at IP headers? To be asked of each, before its fragments are joined; ours
     /// takes all.
-    pub fn admit(&mut self, source: u16, wire_len: u32, packet: &Packet<'_>) -> Admission {
+    pub fn admit(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Admission {
         if self.config.profile.rows == Rules::Ours {
             return Admission::Taken;
         }
-        if !zeek::admission::fits(packet, wire_len.into()) || (self.judges && !self.judge.network(source, packet)) {
+        if !zeek::admission::fits(packet, meta.wire_bytes)
+            || (self.judges && !self.judge.network((meta.source, meta.number), packet))
+        {
             return Admission::Refused;
         }
         match (zeek::admission::is_cut_fragment(packet), packet.fragment.offset) {

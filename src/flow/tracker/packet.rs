@@ -1,9 +1,9 @@
 //! A packet as the tracker is given it, and as its steps hand it on.
 
-use crate::decode::{Network, Packet, TcpFlags, TunnelKind};
+use crate::decode::{Network, Packet, TcpFlags};
 use crate::flow::flow::Place;
-use crate::flow::key::{End, Ends, FlowKey, outer_addresses};
-use crate::flow::record::{Birth, Wrapping};
+use crate::flow::key::{End, Ends, FlowKey};
+use crate::flow::record::Wrapping;
 use crate::flow::tcp::{Segment, Sighting};
 use crate::flow::zeek::{FirstFlags, Sight};
 use crate::model::Timestamp;
@@ -67,18 +67,6 @@ impl<'f> Seen<'_, 'f> {
 
     pub(super) const fn place(&self) -> Place {
         Place { source: self.meta.source, number: self.meta.number, ts: self.meta.ts }
-    }
-}
-
-/// What is nearest around a packet: the flow of UDP that carries it, or the pair of hosts. `parents`: the flows around it.
-pub(super) fn wrapping(packet: &Packet<'_>, parents: &[Birth]) -> Option<Wrapping> {
-    match packet.tunnel.kind {
-        TunnelKind::None => None,
-        TunnelKind::IpIp | TunnelKind::Gre | TunnelKind::Erspan => {
-            let (a, b) = outer_addresses(packet)?;
-            Some(Wrapping::Between(a.min(b), a.max(b)))
-        }
-        _ => parents.last().copied().map(Wrapping::Flow),
     }
 }
 

@@ -30,6 +30,7 @@ pub(in crate::flow) use self::sight::{Sight, micros};
 use self::timers::{Timer, Timers, ZeekTimers};
 use self::weird::{Weird, Weirds};
 use self::wrapped::Wrapped;
+pub(in crate::flow) use self::wrapped::wrapping;
 use super::key::{End, FlowKey};
 use super::record::{Wrapping, ZeekRecord};
 use super::room::Room;

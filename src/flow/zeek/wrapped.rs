@@ -1,9 +1,23 @@
 //! What was around a conversation's packets: `tunnel_parents`, and the `X` of one whose wrapping changes too often.
 
-use crate::flow::record::Wrapping;
+use crate::decode::{Packet, TunnelKind};
+use crate::flow::key::outer_addresses;
+use crate::flow::record::{Birth, Wrapping};
 
 /// `tunnel_max_changes_per_connection`.
 const MOST_CHANGES: u8 = 5;
+
+/// What is nearest around a packet: the flow of UDP that carries it, or the pair of hosts. `parents`: the flows around it.
+pub(in crate::flow) fn wrapping(packet: &Packet<'_>, parents: &[Birth]) -> Option<Wrapping> {
+    match packet.tunnel.kind {
+        TunnelKind::None => None,
+        TunnelKind::IpIp | TunnelKind::Gre | TunnelKind::Erspan => {
+            let (a, b) = outer_addresses(packet)?;
+            Some(Wrapping::Between(a.min(b), a.max(b)))
+        }
+        _ => parents.last().copied().map(Wrapping::Flow),
+    }
+}
 
 /// The wrappings of a conversation. After too many changes no more are looked at, which bounds the list.
 #[derive(Clone, Debug, Default)]
