@@ -288,8 +288,9 @@ fn data_with_a_wrong_checksum_is_refused_unless_checksums_are_not_looked_at() {
         *bytes.last_mut().unwrap() ^= 1;
         bytes
     };
+    // Of so few packets `auto` cannot tell damage from checksums that nobody computed.
     for (checksums, text) in
-        [(Checksums::Auto, "good goes on"), (Checksums::Verify, "good goes on"), (Checksums::Ignore, "good hoes on")]
+        [(Checksums::Auto, "good hoes on"), (Checksums::Verify, "good goes on"), (Checksums::Ignore, "good hoes on")]
     {
         let mut tap = Tap::with(TrackerConfig { checksums, ..TrackerConfig::default() });
         tap.open(1000, 5000);
@@ -301,7 +302,7 @@ fn data_with_a_wrong_checksum_is_refused_unless_checksums_are_not_looked_at() {
         tap.a(&seg("P.", 1006, 5001).text(b"goes on"));
         let (a, _) = tap.finish();
         assert_eq!(a.text()[..12], *text, "{checksums:?}");
-        assert_eq!(a.end.map(|end| end.refused), Some(if checksums == Checksums::Ignore { 0 } else { 8 }));
+        assert_eq!(a.end.map(|end| end.refused), Some(if checksums == Checksums::Verify { 8 } else { 0 }));
     }
 }
 
@@ -330,7 +331,6 @@ fn a_segment_with_a_wrong_checksum_steers_nothing() {
     let whole = ("hello".to_owned(), vec![], 1);
     for (from, to, segment) in [(A, B, &fin), (B, A, &ack), (A, B, &syn)] {
         assert_eq!(with_damaged(from, to, segment, Checksums::Verify), whole);
-        assert_eq!(with_damaged(from, to, segment, Checksums::Auto), whole);
     }
     // Those believed steer it; the SYN begins another flow.
     assert_ne!(with_damaged(A, B, &fin, Checksums::Ignore), whole);
