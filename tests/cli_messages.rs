@@ -60,7 +60,7 @@ fn told_after_the_report(line: &str, code: i32, message: &str) {
 fn zeek_s_format_is_of_flows() {
     let message = "sockeye: --format zeek is of conversations: use  sockeye flows\n";
     refused("handshakes -r mix.pcap --format zeek", 2, message);
-    refused("handshakes -r mix.pcap --format zeek-json -o x.log", 2, message);
+    refused("handshakes -r mix.pcap --format zeek-json -o conn.log", 2, message);
     refused("packets -r mix.pcap --format zeek", 2, message);
     refused(
         "flows -r mix.pcap --format zeek --fields id",
@@ -368,6 +368,35 @@ fn the_format_is_that_of_the_name_or_as_asked() {
     }
     let merged = run_in(folder.path(), "packets --count both.pcap");
     assert_eq!(merged.stdout, "46 packets\n");
+}
+
+#[test]
+fn records_take_the_format_of_the_name() {
+    let folder = folder();
+    for (words, start) in [
+        ("flows -o conn.log", "#separator"),
+        ("flows -o today-conn.log", "#separator"),
+        ("flows -o notes.log", "ID "),
+        ("handshakes -o conn.log", "ID "),
+        ("flows -o a.jsonl", "{"),
+        ("flows -o a.csv", "id,"),
+    ] {
+        let done = run_in(folder.path(), &format!("{words} mix.pcap --force"));
+        assert_eq!((done.code(), done.stderr.as_str()), (Some(0), ""), "{words}");
+        let name = words.split_whitespace().last().unwrap();
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(text.starts_with(start), "{words}: {text}");
+    }
+}
+
+#[test]
+fn lines_of_several_files_name_the_file_of_the_packet_compared_with() {
+    let file = capture("http-get.pcap");
+    let twice = format!("{0} -r {0}", file.display());
+    let lines = run(sockeye().args(format!("packets -r {twice}").split_whitespace())).stdout;
+    assert!(lines.contains(" ; 2#3 ") && lines.contains("(of 1#3,"), "{lines}");
+    let records = run(sockeye().args(format!("packets --format jsonl -r {twice}").split_whitespace())).stdout;
+    assert!(records.contains(r#""against":3,"against_file":1,"#), "{records}");
 }
 
 #[test]

@@ -184,9 +184,6 @@ pub(crate) struct LookArgs {
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,
-    /// What becomes of packets with wrong checksums
-    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "Input")]
-    pub(crate) checksums: ChecksumsWord,
     /// Times in UTC (summaries and records always are)
     #[arg(long, help_heading = "Output")]
     pub(crate) utc: bool,
@@ -226,12 +223,13 @@ pub(crate) enum RecordFormat {
 /// `--checksums`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
 pub(crate) enum ChecksumsWord {
-    /// As verify, but what a network card was still to fill in is good, and so is all of a capture that was rewritten
+    /// As verify, but a checksum that the capturing host left to its network card is taken for right, and so are all of a
+    /// file in which nearly all are wrong: it was rewritten without computing them
     #[default]
     Auto,
-    /// Packets with wrong checksums are known as such
+    /// A wrong checksum means damage, and no host took the packet: history has a c for it
     Verify,
-    /// Not looked at
+    /// Checksums are not looked at
     Ignore,
 }
 
@@ -387,6 +385,10 @@ pub(crate) struct FlowsArgs {
     pub(crate) look: LookArgs,
     #[command(flatten)]
     pub(crate) records: RecordArgs,
+    /// What becomes of packets with a wrong TCP, UDP, ICMP or IPv4 header checksum, in Zeek's words (state, history,
+    /// weird, and all of --format zeek); nothing else depends on it
+    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "Input")]
+    pub(crate) checksums: ChecksumsWord,
 }
 
 /// `sockeye handshakes`.
@@ -414,7 +416,8 @@ pub(crate) struct RecordArgs {
     /// Only these fields, separated by commas (not for tables)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output")]
     pub(crate) fields: Vec<String>,
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output; its name chooses the format where --format does not: .jsonl .ndjson
+    /// .json, .csv, .tsv, .md; of flows, …conn.log is Zeek's; any other name gets the table
     #[arg(short = 'o', long = "output", value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite an output file that exists

@@ -102,8 +102,8 @@ rests on, and how sure that is:
   provisional        what comes within two round trips may still change it
 
 Live, lines come at once and say provisional. From a file a line waits until its
-verdict is settled (and all lines after it), up to 65,536 lines or 16 MiB; lines
-from a pipe that falls silent come as they are.
+verdict is settled (and all lines after it), up to 65,536 lines or 16 MiB. On a
+terminal, and with -l, lines from a pipe that falls silent come as they are.
 
 RESENT in tables counts segments of both sides, SYN and FIN included; of packets
 that offloading merged each segment counts; + where there may be more. The

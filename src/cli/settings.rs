@@ -5,9 +5,9 @@ use super::errors::{Problem, shown};
 use super::time;
 use sockeye::capture::interfaces::Interfaces;
 use sockeye::flow::Checksums;
-use sockeye::output::Style;
 use sockeye::output::columns::UnknownField;
 use sockeye::output::line::{HexMode, InterfaceName, LineOptions, TimeFormat};
+use sockeye::output::{Records, Style};
 use std::borrow::Cow;
 use std::env;
 use std::io::{self, IsTerminal};
@@ -113,21 +113,23 @@ fn interface_names() -> Vec<InterfaceName> {
 }
 
 /// The format asked for, or the one that a name of an output file promises, or a table.
-pub(crate) fn record_format(asked: Option<RecordFormat>, output: Option<&std::path::Path>) -> RecordFormat {
+pub(crate) fn record_format(asked: Option<RecordFormat>, output: Option<&std::path::Path>, records: Records) -> RecordFormat {
+    // Many programs write files NAME.log: only Zeek's own name is Zeek's, and only for what Zeek writes there.
+    let zeek = |path: &std::path::Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b"conn.log"));
     let by_name = || match output?.extension()?.to_str()? {
         "jsonl" | "ndjson" | "json" => Some(RecordFormat::Jsonl),
         "csv" => Some(RecordFormat::Csv),
         "tsv" => Some(RecordFormat::Tsv),
         "md" => Some(RecordFormat::Md),
-        "log" => Some(RecordFormat::Zeek),
+        "log" if records == Records::Flows && output.is_some_and(zeek) => Some(RecordFormat::Zeek),
         _ => None,
     };
     asked.or_else(by_name).unwrap_or(RecordFormat::Table)
 }
 
 /// What becomes of packets with wrong checksums.
-pub(crate) const fn checksums(look: &LookArgs) -> Checksums {
-    match look.checksums {
+pub(crate) const fn checksums(word: ChecksumsWord) -> Checksums {
+    match word {
         ChecksumsWord::Auto => Checksums::Auto,
         ChecksumsWord::Verify => Checksums::Verify,
         ChecksumsWord::Ignore => Checksums::Ignore,

@@ -143,8 +143,8 @@ pub struct Verdict {
     pub confidence: Option<Confidence>,
     /// Why.
     pub evidence: Evidence,
-    /// Number of the packet it was compared with: the one that made the hole, or the earlier copy.
-    pub against: Option<u64>,
+    /// The packet it was compared with: the one that made the hole, or the earlier copy. Its source, and its number there.
+    pub against: Option<(u16, u64)>,
     /// Age of the hole it fills, or time since the earlier copy.
     pub age: Option<Span>,
     /// Segments that were sent again: data over the maximum segment size, rounded up, for packets that offloading merged

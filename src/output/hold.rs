@@ -1,5 +1,6 @@
 //! Holds packets back until what is said of them is settled, for outputs that print verdicts from files: from the first
-//! packet whose verdict may still change, everything waits in order, until [`Event::Settled`] or a bound.
+//! packet whose verdict may still change, everything waits in order, until [`Event::Settled`] or a bound. What comes out is
+//! the same however the source pauses, unless someone watches: then a pause ends the wait.
 //!
 //! Nothing is copied while nothing waits. It does not decide what is settled, and it does not look at a clock: the tracker
 //! settles by packet time.
@@ -14,17 +15,19 @@ use std::io;
 
 /// Most events that wait. Two round trips of a fast path are more: then the oldest go as they are.
 const EVENTS: usize = 1 << 16;
-/// Most bytes of packets that wait.
+/// Most memory of what waits: the packets' bytes, and what is known of them.
 const BYTES: usize = 16 << 20;
 
 /// An output behind a queue.
 #[derive(Debug)]
 pub struct Hold<S> {
     inner: S,
-    /// Live, nothing waits: a person looks on.
-    on: bool,
+    wait: Wait,
     events: usize,
+    most_bytes: usize,
     waiting: VecDeque<Waiting>,
+    /// Memory of those, beside the bytes of packets.
+    known: usize,
     /// How many left the queue, ever: what numbers its places.
     gone: u64,
     /// Places of the packets that are not settled, by source and number.
@@ -32,14 +35,38 @@ pub struct Hold<S> {
     bytes: Arena,
 }
 
+/// How long packets wait for their verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all: live.
+    Never,
+    /// Until they are settled, or the source pauses: someone watches.
+    UntilIdle,
+    /// Until they are settled.
+    UntilSettled,
+}
+
 /// An event that waits.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are packets; a box for each would be an allocation per packet")]
 enum Waiting {
-    Packet(Box<Kept>),
+    Packet(Kept),
     Source(u16, Box<SourceInfo>),
     Handshake(Box<FlowRecord>),
     Flow(Box<FlowRecord>),
     Tick(Timestamp),
+}
+
+impl Waiting {
+    /// Memory beside the bytes of the packet.
+    const fn room(&self) -> usize {
+        let boxed = match self {
+            Self::Packet(_) | Self::Tick(_) => 0,
+            Self::Source(..) => size_of::<SourceInfo>(),
+            Self::Handshake(_) | Self::Flow(_) => size_of::<FlowRecord>(),
+        };
+        size_of::<Self>() + boxed
+    }
 }
 
 /// A packet without its bytes, which are in the arena.
@@ -80,10 +107,20 @@ impl Arena {
 }
 
 impl<S: Sink> Hold<S> {
-    /// An output whose packets wait for their verdicts, if `on`; otherwise everything passes at once.
+    /// An output whose packets wait for their verdicts.
     #[must_use]
-    pub fn new(inner: S, on: bool) -> Self {
-        Self { inner, on, events: EVENTS, waiting: VecDeque::new(), gone: 0, open: HashMap::default(), bytes: Arena::default() }
+    pub fn new(inner: S, wait: Wait) -> Self {
+        Self {
+            inner,
+            wait,
+            events: EVENTS,
+            most_bytes: BYTES,
+            waiting: VecDeque::new(),
+            known: 0,
+            gone: 0,
+            open: HashMap::default(),
+            bytes: Arena::default(),
+        }
     }
 
     /// The output; what waits is lost, but nothing does after [`Event::Summary`].
@@ -107,13 +144,13 @@ impl<S: Sink> Hold<S> {
                     self.open.insert((frame.source, frame.number), self.gone + self.waiting.len() as u64);
                 }
                 self.bytes.bytes.extend_from_slice(frame.bytes);
-                Waiting::Packet(Box::new(Kept {
+                Waiting::Packet(Kept {
                     // Options of a pcapng block are for writers, which do not wait.
                     frame: Frame { bytes: &[], options: None, ..*frame },
                     packet: packet.with_bytes(&[]),
                     note: *note,
                     len: frame.bytes.len(),
-                }))
+                })
             }
             Event::Source { index, info } => Waiting::Source(index, Box::new(info.clone())),
             Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
@@ -121,6 +158,7 @@ impl<S: Sink> Hold<S> {
             Event::Tick(time) => Waiting::Tick(time),
             Event::Settled(_) | Event::Summary(_) => return,
         };
+        self.known += waiting.room();
         self.waiting.push_back(waiting);
     }
 
@@ -129,7 +167,7 @@ impl<S: Sink> Hold<S> {
         let mut answer = Keep::Going;
         while let Some(first) = self.waiting.front() {
             let open = matches!(first, Waiting::Packet(kept) if is_open(&kept.note));
-            if open && self.waiting.len() <= self.events && self.bytes.len() <= BYTES {
+            if open && self.waiting.len() <= self.events && self.bytes.len() + self.known <= self.most_bytes {
                 break;
             }
             answer = self.let_go(answer)?;
@@ -149,9 +187,10 @@ impl<S: Sink> Hold<S> {
     fn let_go(&mut self, so_far: Keep) -> io::Result<Keep> {
         let Some(first) = self.waiting.pop_front() else { return Ok(so_far) };
         self.gone += 1;
+        self.known -= first.room();
         let said = match &first {
             Waiting::Packet(kept) => {
-                let Kept { frame, packet, note, len } = &**kept;
+                let Kept { frame, packet, note, len } = kept;
                 self.open.remove(&(frame.source, frame.number));
                 let bytes = self.bytes.first(*len);
                 let frame = Frame { bytes, ..*frame };
@@ -170,7 +209,7 @@ impl<S: Sink> Hold<S> {
 
 impl<S: Sink> Sink for Hold<S> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        if !self.on {
+        if self.wait == Wait::Never {
             return self.inner.on_event(event);
         }
         match event {
@@ -188,9 +227,11 @@ impl<S: Sink> Sink for Hold<S> {
         }
     }
 
-    /// The source is idle or a person asked: what waits goes as it is.
+    /// The source is idle or a person asked: where someone watches, what waits goes as it is.
     fn flush(&mut self) -> io::Result<()> {
-        self.all_go()?;
+        if self.wait == Wait::UntilIdle {
+            self.all_go()?;
+        }
         self.inner.flush()
     }
 }
@@ -209,11 +250,18 @@ mod tests {
 
     /// What came through, in words: number, first byte, verdict.
     #[derive(Debug, Default)]
-    struct Told(Vec<String>);
+    struct Told {
+        told: Vec<String>,
+        /// The event, from 1, that cannot be written.
+        fails_at: Option<usize>,
+    }
 
     impl Sink for Told {
         fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-            self.0.push(match event {
+            if self.fails_at == Some(self.told.len() + 1) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.told.push(match event {
                 Event::Packet { frame, packet, note } => {
                     assert_eq!(frame.bytes, packet.bytes);
                     let verdict = note.verdict.map_or("-", |v| v.kind.key());
@@ -224,11 +272,11 @@ mod tests {
                 Event::Summary(_) => "summary".to_owned(),
                 _ => "other".to_owned(),
             });
-            Ok(if self.0.len() >= 100 { Keep::Enough } else { Keep::Going })
+            Ok(if self.told.len() >= 100 { Keep::Enough } else { Keep::Going })
         }
 
         fn flush(&mut self) -> io::Result<()> {
-            self.0.push("flush".to_owned());
+            self.told.push("flush".to_owned());
             Ok(())
         }
     }
@@ -239,10 +287,14 @@ mod tests {
     }
 
     fn packet(hold: &mut Hold<Told>, number: u64, verdict: Option<Verdict>) -> Keep {
+        packet_of(hold, 0, number, verdict).unwrap()
+    }
+
+    fn packet_of(hold: &mut Hold<Told>, source: u16, number: u64, verdict: Option<Verdict>) -> io::Result<Keep> {
         let bytes = vec![number as u8; 40];
         let frame = Frame {
             number,
-            source: 0,
+            source,
             interface: 0,
             ts: Timestamp::default(),
             link: LinkType::RAW,
@@ -252,7 +304,7 @@ mod tests {
             options: None,
         };
         let note = Note { verdict, ..Note::default() };
-        hold.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&bytes), note: &note }).unwrap()
+        hold.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&bytes), note: &note })
     }
 
     fn settled(hold: &mut Hold<Told>, number: u64, kind: VerdictKind) {
@@ -263,52 +315,100 @@ mod tests {
 
     #[test]
     fn all_wait_for_the_first_that_is_open_and_go_in_order() {
-        let mut hold = Hold::new(Told::default(), true);
+        let mut hold = Hold::new(Told::default(), Wait::UntilSettled);
         packet(&mut hold, 1, None);
         packet(&mut hold, 2, Some(verdict(VerdictKind::Resent, false)));
         packet(&mut hold, 3, Some(verdict(VerdictKind::Reordered, true)));
         hold.on_event(&Event::Tick(Timestamp::default())).unwrap();
         packet(&mut hold, 4, Some(verdict(VerdictKind::Resent, false)));
         packet(&mut hold, 5, None);
-        assert_eq!(hold.inner.0, ["#1 1 -"]);
+        assert_eq!(hold.inner.told, ["#1 1 -"]);
         settled(&mut hold, 4, VerdictKind::Unsure);
-        assert_eq!(hold.inner.0.len(), 1);
+        assert_eq!(hold.inner.told.len(), 1);
         settled(&mut hold, 2, VerdictKind::Spurious);
         packet(&mut hold, 6, None);
-        assert_eq!(hold.inner.0, ["#1 1 -", "#2 2 spurious", "#3 3 reordered", "tick", "#4 4 unsure", "#5 5 -", "#6 6 -"]);
+        assert_eq!(hold.inner.told, ["#1 1 -", "#2 2 spurious", "#3 3 reordered", "tick", "#4 4 unsure", "#5 5 -", "#6 6 -"]);
         assert!(hold.waiting.is_empty() && hold.open.is_empty() && hold.bytes.bytes.is_empty());
     }
 
     #[test]
+    fn a_pause_changes_nothing_unless_someone_watches() {
+        let mut hold = Hold::new(Told::default(), Wait::UntilSettled);
+        packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
+        hold.flush().unwrap();
+        settled(&mut hold, 1, VerdictKind::Unsure);
+        assert_eq!(hold.inner.told, ["flush", "#1 1 unsure"]);
+    }
+
+    #[test]
     fn the_end_and_a_flush_let_everything_go_as_it_is() {
-        let mut hold = Hold::new(Told::default(), true);
+        let mut hold = Hold::new(Told::default(), Wait::UntilIdle);
         packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
         hold.flush().unwrap();
         packet(&mut hold, 2, Some(verdict(VerdictKind::Resent, false)));
         hold.on_event(&Event::Summary(&RunSummary::default())).unwrap();
         // What is settled too late is settled for others.
         settled(&mut hold, 1, VerdictKind::Unsure);
-        assert_eq!(hold.inner.0, ["#1 1 resent?", "flush", "#2 2 resent?", "summary"]);
+        assert_eq!(hold.inner.told, ["#1 1 resent?", "flush", "#2 2 resent?", "summary"]);
     }
 
     #[test]
     fn no_more_wait_than_the_bound_allows() {
-        let mut hold = Hold { events: 3, ..Hold::new(Told::default(), true) };
+        let mut hold = Hold { events: 3, ..Hold::new(Told::default(), Wait::UntilSettled) };
         for number in 1..=5 {
             packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));
         }
-        assert_eq!(hold.inner.0, ["#1 1 resent?", "#2 2 resent?"]);
+        assert_eq!(hold.inner.told, ["#1 1 resent?", "#2 2 resent?"]);
         settled(&mut hold, 3, VerdictKind::Resent);
-        assert_eq!(hold.inner.0.last().unwrap(), "#3 3 resent");
+        assert_eq!(hold.inner.told.last().unwrap(), "#3 3 resent");
         assert_eq!((hold.waiting.len(), hold.open.len()), (2, 2));
     }
 
     #[test]
+    fn no_more_memory_is_taken_than_the_bound_allows() {
+        // Three packets and what is known of them fit, four do not.
+        let each = 40 + size_of::<Waiting>();
+        let mut hold = Hold { most_bytes: 3 * each, ..Hold::new(Told::default(), Wait::UntilSettled) };
+        for number in 1..=3 {
+            packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));
+        }
+        assert_eq!((hold.inner.told.len(), hold.known + hold.bytes.len()), (0, 3 * each));
+        packet(&mut hold, 4, Some(verdict(VerdictKind::Resent, false)));
+        assert_eq!(hold.inner.told, ["#1 1 resent?"]);
+        hold.on_event(&Event::Summary(&RunSummary::default())).unwrap();
+        assert_eq!((hold.known, hold.bytes.len(), hold.waiting.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn packets_of_one_number_from_two_sources_are_two() {
+        let mut hold = Hold::new(Told::default(), Wait::UntilSettled);
+        packet_of(&mut hold, 0, 1, Some(verdict(VerdictKind::Resent, false))).unwrap();
+        packet_of(&mut hold, 1, 1, Some(verdict(VerdictKind::Reordered, false))).unwrap();
+        settled(&mut hold, 1, VerdictKind::Spurious);
+        assert_eq!(hold.inner.told, ["#1 1 spurious"]);
+        assert_eq!((hold.waiting.len(), hold.open.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_error_while_all_go_is_handed_on_and_nothing_is_told_twice() {
+        let told = Told { fails_at: Some(2), ..Told::default() };
+        let mut hold = Hold::new(told, Wait::UntilIdle);
+        for number in 1..=4 {
+            packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));
+        }
+        assert_eq!(hold.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(hold.inner.told, ["#1 1 resent?"]);
+        hold.inner.fails_at = None;
+        hold.flush().unwrap();
+        assert_eq!(hold.inner.told, ["#1 1 resent?", "#3 3 resent?", "#4 4 resent?", "flush"]);
+    }
+
+    #[test]
     fn live_nothing_waits_and_enough_is_handed_on() {
-        let mut hold = Hold::new(Told::default(), false);
+        let mut hold = Hold::new(Told::default(), Wait::Never);
         packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
-        assert_eq!(hold.inner.0, ["#1 1 resent?"]);
-        let mut hold = Hold::new(Told::default(), true);
+        assert_eq!(hold.inner.told, ["#1 1 resent?"]);
+        let mut hold = Hold::new(Told::default(), Wait::UntilSettled);
         packet(&mut hold, 1, Some(verdict(VerdictKind::Resent, false)));
         for number in 2..=200 {
             assert_eq!(packet(&mut hold, number, None), Keep::Going);
@@ -316,6 +416,6 @@ mod tests {
         let flow = FlowId { kind: FlowKind::Tcp, number: 1 };
         let last = Settled { source: 0, number: 1, flow, verdict: verdict(VerdictKind::Resent, true) };
         assert_eq!(hold.on_event(&Event::Settled(&last)).unwrap(), Keep::Enough);
-        assert_eq!(hold.inner.0.len(), 200);
+        assert_eq!(hold.inner.told.len(), 200);
     }
 }

@@ -37,7 +37,6 @@ pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};
 pub use handshakes::{HandshakesConfig, HandshakesSink};
-pub use hold::Hold;
 pub use packet_json::PacketJsonSink;
 pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};

@@ -84,20 +84,21 @@ pub fn checksums(summary: &RunSummary) -> Vec<String> {
     }
     if offloaded > 0 {
         out.push(format!(
-            "{} a checksum that a network card was still to fill in (offload): taken as good; --checksums verify does not",
+            "{} no checksum yet: the capturing host left it to its network card (offload); taken for right (--checksums verify takes it for wrong)",
             have(offloaded)
         ));
     }
     if rewritten > 0 {
         out.push(format!(
-            "{} a wrong checksum, nearly all of their capture, which was rewritten then: taken as good; --checksums verify does not",
+            "{} a wrong checksum, as nearly all of their file: someone rewrote it without computing them; taken for right (--checksums verify takes them for wrong)",
             have(rewritten)
         ));
     }
     if wrong > 0 {
         out.push(format!(
-            "{} a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count",
-            have(wrong)
+            "{} a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took {} (c in Zeek's history); bytes and packets are counted all the same (--checksums ignore does not look)",
+            have(wrong),
+            if wrong == 1 { "it" } else { "them" }
         ));
     }
     out
@@ -154,9 +155,9 @@ mod tests {
         assert_eq!(
             checksums(&RunSummary { checksums: stats, ..totals() }),
             [
-                "1 packet has a checksum that a network card was still to fill in (offload): taken as good; --checksums verify does not",
-                "3,000 packets have a wrong checksum, nearly all of their capture, which was rewritten then: taken as good; --checksums verify does not",
-                "2 packets have a wrong checksum: to Zeek's words no host took them (history c), elsewhere they count",
+                "1 packet has no checksum yet: the capturing host left it to its network card (offload); taken for right (--checksums verify takes it for wrong)",
+                "3,000 packets have a wrong checksum, as nearly all of their file: someone rewrote it without computing them; taken for right (--checksums verify takes them for wrong)",
+                "2 packets have a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took them (c in Zeek's history); bytes and packets are counted all the same (--checksums ignore does not look)",
             ]
         );
     }

@@ -388,7 +388,9 @@ fn verdict(json: &mut JsonLine, verdict: &Verdict) {
     verdict.evidence.keys().for_each(|word| json.text(word));
     json.close_list();
     json.key("against");
-    json.maybe(verdict.against);
+    json.maybe(verdict.against.map(|(_, number)| number));
+    json.key("against_file");
+    json.maybe(verdict.against.map(|(source, _)| u64::from(source) + 1));
     json.key("age");
     json.or_null(verdict.age, JsonLine::seconds);
     json.key("segments");

@@ -98,6 +98,7 @@ pub(super) const PACKET_KEYS: &[Key] = &[
     or_null("tcp.verdict.confidence", Text, "sure or likely; null where unsure"),
     key("tcp.verdict.evidence", List, "words for what it rests on"),
     or_null("tcp.verdict.against", Integer, "number of the packet that it was compared with"),
+    or_null("tcp.verdict.against_file", Integer, "file of that packet, from 1"),
     or_null("tcp.verdict.age", Number, "seconds since that packet"),
     key("tcp.verdict.segments", Integer, "segments sent again: more than one where offloading merged them"),
     key("tcp.verdict.provisional", Boolean, "what comes in the next two round trips may change it"),

@@ -30,7 +30,7 @@ fn resent() -> Verdict {
         kind: VerdictKind::Resent,
         confidence: Some(Confidence::Sure),
         evidence: Evidence::FILLS_HOLE.and(Evidence::ID_NEWER),
-        against: Some(219),
+        against: Some((0, 219)),
         age: Some(Span::from_nanos(70_700_000)),
         segments: 1,
         settled: false,

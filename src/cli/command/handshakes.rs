@@ -1,16 +1,18 @@
 //! `sockeye handshakes`: every attempt to connect.
 
-use super::records::{self, Output};
+use super::records::{self, Of, Output};
 use crate::cli::Done;
 use crate::cli::args::HandshakesArgs;
 use crate::cli::open::Plan;
+use sockeye::flow::Checksums;
 use sockeye::output::line::Zone;
 use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 
 pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
-    records::run(plan, &args.live, &args.look, &args.records, Records::Handshakes, |out, style| {
+    let of = Of { records: Records::Handshakes, checksums: Checksums::Auto };
+    records::run(plan, &args.live, &args.look, &args.records, of, |out, style| {
         Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }))
     })
 }

@@ -12,9 +12,10 @@ use sockeye::event::{Event, Keep, Sink};
 use sockeye::filter::ProgramForm;
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::model::LinkType;
+use sockeye::output::hold::{Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
-use sockeye::output::{Hold, PacketJsonSink, PacketRowsSink};
-use std::io::{self, Write};
+use sockeye::output::{PacketJsonSink, PacketRowsSink};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
@@ -57,16 +58,16 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     };
     let writing = Writing::open(&args.write, &opened)?;
     let track = !copying && !args.count && wants_notes;
-    // From files the settled verdict is told, live what is known at once.
-    let hold = track && !live;
-    let mut sink = Both { print: (!copying).then(|| Hold::new(print, hold)), writing, live };
+    // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
+    let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
+    let wait = match (track && !live, watched) {
+        (false, _) => Wait::Never,
+        (true, true) => Wait::UntilIdle,
+        (true, false) => Wait::UntilSettled,
+    };
+    let mut sink = Both { print: (!copying).then(|| Hold::new(print, wait)), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
-    let tracker = track.then(|| TrackerConfig {
-        handshake_events: false,
-        wants,
-        checksums: settings::checksums(&args.look),
-        ..TrackerConfig::default()
-    });
+    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));

@@ -8,7 +8,7 @@ use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
-use sockeye::flow::{FlowRecord, Outcome, Profile, TrackerConfig, Wants};
+use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
 use sockeye::output::{
     FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, ZeekForm, ZeekSink, units,
 };
@@ -62,16 +62,24 @@ impl Sink for Output {
     }
 }
 
+/// Records of what.
+#[derive(Clone, Copy)]
+pub(super) struct Of {
+    pub(super) records: Records,
+    pub(super) checksums: Checksums,
+}
+
 /// Runs a command that writes records of flows.
 pub(super) fn run(
     plan: Plan,
     live: &LiveArgs,
     look: &LookArgs,
     args: &RecordArgs,
-    records: Records,
+    of: Of,
     table: impl FnOnce(Out, Style) -> Output,
 ) -> Done {
-    let format = settings::record_format(args.format, args.output.as_deref());
+    let records = of.records;
+    let format = settings::record_format(args.format, args.output.as_deref(), records);
     if format == RecordFormat::Table && !args.fields.is_empty() {
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md, not with the table"));
     }
@@ -100,7 +108,7 @@ pub(super) fn run(
         handshake_events: records == Records::Handshakes && opened.live,
         wants: wants(records, format, &fields),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
-        checksums: settings::checksums(look),
+        checksums: of.checksums,
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };

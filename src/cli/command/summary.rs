@@ -21,8 +21,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config);
     let wants = Wants { verdicts: true, ..Wants::default() };
-    let tracker =
-        TrackerConfig { handshake_events: false, wants, checksums: settings::checksums(&args.look), ..TrackerConfig::default() };
+    let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
     let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
     finish(ended, filter.as_deref(), closed.map_err(Into::into))

@@ -86,6 +86,9 @@ impl Aspects {
         if let Some(loss) = &mut self.loss {
             loss.rest(now, room);
         }
+        if let Some(streams) = &mut self.streams {
+            streams.rest(room);
+        }
     }
 
     /// Where it was captured.

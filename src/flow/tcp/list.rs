@@ -20,16 +20,19 @@ impl<T> Default for List<T> {
 
 impl<T> List<T> {
     /// Makes sure that one more fits. `false`: the list is as long as it may be, or there is no room.
+    #[inline]
     #[must_use]
     pub(super) fn make_way(&mut self, most: usize, room: &mut Room) -> bool {
+        let len = self.items.len();
+        len < most && (len < self.items.capacity() || self.grow(most, room))
+    }
+
+    #[cold]
+    fn grow(&mut self, most: usize, room: &mut Room) -> bool {
         let capacity = self.items.capacity();
-        if self.items.len() >= most {
-            return false;
-        }
-        if self.items.len() < capacity {
-            return true;
-        }
-        let want = (capacity * 2).clamp(FIRST, most.max(FIRST));
+        // From the first few to as many as a window holds at once, then twice as many.
+        let times = if capacity <= FIRST { 4 } else { 2 };
+        let want = (capacity * times).clamp(FIRST, most.max(FIRST));
         let bytes = (want - capacity) * size_of::<T>();
         if !room.take(bytes) {
             return false;

@@ -23,15 +23,17 @@ pub(in crate::flow) struct Options<'f> {
 impl<'f> Options<'f> {
     /// Reads the bytes behind the fixed part of the header.
     pub(in crate::flow) fn read(bytes: &'f [u8]) -> Self {
-        match *bytes {
-            [] => Self::default(),
-            // What nearly every segment with options carries (RFC 7323 appendix A).
-            [1, 1, 8, 10, a, b, c, d, e, f, g, h] => {
-                let times = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
-                Self { times: Some(times), ..Self::default() }
-            }
-            _ => Self::one_by_one(bytes),
+        if bytes.is_empty() {
+            return Self::default();
         }
+        // What nearly every segment with options carries (RFC 7323 appendix A).
+        if let Some((&[1, 1, 8, 10], times)) = bytes.split_first_chunk()
+            && let Ok(times) = times.try_into()
+        {
+            let both = u64::from_be_bytes(times);
+            return Self { times: Some(((both >> 32) as u32, both as u32)), ..Self::default() };
+        }
+        Self::one_by_one(bytes)
     }
 
     fn one_by_one(bytes: &'f [u8]) -> Self {
@@ -80,7 +82,7 @@ mod tests {
     #[test]
     fn sack_blocks_are_read_in_order() {
         let bytes = [1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9];
-        let blocks: Vec<_> = Options::read(&bytes).sack.iter().flat_map(|blocks| blocks.iter()).collect();
+        let blocks: Vec<_> = Options::read(&bytes).sack.iter().flat_map(SackBlocks::iter).collect();
         assert_eq!(blocks, [(1, 2), (5, 9)]);
     }
 }

@@ -19,7 +19,8 @@ pub struct TrackerConfig {
     /// What becomes of packets with wrong checksums.
     pub checksums: Checksums,
     /// Most memory for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
-    /// room is forgotten.
+    /// room is forgotten. Not in it: what each flow has from the start (some 600 bytes, and up to 2,000 more where everything is
+    /// wanted), which `max_flows` bounds, and 16 MB at most for what flows between the same hosts share.
     pub list_bytes: usize,
     /// How much of that the streams of one flow may take.
     pub streams: StreamLimits,

@@ -9,11 +9,7 @@ use crate::model::{Frame, Span};
 /// Writes our part.
 pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options: &LineOptions) {
     line.text(" ; ");
-    if options.many_sources {
-        line.dec(u64::from(frame.source) + 1);
-    }
-    line.text("#");
-    line.dec(frame.number);
+    write_number(line, frame.source, frame.number, options.many_sources);
     if let Some(flow) = note.flow {
         line.text(match flow.kind {
             FlowKind::Tcp => " c",
@@ -24,14 +20,29 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options:
         });
         line.dec(flow.number);
     }
-    if let Some(change) = note.change {
+    // Of a SYN that came before the verdict tells more, and another if it is a copy.
+    let change = note.change.filter(|change| note.verdict.is_none() || !matches!(change, Change::SynRetry(_)));
+    if let Some(change) = change {
         line.text(" ");
         write_change(line, change, options.ascii);
     }
     if let Some(verdict) = &note.verdict {
-        line.text(if note.change.is_some() { ", " } else { " " });
-        write_verdict(line, verdict);
+        line.text(if change.is_some() { ", " } else { " " });
+        let retry = match note.change {
+            Some(Change::SynRetry(count)) if verdict.kind.is_resent() => Some(count),
+            _ => None,
+        };
+        write_verdict(line, verdict, retry, options.many_sources);
     }
+}
+
+/// `#2`, or `1#2` where there are several sources.
+fn write_number(line: &mut Vec<u8>, source: u16, number: u64, many_sources: bool) {
+    if many_sources {
+        line.dec(u64::from(source) + 1);
+    }
+    line.text("#");
+    line.dec(number);
 }
 
 fn write_change(line: &mut Vec<u8>, change: Change, ascii: bool) {
@@ -59,9 +70,10 @@ fn write_change(line: &mut Vec<u8>, change: Change, ascii: bool) {
     }
 }
 
-/// The verdict's word, what it rests on, how sure it is, and whether it may change.
-fn write_verdict(line: &mut Vec<u8>, verdict: &Verdict) {
+/// The verdict's word (of a SYN sent again, which attempt it is), what it rests on, how sure it is, and whether it may change.
+fn write_verdict(line: &mut Vec<u8>, verdict: &Verdict, retry: Option<u32>, many_sources: bool) {
     line.text(match verdict.kind {
+        _ if retry.is_some() => "SYN again",
         VerdictKind::Resent => "resent",
         VerdictKind::Spurious => "resent needlessly",
         VerdictKind::Reordered => "reordered",
@@ -72,7 +84,7 @@ fn write_verdict(line: &mut Vec<u8>, verdict: &Verdict) {
     });
     let probe = matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe);
     if !probe {
-        write_reasons(line, verdict);
+        write_reasons(line, verdict, retry, many_sources);
     }
     let words = match verdict.confidence {
         Some(Confidence::Sure) if probe => None,
@@ -88,15 +100,19 @@ fn write_verdict(line: &mut Vec<u8>, verdict: &Verdict) {
 }
 
 /// ` (hole #219, 70.7ms old, IP id newer)`: what it was compared with, and the evidence.
-fn write_reasons(line: &mut Vec<u8>, verdict: &Verdict) {
+fn write_reasons(line: &mut Vec<u8>, verdict: &Verdict, retry: Option<u32>, many_sources: bool) {
     let mut before = " (";
     let mut comma = |line: &mut Vec<u8>| line.text(std::mem::replace(&mut before, ", "));
     let (lead, after) = leading(verdict);
-    if let Some(number) = verdict.against {
+    if let Some(count) = retry {
+        comma(line);
+        line.text("retry ");
+        line.dec(count);
+    }
+    if let Some((source, number)) = verdict.against {
         comma(line);
         line.text(lead);
-        line.text("#");
-        line.dec(number);
+        write_number(line, source, number, many_sources);
     }
     if let Some(age) = verdict.age {
         comma(line);
@@ -166,6 +182,7 @@ fn milliseconds(line: &mut Vec<u8>, span: Span) {
 mod tests {
     use super::*;
     use crate::flow::State;
+    use crate::model::{LinkType, Timestamp};
 
     fn words(change: Change, ascii: bool) -> String {
         let mut line = Vec::new();
@@ -186,13 +203,13 @@ mod tests {
 
     fn said(verdict: Verdict) -> String {
         let mut line = Vec::new();
-        write_verdict(&mut line, &verdict);
+        write_verdict(&mut line, &verdict, None, false);
         String::from_utf8(line).unwrap()
     }
 
     fn verdict(kind: VerdictKind, confidence: Option<Confidence>, evidence: Evidence) -> Verdict {
         let age = Some(Span::from_nanos(70_736_160));
-        Verdict { kind, confidence, evidence, against: Some(219), age, segments: 1, settled: true }
+        Verdict { kind, confidence, evidence, against: Some((0, 219)), age, segments: 1, settled: true }
     }
 
     #[test]
@@ -215,7 +232,41 @@ mod tests {
         assert_eq!(said(bare), "unsure (too long ago)");
         assert_eq!(said(Verdict { settled: false, evidence: Evidence::NONE, ..bare }), "unsure: provisional");
         assert_eq!(said(verdict(WindowProbe, Some(Sure), Evidence::WINDOW_SHUT)), "zero-window probe");
+        let mut line = Vec::new();
+        write_verdict(
+            &mut line,
+            &Verdict { against: Some((1, 4)), ..verdict(Duplicate, Some(Sure), Evidence::ID_EQUAL) },
+            None,
+            true,
+        );
+        assert_eq!(String::from_utf8(line).unwrap(), "duplicate (of 2#4, 70.7ms later, IP id equal): sure");
         assert_eq!(said(verdict(KeepAlive, Some(Likely), Evidence::BELOW_WINDOW)), "keep-alive: likely");
+    }
+
+    #[test]
+    fn a_syn_sent_again_is_told_once() {
+        let frame = Frame {
+            number: 8,
+            source: 0,
+            interface: 0,
+            ts: Timestamp::default(),
+            link: LinkType::RAW,
+            wire_len: 0,
+            bytes: &[],
+            direction: None,
+            options: None,
+        };
+        let told = |kind, evidence| {
+            let verdict = Some(verdict(kind, Some(Confidence::Sure), evidence));
+            let note = Note { change: Some(Change::SynRetry(2)), verdict, ..Note::default() };
+            let mut line = Vec::new();
+            write(&mut line, &frame, &note, &LineOptions::default());
+            String::from_utf8(line).unwrap()
+        };
+        let again = told(VerdictKind::Resent, Evidence::SYN_AGAIN);
+        assert_eq!(again, " ; #8 SYN again (retry 2, same SYN as #219, 70.7ms ago): sure");
+        let copy = told(VerdictKind::Duplicate, Evidence::SYN_AGAIN.and(Evidence::ID_EQUAL));
+        assert_eq!(copy, " ; #8 duplicate (of #219, 70.7ms later, IP id equal): sure");
     }
 
     #[test]

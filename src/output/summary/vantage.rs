@@ -33,6 +33,14 @@ struct Sample {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Legs(pub(super) Span, pub(super) Span);
 
+impl Legs {
+    /// Both may be no more than what hosts take to answer: below [`SHORT`] and alike.
+    fn are_short(self) -> bool {
+        let Self(a, b) = self;
+        a.max(b) <= SHORT && a.max(b) < a.min(b) + AT_LEAST
+    }
+}
+
 /// What can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -40,7 +48,7 @@ pub(super) enum Place {
     Unknown,
     /// On a host that talked to itself only.
     Itself,
-    /// Both legs are short: medians to the originators and to the responders.
+    /// Of most handshakes both legs are short and alike: medians to the originators and to the responders.
     Both(Legs),
     /// Somewhere between: medians to the originators and to the responders.
     Between(Option<Legs>),
@@ -78,42 +86,42 @@ impl Vantage {
         if self.samples.is_empty() {
             return Place::Unknown;
         }
-        if self.samples.iter().all(|s| s.originator == s.responder) {
+        // What a host says to itself passes no wire, and tells nothing of the others.
+        let others = || self.samples.iter().filter(|s| s.originator != s.responder);
+        let count = others().count();
+        if count == 0 {
             return Place::Itself;
         }
-        let legs = medians(self.samples.iter().filter_map(|s| s.legs));
-        if let Some(Legs(a, b)) = legs
-            && a.max(b) <= SHORT
-            && a.max(b) < a.min(b) + AT_LEAST
+        let legs = medians(others().filter_map(|s| s.legs));
+        let close = others().filter(|s| s.legs.is_some_and(Legs::are_short)).count();
+        if let Some(legs) = legs
+            && close * 2 > count
         {
-            return Place::Both(Legs(a, b));
+            return Place::Both(legs);
         }
-        if let Some(host) = self.most(Sample::host) {
+        if let Some(host) = most(others().filter_map(Sample::host), count) {
             let own = |s: &Sample| match s.legs? {
                 legs if host == s.originator => Some(legs),
                 Legs(a, b) if host == s.responder => Some(Legs(b, a)),
                 _ => None,
             };
-            return Place::Host(host, medians(self.samples.iter().filter_map(own)));
+            return Place::Host(host, medians(others().filter_map(own)));
         }
-        match self.most(|s| Some(s.near)) {
+        match most(others().map(|s| s.near), count) {
             Some(Near::NearOriginator) => Place::Clients(legs),
             Some(Near::NearResponder) => Place::Servers(legs.map(|Legs(a, b)| Legs(b, a))),
-            _ => match legs {
-                Some(Legs(a, b)) if a.max(b) <= SHORT => Place::Both(Legs(a, b)),
-                _ => Place::Between(legs),
-            },
+            _ => Place::Between(legs),
         }
     }
+}
 
-    /// What more than half of the connections say.
-    fn most<T: Ord + Copy>(&self, says: impl Fn(&Sample) -> Option<T>) -> Option<T> {
-        let mut times: BTreeMap<T, usize> = BTreeMap::new();
-        for said in self.samples.iter().filter_map(says) {
-            *times.entry(said).or_default() += 1;
-        }
-        times.into_iter().find(|(_, n)| n * 2 > self.samples.len()).map(|(said, _)| said)
+/// What more than half of so many say.
+fn most<T: Ord>(said: impl Iterator<Item = T>, of: usize) -> Option<T> {
+    let mut times: BTreeMap<T, usize> = BTreeMap::new();
+    for said in said {
+        *times.entry(said).or_default() += 1;
     }
+    times.into_iter().find(|(_, n)| n * 2 > of).map(|(said, _)| said)
 }
 
 fn medians(pairs: impl Iterator<Item = Legs>) -> Option<Legs> {
@@ -189,6 +197,15 @@ mod tests {
         assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 10.0, 9.0)]), Place::Between(..)));
         // Twelve times, but within what a busy host takes to answer.
         assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 0.005, 0.060)]), Place::Both(..)));
+        // Short, and not alike; or alike in no more than half of them.
+        assert!(matches!(seen(&[("10.0.0.1:1", "10.0.0.2:80", 0.1, 0.3)]), Place::Between(..)));
+        let far = ("10.0.0.1:1", "10.0.0.2:80", 10.0, 9.0);
+        let close = ("10.0.0.1:1", "10.0.0.2:80", 0.02, 0.03);
+        assert!(matches!(seen(&[close, far]), Place::Between(..)));
+        assert!(matches!(seen(&[close, far, close]), Place::Both(..)));
+        // What a host says to itself says nothing of the others.
+        let itself = ("127.0.0.1:1", "127.0.0.1:80", 0.02, 0.03);
+        assert!(matches!(seen(&[itself, itself, itself, far]), Place::Between(Some(Legs(a, _))) if a > SHORT));
         // Nobody is named where a host talks to itself.
         assert_eq!(seen(&[("127.0.0.1:1", "127.0.0.1:80", 9.0, 0.06)]), Place::Itself);
         assert_eq!(seen(&[]), Place::Unknown);

@@ -246,7 +246,8 @@ impl Endpoint {
             self.lose(Phase::Fast);
         }
         if ring.is_some() {
-            self.alarm(awake, Timer::Reordering, ring);
+            // Linux: in whole ticks of its clock, and two at least (TCP_TIMEOUT_MIN).
+            self.alarm(awake, Timer::Reordering, ring.map(|due| due + 2 * MS));
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Opinion {
     pub(super) evidence: Evidence,
     /// It rests on age: a second copy would shake it.
     pub(super) by_age: bool,
-    pub(super) against: Option<u64>,
+    pub(super) against: Option<(u16, u64)>,
     pub(super) age: Option<Span>,
 }
 
@@ -51,8 +51,8 @@ impl Opinion {
     }
 
     /// Says with what the segment was compared.
-    pub(super) const fn against(self, number: u64, age: Span) -> Self {
-        Self { against: Some(number), age: Some(age), ..self }
+    pub(super) const fn against(self, passed: &Passed, age: Span) -> Self {
+        Self { against: Some((passed.source, passed.number)), age: Some(age), ..self }
     }
 }
 
@@ -80,6 +80,8 @@ pub(super) struct Moment {
     pub(super) syn_copied: bool,
     /// A newer timestamp of its sender had passed before it.
     pub(super) tick_passed: bool,
+    /// One past the highest number seen.
+    pub(super) next: u64,
     /// The lowest hole that it fills, or a part of it.
     pub(super) hole: Option<Hole>,
 }

@@ -9,6 +9,8 @@ use crate::flow::verdict::{Evidence, VerdictKind};
 use crate::model::Span;
 
 const FILLS: Evidence = Evidence::FILLS_HOLE;
+/// So many segments beyond a hole make its sender fill it at once (RFC 5681 section 3.2, RFC 6675: DupThresh).
+const DUPLICATE_ACKS: u64 = 3;
 
 impl Case<'_> {
     /// What fills this hole.
@@ -23,7 +25,7 @@ impl Case<'_> {
         if hole.acked.is_some() {
             opinion.evidence = opinion.evidence.and(Evidence::MISSED);
         }
-        opinion.against(hole.creator.number, age)
+        opinion.against(&hole.creator, age)
     }
 
     /// It was sent before the segment that made the hole.
@@ -78,7 +80,8 @@ impl Case<'_> {
 
     /// It comes when an answer to a request can come, in the tick of the segment that made the hole. If the receiver asked, its
     /// sender does answer: what passed is that answer, unless another copy or a DSACK follows. A packet that was held back is
-    /// met by newer ticks, and does not echo the request.
+    /// met by newer ticks, and does not echo the request. With fewer than three segments beyond the hole the sender waits longer than
+    /// a tick (RFC 8985 section 6.2; Linux: two at least), unless it is sending again already.
     fn answered_within_a_tick(&self, hole: &Hole) -> Opinion {
         let why = FILLS.and(Evidence::TS_EQUAL).and(Evidence::AGE);
         let way = tenths(self.to_sender().unwrap_or_default(), 9);
@@ -86,7 +89,10 @@ impl Case<'_> {
         if self.echoes_less_than(&request) {
             return Opinion::likely(VerdictKind::Reordered, why.and(Evidence::ECHO));
         }
-        if self.moment.tick_passed || hole.acked.is_some() {
+        let beyond = self.moment.next.saturating_sub(hole.end);
+        let recovering = self.round_trip().is_some_and(|round_trip| self.resending(round_trip));
+        let enough = recovering || beyond > (DUPLICATE_ACKS - 1) * u64::from(self.me.mss());
+        if self.moment.tick_passed || hole.acked.is_some() || !enough {
             return Opinion::unsure(why);
         }
         Opinion { by_age: true, ..Opinion::likely(VerdictKind::Resent, why.and(Evidence::REQUESTED)) }
@@ -147,6 +153,6 @@ impl Case<'_> {
             Some((_, why)) => Opinion::likely(VerdictKind::Reordered, why.and(Evidence::FORGOTTEN)),
             None => Opinion::unsure(Evidence::FORGOTTEN),
         };
-        opinion.against(first.number, age)
+        opinion.against(first, age)
     }
 }

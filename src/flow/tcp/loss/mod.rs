@@ -48,6 +48,7 @@ pub(super) struct Loss {
 
 impl Loss {
     /// The sender's side, and its peer's if that has sent.
+    #[inline]
     fn pair(&mut self, from: End, room: &mut Room) -> Option<(&mut Side, Option<&mut Side>)> {
         let [low, high] = &mut self.sides;
         let (me, peer) = match from {
@@ -55,11 +56,8 @@ impl Loss {
             End::High => (high, low),
         };
         if me.is_none() {
-            if !room.take(size_of::<Side>()) {
-                self.crowded = true;
-                return None;
-            }
-            *me = Some(Box::new(Side::new()));
+            *me = begin(room);
+            self.crowded |= me.is_none();
         }
         Some((me.as_deref_mut()?, peer.as_deref_mut()))
     }
@@ -183,6 +181,7 @@ impl Loss {
             answers_syn,
             syn_repeated,
             syn_copied,
+            next: me.next,
             tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
             hole: me.holes.find(start, end).copied(),
         };
@@ -193,7 +192,7 @@ impl Loss {
         let unseen = me.holes.within(start, end) + end.saturating_sub(me.next);
         me.fill(s, moment.hole.is_some(), room);
         let verdict = me.told(s, &opinion, unseen, moment.hole.is_some());
-        Some(me.take((s, &moment), seen.source, &opinion, verdict, (round_trip, wait), room))
+        Some(me.take((s, &moment, unseen), seen.source, &opinion, verdict, (round_trip, wait), room))
     }
 
     /// What a verdict tells of the way.
@@ -230,7 +229,7 @@ impl Loss {
     /// The verdict on a segment, by what is known of its sender and the way by now.
     fn last_word(&mut self, from: End, open: &Open) -> Verdict {
         let before = open.verdict;
-        if before.confidence == Some(Confidence::Sure) && !open.by_age {
+        if open.over || (before.confidence == Some(Confidence::Sure) && !open.by_age) {
             return before;
         }
         let Some(me) = self.side(from) else { return before };
@@ -242,7 +241,7 @@ impl Loss {
         }
         self.learn(from, &opinion);
         let Some(me) = self.side_mut(from) else { return before };
-        let after = me.told(&open.s, &opinion, 0, true);
+        let after = me.told(&open.s, &opinion, open.unseen, open.moment.hole.is_some());
         me.change(&Changed { number: open.s.number, before, after });
         after
     }
@@ -261,6 +260,12 @@ impl Loss {
             room.give_back(size_of::<Side>());
         }
     }
+}
+
+/// A direction begins, if there is room.
+#[cold]
+fn begin(room: &mut Room) -> Option<Box<Side>> {
+    room.take(size_of::<Side>()).then(|| Box::new(Side::new()))
 }
 
 /// The SACK blocks in the order sent, and how many there are.
@@ -355,7 +360,7 @@ impl Side {
     /// Counts and remembers a segment with its verdict.
     fn take(
         &mut self,
-        (s, moment): (&Passed, &Moment),
+        (s, moment, unseen): (&Passed, &Moment, u64),
         source: u16,
         opinion: &Opinion,
         mut verdict: Verdict,
@@ -374,7 +379,7 @@ impl Side {
         // A DSACK may follow, or what is learnt of the sender may decide.
         let sure = verdict.confidence == Some(Confidence::Sure);
         let open = verdict.kind == VerdictKind::Resent || !sure;
-        if open && self.settling.keep((s, moment), source, opinion, verdict, round_trip, room) {
+        if open && self.settling.keep((s, moment, unseen), source, opinion, verdict, round_trip, room) {
             verdict.settled = false;
         }
         self.count(&verdict, true);

@@ -37,6 +37,8 @@ pub(super) struct Passed {
     pub(super) parts: u16,
     /// The two ECN bits (RFC 3168 section 5).
     pub(super) ecn: u8,
+    /// Which source it came from: its number counts there.
+    pub(super) source: u16,
     pub(super) has_times: bool,
 }
 
@@ -62,6 +64,7 @@ impl Passed {
             flags: segment.flags,
             parts: 1,
             ecn: header.ecn,
+            source: seen.source,
             has_times: segment.options.times.is_some(),
         }
     }

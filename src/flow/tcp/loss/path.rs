@@ -113,17 +113,16 @@ impl Paths {
     /// What a flow knows is shared, and what others know is learnt.
     pub(super) fn share(&mut self, hosts: Option<Hosts>, own: &mut Path) {
         let Some(hosts) = hosts else { return };
-        if !self.young.contains_key(&hosts) {
-            if self.young.len() >= MOST_PAIRS {
-                self.old = std::mem::take(&mut self.young);
-            }
-            let known = self.old.remove(&hosts).unwrap_or_default();
-            self.young.insert(hosts, known);
-        }
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
             *own = *shared;
+            return;
         }
+        if self.young.len() >= MOST_PAIRS {
+            self.old = std::mem::take(&mut self.young);
+        }
+        *own = self.old.remove(&hosts).unwrap_or_default().and(*own);
+        self.young.insert(hosts, *own);
     }
 }
 

@@ -148,6 +148,7 @@ impl Requests {
 
     pub(super) fn clear(&mut self) {
         (self.acked, self.asked_at) = (0, 0);
+        (self.window, self.shut, self.was_shut) = (0, false, false);
         if let Some(board) = &mut self.board {
             (board.count, board.low, board.high) = (0, 0, 0);
         }

@@ -32,9 +32,7 @@ impl Case<'_> {
                 continue;
             }
             if let Some((Order::Same, why)) = self.order_of_copy(copy.passed) {
-                return Some(
-                    Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed.number, self.s.since(copy.passed.ts)),
-                );
+                return Some(Opinion::sure(VerdictKind::Duplicate, why).against(copy.passed, self.s.since(copy.passed.ts)));
             }
             if same(&copy) && self.order_of_copy(copy.passed).is_none() && last.is_none_or(|l| l.passed.ts <= copy.passed.ts) {
                 last = Some(copy);
@@ -42,7 +40,7 @@ impl Case<'_> {
         }
         let copy = last?;
         let age = self.s.since(copy.passed.ts);
-        self.is_copy_of(&copy, age).map(|opinion| opinion.against(copy.passed.number, age))
+        self.is_copy_of(&copy, age).map(|opinion| opinion.against(copy.passed, age))
     }
 
     /// A packet's identification does not change on its way, whatever its sender fills in.
@@ -94,7 +92,7 @@ impl Case<'_> {
     pub(super) fn passed_before(&self) -> Opinion {
         let orders = self.orders();
         let Some((first, last)) = orders.first.zip(orders.last) else { return self.with_nothing_to_compare() };
-        let against = |opinion: Opinion, copy: &Copy<'_>| opinion.against(copy.passed.number, self.s.since(copy.passed.ts));
+        let against = |opinion: Opinion, copy: &Copy<'_>| opinion.against(copy.passed, self.s.since(copy.passed.ts));
         match (&orders.after, &orders.before) {
             // After one copy it is not the original, whatever lies in between, but it may be the last copy once more.
             (Some((copy, why)), _) => {

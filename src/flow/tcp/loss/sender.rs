@@ -105,6 +105,12 @@ impl Sender {
         self.last = self.last.max(Some(passed.ts));
     }
 
+    /// It opens a new connection: where it had paused in the old one is of no use.
+    pub(super) fn start_again(&mut self) {
+        (self.resumed, self.unseen_below) = (Self::default().resumed, 0);
+        (self.idled, self.catching_up) = (false, Self::default().catching_up);
+    }
+
     /// How long it had been silent when this passed.
     pub(super) fn silence(&self, now: Timestamp) -> Option<Span> {
         self.last.map(|last| now - last)

@@ -23,6 +23,10 @@ pub(super) struct Open {
     pub(super) moment: Moment,
     until: Timestamp,
     pub(super) by_age: bool,
+    /// It belongs to a connection before this one.
+    pub(super) over: bool,
+    /// Of its bytes, those that had not passed before.
+    pub(super) unseen: u64,
     pub(super) verdict: Verdict,
 }
 
@@ -44,7 +48,7 @@ impl Settling {
     /// Keeps a verdict open, if anything can still change it and there is room. Says whether it is open.
     pub(super) fn keep(
         &mut self,
-        (s, moment): (&Passed, &Moment),
+        (s, moment, unseen): (&Passed, &Moment, u64),
         source: u16,
         opinion: &Opinion,
         verdict: Verdict,
@@ -61,20 +65,31 @@ impl Settling {
             moment: *moment,
             until: s.ts + wait,
             by_age: opinion.by_age,
+            unseen,
+            over: false,
             verdict: Verdict { settled: false, ..verdict },
         });
         true
     }
 
+    /// The numbers begin anew: what is open stays as it is, and nothing that follows has to do with it.
+    pub(super) fn start_again(&mut self) {
+        for i in 0..self.list.len() {
+            if let Some(open) = self.list.get_mut(i) {
+                open.over = true;
+            }
+        }
+    }
+
     /// A second copy of these numbers passes: what rests on age is open to doubt.
     pub(super) fn copied(&mut self, s: &Passed) -> Option<Changed> {
-        let open = self.list.iter_mut().rev().find(|open| open.by_age && s.overlaps(open.s.start, open.s.end()))?;
+        let open = self.list.iter_mut().rev().find(|open| open.by_age && !open.over && s.overlaps(open.s.start, open.s.end()))?;
         open.doubt(Evidence::SECOND_COPY)
     }
 
     /// The late original of what was sent again passes: its age is no longer all that speaks for that.
     pub(super) fn original_came(&mut self, s: &Passed) {
-        let again = |open: &&mut Open| open.verdict.kind.is_resent() && s.overlaps(open.s.start, open.s.end());
+        let again = |open: &&mut Open| !open.over && open.verdict.kind.is_resent() && s.overlaps(open.s.start, open.s.end());
         if let Some(open) = self.list.iter_mut().rev().find(again) {
             open.by_age = false;
         }
@@ -82,7 +97,8 @@ impl Settling {
 
     /// The receiver got these bytes twice.
     pub(super) fn received_twice(&mut self, start: u64, end: u64) -> Option<Changed> {
-        let covers = |open: &Open| start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;
+        let covers =
+            |open: &Open| !open.over && start <= open.s.start && open.s.end() <= end && open.verdict.kind == VerdictKind::Resent;
         let open = self.list.iter_mut().rev().find(|open| covers(open))?;
         if open.by_age {
             return open.doubt(Evidence::DSACK);

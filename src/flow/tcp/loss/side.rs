@@ -18,6 +18,8 @@ use crate::model::{Span, Timestamp};
 const BASE: u64 = 1 << 32;
 /// What a timestamp option takes of each segment (RFC 7323 appendix A).
 const TIMES_LEN: u32 = 12;
+/// No sender makes its segments smaller than this, whatever is offered (Linux' `TCP_MIN_MSS` is 88 with 40 bytes of options).
+const LEAST_MSS: u32 = 48;
 
 /// One direction.
 #[derive(Clone, Debug)]
@@ -131,7 +133,7 @@ impl Side {
         let times = if self.sender.highest_tsval().is_some() { TIMES_LEN } else { 0 };
         match u32::from(self.mss_agreed) {
             0 => self.largest.max(1),
-            mss => mss.saturating_sub(times).max(1),
+            mss => mss.saturating_sub(times).max(LEAST_MSS),
         }
     }
 
@@ -160,7 +162,10 @@ impl Side {
     fn start_again(&mut self) {
         self.known = false;
         (self.first, self.missed, self.unechoed, self.syn_again) = (None, None, None, None);
-        (self.answered, self.syn_copied, self.syns_together) = (false, false, false);
+        (self.answered, self.syn_copied, self.syns_together, self.fin) = (false, false, false, false);
+        self.last_resent = None;
+        self.sender.start_again();
+        self.settling.start_again();
         self.history.clear();
         self.holes.clear();
         self.requests.clear();

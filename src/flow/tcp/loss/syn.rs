@@ -21,7 +21,7 @@ impl Case<'_> {
         let same_packet = copies().find(|copy| copy.passed.id != 0 && copy.passed.id == self.s.id);
         if let Some(copy) = same_packet {
             let age = self.s.since(copy.passed.ts);
-            return Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::ID_EQUAL)).against(copy.passed.number, age);
+            return Opinion::sure(VerdictKind::Duplicate, why.and(Evidence::ID_EQUAL)).against(copy.passed, age);
         }
         let ids_allow = self.s.id == last.passed.id || self.s.id == 0 || last.passed.id == 0;
         let soon = age < SOON && last.passed.is_identical(self.s) && ids_allow;
@@ -37,6 +37,6 @@ impl Case<'_> {
             (true, true) => Opinion::likely(VerdictKind::Duplicate, why.and(Evidence::IDENTICAL)),
             (false, _) => Opinion::sure(VerdictKind::Resent, why),
         };
-        opinion.against(last.passed.number, age)
+        opinion.against(last.passed, age)
     }
 }

@@ -232,7 +232,7 @@ fn a_timestamp_tells_what_fills_a_hole() {
         world.a(data(201, 100).times(1001, 0));
         let said = world.wait(10).a(data(101, 100).times(value, 0));
         is(said, kind, SURE, Evidence::FILLS_HOLE.and(why));
-        assert_eq!(said.and_then(|said| said.against), Some(5));
+        assert_eq!(said.and_then(|said| said.against), Some((0, 5)));
         assert_eq!(said.and_then(|said| said.age), Some(Span::from_millis(10)));
     }
 }

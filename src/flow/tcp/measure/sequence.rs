@@ -108,8 +108,10 @@ impl Sequence {
         while self.pieces.pop_back_if(|piece| opposite(piece)).is_some() {}
         if turned == 2 * QUADRANT {
             // It was in the middle, and what was above it is below what was below it now.
-            self.pieces.retain(|piece| !opposite(piece));
-            self.pieces.make_contiguous().sort_unstable_by_key(|piece| piece.first.wrapping_sub(base));
+            let middle = self.pieces.partition_point(|piece| piece.first.wrapping_sub(base) / QUADRANT == 2);
+            let above = self.pieces.partition_point(|piece| piece.first.wrapping_sub(base) / QUADRANT >= 2);
+            self.pieces.drain(middle..above);
+            self.pieces.rotate_left(middle);
             self.unsettle();
         }
         if self.pieces.len() != before {

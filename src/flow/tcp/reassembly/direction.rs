@@ -7,6 +7,7 @@
 use super::compare::Comparison;
 use super::recent::Recent;
 use super::waiting::{Budget, Waiting};
+use crate::flow::room::Room;
 use crate::flow::stream::{GapReason, StreamPacket, StreamPart, StreamTotals};
 
 /// What a direction works with while a segment is looked at.
@@ -201,6 +202,11 @@ impl Stream {
         }
         self.recent.clear();
         (self.acked, self.cut_to) = (self.next, self.next);
+    }
+
+    /// The bytes told last are given up.
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        self.recent.release(room);
     }
 
     /// Nothing more comes. One byte acknowledged behind all data is taken for a FIN that the capture missed, unless `has_fin`.

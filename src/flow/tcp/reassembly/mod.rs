@@ -101,6 +101,14 @@ impl Streams {
         }
     }
 
+    /// The flow has been silent, and there is no room: copies of what was told are compared no more. What waits above a hole
+    /// stays.
+    pub(super) fn rest(&mut self, room: &mut Room) {
+        for stream in &mut self.streams {
+            stream.rest(room);
+        }
+    }
+
     /// The flow is over: what waits is told, and all memory given back.
     pub(super) fn finish(&mut self, ends: &[Endpoint; 2], limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
         for end in [End::Low, End::High] {
