@@ -161,7 +161,7 @@ fn timers() {
                 (6.0, true, seg(".", 1002, 5002)),
                 (7.6, true, seg(".", 1002, 5002)),
             ]),
-            &["SF ShAFfa 4/2 1.5", "OTH A 1/0 -"],
+            &["SF ShAFf 4/2 1.5", "OTH A 1/0 -"],
         ),
         (
             "the FIN of one side alone waits for five minutes of silence",
