@@ -38,6 +38,7 @@ pub use icmp::{IcmpMessage, QuotedDatagram};
 pub use packet::{Fragment, Issue, IssueKind, Layer, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};
 pub use tcp::{TcpFlags, TcpHeader};
 pub use tcp_options::{SackBlocks, TcpOption, TcpOptionError, TcpOptions};
+pub use tunnel::{OLD_VXLAN_PORT, VXLAN_PORT};
 
 use crate::model::{Frame, LinkType};
 use walk::Walk;

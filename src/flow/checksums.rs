@@ -6,7 +6,7 @@
 
 use super::wants::Checksums;
 use super::zeek::admission::has_no_length;
-use crate::decode::{Checksum, Packet, Transport};
+use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
 
 /// What was found of checksums. A packet counts once in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,9 +81,6 @@ const ENOUGH: u64 = 16;
 /// packets may be, and they are a third where the other end's data is acknowledged in pairs.
 const ONE_IN: u64 = 4;
 
-/// UDP port of VXLAN, whose outer checksum may be 0 over IPv6, too (RFC 7348 section 5).
-const VXLAN: u16 = 4789;
-
 impl Tally {
     fn wrong(&mut self) -> Sign {
         self.wrong += 1;
@@ -131,7 +128,8 @@ impl Judge {
             }
             Some(Checksum::NotCaptured | Checksum::NotComputed) | None => return Judgement::Right,
         };
-        if matches!(protocol, Protocol::Udp) && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN) {
+        // RFC 7348 section 5: the outer checksum of VXLAN may be 0 over IPv6, too.
+        if matches!(protocol, Protocol::Udp) && found == 0 && packet.ports().is_some_and(|(_, to)| to == VXLAN_PORT) {
             return Judgement::Right;
         }
         // TCP has no word for a checksum left out: a field of 0 is a card's work, too.

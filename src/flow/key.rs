@@ -7,9 +7,9 @@
 //! hosts at one time are one conversation.
 
 use super::icmp;
-use crate::decode::{LayerKind, Network, Packet, Transport, TunnelKind};
+use crate::decode::{Layer, LayerKind, Network, Packet, Transport, TunnelKind};
 use crate::model::bytes::be16;
-use crate::model::endpoint::ip_from_16;
+use crate::model::endpoint::{ip_from_16, ip_to_16};
 use crate::model::{Endpoint, IpProtocol};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -110,8 +110,8 @@ impl Ends {
     #[must_use]
     pub fn new(source: Endpoint, target: Endpoint, protocol: IpProtocol) -> Self {
         Self {
-            source: crate::model::endpoint::ip_to_16(source.ip),
-            target: crate::model::endpoint::ip_to_16(target.ip),
+            source: ip_to_16(source.ip),
+            target: ip_to_16(target.ip),
             sport: source.port,
             dport: target.port,
             protocol,
@@ -204,31 +204,63 @@ impl KeyMaker {
     }
 
     /// What stands for the wrapping in a key: kind, the two outer addresses in any order, and the id if it is the same both
-    /// ways; with `vlan`, the VLANs outside, too. 0 = not wrapped.
+    /// ways; with `vlan`, the VLANs outside, too, and the Ethernet frame around another one (802.1ah, `FabricPath`). 0 = not
+    /// wrapped.
     #[must_use]
     pub fn tunnel(&self, packet: &Packet<'_>, vlan: bool) -> u64 {
-        if packet.tunnel.kind == TunnelKind::None {
+        let in_tunnel = packet.tunnel.kind != TunnelKind::None;
+        if !(in_tunnel || vlan && is_mac_in_mac(packet)) {
             return 0;
         }
-        let outer = outer_addresses(packet);
-        let mut words = outer.map_or([0; 2], |(a, b)| [a, b].map(|ip| u128::from_be_bytes(crate::model::endpoint::ip_to_16(ip))));
-        words.sort_unstable();
         let mut hasher = self.seed.build_hasher();
-        let id = if packet.tunnel.id_is_network { packet.tunnel.id } else { 0 };
-        hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(id));
-        hasher.write_u128(words[0]);
-        hasher.write_u128(words[1]);
+        if in_tunnel {
+            let outer = outer_addresses(packet);
+            let mut words = outer.map_or([0; 2], |(a, b)| [a, b].map(|ip| u128::from_be_bytes(ip_to_16(ip))));
+            words.sort_unstable();
+            let id = if packet.tunnel.id_is_network { packet.tunnel.id } else { 0 };
+            hasher.write_u64(u64::from(packet.tunnel.kind as u8) << 32 | u64::from(id));
+            hasher.write_u128(words[0]);
+            hasher.write_u128(words[1]);
+        }
         if vlan {
-            // The packet's own VLANs are those of the innermost Ethernet frame: the outer ones stand in front of the outer header.
-            for layer in packet.layers().take_while(|layer| layer.offset < packet.tunnel.outer) {
-                let tag = if layer.kind == LayerKind::Vlan { be16(packet.bytes, layer.offset as usize + 2) } else { None };
-                if let Some(id @ 1..) = tag.map(|tag| tag & 0xfff) {
-                    hasher.write_u16(id);
-                }
-            }
+            write_outer_frames(packet, &mut hasher);
         }
         // Never 0, which means "not wrapped"; the key drops the top bit.
         hasher.finish() >> 1 | 1
+    }
+}
+
+/// Is the packet's Ethernet frame in another one, without a tunnel of IP between?
+fn is_mac_in_mac(packet: &Packet<'_>) -> bool {
+    /// Two Ethernet headers and the shortest tag between them.
+    const SHORTEST: u32 = 14 + 2 + 14;
+    let is_ethernet = |layer: &Layer| layer.kind == LayerKind::Ethernet;
+    packet.network_at >= SHORTEST && packet.layers().filter(is_ethernet).nth(1).is_some()
+}
+
+/// VLANs and encapsulations outside of the innermost Ethernet frame, whose own VLANs stand in the key themselves. Of an I-tag
+/// (802.1ah) the service (I-SID) counts; the other encapsulations have numbers that may differ by direction or by hop.
+fn write_outer_frames(packet: &Packet<'_>, hasher: &mut impl Hasher) {
+    const I_TAG: u16 = 0x88e7;
+    let innermost = packet.layers().filter(|layer| layer.kind == LayerKind::Ethernet).last().map_or(0, |layer| layer.offset);
+    let end = innermost.max(packet.tunnel.outer);
+    let word = |at: u32| be16(packet.bytes, at as usize).unwrap_or_default();
+    let mut tag = None;
+    for layer in packet.layers().take_while(|layer| layer.offset <= end) {
+        match (layer.kind, tag.take()) {
+            (LayerKind::Vlan, _) if layer.offset < end => match word(layer.offset + 2) & 0xfff {
+                0 => {}
+                id => hasher.write_u16(id),
+            },
+            (LayerKind::Tag, _) => tag = Some(layer.offset),
+            (LayerKind::Ethernet, Some(at)) => {
+                hasher.write_u16(word(at));
+                if word(at) == I_TAG {
+                    hasher.write_u32(u32::from(word(at + 2) & 0xff) << 16 | u32::from(word(at + 4)));
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -356,6 +388,35 @@ mod tests {
         assert_ne!(tunnel(7, true), tunnel(8, true));
         assert_eq!(tunnel(7, false), tunnel(8, false));
         assert_eq!(tunnel(0, true), tunnel(0, false), "a priority tag is no VLAN");
+    }
+
+    #[test]
+    fn the_frame_around_a_frame_is_in_the_hash() {
+        let maker = KeyMaker::default();
+        let tunnel = |tag: &[u8], vlan: bool| {
+            let ip = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+            let bytes = [&[2; 12][..], tag, &ip].concat();
+            let link = crate::model::LinkType::ETHERNET;
+            let (ts, wire_len) = (crate::model::Timestamp::default(), bytes.len() as u32);
+            let (direction, options) = (None, None);
+            let frame =
+                crate::model::Frame { number: 1, source: 0, interface: 0, ts, link, wire_len, bytes: &bytes, direction, options };
+            maker.tunnel(&crate::decode::decode(&frame), vlan)
+        };
+        let inner = [[4; 12].as_slice(), &[8, 0]].concat();
+        let pbb = |flags: u8, service: u8| [&[0x88, 0xe7, flags, 0, 0, service], &inner[..]].concat();
+        let backbone = |vlan: u8| [&[0x88, 0xa8, 0, vlan], &pbb(0, 9)[..]].concat();
+        let fabric = |tree: u8, hops: u8| [&[0x89, 3, 0, tree << 6 | hops], &inner[..]].concat();
+        assert_eq!(tunnel(&[8, 0], true), 0);
+        assert_eq!(tunnel(&[0x81, 0, 0, 7, 0x81, 0, 0, 8, 0x81, 0, 0, 9, 0x81, 0, 0, 9, 8, 0], true), 0, "tags are no frame");
+        let all = [pbb(0, 9), pbb(0, 10), backbone(5), backbone(6), fabric(1, 32)];
+        for (i, tag) in all.iter().enumerate() {
+            assert_eq!(tunnel(tag, false), 0);
+            assert!(tunnel(tag, true) != 0 && all[..i].iter().all(|other| tunnel(other, true) != tunnel(tag, true)));
+        }
+        // Priority is not the service's; hops count down, and trees are chosen where the frame comes in.
+        assert_eq!(tunnel(&pbb(0xe0, 9), true), tunnel(&pbb(0, 9), true));
+        assert_eq!(tunnel(&fabric(1, 32), true), tunnel(&fabric(2, 31), true));
     }
 
     #[test]

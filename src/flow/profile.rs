@@ -8,7 +8,7 @@ use crate::model::Span;
 /// A set of rules. There is one engine; another tool's way of cutting traffic into flows is another value of this type.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
-    /// Are the VLAN ids part of the key?
+    /// Are the VLAN ids part of the key, and what puts an Ethernet frame into another one (802.1ah, `FabricPath`)?
     pub vlan_in_key: bool,
     /// Is what a packet is wrapped in part of the key?
     pub tunnel_in_key: bool,

@@ -307,6 +307,55 @@ fn data_with_a_wrong_checksum_is_refused_unless_checksums_are_not_looked_at() {
     }
 }
 
+/// What A said, its gaps, and how many flows there were, where B's or A's damaged segment lies between "hell" and "o".
+fn with_damaged(from: Host, to: Host, segment: &Seg, checksums: Checksums) -> (String, Vec<(u64, u64, GapReason)>, usize) {
+    let mut tap = Tap::with(TrackerConfig { checksums, ..TrackerConfig::default() });
+    let mut damaged = tcp_bytes(from, to, segment);
+    damaged[20 + 16] ^= 0x15;
+    let mut ended = 0;
+    tap.open(1000, 5000);
+    tap.a(&seg("P.", 1001, 5001).text(b"hell"));
+    let mut sides = std::mem::take(&mut tap.sides);
+    tap.give_bytes(&damaged, &mut |event| keep(&mut sides, &mut ended, event));
+    tap.sides = sides;
+    // Captured in this order.
+    tap.b(&seg(".", 5001, 1006));
+    tap.a(&seg("P.", 1005, 5001).text(b"o"));
+    let flows = tap.tracker.stats().tcp as usize;
+    let (a, _) = tap.finish();
+    (a.text(), a.gaps, flows)
+}
+
+#[test]
+fn a_segment_with_a_wrong_checksum_steers_nothing() {
+    let (fin, ack, syn) = (seg("F.", 1005, 5001), seg(".", 5001, 1100), seg("S", 900_000, 0));
+    let whole = ("hello".to_owned(), vec![], 1);
+    for (from, to, segment) in [(A, B, &fin), (B, A, &ack), (A, B, &syn)] {
+        assert_eq!(with_damaged(from, to, segment, Checksums::Verify), whole);
+        assert_eq!(with_damaged(from, to, segment, Checksums::Auto), whole);
+    }
+    // Those believed steer it; the SYN begins another flow.
+    assert_ne!(with_damaged(A, B, &fin, Checksums::Ignore), whole);
+    assert_ne!(with_damaged(B, A, &ack, Checksums::Ignore), whole);
+    let mut tap = Tap::with(TrackerConfig { checksums: Checksums::Ignore, ..TrackerConfig::default() });
+    tap.open(1000, 5000);
+    tap.a(&syn);
+    assert_eq!(tap.tracker.stats().tcp, 2);
+}
+
+#[test]
+fn a_connection_whose_first_syn_was_damaged_begins_with_the_next() {
+    let mut tap = Tap::with(TrackerConfig { checksums: Checksums::Verify, ..TrackerConfig::default() });
+    let mut damaged = tcp_bytes(A, B, &seg("S", 77, 0));
+    damaged[20 + 16] ^= 0x15;
+    tap.give_bytes(&damaged, &mut |_| {});
+    tap.open(1000, 5000);
+    tap.a(&seg("P.", 1001, 5001).text(b"hello"));
+    assert_eq!(tap.tracker.stats().tcp, 1);
+    let (a, _) = tap.finish();
+    assert_eq!((a.text(), a.midway, a.gaps), ("hello".to_owned(), false, vec![]));
+}
+
 #[test]
 fn a_keep_alive_is_no_conflict() {
     let mut tap = Tap::new();

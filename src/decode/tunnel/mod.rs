@@ -7,6 +7,7 @@
 mod gre;
 mod udp;
 
+pub use self::udp::{OLD_VXLAN_PORT, VXLAN_PORT};
 use super::link;
 use super::network;
 use super::packet::{Fragment, LayerKind, Network, Packet, Transport, Tunnel, TunnelKind};

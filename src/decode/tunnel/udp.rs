@@ -14,11 +14,15 @@ use etherparse::EtherType;
 /// Reads a wrapping's header and goes in; leaves the packet alone if there is none.
 type Opener = fn(&mut Walk<'_, '_>, usize);
 
+/// RFC 7348 section 5.
+pub const VXLAN_PORT: u16 = 4789;
+/// What Linux sent VXLAN to before it had a number.
+pub const OLD_VXLAN_PORT: u16 = 8472;
+
 /// What the ports suggest.
 pub(super) fn opener(source: u16, target: u16) -> Option<Opener> {
     match target {
-        // RFC 7348, and what Linux used before the number was given.
-        4789 | 8472 => Some(vxlan),
+        VXLAN_PORT | OLD_VXLAN_PORT => Some(vxlan),
         6081 => Some(geneve),
         4754 => Some(gre::in_udp),
         _ => both_ways(target).or_else(|| both_ways(source)),

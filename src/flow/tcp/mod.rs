@@ -401,10 +401,15 @@ impl Connection {
         self.word = self.word(quoted, false);
     }
 
+    /// All that was seen so far is segments that no host takes: the connection is still to begin.
+    fn took_nothing(&self) -> bool {
+        self.over == Over::No && self.ends.iter().all(|end| end.known == Known::Not)
+    }
+
     /// Does this segment begin another connection on the same ports? `joins_after_end`: see
     /// [`super::profile::Profile::same_isn_joins_after_end`].
     pub(super) fn begins_another(&self, from: End, segment: &Segment<'_>, joins_after_end: bool) -> bool {
-        if segment.has(TcpFlags::RST) || !segment.has(TcpFlags::SYN) {
+        if !segment.sound || segment.has(TcpFlags::RST) || !segment.has(TcpFlags::SYN) || self.took_nothing() {
             return false;
         }
         let me = self.end(from);

@@ -23,7 +23,7 @@ pub(in crate::flow) struct Segment<'f> {
     pub(in crate::flow) options_cut: bool,
     /// As it stands in the header.
     pub(in crate::flow) checksum: u16,
-    /// The data offset makes sense. Without that no host takes the segment.
+    /// The data offset makes sense, and so does the checksum where that is looked at. Without either no host takes the segment.
     pub(in crate::flow) sound: bool,
 }
 

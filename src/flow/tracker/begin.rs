@@ -71,7 +71,10 @@ fn first_guess(profile: &Profile, seen: &Seen<'_, '_>) -> Guess {
             (seen.sender.other(), DirectionReason::Service)
         }
         (Rules::Zeek, _) => (seen.sender, DirectionReason::First),
-        (Rules::Ours, _) => orientation::first(profile, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload()),
+        (Rules::Ours, _) => {
+            let segment = seen.segment.as_ref().filter(|_| seen.sound);
+            orientation::first(profile, &seen.ends, seen.sender, segment, seen.packet.payload())
+        }
     }
 }
 
@@ -82,7 +85,7 @@ fn begins_another(flow: &Flow, seen: &Seen<'_, '_>, profile: &Profile) -> bool {
             segment.sound && segment.has(TcpFlags::SYN) && conn.begins_another(segment.seq.0, segment.has(TcpFlags::ACK))
         }
         (Body::Tcp(connection), Some(segment), _) => {
-            connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
+            seen.sound && connection.begins_another(seen.sender, segment, profile.same_isn_joins_after_end)
         }
         _ => false,
     }

@@ -9,7 +9,7 @@ use crate::flow::note::{Change, FlowId, Note};
 use crate::flow::orientation::{self, Guess};
 use crate::flow::profile::Rules;
 use crate::flow::record::{DirectionReason, State};
-use crate::flow::tcp::{Segment, Sighting, Step};
+use crate::flow::tcp::{Segment, Step};
 use crate::flow::timeout::Class;
 use crate::flow::verdict::Verdict;
 
@@ -57,6 +57,14 @@ impl Tracker {
     ) -> (Step, Option<Verdict>, Class) {
         let flow = self.table.get_mut(slot);
         let Body::Tcp(connection) = &mut flow.body else { return (Step::default(), None, Class::Other) };
+        // A wrong checksum is like a header that makes no sense: no host takes the segment.
+        let damaged;
+        let segment = if seen.sound {
+            segment
+        } else {
+            damaged = Segment { sound: false, ..*segment };
+            &damaged
+        };
         let mut step = connection.on_segment(seen.sender, segment, seen.meta.number, seen.meta.ts);
         if step.accepted
             && self.config.profile.direction == Rules::Ours
@@ -73,8 +81,6 @@ impl Tracker {
             if verdict.is_some_and(|verdict| !verdict.settled) {
                 aspects.await_verdict(slot, &mut self.settling);
             }
-            // A wrong checksum: no host takes the data.
-            let sighting = Sighting { accepted: sighting.accepted && seen.sound, ..sighting };
             let id = FlowId { kind: flow.kind, number: flow.number };
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);

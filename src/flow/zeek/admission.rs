@@ -1,7 +1,7 @@
 //! Which packets Zeek's IP layer takes, and to which rows they belong: some are refused, some protocols have no row.
 
 use super::sight::lengths;
-use crate::decode::{Network, Packet, Transport};
+use crate::decode::{Network, OLD_VXLAN_PORT, Packet, Transport};
 use crate::flow::key::Ends;
 use crate::model::IpProtocol;
 use crate::model::bytes::be16;
@@ -78,10 +78,8 @@ const MOST_TUNNELS: u8 = 4;
 /// Does Zeek look into a datagram that carries another one? Not behind IPv4's authentication header, where it stops, and it
 /// knows VXLAN by its registered port only.
 pub(in crate::flow) fn opens(outer: &Packet<'_>) -> bool {
-    /// Linux's port for VXLAN before there was one.
-    const OLD_VXLAN: u16 = 8472;
     let behind_ah = outer.ipv4().is_some_and(|header| header.protocol() == IpProtocol::AH);
-    let old_vxlan = outer.transport == Transport::Udp && outer.ports().is_some_and(|(_, to)| to == OLD_VXLAN);
+    let old_vxlan = outer.transport == Transport::Udp && outer.ports().is_some_and(|(_, to)| to == OLD_VXLAN_PORT);
     !behind_ah && !old_vxlan && !is_too_deep(outer)
 }
 

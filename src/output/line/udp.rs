@@ -4,10 +4,10 @@
 use super::ip::Datagram;
 use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::decode::VXLAN_PORT;
 use crate::model::IpProtocol;
 
 const HEADER: u32 = 8;
-const VXLAN: u16 = 4789;
 const VXLAN_GPE: u16 = 4790;
 const GENEVE: u16 = 6081;
 
@@ -44,7 +44,7 @@ impl Walk<'_> {
         }
         let p = at + HEADER as usize;
         let either = |port| sport == port || dport == port;
-        if either(VXLAN) {
+        if either(VXLAN_PORT) {
             self.inside(usize::MAX, |w| w.vxlan(p, inner))
         } else if either(VXLAN_GPE) {
             self.inside(usize::MAX, |w| w.vxlan_gpe(p, inner))

@@ -9,7 +9,7 @@ use crate::flow::verdict::{Evidence, VerdictKind};
 use crate::model::Span;
 
 const FILLS: Evidence = Evidence::FILLS_HOLE;
-/// So many segments beyond a hole make its sender fill it at once (RFC 5681 section 3.2, RFC 6675: DupThresh).
+/// So many segments beyond a hole make its sender fill it at once (RFC 5681 section 3.2, RFC 6675: `DupThresh`).
 const DUPLICATE_ACKS: u64 = 3;
 
 impl Case<'_> {

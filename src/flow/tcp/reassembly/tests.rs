@@ -244,6 +244,36 @@ fn what_the_capture_cut_off_is_a_gap_at_once() {
 }
 
 #[test]
+fn what_was_cut_off_above_a_hole_waits_for_it() {
+    let mut told = Told::new(1 << 20, 1 << 16, 1 << 24);
+    told.cut(10, b"", 10);
+    told.cut(20, b"", 10);
+    told.cut(40, b"", 2);
+    assert_eq!(told.text(), "");
+    told.cut(0, b"", 10);
+    assert_eq!((told.bytes.len(), &told.gaps), (30, &vec![(0, 10, GapReason::Cut), (10, 20, GapReason::Cut)]));
+    // Nothing of it was captured here, but by a copy that came in time.
+    told.data(38, b"38 40 42");
+    let totals = told.finish(true);
+    assert_eq!(told.text()[30..], *"________38 40 42");
+    assert_eq!(told.gaps[2..], [(30, 8, GapReason::End)]);
+    assert_eq!((totals.gap_bytes, totals.bytes), (38, 8));
+    // The last packet, of which nothing was captured and before which one is missing.
+    let mut told = Told::new(1 << 20, 1 << 16, 1 << 24);
+    told.data(0, b"ab");
+    told.cut(4, b"", 3);
+    let totals = told.finish(true);
+    assert_eq!(told.gaps, [(2, 2, GapReason::End), (4, 3, GapReason::Cut)]);
+    assert_eq!(totals.gap_bytes, 5);
+    // A copy holds less than the first did, and says that there was more.
+    let mut told = Told::new(1 << 20, 1 << 16, 1 << 24);
+    told.data(2, b"cdef");
+    told.cut(3, b"de", 4);
+    told.data(0, b"ab");
+    assert_eq!((told.text().as_str(), &told.gaps), ("abcdef___", &vec![(6, 3, GapReason::Cut)]));
+}
+
+#[test]
 fn where_too_much_waits_the_oldest_hole_is_given_up() {
     let mut told = Told::new(600, 0, 1 << 24);
     told.data(1, b"b");
