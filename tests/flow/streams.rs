@@ -315,6 +315,8 @@ fn with_damaged(from: Host, to: Host, segment: &Seg, checksums: Checksums) -> (S
     let mut ended = 0;
     tap.open(1000, 5000);
     tap.a(&seg("P.", 1001, 5001).text(b"hell"));
+    // Right ones enough to tell damage from a rewritten file.
+    (0..12).for_each(|_| tap.b(&seg(".", 5001, 1005)));
     let mut sides = std::mem::take(&mut tap.sides);
     tap.give_bytes(&damaged, &mut |event| keep(&mut sides, &mut ended, event));
     tap.sides = sides;
