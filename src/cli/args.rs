@@ -224,7 +224,7 @@ pub(crate) enum RecordFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
 pub(crate) enum ChecksumsWord {
     /// As verify, but a checksum that the capturing host left to its network card is taken for right, and so are all of a
-    /// file in which nearly all are wrong: it was rewritten without computing them
+    /// protocol of which a quarter is wrong in the file, or fewer than 16 were seen
     #[default]
     Auto,
     /// A wrong checksum means damage, and no host took the packet: history has a c for it

@@ -90,13 +90,13 @@ pub fn checksums(summary: &RunSummary) -> Vec<String> {
     }
     if rewritten > 0 {
         out.push(format!(
-            "{} a wrong checksum, as nearly all of their file: someone rewrote it without computing them; taken for right (--checksums verify takes them for wrong)",
+            "{} a wrong checksum, as many in their file have: it was rewritten, or a network card was to compute them; taken for right (--checksums verify takes them for wrong)",
             have(rewritten)
         ));
     }
     if wrong > 0 {
         out.push(format!(
-            "{} a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took {} (c in Zeek's history); bytes and packets are counted all the same (--checksums ignore does not look)",
+            "{} a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took {} (Zeek has a c in history, or no row); bytes and packets are counted all the same (--checksums ignore does not look)",
             have(wrong),
             if wrong == 1 { "it" } else { "them" }
         ));
@@ -156,8 +156,8 @@ mod tests {
             checksums(&RunSummary { checksums: stats, ..totals() }),
             [
                 "1 packet has no checksum yet: the capturing host left it to its network card (offload); taken for right (--checksums verify takes it for wrong)",
-                "3,000 packets have a wrong checksum, as nearly all of their file: someone rewrote it without computing them; taken for right (--checksums verify takes them for wrong)",
-                "2 packets have a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took them (c in Zeek's history); bytes and packets are counted all the same (--checksums ignore does not look)",
+                "3,000 packets have a wrong checksum, as many in their file have: it was rewritten, or a network card was to compute them; taken for right (--checksums verify takes them for wrong)",
+                "2 packets have a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took them (Zeek has a c in history, or no row); bytes and packets are counted all the same (--checksums ignore does not look)",
             ]
         );
     }

@@ -295,6 +295,8 @@ fn data_with_a_wrong_checksum_is_refused_unless_checksums_are_not_looked_at() {
         let mut tap = Tap::with(TrackerConfig { checksums, ..TrackerConfig::default() });
         tap.open(1000, 5000);
         tap.a(&seg("P.", 1001, 5001).text(b"good "));
+        // Right ones enough to tell damage from a rewritten file.
+        (0..12).for_each(|_| tap.b(&seg(".", 5001, 1006)));
         let (mut sides, mut ended) = (std::mem::take(&mut tap.sides), 0);
         let evil = damaged(tcp_bytes(A, B, &seg("P.", 1006, 5001).text(b"hoes on_")));
         tap.give_bytes(&evil[..evil.len()], &mut |event| keep(&mut sides, &mut ended, event));
@@ -314,6 +316,8 @@ fn with_damaged(from: Host, to: Host, segment: &Seg, checksums: Checksums) -> (S
     let mut ended = 0;
     tap.open(1000, 5000);
     tap.a(&seg("P.", 1001, 5001).text(b"hell"));
+    // Right ones enough to tell damage from a rewritten file.
+    (0..12).for_each(|_| tap.b(&seg(".", 5001, 1005)));
     let mut sides = std::mem::take(&mut tap.sides);
     tap.give_bytes(&damaged, &mut |event| keep(&mut sides, &mut ended, event));
     tap.sides = sides;

@@ -1,7 +1,7 @@
 //! Zeek's profile: rows of `conn.log` from packets. The rows of [`worked_examples`] are what Zeek's source predicts; no Zeek was run.
 //! Its own baselines are compared in `docs/zeek.md`.
 
-use super::world::{Host, Seg, World, icmp, seg, tcp_bytes, udp_bytes};
+use super::world::{A, B, Host, Seg, World, icmp, seg, tcp_bytes, udp_bytes};
 use proptest::prelude::*;
 use sockeye::decode::decode;
 use sockeye::flow::{Admission, Checksums, FlowRecord, PacketMeta, Profile, Tracker, TrackerConfig, Wants, Wrapping, ZeekRecord};
@@ -134,6 +134,71 @@ fn worked_examples() {
     }
     let from_80 = vec![(1.0, false, syn_ack()), (1.1, true, seg(".", 1001, 5001))];
     assert_eq!(rows(play_between(C, ([10, 0, 0, 2], 80), &from_80)), ["S1 ^hA 1/1 0.1"]);
+}
+
+#[test]
+fn timers() {
+    let data = |from_client: bool, at: f64, n: u32| {
+        let (seq, ack) = if from_client { (1001 + n, 5001) } else { (5001 + n, 1001) };
+        (at, from_client, seg("P.", seq, ack).len(1))
+    };
+    let examples: Vec<(&str, Vec<Step>, &[&str])> = vec![
+        (
+            "a connection five minutes",
+            opened(&[data(true, 301.0, 0), data(false, 600.9, 0), data(true, 901.0, 1)]),
+            &["S1 ShADd 3/2 599.9", "OTH D 1/0 -"],
+        ),
+        (
+            "so is one that began in the middle",
+            vec![data(true, 1.0, 0), data(true, 300.9, 1), data(true, 601.0, 2)],
+            &["OTH D 2/0 299.9", "OTH D 1/0 -"],
+        ),
+        (
+            "five seconds after both FINs it is removed, and nothing puts that off",
+            opened(&[
+                (2.0, true, seg("F.", 1001, 5001)),
+                (2.5, false, seg("F.", 5001, 1002)),
+                (6.0, true, seg(".", 1002, 5002)),
+                (7.6, true, seg(".", 1002, 5002)),
+            ]),
+            &["SF ShAFf 4/2 1.5", "OTH A 1/0 -"],
+        ),
+        (
+            "the FIN of one side alone waits for five minutes of silence",
+            opened(&[(2.0, true, seg("F.", 1001, 5001)), (290.0, false, seg(".", 5001, 1002))]),
+            &["S2 ShAFa 3/2 289.0"],
+        ),
+    ];
+    for (what, steps, expected) in examples {
+        assert_eq!(rows(play(&steps)), expected, "{what}");
+    }
+    for (port, hour) in [(21, true), (22, true), (23, true), (513, true), (24, false)] {
+        let steps = opened(&[data(true, 3_601.0, 0), data(true, 7_202.0, 1)]);
+        let hours = ["S1 ShAD 3/1 3600.0", "OTH D 1/0 -"];
+        let minutes = ["S1 ShA 2/1 0.2", "OTH D 1/0 -", "OTH D 1/0 -"];
+        assert_eq!(rows(play_between(C, (S.0, port), &steps)), if hour { &hours[..] } else { &minutes[..] }, "{port}");
+    }
+}
+
+#[test]
+fn packets_that_never_count_are_removed_by_the_session_timer() {
+    let bad = spoilt(C, S, &seg(".", 1001, 5001));
+    for (again, expected) in [(4_900, &["OTH C 0/0 -"][..]), (5_100, &["OTH C 0/0 -", "OTH C 0/0 -"][..])] {
+        let mut world = world();
+        world.send(&bad);
+        world.wait(again).send(&bad);
+        assert_eq!(rows(world), expected, "{again}");
+    }
+}
+
+#[test]
+fn a_syn_begins_another_connection_before_its_checksum_is_looked_at() {
+    let mut world = world();
+    world.open();
+    world.wait(10).send(&spoilt(A, B, &seg("S", 2000, 0)));
+    // And a bad one leaves no number behind by which the next could be the same.
+    world.wait(10).send(&spoilt(A, B, &seg("S", 2000, 0)));
+    assert_eq!(rows(world), ["S1 ShA 2/1 0.0", "OTH C 0/0 -", "OTH C 0/0 -"]);
 }
 
 #[test]

@@ -87,3 +87,91 @@ pub(in crate::flow) fn opens(outer: &Packet<'_>) -> bool {
 pub(in crate::flow) const fn is_too_deep(outer: &Packet<'_>) -> bool {
     outer.tunnel.depth >= MOST_TUNNELS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::decode_ip;
+
+    /// An IPv4 datagram of this protocol.
+    fn v4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (20 + payload.len() as u16).to_be_bytes();
+        let head = [0x45, 0, length[0], length[1], 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        [&head[..], payload].concat()
+    }
+
+    /// An IPv6 datagram whose first header is this.
+    fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u16).to_be_bytes();
+        [&[0x60, 0, 0, 0, length[0], length[1], next, 64][..], &[1; 16], &[2; 16], payload].concat()
+    }
+
+    /// Authentication header (RFC 4302) before a header of this protocol.
+    fn ah(next: u8, payload: &[u8]) -> Vec<u8> {
+        [&[next, 4][..], &[0; 22], payload].concat()
+    }
+
+    const UDP: [u8; 9] = [0x1b, 0x58, 0x1b, 0x59, 0, 9, 0, 0, b'x'];
+
+    #[test]
+    fn each_protocol_has_its_row_or_none() {
+        let esp = [7; 40];
+        let mobility = [59, 0, 0, 0, 0, 0, 0, 0];
+        for (what, datagram, row) in [
+            ("UDP", v4(17, &UDP), Some((17, 7000, false))),
+            ("AH over IPv4, where Zeek stops", v4(51, &ah(17, &UDP)), Some((51, 0, true))),
+            ("AH over IPv6, which it walks through", v6(51, &ah(17, &UDP)), Some((17, 7000, false))),
+            ("ESP over IPv4", v4(50, &esp), Some((50, 0, true))),
+            ("ESP over IPv6", v6(50, &esp), None),
+            ("mobility over IPv6", v6(135, &mobility), None),
+            ("mobility over IPv4", v4(135, &mobility), Some((135, 0, true))),
+            ("IGMP", v4(2, &[0; 8]), None),
+            ("no next header", v6(59, &[]), None),
+            ("ICMP too short for its header", v4(1, &[8, 0, 0, 0]), None),
+        ] {
+            let found = ends(&decode_ip(&datagram)).map(|(ends, counted)| (ends.protocol.0, ends.sport, counted));
+            assert_eq!(found, row, "{what}");
+        }
+    }
+
+    #[test]
+    fn tunnels_are_opened_four_deep_and_not_behind_ah() {
+        let mut datagram = v4(17, &UDP);
+        for _ in 0..5 {
+            datagram = v4(4, &datagram);
+        }
+        let packet = decode_ip(&datagram);
+        assert_eq!(packet.tunnel.depth, 5);
+        let outers: Vec<bool> = enclosing_of(&datagram, &packet).iter().map(opens).collect();
+        assert_eq!(outers, [true, true, true, true, false]);
+        let behind = v4(51, &ah(4, &v4(17, &UDP)));
+        let packet = decode_ip(&behind);
+        assert_eq!(enclosing_of(&behind, &packet).iter().map(opens).collect::<Vec<_>>(), [false]);
+    }
+
+    fn enclosing_of<'b>(bytes: &'b [u8], packet: &Packet<'b>) -> Vec<Packet<'b>> {
+        use crate::model::{Frame, LinkType, Timestamp};
+        let frame = Frame {
+            number: 1,
+            source: 0,
+            interface: 0,
+            ts: Timestamp::default(),
+            link: LinkType::RAW,
+            wire_len: bytes.len() as u32,
+            bytes,
+            direction: None,
+            options: None,
+        };
+        crate::decode::enclosing(&frame, packet).collect()
+    }
+
+    #[test]
+    fn an_atomic_fragment_counts_without_its_header() {
+        let fragment = [&[17, 0, 0, 0, 0, 0, 0, 1][..], &UDP].concat();
+        let datagram = v6(44, &fragment);
+        let packet = decode_ip(&datagram);
+        assert!(!packet.fragment.is_piece());
+        let sight = super::super::Sight::of(&packet, None, crate::model::Timestamp::default(), true, false);
+        assert_eq!(sight.ip_bytes, 40 + UDP.len() as u64);
+    }
+}
