@@ -113,7 +113,7 @@ fn judge(history: &History, total: &Mutex<Total>) {
         for (i, (taken, verdict)) in taken.iter().zip(&said.verdicts).enumerate() {
             let Some((at, truth)) = taken.truth else { continue };
             let tap = Tap::of(place, at.from);
-            scores[tap as usize].count(truth, *verdict, c.rtt >= 18_000_000, c.settings.sack);
+            scores[tap as usize].count(truth, *verdict, c.rtt >= 20_000_000, c.settings.sack);
             let is_right = right(truth, verdict.map(|verdict| verdict.kind));
             if tell && !is_right && !matches!(truth, Truth::Hidden | Truth::Mixed) {
                 println!(
