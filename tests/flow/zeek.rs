@@ -570,3 +570,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_fin_before_the_start_of_the_numbers_makes_no_gap() {
+    let record = play(&opened(&[
+        (2.0, false, seg("P.", 5001, 1001).len(10)),
+        (3.0, false, seg("F.", 4900, 1001)),
+        (4.0, true, seg(".", 1001, 5011)),
+        (5.0, true, seg(".", 1001, 5100)),
+    ]))
+    .only();
+    assert_eq!(zeek(&record).missed_bytes, [0, 89]);
+}
