@@ -6,7 +6,7 @@ use super::summary::{resent, round_trip, state};
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, packet_number};
 use crate::event::{Event, Keep, Sink};
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, RttRecord, SideRecord};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     Column::new("RTT", Align::Right),
     Column::new("PACKETS", Align::Right).dropped(2),
     Column::new("OUT", Align::Right).dropped(3),
-    Column::new("IN", Align::Right).dropped(4),
+    Column::new("IN", Align::Right).dropped(3),
     Column::new("RESENT", Align::Right),
 ];
 
@@ -111,6 +111,9 @@ fn evidence(record: &FlowRecord, several: bool) -> String {
     if zero > 0 {
         let _ = write!(text, " · window 0 in {}", units::counted(zero, "packet"));
     }
+    for (side, who) in [(orig, "client's"), (resp, "server's")] {
+        losses_and_times(&mut text, side, who);
+    }
     if record.icmp_errors > 0 {
         let _ = write!(text, " · {}", units::counted(record.icmp_errors, "ICMP error"));
     }
@@ -120,10 +123,31 @@ fn evidence(record: &FlowRecord, several: bool) -> String {
     text
 }
 
+/// ` · 2 of the server's segments lost before this point · the server's packets acknowledged in 1.0ms to 3.0ms, 2.0ms on
+/// average (9 samples)`: round trips from the capture point to the other side, SYN and FIN included.
+fn losses_and_times(text: &mut String, side: &SideRecord, who: &str) {
+    let loss = side.loss.unwrap_or_default();
+    let more = if loss.at_least { "+" } else { "" };
+    for (n, place) in [(loss.lost_before, "before"), (loss.lost_beyond, "beyond")] {
+        if n > 0 {
+            let _ = write!(text, " · {}{more} of the {who} segments lost {place} this point", units::count(n));
+        }
+    }
+    let Some(RttRecord { samples, min: Some(min), avg: Some(avg), max: Some(max), .. }) = side.measured.as_ref().map(|m| m.rtt)
+    else {
+        return;
+    };
+    let [min, avg, max] = [min, avg, max].map(units::duration_tight);
+    let several = if samples > 1 { format!(" to {max}, {avg} on average") } else { String::new() };
+    let _ = write!(text, " · the {who} packets acknowledged in {min}{several} ({})", units::counted(samples, "sample"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::RunSummary;
+    use crate::flow::{LossRecord, MeasuredRecord};
+    use crate::model::Span;
     use crate::output::fixture::nine;
 
     fn sink(width: Option<usize>) -> FlowTableSink<Vec<u8>> {
@@ -158,6 +182,34 @@ mod tests {
         sink.flush().unwrap();
         let text = String::from_utf8(sink.into_inner()).unwrap();
         assert!(text.starts_with("ID STATE  CLIENT → SERVER                LASTED    RTT PACKETS  OUT   IN RESENT\n"), "{text}");
+    }
+
+    #[test]
+    fn a_second_line_tells_where_the_loss_was_and_how_long_acknowledgments_took() {
+        let mut record = nine().remove(0);
+        record.resp.loss = Some(LossRecord { resent_packets: 3, lost_before: 2, lost_beyond: 1, ..LossRecord::default() });
+        let [min, avg, max] = [1, 2, 4].map(|ms| Some(Span::from_nanos(ms * 1_000_000)));
+        let rtt = RttRecord { samples: 9, min, avg, max, stdev: None };
+        record.resp.measured = Some(MeasuredRecord { rtt, ..MeasuredRecord::default() });
+        let rtt = RttRecord { samples: 1, min, avg: min, max: min, stdev: None };
+        record.orig.measured = Some(MeasuredRecord { rtt, ..MeasuredRecord::default() });
+        let text = evidence(&record, false);
+        let told = "the client's packets acknowledged in 1.00ms (1 sample) · 2 of the server's segments lost before this point · \
+                    1 of the server's segments lost beyond this point · \
+                    the server's packets acknowledged in 1.00ms to 4.00ms, 2.00ms on average (9 samples)";
+        assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn out_and_in_go_together() {
+        for width in 40..120 {
+            let mut sink = sink(Some(width));
+            sink.on_event(&Event::Flow(&nine()[0])).unwrap();
+            sink.flush().unwrap();
+            let text = String::from_utf8(sink.into_inner()).unwrap();
+            let titles: Vec<_> = text.lines().next().unwrap_or_default().split_whitespace().collect();
+            assert_eq!(titles.contains(&"OUT"), titles.contains(&"IN"), "at {width}: {titles:?}");
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub(super) fn run(
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
         handshake_events: records == Records::Handshakes && opened.live,
-        wants: wants(records, format, &fields),
+        wants: wants(records, format, &fields, look.verbose > 0),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: of.checksums,
         ..TrackerConfig::default()
@@ -123,10 +123,10 @@ pub(super) fn run(
 }
 
 /// What the records tell of, and nothing else is worked out.
-fn wants(records: Records, format: RecordFormat, fields: &[&Field]) -> Wants {
+fn wants(records: Records, format: RecordFormat, fields: &[&Field], verbose: bool) -> Wants {
     match (records, format) {
         (Records::Handshakes, _) => Wants::default(),
-        (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, ..Wants::default() },
+        (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, measures: verbose, ..Wants::default() },
         (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
         (Records::Flows, _) => Field::needs_of(fields),
     }

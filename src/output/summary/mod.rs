@@ -81,7 +81,9 @@ impl<W: Write> SummarySink<W> {
                     units::count(ranked.rows.len() as u64 + ranked.more),
                     ranked.rows.len()
                 );
-                writeln!(self.out, "{}", style.glyphs(&text))?;
+                for line in fold(&text, " ", style.width, 2) {
+                    writeln!(self.out, "{}", style.glyphs(&line))?;
+                }
             }
         }
         let mut table = Table::new(COLUMNS, "", style, usize::MAX);
@@ -134,7 +136,7 @@ const COLUMNS: &[Column] = &[
     Column::new("CLIENT → SERVER", Align::Left),
     Column::new("RTT", Align::Right),
     Column::new("OUT", Align::Right).dropped(1),
-    Column::new("IN", Align::Right).dropped(2),
+    Column::new("IN", Align::Right).dropped(1),
     Column::new("RESENT", Align::Right),
 ];
 
