@@ -134,6 +134,11 @@ impl History {
         self.fresh.back()
     }
 
+    /// The lowest remembered segment at or beyond this number.
+    pub(super) fn from(&self, number: u64) -> Option<&Passed> {
+        self.fresh.get(self.fresh.partition_point(|passed| passed.start < number))
+    }
+
     /// An acknowledgment of everything below `at` passes: when did the segment pass that ends there?
     pub(super) fn acknowledged(&mut self, at: u64) -> Option<Timestamp> {
         let mut found = None;

@@ -318,7 +318,7 @@ impl Case<'_> {
 
 impl Side {
     /// The numbers of a segment below the highest one have passed.
-    fn fill(&mut self, s: &Passed, fills: bool, room: &mut Room) {
+    pub(super) fn fill(&mut self, s: &Passed, fills: bool, room: &mut Room) {
         if fills {
             let acked = self.holes.fill(s.start, s.end(), room);
             self.record.uncaptured_bytes = self.record.uncaptured_bytes.saturating_sub(acked);
@@ -390,7 +390,7 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.syn_copied = verdict.kind == VerdictKind::Duplicate;
         }
-        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.map(|hole| hole.creator) };
+        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.filter(|hole| !hole.by_ack).map(|hole| hole.creator) };
         if s.len > 0 {
             let acked = self.requests.acked;
             self.history.remember_odd(odd, acked, wait, room);
