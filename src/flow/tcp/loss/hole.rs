@@ -106,6 +106,10 @@ impl Holes {
         self.list.fit(room);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Was a hole forgotten?
     pub(super) const fn forgot(&self) -> bool {
         self.forgot
@@ -209,6 +213,7 @@ impl Holes {
 
     pub(super) fn clear(&mut self) {
         self.list.clear();
+        self.forgot = false;
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

@@ -25,6 +25,9 @@ const LEAST_MSS: u32 = 48;
 /// No capture gives a segment later than this after its own acknowledgment.
 const LATE: Span = Span::from_millis(10);
 
+/// A direction that has been silent for longer, with nothing open, is folded when there is no room.
+const DONE: Span = Span::from_millis(1000);
+
 /// How long after its acknowledgment a segment may be seen and yet be the one that was acknowledged: less than half a round trip
 /// where that is known. `wait`: two round trips.
 pub(super) fn late(wait: Span) -> Span {
@@ -34,36 +37,36 @@ pub(super) fn late(wait: Span) -> Span {
 /// One direction.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
-    origin: Seq,
+    pub(super) origin: Seq,
     /// Something of it passed.
-    known: bool,
+    pub(super) known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
     /// When its last SYN passed.
     last_syn: Option<Timestamp>,
-    syns: u32,
+    pub(super) syns: u32,
     /// It has sent a SYN-ACK.
-    answered: bool,
+    pub(super) answered: bool,
     /// Its last SYN was the same packet once more.
     pub(super) syn_copied: bool,
     /// A SYN passed right after the one before: no timer had run out, and neither was lost here.
     syns_together: bool,
-    syn: Option<Seq>,
+    pub(super) syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
     syn_at: Option<Timestamp>,
-    mss_offer: Option<u16>,
-    sack_offer: bool,
-    sack_agreed: bool,
+    pub(super) mss_offer: Option<u16>,
+    pub(super) sack_offer: bool,
+    pub(super) sack_agreed: bool,
     /// Agreed by the SYNs, 0 where they were not seen.
     pub(super) mss_agreed: u16,
-    largest: u32,
+    pub(super) largest: u32,
     /// One past the highest number seen or acknowledged.
     pub(super) next: u64,
     /// The first segment that was seen, where that was midway.
-    first: Option<Box<Passed>>,
+    pub(super) first: Option<Box<Passed>>,
     /// A TSval that has not come back yet, and when it passed.
     unechoed: Option<(u32, Timestamp)>,
     /// When a segment passed last that had been sent again.
@@ -168,6 +171,7 @@ impl Side {
     /// Another first number: what was known of the old numbers is of no use.
     fn start_again(&mut self) {
         self.known = false;
+        self.record.at_least |= self.holes.forgot();
         (self.first, self.unechoed, self.syn_again) = (None, None, None);
         (self.answered, self.syn_copied, self.syns_together, self.fin) = (false, false, false, false);
         self.last_resent = None;
@@ -351,6 +355,13 @@ impl Side {
         self.history.rest(self.requests.acked, now, wait, room);
         self.holes.rest(now, room);
         self.settling.rest(room);
+    }
+
+    /// Was all of it acknowledged long ago, and is nothing of it open?
+    pub(super) fn is_done(&self, now: Timestamp) -> bool {
+        let quiet = self.history.is_old(now) && self.sender.silence(now).is_some_and(|silence| silence > DONE);
+        let whole = self.holes.is_empty() && self.settling.next().is_none() && self.requests.acked >= self.next;
+        self.known && quiet && whole && self.syn.is_none_or(|syn| syn == self.origin)
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
