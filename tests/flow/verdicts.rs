@@ -117,3 +117,25 @@ fn many_flows_share_what_memory_there_is() {
     assert!(short.len() > 400 && whole.len() > 5, "{} and {}", short.len(), whole.len());
     assert!(whole.iter().all(|record| loss(record).resent_packets == 1));
 }
+
+/// What a flow may take of the room when a million of them share what there is by default.
+const SHARE: usize = (256 << 20) / 1_000_000;
+
+#[test]
+fn idle_connections_leave_room_for_new_ones() {
+    let idle = 10_000u16;
+    let mut told = Told::new(usize::from(idle) * SHARE);
+    for port in 1..=idle {
+        let a = ([10, 1, 0, 1], port);
+        told.wait(5).send(a, B, &seg("S", 0, 0));
+        told.send(B, a, &seg("S.", 0, 1));
+        told.send(a, B, &seg(".", 1, 1));
+    }
+    told.wait(30_000);
+    for port in 1..=20 {
+        assert!(told.resent(port).is_some(), "connection {port}");
+    }
+    told.finish();
+    let whole = |record: &&FlowRecord| record.orig.loss.is_some_and(|loss| !loss.at_least);
+    assert_eq!(told.ended.iter().filter(whole).count(), usize::from(idle) + 20);
+}

@@ -206,12 +206,13 @@ impl Share {
         if self.of == 0 { f64::NAN } else { 100.0 * self.some as f64 / self.of as f64 }
     }
 
+    /// Of nothing no bar holds.
     pub(crate) fn at_least(self, percent: f64) -> bool {
-        self.of == 0 || self.percent() >= percent
+        self.of > 0 && self.percent() >= percent
     }
 
     pub(crate) fn at_most(self, percent: f64) -> bool {
-        self.of == 0 || self.percent() <= percent
+        self.of > 0 && self.percent() <= percent
     }
 
     /// For tables.
@@ -350,10 +351,11 @@ impl Class {
         }
     }
 
-    /// What is asked of it at a tap.
+    /// What is asked of it at a tap. At the sender nothing was overtaken yet, and nothing copied: bars on those do not apply.
     pub(crate) fn bars(self, tap: Tap, s: &Score) -> Vec<(&'static str, bool, Share)> {
         let surely = s.reordered_as_resent_surely;
-        match self {
+        let on_the_way = tap != Tap::Sender;
+        let bars = match self {
             Self::IdAndTimestamps | Self::IdOnly => vec![
                 ("resent called resent, 99.9 %", s.resent.at_least(99.9), s.resent),
                 ("reordered called resent, at most 0.1 %", s.reordered_as_resent.at_most(0.1), s.reordered_as_resent),
@@ -386,7 +388,9 @@ impl Class {
                 ("sure and right, 99.8 %", s.sure.at_least(99.8), s.sure),
                 ("reordered called resent for sure, at most 0.5 %", surely.at_most(0.5), surely),
             ],
-        }
+        };
+        let applies = |what: &str| on_the_way || !(what.starts_with("reordered") || what.starts_with("duplicates"));
+        bars.into_iter().filter(|(what, ..)| applies(what)).collect()
     }
 }
 

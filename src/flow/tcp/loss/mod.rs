@@ -394,7 +394,12 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.syn_copied = verdict.kind == VerdictKind::Duplicate;
         }
-        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.filter(|hole| !hole.by_ack).map(|hole| hole.creator) };
+        let odd = Odd {
+            passed: *s,
+            kind: verdict.kind,
+            sure,
+            filled: moment.hole.filter(|hole| !hole.by_ack).map(|hole| hole.creator),
+        };
         if s.len > 0 {
             let acked = self.requests.acked;
             self.history.remember_odd(odd, acked, wait, room);

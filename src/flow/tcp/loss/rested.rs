@@ -4,8 +4,10 @@
 use super::requests::Requests;
 use super::sender::{Habits, Sender};
 use super::side::Side;
+use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
 use crate::flow::room::Room;
+use crate::flow::tcp::seq::Seq;
 
 /// What is kept of a direction at rest.
 #[derive(Clone, Debug)]
@@ -142,8 +144,6 @@ impl Side {
     }
 
     fn unfold(&mut self, rested: &Rested) {
-        use crate::decode::TcpFlags;
-        use crate::flow::tcp::seq::Seq;
         self.known = true;
         self.origin = Seq(rested.origin);
         self.next = rested.next;

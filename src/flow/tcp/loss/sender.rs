@@ -300,7 +300,7 @@ impl Sender {
         }
     }
 
-    /// Two of its TSvals that passed further apart than this cannot be compared: half of their circle (RFC 7323 section 5.5).
+    /// Two of its timestamps that passed further apart than this cannot be compared: half of their circle (RFC 7323 section 5.5).
     pub(super) fn times_wrap(&self) -> Span {
         self.tick_length().map_or(UNKNOWN_WRAP, |tick| Span::from_nanos(tick.nanos().saturating_mul(1 << 31)))
     }
