@@ -70,6 +70,7 @@ Datagrams:
 
 Columns: RTT is the round trip of the handshake, or of the first request and
 reply (~ where a packet was repeated and nothing tells which copy was answered).
+← between client and server: only the answer (ICMP) is in this conversation.
 OUT and IN are the bytes that client and server sent, each counted once; RESENT
 counts segments sent again (sockeye help verdicts). SYNS counts the SYNs of an
 attempt; SRV LEG and CLI LEG are the parts of the round trip between the capture
