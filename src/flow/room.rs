@@ -5,13 +5,15 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
     left: usize,
-    /// Somebody went without since this was last asked.
+    /// With less than this those that are silent are asked to give back, before anybody goes without.
+    reserve: usize,
+    /// Somebody went without, or took of the reserve, since this was last asked.
     short: bool,
 }
 
 impl Room {
     pub(super) const fn new(bytes: usize) -> Self {
-        Self { left: bytes, short: false }
+        Self { left: bytes, reserve: bytes / 16, short: false }
     }
 
     /// Takes bytes for a list that is to grow. `false`: there are none, and the list must make do.
@@ -22,10 +24,11 @@ impl Room {
             return false;
         }
         self.left -= bytes;
+        self.short |= self.left < self.reserve;
         true
     }
 
-    /// Did somebody go without since this was last asked?
+    /// Did somebody go without, or take of the reserve, since this was last asked?
     pub(super) const fn was_short(&mut self) -> bool {
         std::mem::replace(&mut self.short, false)
     }

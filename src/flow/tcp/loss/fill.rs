@@ -2,7 +2,7 @@
 
 use super::case::{Case, LEAST_ROUND_TRIP, Opinion, tenths};
 use super::hole::{Hole, Request};
-use super::order::Order;
+use super::order::{self, Order};
 use super::passed::Passed;
 use super::sender::TIMEOUT;
 use crate::flow::verdict::{Evidence, VerdictKind};
@@ -16,6 +16,9 @@ impl Case<'_> {
     /// What fills this hole.
     pub(super) fn fills(&self, hole: &Hole) -> Opinion {
         let age = self.s.since(hole.creator.ts);
+        if hole.by_ack {
+            return Opinion { age: Some(age), ..self.was_acknowledged(age) };
+        }
         let mut opinion = match self.order_of_fill(&hole.creator) {
             Some((Order::After, why)) => Opinion::sure(VerdictKind::Resent, FILLS.and(why)),
             Some((_, why)) => self.was_overtaken(hole, FILLS.and(why)),
@@ -26,6 +29,24 @@ impl Case<'_> {
             opinion.evidence = opinion.evidence.and(Evidence::MISSED);
         }
         opinion.against(&hole.creator, age)
+    }
+
+    /// It was acknowledged before any copy of it was seen, and anything at or beyond it: the capture missed the original, or gives
+    /// it late.
+    fn was_acknowledged(&self, age: Span) -> Opinion {
+        let why = FILLS.and(Evidence::MISSED);
+        let earlier = |p: &&Passed| (p.nth.wrapping_sub(self.s.nth) as i32) < 0;
+        let beyond = self.me.history.from(self.s.end()).filter(earlier);
+        let order = match beyond {
+            Some(beyond) => self.order_of_fill(beyond),
+            None => order::by_ecn(self.s, &self.me.sender),
+        };
+        match order {
+            Some((Order::After, more)) => Opinion::sure(VerdictKind::Resent, why.and(more)),
+            Some((_, more)) => Opinion::unsure(why.and(more)),
+            None if age < self.round_trip().map_or(TIMEOUT, |m| tenths(m, 9)) => Opinion::unsure(why.and(Evidence::AGE)),
+            None => Opinion { by_age: true, ..Opinion::likely(VerdictKind::Resent, why.and(Evidence::AGE)) },
+        }
     }
 
     /// It was sent before the segment that made the hole.

@@ -129,9 +129,24 @@ impl History {
         self.odd.fit(room);
     }
 
+    /// After a rest: is nothing left that a copy is expected of?
+    pub(super) fn is_old(&self, now: Timestamp) -> bool {
+        self.odd.is_empty() && self.fresh.len() <= 1 && self.fresh.back().is_none_or(|last| now - last.ts > KEEP)
+    }
+
+    /// Nothing is known of what lies below.
+    pub(super) fn forget_below(&mut self, number: u64) {
+        self.lost_below = self.lost_below.max(number);
+    }
+
     /// The last segment that moved the highest number on.
     pub(super) fn last(&self) -> Option<&Passed> {
         self.fresh.back()
+    }
+
+    /// The lowest remembered segment at or beyond this number.
+    pub(super) fn from(&self, number: u64) -> Option<&Passed> {
+        self.fresh.get(self.fresh.partition_point(|passed| passed.start < number))
     }
 
     /// An acknowledgment of everything below `at` passes: when did the segment pass that ends there?

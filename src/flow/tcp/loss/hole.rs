@@ -45,6 +45,8 @@ pub(super) struct Hole {
     pub(super) asked: Option<Request>,
     /// All of it was acknowledged: the capture missed it.
     pub(super) acked: Option<Timestamp>,
+    /// An acknowledgment made it, before anything was seen at or beyond it: of `creator` nothing but the time holds.
+    pub(super) by_ack: bool,
 }
 
 /// The holes of a direction, ascending.
@@ -65,6 +67,31 @@ impl Holes {
         }
     }
 
+    /// Bytes above all that passed were acknowledged: the capture missed them, or sees them late.
+    pub(super) fn open_by_ack(&mut self, start: u64, end: u64, now: Timestamp, room: &mut Room) {
+        let hole = Hole {
+            start,
+            end,
+            creator: Passed { ts: now, ..Passed::nothing() },
+            before: None,
+            after_stall: false,
+            asked: None,
+            acked: Some(now),
+            by_ack: true,
+        };
+        self.open(hole, room);
+    }
+
+    /// When were these bytes acknowledged, if all of them were before they were seen? The first time, if parts were one by one.
+    pub(super) fn acknowledged_unseen(&self, start: u64, end: u64) -> Option<Timestamp> {
+        let first = self.list.partition_point(|hole| hole.end <= start);
+        let mut inside = self.list.range(first..).take_while(|hole| hole.start < end).filter(|hole| hole.by_ack);
+        let at = inside.clone().map(|hole| hole.creator.ts).min()?;
+        let mut next = start;
+        let whole = inside.all(|hole| hole.start <= std::mem::replace(&mut next, hole.end)) && next >= end;
+        whole.then_some(at)
+    }
+
     /// Forgets what was acknowledged long ago.
     fn trim(&mut self, now: Timestamp) {
         while let Some(first) = self.list.front()
@@ -77,6 +104,10 @@ impl Holes {
     pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
         self.trim(now);
         self.list.fit(room);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Was a hole forgotten?
@@ -182,6 +213,7 @@ impl Holes {
 
     pub(super) fn clear(&mut self) {
         self.list.clear();
+        self.forgot = false;
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {

@@ -10,6 +10,7 @@ mod passed;
 mod path;
 mod probe;
 mod requests;
+mod rested;
 mod seen;
 mod sender;
 mod settle;
@@ -23,6 +24,7 @@ use self::history::Odd;
 use self::passed::Passed;
 use self::path::Path;
 use self::requests::Ack;
+use self::rested::Kept;
 use self::sender::Sender;
 use self::settle::{Changed, Open};
 use self::side::{Place, Side};
@@ -40,7 +42,7 @@ use crate::model::{Span, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loss {
     /// The directions that have sent, and for which there was room.
-    sides: [Option<Box<Side>>; 2],
+    sides: [Kept; 2],
     path: Path,
     /// There was no room for one.
     crowded: bool,
@@ -55,19 +57,24 @@ impl Loss {
             End::Low => (low, high),
             End::High => (high, low),
         };
-        if me.is_none() {
-            *me = begin(room);
-            self.crowded |= me.is_none();
+        match me {
+            Kept::Awake(_) => {}
+            Kept::Nothing => me.begin(room),
+            Kept::Rested(_) => self.crowded |= !me.wake(room),
         }
-        Some((me.as_deref_mut()?, peer.as_deref_mut()))
+        if let Kept::Rested(_) = peer {
+            self.crowded |= !peer.wake(room);
+        }
+        self.crowded |= me.awake().is_none();
+        Some((me.awake_mut()?, peer.awake_mut()))
     }
 
     fn side(&self, end: End) -> Option<&Side> {
-        self.sides[end.index()].as_deref()
+        self.sides[end.index()].awake()
     }
 
     fn side_mut(&mut self, end: End) -> Option<&mut Side> {
-        self.sides[end.index()].as_deref_mut()
+        self.sides[end.index()].awake_mut()
     }
 
     pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
@@ -205,8 +212,8 @@ impl Loss {
     }
 
     pub(super) fn record(&self, end: End) -> LossRecord {
-        let Some(side) = self.side(end) else { return LossRecord { at_least: self.crowded, ..LossRecord::default() } };
-        LossRecord { at_least: side.record.at_least || side.holes.forgot() || self.crowded, ..side.record }
+        let record = self.sides[end.index()].record();
+        LossRecord { at_least: record.at_least || self.crowded, ..record }
     }
 
     /// Where it was captured.
@@ -216,7 +223,7 @@ impl Loss {
 
     /// When the next open verdict is settled.
     pub(super) fn next_settled(&self) -> Option<Timestamp> {
-        self.sides.iter().flatten().filter_map(|side| side.settling.next()).min()
+        self.sides.iter().filter_map(|side| side.awake()?.settling.next()).min()
     }
 
     /// A verdict that nothing changes any more by now: source and number of its packet.
@@ -249,23 +256,20 @@ impl Loss {
     /// The flow has been silent: what it no longer needs is given back.
     pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
         let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        for side in self.sides.iter_mut().flatten() {
+        for kept in &mut self.sides {
+            let Some(side) = kept.awake_mut() else { continue };
             side.rest(now, wait, room);
+            if side.is_done(now) {
+                kept.fold(room);
+            }
         }
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
-        for mut side in self.sides.iter_mut().filter_map(Option::take) {
+        for side in &mut self.sides {
             side.release(room);
-            room.give_back(size_of::<Side>());
         }
     }
-}
-
-/// A direction begins, if there is room.
-#[cold]
-fn begin(room: &mut Room) -> Option<Box<Side>> {
-    room.take(size_of::<Side>()).then(|| Box::new(Side::new()))
 }
 
 /// The SACK blocks in the order sent, and how many there are.
@@ -318,7 +322,7 @@ impl Case<'_> {
 
 impl Side {
     /// The numbers of a segment below the highest one have passed.
-    fn fill(&mut self, s: &Passed, fills: bool, room: &mut Room) {
+    pub(super) fn fill(&mut self, s: &Passed, fills: bool, room: &mut Room) {
         if fills {
             let acked = self.holes.fill(s.start, s.end(), room);
             self.record.uncaptured_bytes = self.record.uncaptured_bytes.saturating_sub(acked);
@@ -390,7 +394,7 @@ impl Side {
         if s.has(TcpFlags::SYN) {
             self.syn_copied = verdict.kind == VerdictKind::Duplicate;
         }
-        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.map(|hole| hole.creator) };
+        let odd = Odd { passed: *s, kind: verdict.kind, sure, filled: moment.hole.filter(|hole| !hole.by_ack).map(|hole| hole.creator) };
         if s.len > 0 {
             let acked = self.requests.acked;
             self.history.remember_odd(odd, acked, wait, room);

@@ -1,7 +1,7 @@
 //! Was one segment sent after another of the same sender? By what its packets carry, never by their age.
 
 use super::passed::Passed;
-use super::sender::Sender;
+use super::sender::{Sender, UNKNOWN_WRAP};
 use crate::decode::TcpFlags;
 use crate::flow::verdict::Evidence;
 use crate::model::Span;
@@ -15,12 +15,9 @@ pub(super) enum Order {
     After,
 }
 
-/// Beyond this, timestamps of 1 ms ticks wrap around (RFC 7323 section 5.5 gives 24 days).
-const TIMES_WRAP: Span = Span::from_secs(24 * 86_400);
-
 /// Was `s` sent after `p`? The first sign that decides. `None`: nothing does.
 pub(super) fn order(s: &Passed, p: &Passed, sender: &Sender, mss: u32) -> Option<(Order, Evidence)> {
-    by_timestamp(s, p)
+    by_timestamp(s, p, sender)
         .or_else(|| by_id(s, p, sender, mss))
         .or_else(|| by_echo(s, p))
         .or_else(|| by_ack(s, p))
@@ -35,14 +32,14 @@ fn by_sign(difference: i32) -> Option<Order> {
     }
 }
 
-fn times_compare(s: &Passed, p: &Passed) -> bool {
+fn times_compare(s: &Passed, p: &Passed, wrap: Span) -> bool {
     let apart = (s.ts - p.ts).nanos().unsigned_abs();
-    s.has_times && p.has_times && apart < TIMES_WRAP.nanos().unsigned_abs()
+    s.has_times && p.has_times && apart < wrap.nanos().unsigned_abs()
 }
 
 /// TSval goes first: it does not wrap in practice.
-fn by_timestamp(s: &Passed, p: &Passed) -> Option<(Order, Evidence)> {
-    if !times_compare(s, p) {
+fn by_timestamp(s: &Passed, p: &Passed, sender: &Sender) -> Option<(Order, Evidence)> {
+    if !times_compare(s, p, sender.times_wrap()) {
         return None;
     }
     let order = by_sign(s.tsval.wrapping_sub(p.tsval) as i32)?;
@@ -75,9 +72,9 @@ fn inside(whole: &Passed, part: &Passed, mss: u32) -> bool {
     step < whole.parts && part.start == whole.start + u64::from(step) * u64::from(mss) && part.end() <= whole.end()
 }
 
-/// TSecr only grows at its sender.
+/// TSecr only grows at its sender. It is of the peer's clock, of which this sender tells nothing.
 fn by_echo(s: &Passed, p: &Passed) -> Option<(Order, Evidence)> {
-    if !times_compare(s, p) || !s.has(TcpFlags::ACK) || !p.has(TcpFlags::ACK) {
+    if !times_compare(s, p, UNKNOWN_WRAP) || !s.has(TcpFlags::ACK) || !p.has(TcpFlags::ACK) {
         return None;
     }
     by_sign(s.tsecr.wrapping_sub(p.tsecr) as i32).map(|order| (order, Evidence::ECHO))

@@ -69,6 +69,29 @@ impl Passed {
         }
     }
 
+    /// A packet that never was: it can be compared with none.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            start: 0,
+            ts: Timestamp::from_nanos(0),
+            number: 0,
+            len: 0,
+            tsval: 0,
+            tsecr: 0,
+            ack: 0,
+            label: NO_LABEL,
+            nth: 0,
+            id: 0,
+            window: 0,
+            checksum: 0,
+            flags: TcpFlags(0),
+            parts: 1,
+            ecn: 0,
+            source: 0,
+            has_times: false,
+        }
+    }
+
     /// One past its last number.
     pub(super) const fn end(&self) -> u64 {
         self.start.saturating_add(self.len as u64)

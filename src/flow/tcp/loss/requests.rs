@@ -146,6 +146,16 @@ impl Requests {
         if now - self.changed >= way { self.shut } else { self.was_shut }
     }
 
+    /// The last window, and whether it is shut.
+    pub(super) const fn window(&self) -> (u16, bool) {
+        (self.window, self.shut)
+    }
+
+    /// Everything was acknowledged, and nothing else has been said for a while.
+    pub(super) fn after_rest(acked: u64, window: u16, shut: bool) -> Self {
+        Self { acked, window, shut, was_shut: shut, ..Self::default() }
+    }
+
     pub(super) fn clear(&mut self) {
         (self.acked, self.asked_at) = (0, 0);
         (self.window, self.shut, self.was_shut) = (0, false, false);

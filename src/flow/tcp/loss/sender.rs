@@ -22,6 +22,11 @@ const RATES: [f64; 6] = [10.0, 100.0, 250.0, 1000.0, 1e4, 1e6];
 /// The clock must have gone on by so much before its rate is told.
 const TICKS: i32 = 4;
 
+/// Where the rate is not known: what a clock of microseconds allows, a little less than 2^31 of them.
+pub(super) const UNKNOWN_WRAP: Span = Span::from_secs(30 * 60);
+/// After so long its rate is told once and for all.
+const TOLD: Span = Span::from_secs(1);
+
 /// What is known of a sender.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
@@ -46,6 +51,8 @@ pub(super) struct Sender {
     first_tick: (u32, Timestamp),
     /// The highest TSval and when it first passed.
     last_tick: (u32, Timestamp),
+    /// Length of a tick, once enough of them have passed.
+    tick_told: Option<Span>,
     /// Flow labels and the packet with which each first appeared.
     labels: [(u32, u32); LABELS],
     last: Option<Timestamp>,
@@ -59,6 +66,26 @@ pub(super) struct Sender {
     skipped: u16,
     /// If it counts its packets: what it sent before its pauses and was not seen lies below this, by how many are missing.
     unseen_below: u64,
+}
+
+/// What is kept of a sender that rests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    last: Option<Timestamp>,
+    steps: u32,
+    step_sum: u32,
+    ones: u32,
+    jumps: u32,
+    tsval: u32,
+    /// Microseconds, 0 if it is not known.
+    tick: u32,
+    id: u16,
+    id_parts: u16,
+    skipped: u16,
+    ect_segments: u8,
+    ect_acks: bool,
+    ecn_agreed: bool,
+    has_times: bool,
 }
 
 impl Default for Sender {
@@ -77,6 +104,7 @@ impl Default for Sender {
             has_times: false,
             first_tick: (0, Timestamp::default()),
             last_tick: (0, Timestamp::default()),
+            tick_told: None,
             labels: [(NO_LABEL, 0); LABELS],
             last: None,
             resumed: (0, Timestamp::default()),
@@ -89,6 +117,50 @@ impl Default for Sender {
 }
 
 impl Sender {
+    /// In short.
+    pub(super) fn habits(&self) -> Habits {
+        let (id, id_parts) = self.ids[usize::from(self.newest)];
+        let tick = self.tick_length().map_or(0, |tick| tick.nanos() / 1000);
+        Habits {
+            last: self.last,
+            steps: self.steps,
+            step_sum: self.step_sum,
+            ones: self.ones,
+            jumps: self.jumps,
+            tsval: self.last_tick.0,
+            tick: u32::try_from(tick).unwrap_or(0),
+            id,
+            id_parts,
+            skipped: self.skipped,
+            ect_segments: self.ect_segments,
+            ect_acks: self.ect_acks,
+            ecn_agreed: self.ecn_agreed,
+            has_times: self.has_times,
+        }
+    }
+
+    /// A sender of these habits.
+    pub(super) fn with(habits: &Habits) -> Self {
+        let mut sender = Self {
+            last: habits.last,
+            steps: habits.steps,
+            step_sum: habits.step_sum,
+            ones: habits.ones,
+            jumps: habits.jumps,
+            skipped: habits.skipped,
+            ect_segments: habits.ect_segments,
+            ect_acks: habits.ect_acks,
+            ecn_agreed: habits.ecn_agreed,
+            has_times: habits.has_times,
+            tick_told: (habits.tick > 0).then(|| Span::from_nanos(i64::from(habits.tick) * 1000)),
+            ..Self::default()
+        };
+        sender.ids[0] = (habits.id, habits.id_parts);
+        let tick = (habits.tsval, habits.last.unwrap_or_default());
+        (sender.first_tick, sender.last_tick) = (tick, tick);
+        sender
+    }
+
     /// Takes a packet, and tells it which one of its sender's it is. `round_trip`: the shortest, if it is known.
     pub(super) fn sends(&mut self, passed: &mut Passed, round_trip: Option<Span>, mss: u32) {
         passed.nth = self.sent;
@@ -216,9 +288,21 @@ impl Sender {
             self.has_times = true;
             self.first_tick = (passed.tsval, passed.ts);
             self.last_tick = self.first_tick;
+        } else if passed.ts - self.last_tick.1 >= self.times_wrap() {
+            // Nobody knows how often it wrapped.
+            (self.first_tick, self.last_tick) = ((passed.tsval, passed.ts), (passed.tsval, passed.ts));
         } else if (passed.tsval.wrapping_sub(self.last_tick.0) as i32) > 0 {
             self.last_tick = (passed.tsval, passed.ts);
+            // The clock of a sender does not change its rate, and later the difference wraps.
+            if self.tick_told.is_none() && self.last_tick.1 - self.first_tick.1 >= TOLD {
+                self.tick_told = self.tick_so_far();
+            }
         }
+    }
+
+    /// Two of its TSvals that passed further apart than this cannot be compared: half of their circle (RFC 7323 section 5.5).
+    pub(super) fn times_wrap(&self) -> Span {
+        self.tick_length().map_or(UNKNOWN_WRAP, |tick| Span::from_nanos(tick.nanos().saturating_mul(1 << 31)))
     }
 
     /// The highest TSval it has sent.
@@ -228,6 +312,10 @@ impl Sender {
 
     /// Length of a tick of its timestamp clock, by how fast that went.
     pub(super) fn tick_length(&self) -> Option<Span> {
+        self.tick_told.or_else(|| self.tick_so_far())
+    }
+
+    fn tick_so_far(&self) -> Option<Span> {
         let ticks = self.last_tick.0.wrapping_sub(self.first_tick.0) as i32;
         let time = (self.last_tick.1 - self.first_tick.1).nanos();
         if ticks < TICKS || time <= 0 {

@@ -2,6 +2,7 @@
 
 use super::history::History;
 use super::hole::{Before, Hole, Holes};
+use super::order::{self, Order};
 use super::passed::Passed;
 use super::requests::Requests;
 use super::sender::{Sender, TIMEOUT};
@@ -21,41 +22,51 @@ const TIMES_LEN: u32 = 12;
 /// No sender makes its segments smaller than this, whatever is offered (Linux' `TCP_MIN_MSS` is 88 with 40 bytes of options).
 const LEAST_MSS: u32 = 48;
 
+/// No capture gives a segment later than this after its own acknowledgment.
+const LATE: Span = Span::from_millis(10);
+
+/// A direction that has been silent for longer, with nothing open, is folded when there is no room.
+const DONE: Span = Span::from_millis(1000);
+
+/// How long after its acknowledgment a segment may be seen and yet be the one that was acknowledged: less than half a round trip
+/// where that is known. `wait`: two round trips.
+pub(super) fn late(wait: Span) -> Span {
+    if wait == Span::ZERO { LATE } else { LATE.min(Span::from_nanos(wait.nanos() / 4)) }
+}
+
 /// One direction.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
-    origin: Seq,
+    pub(super) origin: Seq,
     /// Something of it passed.
-    known: bool,
+    pub(super) known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
     /// When its last SYN passed.
     last_syn: Option<Timestamp>,
-    syns: u32,
+    pub(super) syns: u32,
     /// It has sent a SYN-ACK.
-    answered: bool,
+    pub(super) answered: bool,
     /// Its last SYN was the same packet once more.
     pub(super) syn_copied: bool,
     /// A SYN passed right after the one before: no timer had run out, and neither was lost here.
     syns_together: bool,
-    syn: Option<Seq>,
+    pub(super) syn: Option<Seq>,
     /// Its SYN was sent again at that time.
     syn_again: Option<Timestamp>,
     syn_at: Option<Timestamp>,
-    mss_offer: Option<u16>,
-    sack_offer: bool,
-    sack_agreed: bool,
+    pub(super) mss_offer: Option<u16>,
+    pub(super) sack_offer: bool,
+    pub(super) sack_agreed: bool,
     /// Agreed by the SYNs, 0 where they were not seen.
     pub(super) mss_agreed: u16,
-    largest: u32,
+    pub(super) largest: u32,
     /// One past the highest number seen or acknowledged.
     pub(super) next: u64,
     /// The first segment that was seen, where that was midway.
-    first: Option<Box<Passed>>,
-    /// Everything below the first number was acknowledged before it was seen, at that time: the capture missed it.
-    pub(super) missed: Option<(u64, Timestamp)>,
+    pub(super) first: Option<Box<Passed>>,
     /// A TSval that has not come back yet, and when it passed.
     unechoed: Option<(u32, Timestamp)>,
     /// When a segment passed last that had been sent again.
@@ -105,7 +116,6 @@ impl Side {
             largest: 0,
             next: BASE,
             first: None,
-            missed: None,
             unechoed: None,
             last_resent: None,
             sender: Sender::default(),
@@ -161,7 +171,8 @@ impl Side {
     /// Another first number: what was known of the old numbers is of no use.
     fn start_again(&mut self) {
         self.known = false;
-        (self.first, self.missed, self.unechoed, self.syn_again) = (None, None, None, None);
+        self.record.at_least |= self.holes.forgot();
+        (self.first, self.unechoed, self.syn_again) = (None, None, None);
         (self.answered, self.syn_copied, self.syns_together, self.fin) = (false, false, false, false);
         self.last_resent = None;
         self.sender.start_again();
@@ -238,6 +249,12 @@ impl Side {
         if s.len == 0 {
             return Place::Expected;
         }
+        if s.start < self.next && self.is_seen_late(s, wait) {
+            // The capture saw its acknowledgment first.
+            self.fill(s, true, room);
+            self.history.remember(*s, self.requests.acked, wait, room);
+            return Place::Expected;
+        }
         if s.start < self.next {
             let before = self.first.as_ref().is_some_and(|first| s.start < first.start);
             return if before { Place::BeforeCapture } else { Place::Below };
@@ -250,13 +267,23 @@ impl Side {
         Place::Expected
     }
 
+    /// Is it the next expected segment, but for an acknowledgment of it that the capture saw first? Two queues of a network card,
+    /// or two places of capture, give packets out of order by a little. What is sent again after it was acknowledged cannot
+    /// come so soon. `wait`: two round trips, 0 where none is known.
+    fn is_seen_late(&self, s: &Passed, wait: Span) -> bool {
+        let in_order = self.history.last().is_none_or(|last| last.end() <= s.start);
+        in_order
+            && self.holes.acknowledged_unseen(s.start, s.end().min(self.next)).is_some_and(|at| s.since(at) < late(wait))
+            && !order::by_ecn(s, &self.sender).is_some_and(|(order, _)| order == Order::After)
+    }
+
     fn open_hole(&mut self, s: &Passed, after_stall: bool, room: &mut Room) {
         let last = self.history.last().filter(|last| last.end() == self.next);
         let before = last.map(|last| {
             let id = last.id.wrapping_add(last.parts - 1);
             Before { end: last.end(), id: if last.id == 0 { 0 } else { self.sender.unbroken_from(id) } }
         });
-        let hole = Hole { start: self.next, end: s.start, creator: *s, before, after_stall, asked: None, acked: None };
+        let hole = Hole { start: self.next, end: s.start, creator: *s, before, after_stall, asked: None, acked: None, by_ack: false };
         self.holes.open(hole, room);
     }
 
@@ -275,7 +302,7 @@ impl Side {
         self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
         if at > self.next {
             self.record.uncaptured_bytes += at - self.next;
-            self.missed = Some((at, now));
+            self.holes.open_by_ack(self.next, at, now, room);
             self.next = at;
         }
         let passed = self.history.acknowledged(at);
@@ -328,6 +355,13 @@ impl Side {
         self.history.rest(self.requests.acked, now, wait, room);
         self.holes.rest(now, room);
         self.settling.rest(room);
+    }
+
+    /// Was all of it acknowledged long ago, and is nothing of it open?
+    pub(super) fn is_done(&self, now: Timestamp) -> bool {
+        let quiet = self.history.is_old(now) && self.sender.silence(now).is_some_and(|silence| silence > DONE);
+        let whole = self.holes.is_empty() && self.settling.next().is_none() && self.requests.acked >= self.next;
+        self.known && quiet && whole && self.syn.is_none_or(|syn| syn == self.origin)
     }
 
     pub(super) fn release(&mut self, room: &mut Room) {
