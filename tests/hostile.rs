@@ -7,8 +7,11 @@
 
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/rng.rs"]
+mod rng;
 
 use program::{Ran, capture, run_for, sockeye, with_bare_settings};
+use rng::Rng;
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
 use sockeye::engine::{Config, run};
@@ -36,40 +39,20 @@ const EACH: usize = 10;
 /// Address space of the program in KiB.
 const MEMORY: u32 = 1_000_000;
 
-/// Numbers from a seed (xorshift64*): the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.roll() % limit.max(1) as u64) as usize
-    }
-}
-
 /// One way, or two, of damaging a capture.
 fn damaged(good: &[u8], seed: u64) -> Vec<u8> {
-    let mut dice = Dice::new(seed);
+    let mut dice = Rng::new(seed, 40);
     let mut bytes = good.to_vec();
-    for _ in 0..=dice.below(2) {
+    for _ in 0..=dice.index(2) {
         damage(&mut bytes, &mut dice);
     }
     bytes
 }
 
-fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
-    let at = dice.below(bytes.len());
-    let near = (at + 1 + dice.below(200)).min(bytes.len());
-    match dice.below(9) {
+fn damage(bytes: &mut Vec<u8>, dice: &mut Rng) {
+    let at = dice.index(bytes.len());
+    let near = (at + 1 + dice.index(200)).min(bytes.len());
+    match dice.index(9) {
         // Bits flipped anywhere, and among the headers at the start.
         0 => flip(bytes, dice, usize::MAX),
         1 => flip(bytes, dice, 100),
@@ -77,15 +60,15 @@ fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
         // A length, a time or an address that is huge, negative, small.
         3 => {
             let values = [u32::MAX, 0x7fff_ffff, 0x8000_0000, 0x0004_0000, 0x0100_0000, 0, 1, 3];
-            let value = values[dice.below(values.len())];
-            let word = if dice.below(2) == 0 { value.to_le_bytes() } else { value.to_be_bytes() };
+            let value = values[dice.index(values.len())];
+            let word = if dice.index(2) == 0 { value.to_le_bytes() } else { value.to_be_bytes() };
             let aligned = at & !3;
             for (byte, new) in bytes.iter_mut().skip(aligned).zip(word) {
                 *byte = new;
             }
         }
         4 => {
-            let noise: Vec<u8> = (0..dice.below(300)).map(|_| dice.roll() as u8).collect();
+            let noise: Vec<u8> = (0..dice.index(300)).map(|_| dice.next() as u8).collect();
             bytes.splice(at..at, noise);
         }
         5 => {
@@ -95,26 +78,26 @@ fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
         6 => {
             bytes.drain(at.min(near)..near);
         }
-        7 => bytes.get_mut(at..near).unwrap_or_default().fill(if dice.below(2) == 0 { 0 } else { 0xff }),
+        7 => bytes.get_mut(at..near).unwrap_or_default().fill(if dice.index(2) == 0 { 0 } else { 0xff }),
         // Blocks of pcapng where none belong: unknown ones, sections, interfaces, with lengths that lie.
         _ => {
-            let kind: u32 = [0x0a0d_0d0a, 1, 2, 3, 4, 5, 6, 10, 0x0bad_0bad, 0x4242_4242][dice.below(10)];
-            let length: u32 = [12, 16, 28, 32, 13, 0, u32::MAX - 3][dice.below(7)];
+            let kind: u32 = [0x0a0d_0d0a, 1, 2, 3, 4, 5, 6, 10, 0x0bad_0bad, 0x4242_4242][dice.index(10)];
+            let length: u32 = [12, 16, 28, 32, 13, 0, u32::MAX - 3][dice.index(7)];
             let mut block = kind.to_le_bytes().to_vec();
             block.extend(length.to_le_bytes());
-            block.extend((8..length.clamp(12, 64) - 4).map(|_| dice.roll() as u8));
+            block.extend((8..length.clamp(12, 64) - 4).map(|_| dice.next() as u8));
             block.extend(length.to_le_bytes());
             bytes.splice(at..at, block);
         }
     }
 }
 
-fn flip(bytes: &mut [u8], dice: &mut Dice, within: usize) {
+fn flip(bytes: &mut [u8], dice: &mut Rng, within: usize) {
     let limit = bytes.len().min(within);
-    for _ in 0..=dice.below(20) {
-        let at = dice.below(limit);
+    for _ in 0..=dice.index(20) {
+        let at = dice.index(limit);
         if let Some(byte) = bytes.get_mut(at) {
-            *byte ^= 1 << dice.below(8);
+            *byte ^= 1 << dice.index(8);
         }
     }
 }
@@ -336,8 +319,8 @@ fn pipes_without_end() {
     writer.join().expect("stopped by the closed pipe");
     // Endless noise.
     let (_folder, path) = fifo();
-    let mut dice = Dice::new(7);
-    let writer = feed(&path, std::iter::repeat_with(move || (0..4096).map(|_| dice.roll() as u8).collect()));
+    let mut dice = Rng::new(7, 40);
+    let writer = feed(&path, std::iter::repeat_with(move || (0..4096).map(|_| dice.next() as u8).collect()));
     let ran = run_for(sockeye().args(["packets", "-r"]).arg(&path), PATIENCE);
     assert_eq!((ran.code(), ran.stdout.as_str()), (Some(3), ""));
     assert!(ran.stderr.contains("is not a capture file"), "{}", ran.stderr);

@@ -70,6 +70,7 @@ Datagrams:
 
 Columns: RTT is the round trip of the handshake, or of the first request and
 reply (~ where a packet was repeated and nothing tells which copy was answered).
+← between client and server: only the answer (ICMP) is in this conversation.
 OUT and IN are the bytes that client and server sent, each counted once; RESENT
 counts segments sent again (sockeye help verdicts). SYNS counts the SYNs of an
 attempt; SRV LEG and CLI LEG are the parts of the round trip between the capture
@@ -111,7 +112,25 @@ summary says on which side of the capture they were lost: before this point
 (they filled a hole here) or beyond it (they had passed here). What the capture
 itself missed is told apart: it was acknowledged, so that the network did not
 lose it.
-Every reason with its meaning: docs/formats.md, Evidence of verdicts.
+
+The other words in the parentheses; longer in docs/formats.md, Evidence of
+verdicts:
+  timestamp newer, timestamp older, timestamp equal    than the other packet's
+  IP id newer, IP id older, IP id equal                likewise
+  timestamp echo, ACK number  differs from the earlier copy's, and only grows
+  new flow label, ECN         such as its sender gives to packets sent again
+  identical, copied again     the same headers and checksum passed before, after
+  by its age                  too soon or too late for something else
+  asked for                   by duplicate ACKs or SACK blocks
+  already acknowledged        before it came
+  DSACK                       the receiver reported that it got it twice
+  captured at its sender      what passes twice there was sent twice
+  the capture missed it       acknowledged before it was seen
+  seen before, fills a hole, same SYN    where the other packet is not told
+  window shut, one byte back  what makes it a probe, a keep-alive
+  after a pause               of a retransmission timeout
+  too long ago                what it would be compared with is forgotten
+
 Wireshark's opinion is in the key tcp.wireshark of packets --format jsonl.
 ";
 
@@ -151,21 +170,24 @@ ZEEK'S WORDS
 
 flows --format zeek writes Zeek's conn.log; records have conn_state and history.
 
-conn_state, of TCP (of UDP and ICMP: S0 no reply, SF both sides, SHR the
-responder only, OTH neither):
+conn_state, of TCP:
   S0      a SYN, no answer               REJ     the SYN was refused
-  S1      open, not closed               SF      opened and closed
-  S2      open, closed by originator     S3      open, closed by responder
-  RSTO    open, reset by originator      RSTR    open, reset by responder
-  RSTOS0  SYN, then RST, no answer seen  RSTRH   SYN-ACK, then RST, no SYN seen
-  SH      SYN, then FIN, no answer seen  SHR     SYN-ACK, then FIN, no SYN seen
-  OTH     no SYN seen: it started before the capture
+  S1      established, not closed        SF      established, closed by both
+  S2      only the originator sent FIN   S3      only the responder sent FIN
+  RSTO    reset by the originator        RSTR    reset by the responder
+  RSTOS0  SYN, then RST by the originator, no SYN-ACK seen
+  RSTRH   SYN-ACK, then RST by the responder, no SYN seen
+  SH      SYN, then FIN by the originator, no SYN-ACK seen
+  SHR     SYN-ACK, then FIN by the responder, no SYN seen
+  OTH     none of these: mostly it started before the capture
+Of UDP: S0 the originator only, SHR the responder only, SF both; of others OTH.
 
 history: a letter for each kind of packet when it first comes, in capitals from
 the originator, small from the responder:
   s  SYN without ACK    h  SYN-ACK            a  ACK alone        d  data
-  f  FIN                r  RST                c  wrong checksum   g  a gap in data
-  t  sent again         w  window 0           i  FIN and RST      q  SYN and FIN
+  f  FIN                r  RST                c  wrong checksum   g  data missed
+  t  sent again         w  window 0           i  FIN and RST
+  q  SYN with FIN or RST
   ^  the sides were swapped: the first packet seen was the responder's
 c, g, t and w come again at the 10th, 100th, ... time.
 
@@ -235,4 +257,26 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<(), Problem> {
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(super::broken_output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sockeye::flow::Evidence;
+
+    #[test]
+    fn help_names_every_reason_of_a_verdict_as_lines_do() {
+        let missing: Vec<_> = Evidence(u32::MAX).words().filter(|words| !VERDICTS.contains(words)).collect();
+        assert_eq!(missing, [] as [&str; 0]);
+        assert!(Evidence(u32::MAX).words().count() > 20);
+    }
+
+    #[test]
+    fn topics_fit_a_terminal() {
+        for topic in ["time", "states", "verdicts", "zeek", "exit"] {
+            for line in topic_text(topic).unwrap_or_default().lines() {
+                assert!(line.chars().count() <= 80, "{topic}: {line}");
+            }
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub struct Ends {
     from: Endpoint,
     to: Endpoint,
     ports: bool,
+    /// Only the second was heard: the arrow points from it to the first.
+    back: bool,
     /// A word after both: `(ping)`, `(gre)`.
     word: String,
 }
@@ -24,16 +26,17 @@ impl Ends {
     /// The ends of a flow, originator first. ICMP and protocols without ports get a word for what they carry instead.
     #[must_use]
     pub fn of(flow: &FlowRecord) -> Self {
-        let (ports, word) = match flow.id.kind {
-            FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp => (true, String::new()),
+        let answer_only = flow.orig.packets == 0 && flow.resp.packets > 0;
+        let (ports, back, word) = match flow.id.kind {
+            FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp => (true, false, String::new()),
             FlowKind::Icmp => {
                 let asked = flow.originator.port;
-                let answer_only = flow.orig.packets == 0 && flow.resp.packets > 0;
-                (false, icmp_word(flow.protocol, if answer_only { answer_to(flow.protocol, asked) } else { asked }))
+                let kind = if answer_only { answer_to(flow.protocol, asked) } else { asked };
+                (false, answer_only, icmp_word(flow.protocol, kind))
             }
-            FlowKind::Other => (false, format!(" ({})", flow.protocol)),
+            FlowKind::Other => (false, false, format!(" ({})", flow.protocol)),
         };
-        Self { from: flow.originator, to: flow.responder, ports, word }
+        Self { from: flow.originator, to: flow.responder, ports, back, word }
     }
 
     /// The text in full. `arrow` is `→` or its stand-in.
@@ -75,6 +78,11 @@ impl Ends {
     }
 
     fn write(&self, text: &mut String, arrow: &str, mut address: impl FnMut(IpAddr) -> String) {
+        let arrow = match (self.back, arrow) {
+            (true, "→") => "←",
+            (true, _) => "<-",
+            (false, _) => arrow,
+        };
         for (i, end) in [self.from, self.to].into_iter().enumerate() {
             if i == 1 {
                 // A String takes everything, here and below.
@@ -143,10 +151,24 @@ fn icmp_word(protocol: IpProtocol, kind: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::State;
+    use crate::output::fixture::flow;
 
     fn ends(a: &str, b: &str) -> Ends {
         let at = |ip: &str, port| Endpoint::new(ip.parse().unwrap(), port);
-        Ends { from: at(a, 49370), to: at(b, 443), ports: true, word: String::new() }
+        Ends { from: at(a, 49370), to: at(b, 443), ports: true, back: false, word: String::new() }
+    }
+
+    #[test]
+    fn an_answer_alone_is_drawn_as_it_was_sent() {
+        let mut record = flow(FlowKind::Icmp, 1, State::OneWay, "10.0.0.1:8", "10.0.0.2:0", 0, 56);
+        record.protocol = IpProtocol::ICMP;
+        (record.orig.packets, record.resp.packets) = (0, 1);
+        let ends = Ends::of(&record);
+        assert_eq!(ends.full("→"), "10.0.0.1 ← 10.0.0.2 (ping reply)");
+        assert_eq!(ends.full("->"), "10.0.0.1 <- 10.0.0.2 (ping reply)");
+        (record.orig.packets, record.resp.packets) = (1, 0);
+        assert_eq!(Ends::of(&record).full("→"), "10.0.0.1 → 10.0.0.2 (ping)");
     }
 
     #[test]

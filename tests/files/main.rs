@@ -4,5 +4,7 @@ mod made;
 mod oracle;
 mod property;
 mod reading;
+#[path = "../support/rng.rs"]
+mod rng;
 mod several;
 mod writing;

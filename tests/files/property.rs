@@ -1,6 +1,7 @@
 //! Written and read again gives the same; any bytes at all give packets or one error.
 
 use crate::made::{BIG, Bytes, Kept, LITTLE, drain, everything, open, read};
+use crate::rng::Rng;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sockeye::model::{ByteOrder, FileFormat, Frame, FrameDirection, FrameOptions, LinkType, Timestamp};
@@ -156,13 +157,8 @@ proptest! {
 fn ten_thousand_damaged_files() {
     // Deterministic: the same damage in every run.
     let good = everything();
-    let mut x = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = |below: usize| {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        (x >> 11) as usize % below
-    };
+    let mut rng = Rng::new(1, 44);
+    let mut random = |below: usize| rng.index(below);
     let (mut damaged, mut packets) = (0, 0);
     for _ in 0..10_000 {
         let mut bytes = good.clone();

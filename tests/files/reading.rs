@@ -1,6 +1,7 @@
 //! Reading: the formats in all their shapes, and what is said of files that are cut, damaged or no captures.
 
 use crate::made::{BIG, Bytes, Kept, LITTLE, drain, everything, open, read};
+use crate::rng::Rng;
 use sockeye::capture::file::{self, FileSource, OpenOptions};
 use sockeye::capture::{Next, PacketSource, SourceError};
 use sockeye::model::{FrameDirection, LinkType};
@@ -372,14 +373,9 @@ fn compress(format: &str, bytes: &[u8]) -> Vec<u8> {
 /// A classic file of `n` packets whose bytes do not compress to nothing.
 fn many(n: u32) -> Vec<u8> {
     let mut out = LITTLE.pcap_header(0xa1b2_c3d4, (2, 4), 65_535, 101);
-    let mut x = 1_u32;
+    let mut rng = Rng::new(1, 43);
     for i in 0..n {
-        let data: Vec<u8> = (0..60)
-            .map(|_| {
-                x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (x >> 24) as u8
-            })
-            .collect();
+        let data: Vec<u8> = (0..60).map(|_| rng.next() as u8).collect();
         out.extend(LITTLE.pcap_record([i, 0, 60, 60], &[], &data));
     }
     out

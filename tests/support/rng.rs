@@ -43,4 +43,25 @@ impl Rng {
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[(self.next() % from.len() as u64) as usize]
     }
+
+    /// From 0 on, `limit` left out.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    pub(crate) fn index(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    pub(crate) fn within(&mut self, range: std::ops::Range<u32>) -> u32 {
+        range.start + self.below(u64::from(range.end - range.start)) as u32
+    }
+
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn percent(&mut self, chance: u32) -> bool {
+        self.within(0..100) < chance
+    }
 }

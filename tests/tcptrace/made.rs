@@ -1,31 +1,7 @@
 //! Connections as no host would make them: resends, holes, overlaps, shut windows, SACK, wraparound, a clock that steps back.
 
+use crate::rng::Rng;
 use etherparse::{PacketBuilder, TcpOptionElement as Opt};
-use std::ops::Range;
-
-/// Numbers that depend on nothing but the seed (Marsaglia's xorshift).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 16
-    }
-
-    fn within(&mut self, range: Range<u32>) -> u32 {
-        range.start + (self.next() % u64::from(range.end - range.start)) as u32
-    }
-
-    fn percent(&mut self, chance: u32) -> bool {
-        self.within(0..100) < chance
-    }
-
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.next() as usize % of.len()]
-    }
-}
 
 /// A side's numbers.
 #[derive(Clone, Copy)]
@@ -37,11 +13,11 @@ struct Numbers {
 
 impl Numbers {
     /// Near the edges of the quadrants that tcptrace divides the circle into, or anywhere.
-    fn new(dice: &mut Dice) -> Self {
+    fn new(dice: &mut Rng) -> Self {
         let edge = dice.within(0..4) << 30;
         let near = edge.wrapping_add(dice.within(0..100)).wrapping_sub(80);
         let base = if dice.percent(30) { dice.next() as u32 } else { near };
-        let scale = dice.one_of(&[None, Some(0), Some(3), Some(7), Some(14)]);
+        let scale = dice.pick(&[None, Some(0), Some(3), Some(7), Some(14)]);
         Self { base, next: 1, scale }
     }
 
@@ -51,7 +27,7 @@ impl Numbers {
 }
 
 struct Connection<'a> {
-    dice: &'a mut Dice,
+    dice: &'a mut Rng,
     port: u16,
     v6: bool,
     sides: [Numbers; 2],
@@ -72,7 +48,7 @@ struct Sent {
 
 impl Connection<'_> {
     fn send(&mut self, sent: &Sent) {
-        let wait = self.dice.one_of(&[0, 0, 90, 2_000, 3_000, 40_000, 80_000]);
+        let wait = self.dice.pick(&[0, 0, 90, 2_000, 3_000, 40_000, 80_000]);
         self.now += u64::from(self.dice.within(0..wait + 1));
         if self.dice.percent(3) {
             self.now -= u64::from(self.dice.within(0..50_000));
@@ -111,12 +87,12 @@ impl Connection<'_> {
         let options =
             |side: &Numbers| side.scale.map(Opt::WindowScale).into_iter().chain([Opt::MaximumSegmentSize(1460)]).collect();
         let [a, b] = self.sides.map(|side| options(&side));
-        for _ in 0..self.dice.one_of(&[1, 1, 1, 2, 3]) {
-            let window = self.dice.one_of(&[0, 1000, 65535]);
+        for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3]) {
+            let window = self.dice.pick(&[0, 1000, 65535]);
             self.send(&Sent { from: 0, flags: "S", seq: 0, ack: 0, window, data: 0, options: Vec::clone(&a) });
         }
-        for _ in 0..self.dice.one_of(&[1, 1, 1, 2]) {
-            let window = self.dice.one_of(&[0, 1000, 65535]);
+        for _ in 0..self.dice.pick(&[1, 1, 1, 2]) {
+            let window = self.dice.pick(&[0, 1000, 65535]);
             self.send(&Sent { from: 1, flags: "S.", seq: 0, ack: 1, window, data: 0, options: Vec::clone(&b) });
         }
         self.send(&Sent { from: 0, flags: ".", seq: 1, ack: 1, window: 500, data: 0, options: Vec::new() });
@@ -124,17 +100,17 @@ impl Connection<'_> {
 
     fn anything(&mut self) {
         let from = self.dice.within(0..2) as usize;
-        let data = self.dice.one_of(&[0, 0, 1, 3, 5, 8, 20]);
+        let data = self.dice.pick(&[0, 0, 1, 3, 5, 8, 20]);
         let (next, other) = (self.sides[from].next, self.sides[1 - from].next);
         let seq = match self.dice.within(0..10) {
             0..5 => next,
             5 => next + self.dice.within(0..30),
             _ => next.saturating_sub(self.dice.within(0..40)).max(1),
         };
-        let back = self.dice.one_of(&[0, 0, 0, 1]) * self.dice.within(0..40);
+        let back = self.dice.pick(&[0, 0, 0, 1]) * self.dice.within(0..40);
         let ack = other.saturating_sub(back).max(1);
         let window = if self.dice.percent(10) { 0 } else { self.dice.next() as u16 };
-        let flags = self.dice.one_of(&[".", "P.", ".", "P.", ".", "P.", ".", "P.", ".", "F.", "P", "R."]);
+        let flags = self.dice.pick(&[".", "P.", ".", "P.", ".", "P.", ".", "P.", ".", "F.", "P", "R."]);
         let mut options = Vec::new();
         if self.dice.percent(15) {
             let mut block = || {
@@ -150,7 +126,7 @@ impl Connection<'_> {
 
 /// A classic pcap file of so many connections, each on a port of its own, a third of them seen from their middle.
 pub(crate) fn capture(seed: u64, connections: u16) -> Vec<u8> {
-    let mut dice = Dice(seed);
+    let mut dice = Rng::new(seed, 41);
     let mut out = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0].to_vec();
     out.extend([0; 8]);
     out.extend(65_535_u32.to_le_bytes());

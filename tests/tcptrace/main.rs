@@ -4,6 +4,8 @@
 mod made;
 #[path = "../support/program.rs"]
 mod program;
+#[path = "../support/rng.rs"]
+mod rng;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};

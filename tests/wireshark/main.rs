@@ -5,6 +5,8 @@
 //! `SOCKEYE_SEEDS=100..300` compares these seeds instead of the few that always run.
 
 mod oracle;
+#[path = "../support/rng.rs"]
+mod rng;
 mod traffic;
 
 use oracle::{Said, compare};

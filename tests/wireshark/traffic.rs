@@ -1,29 +1,7 @@
 //! TCP traffic by a seed: four pairs of ends, whose segments are partly what a host would send next, partly a little beside it,
 //! partly nonsense. In a capture file of raw IP packets, nanoseconds.
 
-/// A fixed sequence of numbers for a seed (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-
-    fn once_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
+use crate::rng::Rng;
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -52,11 +30,11 @@ struct Segment {
 
 /// A capture file of so many packets.
 pub(crate) fn random(seed: u64, packets: usize) -> Vec<u8> {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Rng::new(seed, 42);
     let mut sides = [[Side::default(); 2]; 4];
     for side in sides.iter_mut().flatten() {
         // Numbers wrap around in some.
-        *side = Side { first: dice.one_of(&[1000, 70_000, u32::MAX - 200, 1 << 31, 0]), window: 1000, ..Side::default() };
+        *side = Side { first: dice.pick(&[1000, 70_000, u32::MAX - 200, 1 << 31, 0]), window: 1000, ..Side::default() };
         side.next = side.first;
     }
     let mut now: u64 = 1_700_000_000_000_000_000;
@@ -69,24 +47,24 @@ pub(crate) fn random(seed: u64, packets: usize) -> Vec<u8> {
         learn(&mut sides[pair][from], &segment);
         let bytes = datagram(&mut dice, pair, from == 1, &segment);
         // Some are cut by a snap length, at places where something is lost.
-        let captured = if dice.once_in(40) { dice.one_of(&[40, 42, 44, 47, 52]).min(bytes.len()) } else { bytes.len() };
+        let captured = if dice.once_in(40) { dice.pick(&[40, 42, 44, 47, 52]).min(bytes.len()) } else { bytes.len() };
         record(&mut out, now, &bytes, captured);
     }
     out
 }
 
 /// Time to the next packet, nanoseconds: around the limits that rules have, and now and then backwards.
-fn step(dice: &mut Dice) -> i64 {
+fn step(dice: &mut Rng) -> i64 {
     match dice.below(60) {
         0 => -1_500_000,
         1 => -40_000_000_000,
         2 => 75_000_000_000,
-        _ => dice.one_of(&[0, 1000, 400_000, 1_499_999, 1_500_000, 3_000_000, 3_000_001, 9_000_000, 20_000_000, 21_000_000]),
+        _ => dice.pick(&[0, 1000, 400_000, 1_499_999, 1_500_000, 3_000_000, 3_000_001, 9_000_000, 20_000_000, 21_000_000]),
     }
 }
 
-fn segment(dice: &mut Dice, own: Side, peer: Side) -> Segment {
-    let len = dice.one_of(&[0, 0, 0, 0, 0, 1, 1, 2, 10, 10, 100]);
+fn segment(dice: &mut Rng, own: Side, peer: Side) -> Segment {
+    let len = dice.pick(&[0, 0, 0, 0, 0, 1, 1, 2, 10, 10, 100]);
     let ack = match dice.below(12) {
         0..5 => own.ack,
         5..8 => peer.next,
@@ -109,7 +87,7 @@ fn segment(dice: &mut Dice, own: Side, peer: Side) -> Segment {
     let window = match dice.below(8) {
         0..5 => own.window,
         5 => 0,
-        _ => dice.one_of(&[0, 1, 10, 100, 1000, 65_535]),
+        _ => dice.pick(&[0, 1, 10, 100, 1000, 65_535]),
     };
     let flags = match dice.below(100) {
         0..3 => SYN,
@@ -121,7 +99,7 @@ fn segment(dice: &mut Dice, own: Side, peer: Side) -> Segment {
         12 => SYN | FIN,
         13 => FIN,
         14 => SYN | RST,
-        _ => ACK | dice.one_of(&[0, 8]),
+        _ => ACK | dice.pick(&[0, 8]),
     };
     let mut segment = Segment { seq, ack, flags, window, options: options(dice, flags), len };
     if dice.once_in(25) {
@@ -141,12 +119,12 @@ fn fill_window(segment: &mut Segment, own: Side, peer: Side) {
     }
 }
 
-fn options(dice: &mut Dice, flags: u8) -> Vec<u8> {
+fn options(dice: &mut Rng, flags: u8) -> Vec<u8> {
     let syn = flags & SYN != 0;
     match dice.below(if syn { 6 } else { 60 }) {
-        0 | 1 => vec![1, 3, 3, dice.one_of(&[0, 0, 1, 2, 7, 14, 15, 40])],
+        0 | 1 => vec![1, 3, 3, dice.pick(&[0, 0, 1, 2, 7, 14, 15, 40])],
         2 => vec![2, 4, 5, 180, 4, 2, 1, 1],
-        3 => [&[1, 1, 8, 10][..], &(dice.roll() as u32).to_be_bytes(), &[0; 4]].concat(),
+        3 => [&[1, 1, 8, 10][..], &(dice.next() as u32).to_be_bytes(), &[0; 4]].concat(),
         // Multipath: an acknowledgment, a change of priority, a reset of a subflow.
         4 if !syn => vec![30, 4, 0x80, 0],
         5 if !syn => vec![30, 8, 0x20, 1, 0, 0, 0, 1],
@@ -168,7 +146,7 @@ fn learn(side: &mut Side, sent: &Segment) {
 }
 
 /// A segment in its datagram: sometimes a piece of one, sometimes quoted by an ICMP error, sometimes with a header that lies.
-fn datagram(dice: &mut Dice, pair: usize, back: bool, segment: &Segment) -> Vec<u8> {
+fn datagram(dice: &mut Rng, pair: usize, back: bool, segment: &Segment) -> Vec<u8> {
     let mut ports = [40_001 + pair as u16, 50_001];
     let mut hosts = [[10, 0, 0, 1], [10, 0, 0, 2]];
     if back {
@@ -198,12 +176,12 @@ fn datagram(dice: &mut Dice, pair: usize, back: bool, segment: &Segment) -> Vec<
     ip
 }
 
-fn tcp(dice: &mut Dice, ports: [u16; 2], segment: &Segment) -> Vec<u8> {
+fn tcp(dice: &mut Rng, ports: [u16; 2], segment: &Segment) -> Vec<u8> {
     let mut tcp: Vec<u8> = ports.iter().flat_map(|port| port.to_be_bytes()).collect();
     tcp.extend(segment.seq.to_be_bytes());
     tcp.extend(segment.ack.to_be_bytes());
     let words = 5 + segment.options.len() / 4;
-    let words = if dice.once_in(300) { dice.one_of(&[0, 4, 15]) } else { words as u8 };
+    let words = if dice.once_in(300) { dice.pick(&[0, 4, 15]) } else { words as u8 };
     tcp.extend([words << 4, segment.flags]);
     tcp.extend(segment.window.to_be_bytes());
     tcp.extend([0; 4]);
