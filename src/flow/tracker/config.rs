@@ -9,10 +9,10 @@ use crate::flow::wants::{Checksums, Wants};
 pub struct TrackerConfig {
     /// By which rules.
     pub profile: Profile,
-    /// Most flows at one time. When a new one finds no room, an old one's record is made early ([`EndReason::Evicted`]):
+    /// Most flows at one time. When a new one finds no room, an old one's record is made early ([`EndReason::Evicted`](crate::flow::EndReason::Evicted)):
     /// attempts without an answer first, then datagrams, then the connection that has been silent longest.
     pub max_flows: usize,
-    /// Tell [`FlowEvent::Handshake`]. Costs a record per connection.
+    /// Tell [`FlowEvent::Handshake`](crate::flow::FlowEvent::Handshake). Costs a record per connection.
     pub handshake_events: bool,
     /// What to work out beside the conversations themselves.
     pub wants: Wants,

@@ -32,7 +32,7 @@ use crate::decode::{Packet, Transport};
 use crate::model::Clock;
 use crate::model::clock::LEAPS;
 
-/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
+/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackerConfig,
