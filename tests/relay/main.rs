@@ -164,20 +164,30 @@ fn sum(records: &[FlowRecord], side: impl Fn(&FlowRecord) -> Option<LossRecord>)
     all
 }
 
-/// Window probes and keep-alives, at their sender: as many as the kernel counted.
+/// Window probes and keep-alives, at their sender: as many as the kernel counted. A run in which the kernels were busy resending
+/// instead shows too few of them: then another is made.
 #[test]
 fn probes_are_counted_as_by_the_kernel() {
-    let mut conditions = Conditions::new(number("SOCKEYE_SEED", HELD_OUT), Class::IdAndTimestamps);
-    conditions.rtt = 5_000_000;
-    conditions.faults = link::Faults { loss: 0.04, reordering: 0.02, duplication: 0.01, marking: 0.0 };
-    let Some(history) = run(conditions, Traffic::Probes) else { return };
-    for (place, host) in [(0, 0), (2, 1)] {
-        let frames = history.taps[place].iter().enumerate().map(|(i, taken)| taken.kept.frame(i as u64 + 1));
-        let said = ask(frames, Wants { verdicts: true, ..Wants::default() });
-        let ours = sum(&said.records, |record| if host == 0 { record.orig.loss } else { record.resp.loss });
-        let kernel = history.counters[host];
-        println!("host {host}: {kernel:?}, ours {ours:?}");
-        assert_eq!((ours.window_probes, ours.keep_alives), (kernel.probes, kernel.keep_alives), "host {host}");
-        assert!(if host == 0 { kernel.keep_alives >= 2 } else { kernel.probes >= 2 }, "{kernel:?}");
+    /// Runs at most.
+    const TRIES: u64 = 4;
+    let mut last = None;
+    for seed in (number("SOCKEYE_SEED", HELD_OUT)..).take(TRIES as usize) {
+        let mut conditions = Conditions::new(seed, Class::IdAndTimestamps);
+        conditions.rtt = 5_000_000;
+        conditions.faults = link::Faults { loss: 0.04, reordering: 0.02, duplication: 0.01, marking: 0.0 };
+        let Some(history) = run(conditions, Traffic::Probes) else { return };
+        for (place, host) in [(0, 0), (2, 1)] {
+            let frames = history.taps[place].iter().enumerate().map(|(i, taken)| taken.kept.frame(i as u64 + 1));
+            let said = ask(frames, Wants { verdicts: true, ..Wants::default() });
+            let ours = sum(&said.records, |record| if host == 0 { record.orig.loss } else { record.resp.loss });
+            let kernel = history.counters[host];
+            println!("host {host}: {kernel:?}, ours {ours:?}");
+            assert_eq!((ours.window_probes, ours.keep_alives), (kernel.probes, kernel.keep_alives), "host {host}");
+        }
+        if history.counters[0].keep_alives >= 2 && history.counters[1].probes >= 2 {
+            return;
+        }
+        last = Some(history.counters);
     }
+    panic!("no run of {TRIES} has two keep-alives and two probes: {last:?}");
 }
