@@ -48,6 +48,7 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         bytes,
         direction: None,
         options: None,
+        marks: sockeye::model::FrameMarks::NONE,
     }
 }
 

@@ -27,7 +27,18 @@ fn mix(tags: &[u8]) -> Vec<Vec<u8>> {
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
     let (link, ts) = (LinkType::ETHERNET, Timestamp::default());
-    Frame { number: 1, source: 0, interface: 0, ts, link, wire_len: 1500, bytes, direction: None, options: None }
+    Frame {
+        number: 1,
+        source: 0,
+        interface: 0,
+        ts,
+        link,
+        wire_len: 1500,
+        bytes,
+        direction: None,
+        options: None,
+        marks: sockeye::model::FrameMarks::NONE,
+    }
 }
 
 fn filters(c: &mut Criterion) {

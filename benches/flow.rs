@@ -37,7 +37,18 @@ fn patch(bytes: &mut [u8], flow: u32, round: u32) {
 
 fn frame(bytes: &[u8], ts: Timestamp) -> Frame<'_> {
     let wire_len = bytes.len() as u32;
-    Frame { number: 1, source: 0, interface: 0, ts, link: LinkType::RAW, wire_len, bytes, direction: None, options: None }
+    Frame {
+        number: 1,
+        source: 0,
+        interface: 0,
+        ts,
+        link: LinkType::RAW,
+        wire_len,
+        bytes,
+        direction: None,
+        options: None,
+        marks: sockeye::model::FrameMarks::NONE,
+    }
 }
 
 /// A full-cycle scramble of `0..flows`: multiplication by a number without common factors.

@@ -35,6 +35,7 @@ fn capture(format: FileFormat) -> Vec<u8> {
             bytes: &data[..len],
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         };
         match format {
             FileFormat::Pcap { nanoseconds } => assert!(write::pcap_record(&mut out, nanoseconds, &frame)),

@@ -9,7 +9,18 @@ use sockeye::model::{Frame, FrameDirection, LinkType, Timestamp};
 fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
     let wire_len = bytes.len() as u32;
     let ts = Timestamp::default();
-    Frame { number: 1, source: 0, interface: 0, ts, link, wire_len, bytes, direction: None, options: None }
+    Frame {
+        number: 1,
+        source: 0,
+        interface: 0,
+        ts,
+        link,
+        wire_len,
+        bytes,
+        direction: None,
+        options: None,
+        marks: sockeye::model::FrameMarks::NONE,
+    }
 }
 
 /// An Ethernet frame with these tags around an IPv4, IPv6 or ARP packet.

@@ -83,6 +83,7 @@ fn the_kernel_takes_the_programs_and_lets_through_what_we_want() {
                 bytes: &bytes,
                 direction: None,
                 options: None,
+                marks: sockeye::model::FrameMarks::NONE,
             });
             assert!(arrived || !wanted, "{expression}: the kernel refuses {bytes:x?}");
             refused += u32::from(!arrived);

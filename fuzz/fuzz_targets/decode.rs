@@ -53,6 +53,7 @@ fuzz_target!(|data: &[u8]| {
             bytes,
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         };
         let packet = decode(&frame);
         check(&packet);

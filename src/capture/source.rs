@@ -14,6 +14,9 @@ pub enum Next<'a> {
     /// Nothing is there just now: hand on what you have and ask again, which waits for up to 100 ms. Live sources and pipes say
     /// this, regular files never do.
     Idle,
+    /// All that had come is handed out; the next call may wait. Comes once after each burst, so that outputs can gather
+    /// while there is more and hand on when there is not. Only live sources say this.
+    Drained,
     /// Something happened to an interface; the source goes on. Only live sources say this.
     Notice(SourceNotice),
     /// Nothing will come any more: end of the file, or the interface was closed.

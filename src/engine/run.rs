@@ -144,6 +144,9 @@ impl Run {
                         watch.on_notice(notice, info, &progress);
                     }
                 }
+                Ok(Next::Drained) => {
+                    sink.on_event(&Event::Drained)?;
+                }
                 Ok(Next::Idle) => {
                     idle = true;
                     // Packets from a pipe may be from any time: only theirs tells how late it is.

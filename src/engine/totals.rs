@@ -180,6 +180,7 @@ mod tests {
             bytes: &bytes,
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         let mut totals = Totals::default();
         totals.count_decoded(&crate::decode::decode(&frame));

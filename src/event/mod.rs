@@ -37,6 +37,8 @@ pub enum Event<'a> {
     Flow(&'a FlowRecord),
     /// The verdict on an earlier packet, final now.
     Settled(&'a Settled),
+    /// Nothing more has come just now (live): a good moment to hand on what a person waits for.
+    Drained,
     /// Packet time went on without packets (live).
     Tick(Timestamp),
     /// The run is over. The last event.
@@ -56,6 +58,11 @@ pub enum Keep {
 pub trait Sink {
     /// Takes an event. An error ends the run.
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep>;
+
+    /// Packets that this output could not take because whoever reads it is too slow. Only live runs lose any.
+    fn dropped(&self) -> u64 {
+        0
+    }
 
     /// The source is idle, or a person asked (SIGUSR2): hand on what is buffered.
     fn flush(&mut self) -> io::Result<()>;

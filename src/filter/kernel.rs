@@ -286,7 +286,18 @@ mod tests {
     fn frame(bytes: &[u8], wire_len: u32, outgoing: bool) -> Frame<'_> {
         let direction = Some(if outgoing { FrameDirection::Outbound } else { FrameDirection::Inbound });
         let ts = Timestamp::default();
-        Frame { number: 1, source: 0, interface: 0, ts, link: LinkType::ETHERNET, wire_len, bytes, direction, options: None }
+        Frame {
+            number: 1,
+            source: 0,
+            interface: 0,
+            ts,
+            link: LinkType::ETHERNET,
+            wire_len,
+            bytes,
+            direction,
+            options: None,
+            marks: crate::model::FrameMarks::NONE,
+        }
     }
 
     /// Every combination; gives how often the kernel refused a frame, how often we did, and asserts that it never

@@ -340,7 +340,18 @@ mod tests {
     fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
         let wire_len = bytes.len() as u32;
         let ts = Timestamp::default();
-        Frame { number: 1, source: 0, interface: 0, ts, link, wire_len, bytes, direction: None, options: None }
+        Frame {
+            number: 1,
+            source: 0,
+            interface: 0,
+            ts,
+            link,
+            wire_len,
+            bytes,
+            direction: None,
+            options: None,
+            marks: crate::model::FrameMarks::NONE,
+        }
     }
 
     /// All bytes of the view, one at a time; then checks that halves and words say the same.

@@ -379,6 +379,7 @@ mod tests {
                 bytes: &bytes,
                 direction: None,
                 options: None,
+                marks: crate::model::FrameMarks::NONE,
             };
             let packet = crate::decode::decode(&frame);
             assert_eq!((packet.tunnel.depth, packet.vlan), (1, [0, 0]));
@@ -399,8 +400,10 @@ mod tests {
             let link = crate::model::LinkType::ETHERNET;
             let (ts, wire_len) = (crate::model::Timestamp::default(), bytes.len() as u32);
             let (direction, options) = (None, None);
+            let marks = crate::model::FrameMarks::NONE;
+            let (number, source, interface) = (1, 0, 0);
             let frame =
-                crate::model::Frame { number: 1, source: 0, interface: 0, ts, link, wire_len, bytes: &bytes, direction, options };
+                crate::model::Frame { number, source, interface, ts, link, wire_len, bytes: &bytes, direction, options, marks };
             maker.tunnel(&crate::decode::decode(&frame), vlan)
         };
         let inner = [[4; 12].as_slice(), &[8, 0]].concat();

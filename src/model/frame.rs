@@ -20,6 +20,25 @@ pub struct FrameOptions<'a> {
     pub order: ByteOrder,
 }
 
+/// What the capturing system said of a frame beside its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameMarks {
+    /// Packets that the capture lost between the frame before it on its interface and this one: dropped by the interface, by
+    /// the kernel, or by sockeye (pcapng `epb_dropcount`). Live, exact in sum; in place to the block of the kernel's ring.
+    pub dropped_before: u64,
+    /// The host had left the transport checksum to its network card, so what stands in the bytes is no checksum
+    /// (`TP_STATUS_CSUMNOTREADY`).
+    pub checksum_pending: bool,
+    /// The host had left the cutting into segments to its network card, or put received segments together, so the frame is
+    /// none that went over a wire (`TP_STATUS_GSO_TCP`).
+    pub gso: bool,
+}
+
+impl FrameMarks {
+    /// Nothing was said.
+    pub const NONE: Self = Self { dropped_before: 0, checksum_pending: false, gso: false };
+}
+
 /// A captured frame. The bytes belong to the source and are gone when the next frame is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -42,4 +61,6 @@ pub struct Frame<'a> {
     pub direction: Option<FrameDirection>,
     /// Options of the pcapng block this came from.
     pub options: Option<FrameOptions<'a>>,
+    /// What the capturing system said beside the bytes.
+    pub marks: FrameMarks,
 }

@@ -12,7 +12,7 @@ pub mod time;
 pub use bytes::{ByteOrder, Cursor};
 pub use clock::Clock;
 pub use endpoint::{Endpoint, MacAddr};
-pub use frame::{Frame, FrameDirection, FrameOptions};
+pub use frame::{Frame, FrameDirection, FrameMarks, FrameOptions};
 pub use linktype::LinkType;
 pub use protocol::IpProtocol;
 pub use source::{

@@ -89,6 +89,8 @@ pub enum FileFormat {
 /// What captures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveBackend {
+    /// Our own memory-mapped ring (`TPACKET_V3`).
+    Ring,
     /// libpcap.
     Libpcap,
     /// A raw `AF_PACKET` socket, interfaces by way of pnet.
@@ -158,6 +160,14 @@ pub struct SourceStats {
     pub dropped_kernel: Option<u64>,
     /// Frames dropped by the interface or its driver.
     pub dropped_interface: Option<u64>,
+    /// Second copies of frames that a loopback interface shows twice, left out here. `received` counts them.
+    pub duplicates: Option<u64>,
+    /// Frames that the kernel's filter turned away.
+    pub rejected_kernel: Option<u64>,
+    /// Times the kernel's ring was full and stood still.
+    pub freezes: Option<u64>,
+    /// Frames that came by the filter and were not asked for any more when the run ended (`-c`, `--duration`).
+    pub unread: Option<u64>,
     /// Bytes of the file read so far (compressed bytes, where compressed).
     pub bytes_read: u64,
     /// Size of the file in bytes, where it is one.

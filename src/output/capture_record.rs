@@ -63,6 +63,7 @@ fn capture(index: u16, info: &SourceInfo, filter: Option<&str>, json: &mut JsonL
     json.text(match info.kind {
         SourceKind::File(FileFormat::Pcap { .. }) => "pcap",
         SourceKind::File(FileFormat::PcapNg) => "pcapng",
+        SourceKind::Live(LiveBackend::Ring) => "live ring",
         SourceKind::Live(LiveBackend::Libpcap) => "live libpcap",
         SourceKind::Live(LiveBackend::Pnet) => "live raw socket",
     });

@@ -156,7 +156,7 @@ impl<S: Sink> Hold<S> {
             Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
             Event::Flow(record) => Waiting::Flow(Box::new(record.clone())),
             Event::Tick(time) => Waiting::Tick(time),
-            Event::Settled(_) | Event::Summary(_) => return,
+            Event::Settled(_) | Event::Drained | Event::Summary(_) => return,
         };
         self.known += waiting.room();
         self.waiting.push_back(waiting);
@@ -302,6 +302,7 @@ mod tests {
             bytes: &bytes,
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         let note = Note { verdict, ..Note::default() };
         hold.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&bytes), note: &note })

@@ -5,6 +5,7 @@ mod capture_record;
 pub mod columns;
 pub mod csv;
 pub mod ends;
+pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod flow_records;
@@ -22,6 +23,7 @@ pub mod packet_rows;
 #[cfg(test)]
 mod packet_tests;
 pub mod pcap;
+pub mod queue;
 pub mod schema;
 pub mod style;
 pub mod summary;

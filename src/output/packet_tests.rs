@@ -22,6 +22,7 @@ fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
         bytes,
         direction: Some(FrameDirection::Inbound),
         options: None,
+        marks: crate::model::FrameMarks::NONE,
     }
 }
 

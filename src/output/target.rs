@@ -1,10 +1,10 @@
 //! What is written to: a new file, a pipe, a device, standard output. A regular file is never overwritten unless asked.
 
+use super::files::Files;
 use super::write_error::WriteError;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, IntoRawFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Endings of names that promise a compressed file.
@@ -35,8 +35,8 @@ pub(super) struct Broken {
 
 impl Target {
     /// Opens `path` for writing; `-` is standard output. `reading` are device and inode of files that must not be
-    /// overwritten whatever `force` says.
-    pub(super) fn open(path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<Self, WriteError> {
+    /// overwritten whatever `force` says. The rest is left to `files`.
+    pub(super) fn open(path: &Path, force: bool, reading: &[(u64, u64)], files: &dyn Files) -> Result<Self, WriteError> {
         let create = |error| WriteError::Create { path: path.to_owned(), error };
         if is_stdout(path) {
             let out = io::stdout().as_fd().try_clone_to_owned().map_err(create)?;
@@ -45,26 +45,7 @@ impl Target {
         if path.extension().is_some_and(|e| COMPRESSED.iter().any(|c| e.eq_ignore_ascii_case(c))) {
             return Err(WriteError::Compressed { path: path.to_owned() });
         }
-        let mut options = OpenOptions::new();
-        options.write(true);
-        match std::fs::metadata(path) {
-            Ok(old) if !old.is_file() => {}
-            Ok(old) if reading.contains(&(old.dev(), old.ino())) => {
-                return Err(WriteError::BeingRead { path: path.to_owned() });
-            }
-            Ok(_) if force => {
-                options.truncate(true);
-            }
-            Ok(old) => {
-                return Err(WriteError::Exists { path: path.to_owned(), size: old.len(), modified: old.modified().ok() });
-            }
-            // A file that appears in this very moment is not overwritten either.
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                options.create_new(true);
-            }
-            Err(e) => return Err(create(e)),
-        }
-        let file = options.open(path).map_err(create)?;
+        let file = files.open(path, force, reading)?;
         Self::of(file, path)
     }
 

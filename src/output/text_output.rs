@@ -1,6 +1,7 @@
 //! Where text goes: standard output or a file, gathered into large writes, each of them checked, the close as well. The rules for
 //! files that exist are those of [`super::target`], the same as for capture files.
 
+use super::files::{Files, Here};
 use super::target::Target;
 use super::write_error::WriteError;
 use std::io::{self, Write};
@@ -21,14 +22,14 @@ pub struct TextOutput {
 impl TextOutput {
     /// Creates the file; `-` is standard output. A file that exists is overwritten only with `force`, one of those being read
     /// (`reading`: device and inode) never. This destroys what was in the file: to be called when all arguments are known to be good.
-    pub fn open(path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<Self, WriteError> {
-        let target = Target::open(path, force, reading)?;
+    pub fn open(path: &Path, force: bool, reading: &[(u64, u64)], files: &dyn Files) -> Result<Self, WriteError> {
+        let target = Target::open(path, force, reading, files)?;
         Ok(Self { target, gathered: Vec::with_capacity(GATHER + 4096), failed: false })
     }
 
     /// Standard output.
     pub fn stdout() -> Result<Self, WriteError> {
-        Self::open(Path::new("-"), false, &[])
+        Self::open(Path::new("-"), false, &[], &Here)
     }
 
     /// Writes what is gathered and closes the file; a disk may be found to be full only now. After a failed write there is
@@ -81,12 +82,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.csv");
         let text = "id,state\n".repeat(20_000);
-        let mut out = TextOutput::open(&path, false, &[]).unwrap();
+        let mut out = TextOutput::open(&path, false, &[], &Here).unwrap();
         out.write_all(text.as_bytes()).unwrap();
         out.close().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        assert!(matches!(TextOutput::open(&path, false, &[]), Err(WriteError::Exists { .. })));
-        let mut full = TextOutput::open(Path::new("/dev/full"), false, &[]).unwrap();
+        assert!(matches!(TextOutput::open(&path, false, &[], &Here), Err(WriteError::Exists { .. })));
+        let mut full = TextOutput::open(Path::new("/dev/full"), false, &[], &Here).unwrap();
         full.write_all(b"x").unwrap();
         let error = full.flush().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);

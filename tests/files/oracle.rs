@@ -66,12 +66,13 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         for format in [FileFormat::Pcap { nanoseconds }, FileFormat::PcapNg] {
             let path = folder.path().join(format!("{format:?}"));
-            let config = PcapConfig { format, force: false, reading: Vec::new(), section: SectionInfo::default() };
+            let config = PcapConfig { format, force: false, reading: Vec::new(), files: std::sync::Arc::new(sockeye::output::files::Here), section: SectionInfo::default() };
             let mut writer = PcapWriter::create(&path, &config).unwrap();
             for (nanos, data) in &packets {
                 let (ts, wire_len) = (Timestamp::from_nanos(*nanos), data.len() as u32);
                 let frame = Frame {
                     number: 1, source: 0, interface: 0, ts, link: LinkType::RAW, wire_len, bytes: data, direction: None, options: None,
+                    marks: sockeye::model::FrameMarks::NONE,
                 };
                 writer.write(&frame).unwrap();
             }

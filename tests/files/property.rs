@@ -47,7 +47,13 @@ fn options(made: &Made, order: ByteOrder) -> Vec<u8> {
 fn write(frames: &[Made], format: FileFormat, order: ByteOrder) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written");
-    let config = PcapConfig { format, force: false, reading: Vec::new(), section: SectionInfo::default() };
+    let config = PcapConfig {
+        format,
+        force: false,
+        reading: Vec::new(),
+        files: std::sync::Arc::new(sockeye::output::files::Here),
+        section: SectionInfo::default(),
+    };
     let mut writer = PcapWriter::create(&path, &config).unwrap();
     for made in frames {
         let options = options(made, order);
@@ -61,6 +67,7 @@ fn write(frames: &[Made], format: FileFormat, order: ByteOrder) -> Vec<u8> {
             bytes: &made.bytes,
             direction: made.direction,
             options: (!options.is_empty()).then_some(FrameOptions { bytes: &options, order }),
+            marks: sockeye::model::FrameMarks::NONE,
         };
         writer.write(&frame).unwrap();
     }

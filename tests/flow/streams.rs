@@ -81,6 +81,7 @@ impl Tap {
             bytes: &whole[..whole.len().min(self.snaplen)],
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         };
         let wire_bytes = whole.len() as u64;
         let meta = PacketMeta { source: 0, number: self.number, ts, wire_bytes, frames: 1, pieces: None };

@@ -42,6 +42,7 @@ impl Told {
             bytes: &bytes,
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         };
         let meta =
             PacketMeta { source: 0, number: self.number, ts: self.now, wire_bytes: u64::from(wire_len), frames: 1, pieces: None };

@@ -121,6 +121,7 @@ impl World {
             bytes: &bytes,
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         };
         let meta = PacketMeta {
             source: 0,

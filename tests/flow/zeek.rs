@@ -450,6 +450,7 @@ fn admit(tracker: &mut Tracker, bytes: &[u8], wire_len: usize) -> Admission {
         bytes,
         direction: None,
         options: None,
+        marks: sockeye::model::FrameMarks::NONE,
     };
     let meta = PacketMeta { source: 0, number: 1, ts: frame.ts, wire_bytes: frame.wire_len.into(), frames: 1, pieces: None };
     tracker.admit(&meta, &decode(&frame))

@@ -41,7 +41,7 @@ fn notice(live: &mut Live) -> Result<SourceNotice, SourceError> {
         match live.next()? {
             Next::Notice(notice) => return Ok(notice),
             Next::End => panic!("ended"),
-            Next::Frame(_) | Next::Changed(_) | Next::Idle => {}
+            Next::Frame(_) | Next::Changed(_) | Next::Idle | Next::Drained => {}
         }
     }
     panic!("nothing was told for 5 s");
@@ -74,7 +74,7 @@ fn count(live: &mut Live) -> usize {
     while quiet < 3 {
         match live.next().expect("no error") {
             Next::Frame(frame) if frame.bytes[23] == 17 => frames += 1,
-            Next::Idle => quiet += 1,
+            Next::Idle | Next::Drained => quiet += 1,
             _ => {}
         }
     }

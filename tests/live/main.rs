@@ -65,7 +65,7 @@ fn drain(live: &mut Live) -> Vec<Kept> {
                     direction: frame.direction,
                 });
             }
-            Next::Idle => quiet += 1,
+            Next::Idle | Next::Drained => quiet += 1,
             Next::Notice(_) | Next::Changed(_) => {}
             Next::End => break,
         }

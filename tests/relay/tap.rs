@@ -26,6 +26,7 @@ impl Kept {
             bytes: &self.bytes,
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         }
     }
 }
@@ -43,7 +44,7 @@ pub(crate) fn capture(space: &Namespace, ready: &Sender<()>, stop: &AtomicBool) 
                     assert_eq!(frame.link, LinkType::RAW);
                     kept.push(Kept { at: frame.ts.nanos(), bytes: frame.bytes.to_vec() });
                 }
-                Next::Idle => quiet += u32::from(stop.load(Ordering::Relaxed)),
+                Next::Idle | Next::Drained => quiet += u32::from(stop.load(Ordering::Relaxed)),
                 Next::Notice(_) | Next::Changed(_) => {}
                 Next::End => break,
             }

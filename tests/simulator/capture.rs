@@ -31,6 +31,7 @@ impl Taken {
             bytes: &self.bytes,
             direction: None,
             options: None,
+            marks: sockeye::model::FrameMarks::NONE,
         }
     }
 

@@ -281,6 +281,7 @@ impl FileSource {
             bytes: packet.frame(view),
             direction: packet.direction,
             options: packet.frame_options(view),
+            marks: crate::model::FrameMarks::NONE,
         }
     }
 
@@ -335,6 +336,7 @@ impl FileSource {
             dropped_interface: sum(|c| c.dropped_interface),
             bytes_read: self.meter.bytes(),
             bytes_total: self.size,
+            ..SourceStats::default()
         }
     }
 }

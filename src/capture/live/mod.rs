@@ -146,7 +146,7 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
     // libpcap's where it is built in, and each of them can be had without asking for a backend.
     let usual = if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet };
     match backend.unwrap_or(usual) {
-        LiveBackend::Pnet => Ok(raw::link_types(place)),
+        LiveBackend::Ring | LiveBackend::Pnet => Ok(raw::link_types(place)),
         #[cfg(feature = "libpcap")]
         LiveBackend::Libpcap => libpcap::link_types(&spec, place),
         #[cfg(not(feature = "libpcap"))]

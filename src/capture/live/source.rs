@@ -322,6 +322,7 @@ fn open_backend(
             let Opened { tap, link, warnings } = super::libpcap::open(spec, place, filter)?;
             Ok((Backend::Libpcap(tap), link, warnings))
         }
+        LiveBackend::Ring => Err(super::unsupported(spec, "the ring is not built in".to_owned())),
         #[cfg(not(feature = "libpcap"))]
         LiveBackend::Libpcap => Err(super::not_built_in(spec)),
     }
@@ -375,6 +376,7 @@ impl PacketSource for Live {
             bytes: &tap.batch.bytes[slot.start..slot.start + slot.len],
             direction: slot.direction,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         }))
     }
 

@@ -11,6 +11,7 @@ use sockeye::capture::live;
 use sockeye::engine::Ended;
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
+use sockeye::output::files::Here;
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, format_of_name, needs_nanoseconds};
 use sockeye::output::target::is_stdout;
@@ -19,6 +20,7 @@ use sockeye::pcapfile::write::SectionInfo;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.list_link_types {
@@ -72,7 +74,8 @@ impl Writing {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let config = PcapConfig { format, force: args.force, reading: being_read(&opened.input), section };
+        let reading = being_read(&opened.input);
+        let config = PcapConfig { format, force: args.force, reading, files: Arc::new(Here), section };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
     }

@@ -9,6 +9,7 @@ use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
 use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
+use sockeye::output::files::Here;
 use sockeye::output::{
     FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, ZeekForm, ZeekSink, units,
 };
@@ -94,7 +95,7 @@ pub(super) fn run(
     let fields = records.choose(&args.fields)?;
     let opened = plan.open(live, false)?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
-    let out = TextOutput::open(path, args.force, &being_read(&opened.input))?;
+    let out = TextOutput::open(path, args.force, &being_read(&opened.input), &Here)?;
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {
         (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),

@@ -20,6 +20,7 @@ fn frame(number: u64, seconds: i64, link: LinkType, bytes: &[u8]) -> Frame<'_> {
         bytes,
         direction: None,
         options: None,
+        marks: crate::model::FrameMarks::NONE,
     }
 }
 

@@ -27,6 +27,7 @@ fn frame(link: LinkType, bytes: &[u8], wire_len: usize) -> Frame<'_> {
         bytes,
         direction: None,
         options: None,
+        marks: crate::model::FrameMarks::NONE,
     }
 }
 

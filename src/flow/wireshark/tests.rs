@@ -162,6 +162,7 @@ fn a_tunnel_in_a_first_fragment_is_looked_into_and_the_fragment_of_tcp_is_not() 
             bytes,
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         let packet = decode(&frame);
         labeler.on_packet(&frame, &packet).map(|analysis| analysis.labels)

@@ -161,6 +161,7 @@ mod tests {
             bytes,
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         crate::decode::enclosing(&frame, packet).collect()
     }

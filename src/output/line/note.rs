@@ -255,6 +255,7 @@ mod tests {
             bytes: &[],
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         let told = |kind, evidence| {
             let verdict = Some(verdict(kind, Some(Confidence::Sure), evidence));

@@ -11,6 +11,7 @@ pub use super::write_error::{Safe, WriteError};
 
 use crate::event::{Event, Keep, Sink};
 use crate::model::{FileFormat, Frame, InterfaceCounters, LinkType, Secrets, SourceInfo, SourceStats, Timestamp};
+use crate::output::files::Files;
 use crate::output::target::{Broken, Target};
 use crate::pcapfile::write::{self, SectionInfo};
 use interfaces::Interfaces;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 256 << 10;
@@ -36,6 +38,8 @@ pub struct PcapConfig {
     pub force: bool,
     /// Device and inode of the files being read (`SourceInfo::file_id`): never overwritten.
     pub reading: Vec<(u64, u64)>,
+    /// Who creates the file.
+    pub files: Arc<dyn Files>,
     /// What a pcapng file is to say of itself. Where this says nothing, what the sources say is taken over.
     pub section: SectionInfo,
 }
@@ -122,7 +126,7 @@ struct Notes {
 impl PcapWriter {
     /// Creates the file; `-` is standard output. Pipes, FIFOs and devices are opened as they are.
     pub fn create(path: &Path, config: &PcapConfig) -> Result<Self, WriteError> {
-        let target = Target::open(path, config.force, &config.reading)?;
+        let target = Target::open(path, config.force, &config.reading, config.files.as_ref())?;
         let form = match config.format {
             FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, ..Classic::default() }),
             FileFormat::PcapNg => {

@@ -96,6 +96,7 @@ fn describe(source: &SourceSummary, several: bool) -> String {
         }
         SourceKind::Live(backend) => {
             let backend = match backend {
+                LiveBackend::Ring => "ring",
                 LiveBackend::Libpcap => "libpcap",
                 LiveBackend::Pnet => "raw socket",
             };

@@ -120,7 +120,12 @@ impl<W: Write> Sink for SummarySink<W> {
                 self.write(summary)?;
                 self.out.flush()?;
             }
-            Event::Source { .. } | Event::Packet { .. } | Event::Settled(_) | Event::Handshake(_) | Event::Tick(_) => {}
+            Event::Source { .. }
+            | Event::Packet { .. }
+            | Event::Settled(_)
+            | Event::Handshake(_)
+            | Event::Drained
+            | Event::Tick(_) => {}
         }
         Ok(Keep::Going)
     }

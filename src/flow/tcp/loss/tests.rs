@@ -169,6 +169,7 @@ impl World {
             bytes,
             direction: None,
             options: None,
+            marks: crate::model::FrameMarks::NONE,
         };
         let packet = decode(&frame);
         let segment = Segment::of(&packet).expect("TCP");

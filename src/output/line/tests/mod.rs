@@ -38,6 +38,7 @@ fn frame(bytes: &[u8], link: LinkType, wire_len: usize) -> Frame<'_> {
         bytes,
         direction: None,
         options: None,
+        marks: crate::model::FrameMarks::NONE,
     }
 }
 

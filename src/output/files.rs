@@ -1,0 +1,90 @@
+//! Who creates, renames and removes output files. Usually this process itself ([`Here`]); a program that gave up its
+//! rights asks another process that kept those of its caller.
+
+use super::write_error::WriteError;
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// The folders that outputs are written to.
+pub trait Files: Debug + Send + Sync {
+    /// Opens `path` for writing. What is no regular file is opened as it is (pipes, FIFOs, devices). A regular file that exists
+    /// is emptied only with `force`, one of `reading` (device and inode) never.
+    fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError>;
+
+    /// Gives a file another name; a file that has this name already stays, and that is an error (`AlreadyExists`).
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// A file is complete under this name: whatever is to be done with it (`-z`) may begin, and is not waited for.
+    fn finished(&self, _path: &Path) {}
+
+    /// Waits for what [`Self::finished`] began, and says what went wrong with it, a sentence each.
+    fn settle(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// This process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Here;
+
+impl Files for Here {
+    fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError> {
+        let create = |error| WriteError::Create { path: path.to_owned(), error };
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match fs::metadata(path) {
+            Ok(old) if !old.is_file() => {}
+            Ok(old) if reading.contains(&(old.dev(), old.ino())) => {
+                return Err(WriteError::BeingRead { path: path.to_owned() });
+            }
+            Ok(_) if force => {
+                options.truncate(true);
+            }
+            Ok(old) => {
+                return Err(WriteError::Exists { path: path.to_owned(), size: old.len(), modified: old.modified().ok() });
+            }
+            // A file that appears in this very moment is not overwritten either.
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                options.create_new(true);
+            }
+            Err(e) => return Err(create(e)),
+        }
+        options.open(path).map_err(create)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A second link fails where the name is taken; rename(2) would replace.
+        fs::hard_link(from, to)?;
+        fs::remove_file(from)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, whole, other) = (folder.path().join("a.part"), folder.path().join("a"), folder.path().join("b"));
+        fs::write(&part, "new").unwrap();
+        fs::write(&other, "old").unwrap();
+        assert_eq!(Here.rename(&part, &other).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&other).unwrap(), "old");
+        Here.rename(&part, &whole).unwrap();
+        assert_eq!(fs::read_to_string(&whole).unwrap(), "new");
+        assert!(!part.exists());
+        Here.remove(&whole).unwrap();
+        assert!(!whole.exists());
+    }
+}
