@@ -20,7 +20,7 @@ const LOOK_EVERY: u64 = 1024;
 const LATENESS: Span = Span::from_secs(1);
 
 /// How to run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Which part of the capture.
     pub selection: Selection,
@@ -82,21 +82,7 @@ pub struct Ended {
 
 /// Reads all of `input` and tells `sink`.
 pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Sink, watch: &mut impl Watch) -> Ended {
-    let pipeline = Pipeline {
-        selection: config.selection,
-        filter,
-        tracker: config.tracker.map(Tracker::new),
-        labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
-        fragments: FragmentPool::new(FragmentLimits {
-            age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
-            ..FragmentLimits::default()
-        }),
-        totals: Totals::default(),
-        copy_only: config.copy_only,
-        single_source: input.sources() == 1,
-        left: config.limit.unwrap_or(u64::MAX),
-    };
-    let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
+    let mut run = Run::new(filter, config, input.sources() == 1);
     let outcome = run.read(input, sink, watch);
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
@@ -107,16 +93,36 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
-struct Run {
-    pipeline: Pipeline,
+/// A run, or one thread's part of it.
+pub(super) struct Run {
+    pub(super) pipeline: Pipeline,
     live: bool,
     duration: Option<Span>,
     stop: Stop,
-    failures: Vec<Failed>,
+    pub(super) failures: Vec<Failed>,
 }
 
 impl Run {
-    fn read(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+    pub(super) fn new(filter: Filter, config: Config, single_source: bool) -> Self {
+        let pipeline = Pipeline {
+            selection: config.selection,
+            filter,
+            tracker: config.tracker.map(Tracker::new),
+            labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
+            fragments: FragmentPool::new(FragmentLimits {
+                age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
+                ..FragmentLimits::default()
+            }),
+            totals: Totals::default(),
+            copy_only: config.copy_only,
+            single_source,
+            left: config.limit.unwrap_or(u64::MAX),
+            share: None,
+        };
+        Self { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() }
+    }
+
+    pub(super) fn read(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
         for (index, info) in (0..=u16::MAX).zip(input.infos()) {
             sink.on_event(&Event::Source { index, info })?;
         }
@@ -128,7 +134,8 @@ impl Run {
             }
             let mut idle = false;
             match input.next() {
-                Ok(Next::Frame(frame)) => {
+                Ok(Next::Frame(mut frame)) => {
+                    self.pipeline.number(&mut frame);
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
                         return Ok(());
                     }
@@ -145,10 +152,12 @@ impl Run {
                     }
                 }
                 Ok(Next::Drained) => {
+                    self.pipeline.pause();
                     sink.on_event(&Event::Drained)?;
                 }
                 Ok(Next::Idle) => {
                     idle = true;
+                    self.pipeline.pause();
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -157,6 +166,9 @@ impl Run {
                 }
                 Ok(Next::End) => return Ok(()),
                 Err(failed) => self.failures.push(failed),
+            }
+            if self.pipeline.is_shared() && self.pipeline.take_in(sink)? == Keep::Enough {
+                return Ok(());
             }
             since_look += 1;
             if idle || since_look >= LOOK_EVERY {
@@ -195,7 +207,7 @@ impl Run {
         }
     }
 
-    fn summary(&self, input: &mut Input) -> RunSummary {
+    pub(super) fn summary(&self, input: &mut Input) -> RunSummary {
         let mut sources = Vec::with_capacity(input.sources());
         for index in 0..=u16::MAX {
             let Some(stats) = input.stats(index) else { break };

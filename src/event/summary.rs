@@ -66,4 +66,6 @@ pub struct RunSummary {
     pub dropped_here: u64,
     /// Was the run live?
     pub live: bool,
+    /// Threads that captured side by side; 0 or 1: one, whose packets have numbers in order.
+    pub threads: usize,
 }
