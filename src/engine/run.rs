@@ -84,6 +84,8 @@ pub struct Ended {
 pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Sink, watch: &mut impl Watch) -> Ended {
     let mut run = Run::new(filter, config, input.sources() == 1);
     let outcome = run.read(input, sink, watch);
+    // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
+    input.skip_rest();
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
     let summary = run.summary(input);
@@ -128,9 +130,15 @@ impl Run {
         }
         let started = Stopwatch::start();
         let mut since_look = 0;
+        // A live run that is stopped goes on until all that had come is told.
+        let mut closed = false;
         loop {
-            if self.stop.is_requested() {
-                return Ok(());
+            if self.stop.is_requested() && !closed {
+                if !self.live {
+                    return Ok(());
+                }
+                input.close_gate();
+                closed = true;
             }
             let mut idle = false;
             match input.next() {
@@ -175,8 +183,9 @@ impl Run {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
-            if self.live && self.duration.is_some_and(|span| started.is_past(span)) {
-                return Ok(());
+            if self.live && !closed && self.duration.is_some_and(|span| started.is_past(span)) {
+                input.close_gate();
+                closed = true;
             }
         }
     }
