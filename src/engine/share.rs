@@ -217,3 +217,6 @@ fn is_piece_of_tunnel(packet: &Packet<'_>) -> bool {
     };
     number.is_some_and(|&number| matches!(IpProtocol(number), IpProtocol::IPV4 | IpProtocol::IPV6 | IpProtocol::GRE))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -13,7 +13,12 @@
 //! (`engine::share`), and what belongs elsewhere is handed over there; so a frame that this program misjudges costs
 //! a copy and splits no conversation.
 
+use super::{Made, sys};
+use crate::capture::SourceError;
+use crate::capture::live::tap::Opened;
+use crate::capture::live::{LiveSpec, Place, cannot};
 use crate::capture::spread::{self, Spread};
+use crate::filter::Filter;
 use crate::filter::insn::{Insn, ancillary, code};
 
 /// `EtherType`s of tags with two bytes of control information and a type behind them.
@@ -52,6 +57,41 @@ const SENDER: u32 = 1;
 const TARGET: u32 = 2;
 /// A protocol or type while other things are loaded.
 const NEXT: u32 = 3;
+
+/// Opens a ring for each thread of `spread` on one interface.
+///
+/// The order is what makes it exact. A socket receives from its bind on, everything, until it is in the group; so each is bound
+/// with a filter that lets nothing in, and frames that it refuses are counted nowhere: the capture has not begun. When all are in
+/// the group, the kernel gives all frames to the first. The others get their filter, then the first does: this is the
+/// moment at which the capture begins, for all. Last comes the program; what the first ring got before it is
+/// handed over by the engine, as all that is in the wrong ring.
+pub(in crate::capture) fn open(
+    spec: &LiveSpec,
+    place: Place,
+    filter: &mut Filter,
+    spread: &Spread,
+) -> Result<Vec<Opened>, SourceError> {
+    let fail = |error| cannot("cannot share out the frames of", spec, error);
+    let mut rings = Vec::with_capacity(spread.threads() as usize);
+    let mut group = None;
+    for _ in 0..spread.threads() {
+        let made = super::make(spec, place, filter, false)?;
+        let fd = made.ring.socket.fd();
+        match group {
+            None => group = Some(sys::found_group(fd).map_err(fail)?),
+            Some(group) => sys::join_group(fd, group).map_err(fail)?,
+        }
+        rings.push(made);
+    }
+    for made in rings.iter_mut().rev() {
+        let opened = made.ring.socket.open_gate(made.gate, made.program.as_ref(), spec);
+        made.warnings.extend(opened.map_err(fail)?);
+    }
+    if let Some(first) = rings.first() {
+        sys::share_out(first.ring.socket.fd(), &program(spread)).map_err(fail)?;
+    }
+    Ok(rings.into_iter().map(Made::opened).collect())
+}
 
 /// The program: which ring a frame is for, from 0; the kernel takes the remainder by the number of rings, as [`Spread`] does.
 #[must_use]
