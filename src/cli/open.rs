@@ -5,9 +5,9 @@ use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
 use super::time;
 use super::words;
-use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
 use sockeye::capture::live::{self, Direction, LiveSpec};
+use sockeye::capture::{Input, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -19,6 +19,8 @@ use std::path::PathBuf;
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
     pub(crate) input: Input,
+    /// The other threads' part of the frames (`--threads`).
+    pub(crate) beside: Option<Beside>,
     pub(crate) filter: Filter,
     /// The filter in words.
     pub(crate) filter_text: Option<String>,
@@ -30,6 +32,12 @@ pub(crate) struct Opened {
     pub(crate) copying: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
+}
+
+/// What further threads read, and how the frames are shared out among all of them.
+pub(crate) struct Beside {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) spread: Spread,
 }
 
 /// What is to be opened: the line's words sorted out.
@@ -105,10 +113,11 @@ impl Plan {
         let live_run = !self.interfaces.is_empty();
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
-        let input = if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying)? };
+        let (input, beside) = if live_run { self.open_live(live, &mut filter)? } else { (self.open_files(live, copying)?, None) };
         prepare(&mut filter, &input)?;
         Ok(Opened {
             input,
+            beside,
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -152,7 +161,7 @@ impl Plan {
         Ok(Input::open(&self.files, &options)?)
     }
 
-    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Input, Problem> {
+    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<(Input, Option<Beside>), Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -175,7 +184,33 @@ impl Plan {
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
-        Ok(Input::live(Box::new(live::open_filtered(&specs, backend, filter)?)))
+        let Some(threads) = args.several_threads() else {
+            return Ok((Input::live(Box::new(live::open_filtered(&specs, backend, filter)?)), None));
+        };
+        if backend.is_some_and(|backend| backend != LiveBackend::Ring) {
+            return Err(Problem::usage(
+                "--threads is for our own ring: only there the kernel shares out packets; leave out --backend",
+            ));
+        }
+        if self.selection.numbers.is_some() {
+            return Err(Problem::usage("--packets goes by the order of all packets, which --threads does not keep"));
+        }
+        let spread = Spread::new(threads);
+        let mut inputs: Vec<Input> =
+            live::open_shared(&specs, &spread, filter)?.into_iter().map(|live| Input::live(Box::new(live))).collect();
+        let first = inputs.remove(0);
+        Ok((first, Some(Beside { inputs, spread })))
+    }
+}
+
+/// Refuses `--threads` for a command that writes packets.
+pub(crate) fn in_one_thread(args: &LiveArgs, command: &str) -> Result<(), Problem> {
+    match args.several_threads() {
+        None => Ok(()),
+        Some(_) => Err(Problem::usage(format!(
+            "--threads: {command} writes packets in the order in which they came, which one thread keeps"
+        ))
+        .help("conversations can be followed in several:  sockeye flows, handshakes, summary")),
     }
 }
 
@@ -238,6 +273,7 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.capture_link_type.is_some(), "-y"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
+        (args.threads.is_some(), "--threads"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
 }

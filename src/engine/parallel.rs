@@ -130,8 +130,7 @@ fn end(
     }
     let joined = sums::join(&summaries);
     let RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, .. } = joined;
-    let summary =
-        RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, ..totals.summary() };
+    let summary = RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, ..totals.summary() };
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }

@@ -84,9 +84,10 @@ impl Pipeline {
         let mut note = match &mut self.tracker {
             Some(tracker) => {
                 let meta = meta_of(frame);
-                let elsewhere = self.share.as_ref().is_some_and(|share| {
-                    share.send(Stage::Decoded, &meta, frame, &packet, tracker.joins_icmp_errors())
-                });
+                let elsewhere = self
+                    .share
+                    .as_ref()
+                    .is_some_and(|share| share.send(Stage::Decoded, &meta, frame, &packet, tracker.joins_icmp_errors()));
                 if elsewhere {
                     tracker.on_packet_time(frame.ts, &mut |event: FlowEvent<'_>| teller.tell(event));
                     Note::default()

@@ -26,7 +26,7 @@ const INBOX: usize = 8 << 20;
 /// What a packet in an inbox costs beside its bytes.
 const BESIDE: usize = size_of::<Parcel>();
 /// Most numbers of frames that a thread takes at a time.
-const MOST_NUMBERS: u64 = 64;
+const MOST_NUMBERS: u64 = 16;
 
 /// What the threads of a run have in common.
 pub(super) struct Exchange {

@@ -100,7 +100,12 @@ impl Socket {
     }
 
     /// Puts the filter in place of the one that let nothing in. Returns a warning where the kernel refuses it.
-    pub(in crate::capture) fn open_gate(&self, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Option<String>> {
+    pub(in crate::capture) fn open_gate(
+        &self,
+        gate: Gate,
+        filter: Option<&Program>,
+        spec: &LiveSpec,
+    ) -> io::Result<Option<String>> {
         if program::compose(gate, filter).is_empty() {
             sys::attach_filter(self.fd(), program::ACCEPT)?;
             return Ok(None);

@@ -5,7 +5,7 @@ use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat}
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Opened, Plan, backend};
+use crate::cli::open::{Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual};
 use sockeye::capture::live;
 use sockeye::engine::Ended;
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
+    in_one_thread(&args.live, "capture")?;
     let opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {

@@ -6,7 +6,7 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Plan, link_type};
+use crate::cli::open::{Plan, in_one_thread, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::filter::ProgramForm;
@@ -40,6 +40,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
+    in_one_thread(&args.live, "packets")?;
     let plan = Plan::new(&args.input, zone)?;
     let copying = args.write.write.is_some() && !args.write.print;
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);

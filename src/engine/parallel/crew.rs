@@ -106,7 +106,8 @@ impl Crew {
                 }
             }
             Word::Notice(notice, info) => {
-                let (SourceNotice::Down { interface } | SourceNotice::Up { interface } | SourceNotice::Gone { interface }) = notice;
+                let (SourceNotice::Down { interface } | SourceNotice::Up { interface } | SourceNotice::Gone { interface }) =
+                    notice;
                 let given = member.notices.entry(interface).or_default();
                 *given += 1;
                 // All of them see the same, one a little before the other.

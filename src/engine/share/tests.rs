@@ -236,7 +236,8 @@ fn link() -> BoxedStrategy<Link> {
 
 /// No port of a tunnel: what is sent there and is no tunnel is set right after decoding.
 fn port() -> impl Strategy<Value = u16> {
-    prop_oneof![any::<u16>(), 1..1024_u16].prop_filter("a tunnel's port", |port| ![4789, 8472, 6081, 4754, 2152, 3544, 5072].contains(port))
+    prop_oneof![any::<u16>(), 1..1024_u16]
+        .prop_filter("a tunnel's port", |port| ![4789, 8472, 6081, 4754, 2152, 3544, 5072].contains(port))
 }
 
 fn simple() -> BoxedStrategy<Inside> {
@@ -396,7 +397,8 @@ fn tunnels_go_to_the_first_thread_and_so_do_frames_without_ip() {
     let spread = Spread::seeded(64, 5);
     let program = program(&spread);
     let host = |n: u8| IpAddr::from([10, 0, 0, n]);
-    let bare = |inside| Datagram { source: host(1), target: host(2), inside, options: Vec::new(), authenticated: false, piece: None };
+    let bare =
+        |inside| Datagram { source: host(1), target: host(2), inside, options: Vec::new(), authenticated: false, piece: None };
     let inner = Box::new(bare(Inside::Tcp(1, 2)));
     for inside in [Inside::Gre(inner.clone()), Inside::Ip(inner.clone()), Inside::Vxlan(40_000, inner)] {
         with_decoded(&Link::Tags(Vec::new(), false), &bare(inside), |packet, view| {

@@ -1,7 +1,7 @@
 //! Which flow a packet belongs to: one under way, or one that begins.
 
-use super::{Common, Tracker};
 use super::packet::Seen;
+use super::{Common, Tracker};
 use crate::decode::{Packet, TcpFlags};
 use crate::flow::event::FlowSink;
 use crate::flow::flow::{Body, Flow, kind_of};
