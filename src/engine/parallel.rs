@@ -84,7 +84,7 @@ impl Plan {
         let (stop, post) = crew.enlist();
         let mut run = Run::new(filter.clone(), Config { stop, ..self.config.clone() }, true);
         run.pipeline.tracker = self.tracker.map(|tracker| Tracker::beside(tracker, &self.common));
-        run.pipeline.share = Some(Share::new(me as u32, Arc::clone(&self.exchange)));
+        run.pipeline.share = Some(Share::new(me as u32, Arc::clone(&self.exchange), self.config.live));
         let name = input.info(0).map(|info| info.name.clone()).unwrap_or_default();
         let exchange = Arc::clone(&self.exchange);
         let work = move || follow(run, input, Shared { sink, first: me == 0, told: false, enough: false }, post, &exchange);
@@ -99,6 +99,8 @@ fn follow<S: Sink>(mut run: Run, input: &mut Input, mut sink: Shared<'_, '_, S>,
     let read = run.read(input, &mut sink, &mut post);
     // The others have only part of the conversations: without this thread they need not go on.
     farewell.ends_all = read.is_err() || sink.enough || exchange.is_used_up() || !run.failures.is_empty();
+    drop(farewell);
+    input.skip_rest();
     (run, read)
 }
 
@@ -142,7 +144,7 @@ fn finish(runs: &mut [Run], sink: &mut impl Sink) -> io::Result<()> {
     // A packet may be handed on once more, as one whose conversation is not known.
     for _ in 0..2 {
         for run in runs.iter_mut() {
-            run.pipeline.take_in(sink)?;
+            run.pipeline.take_in(true, sink)?;
         }
     }
     let mut pipelines: Vec<_> = runs.iter_mut().map(|run| &mut run.pipeline).collect();

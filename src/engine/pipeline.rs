@@ -43,7 +43,7 @@ impl Pipeline {
     /// Gives a frame a number that no other thread gives, where there are some.
     pub(super) fn number(&mut self, frame: &mut Frame<'_>) {
         if let Some(share) = &mut self.share {
-            frame.number = share.next_number();
+            share.number(frame);
         }
     }
 
@@ -121,10 +121,10 @@ impl Pipeline {
     }
 
     /// Follows what other threads handed over. It was counted where it was read; of its conversations nothing is told of but what
-    /// ends or was set up.
-    pub(super) fn take_in(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
+    /// ends or was set up. `all`: nothing is read any more, so there is nothing to wait for.
+    pub(super) fn take_in(&mut self, all: bool, sink: &mut impl Sink) -> io::Result<Keep> {
         let mut keep = Keep::Going;
-        while let Some(parcel) = self.share.as_ref().and_then(Share::receive) {
+        while let Some(parcel) = self.share.as_ref().and_then(|share| share.receive(all)) {
             let Some(tracker) = &mut self.tracker else { continue };
             let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
             let (frame, packet) = parcel.open();

@@ -175,7 +175,7 @@ impl Run {
                 Ok(Next::End) => return Ok(()),
                 Err(failed) => self.failures.push(failed),
             }
-            if self.pipeline.is_shared() && self.pipeline.take_in(sink)? == Keep::Enough {
+            if self.pipeline.is_shared() && self.pipeline.take_in(false, sink)? == Keep::Enough {
                 return Ok(());
             }
             since_look += 1;

@@ -10,12 +10,16 @@
 //! - An ICMP error that quotes no conversation under way is one of its own addresses.
 //!
 //! Such a packet is copied into the other thread's inbox, and counted where it was read. Tunnelled packets stay with the first
-//! thread. An inbox is bounded; where it is full, the packet is followed where it is: its conversation may then have two records.
+//! thread. What was handed over is never followed before frames that came earlier, but it may be after some that came later: the
+//! threads are as far in time as their rings are, which is some milliseconds apart. So all is in the right record, and of TCP in
+//! fragments, where order matters, the verdicts may be others than those of one thread. An inbox is bounded; where it is full,
+//! the packet is followed where it is: its conversation may then have two records.
 
+use super::clock;
 use crate::capture::Spread;
 use crate::decode::{LayerKind, Network, Packet};
 use crate::flow::PacketMeta;
-use crate::model::{Frame, IpProtocol};
+use crate::model::{Frame, IpProtocol, Span, Timestamp};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -25,6 +29,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const INBOX: usize = 8 << 20;
 /// What a packet in an inbox costs beside its bytes.
 const BESIDE: usize = size_of::<Parcel>();
+/// Longest time for which the kernel holds frames in a block, and some more.
+const HELD: Span = Span::from_millis(50);
 /// Most numbers of frames that a thread takes at a time.
 const MOST_NUMBERS: u64 = 16;
 
@@ -99,19 +105,28 @@ pub(super) struct Share {
     /// Numbers taken and not given to frames yet, and how many are to be taken next.
     numbers: std::ops::Range<u64>,
     batch: u64,
+    /// Time of the frame read last.
+    reached: Timestamp,
+    live: bool,
     /// Frames that the filter let through when no more were wanted (`-c`): they count as not asked for.
     pub(super) surplus: u64,
 }
 
 impl Share {
     /// Thread `me`, from 0.
-    pub(super) fn new(me: u32, exchange: Arc<Exchange>) -> Self {
-        Self { me, exchange, numbers: 0..0, batch: 1, surplus: 0 }
+    pub(super) fn new(me: u32, exchange: Arc<Exchange>, live: bool) -> Self {
+        Self { me, exchange, numbers: 0..0, batch: 1, reached: Timestamp::default(), live, surplus: 0 }
+    }
+
+    /// A frame was read: gives it its number.
+    pub(super) fn number(&mut self, frame: &mut Frame<'_>) {
+        frame.number = self.next_number();
+        self.reached = frame.ts;
     }
 
     /// The number of the next frame, unlike those of all other threads. While frames come one behind the other, numbers are taken
     /// in batches, so that the threads do not wait for each other.
-    pub(super) fn next_number(&mut self) -> u64 {
+    fn next_number(&mut self) -> u64 {
         if let Some(number) = self.numbers.next() {
             return number;
         }
@@ -168,13 +183,18 @@ impl Share {
         true
     }
 
-    /// The next packet that another thread handed over.
-    pub(super) fn receive(&self) -> Option<Parcel> {
+    /// The next packet that another thread handed over, in its place in time: when the frames before it were read here, or as long
+    /// after it as a ring may hold frames. `all`: nothing is read any more.
+    pub(super) fn receive(&self, all: bool) -> Option<Parcel> {
         let inbox = self.exchange.inboxes.get(self.me as usize)?;
         if inbox.bytes.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut parcels = inbox.lock();
+        let ts = parcels.front()?.meta.ts;
+        if !(all || ts <= self.reached || self.live && clock::now() - ts > HELD) {
+            return None;
+        }
         let parcel = parcels.pop_front()?;
         inbox.bytes.fetch_sub(parcel.bytes.len() + BESIDE, Ordering::Relaxed);
         Some(parcel)

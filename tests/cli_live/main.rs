@@ -22,6 +22,7 @@ mod netns;
 #[path = "../support/program.rs"]
 mod program;
 mod screens;
+mod threads;
 mod writing;
 
 use netns::{FAR_IP, NEAR_IP, Pair};
