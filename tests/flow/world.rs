@@ -129,6 +129,7 @@ impl World {
             ts: self.now,
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
+            marks: sockeye::model::FrameMarks::NONE,
             pieces: None,
         };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);

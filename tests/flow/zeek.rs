@@ -452,7 +452,15 @@ fn admit(tracker: &mut Tracker, bytes: &[u8], wire_len: usize) -> Admission {
         options: None,
         marks: sockeye::model::FrameMarks::NONE,
     };
-    let meta = PacketMeta { source: 0, number: 1, ts: frame.ts, wire_bytes: frame.wire_len.into(), frames: 1, pieces: None };
+    let meta = PacketMeta {
+        source: 0,
+        number: 1,
+        ts: frame.ts,
+        wire_bytes: frame.wire_len.into(),
+        frames: 1,
+        marks: sockeye::model::FrameMarks::NONE,
+        pieces: None,
+    };
     tracker.admit(&meta, &decode(&frame))
 }
 

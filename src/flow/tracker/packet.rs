@@ -6,7 +6,7 @@ use crate::flow::key::{End, Ends, FlowKey};
 use crate::flow::record::Wrapping;
 use crate::flow::tcp::{Segment, Sighting};
 use crate::flow::zeek::{FirstFlags, Sight};
-use crate::model::Timestamp;
+use crate::model::{FrameMarks, Timestamp};
 
 /// What the capture knows of a packet. For a datagram joined from fragments: of the last piece, and of all of them together.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,9 @@ pub struct PacketMeta {
     pub wire_bytes: u64,
     /// Number of frames, 1 but for joined datagrams.
     pub frames: u32,
+    /// What the capturing system said beside the bytes. What it dropped is told by
+    /// [`Tracker::on_drops`](crate::flow::Tracker::on_drops), of every frame.
+    pub marks: FrameMarks,
     /// Of a datagram joined from fragments: what its pieces were.
     pub pieces: Option<Pieces>,
 }

@@ -129,7 +129,7 @@ impl Tracker {
         if let Body::Tcp(connection) = &mut flow.body
             && connection.outcome_to_tell(false)
         {
-            sink.on_flow_event(FlowEvent::Handshake(&flow.record(None)));
+            sink.on_flow_event(FlowEvent::Handshake(&self.record(slot, None)));
         }
     }
 }
