@@ -184,7 +184,8 @@ mod tests {
         assert!(list.len() <= MOST && list.is_sorted_by_key(|episode| (episode.from, episode.to)));
         assert_eq!(drops.within(0, at(-1), at(many)), Some(many as u64));
         let hundred = drops.within(0, at(1000), at(1100)).unwrap();
-        assert!((100..=110).contains(&hundred), "{hundred}");
+        // Merged three times, the oldest entries are of eight each: too many at either end, by seven at most.
+        assert!((100..=114).contains(&hundred), "{hundred}");
     }
 
     #[test]

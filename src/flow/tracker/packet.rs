@@ -1,6 +1,7 @@
 //! A packet as the tracker is given it, and as its steps hand it on.
 
 use crate::decode::{Network, Packet, TcpFlags};
+use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::flow::Place;
 use crate::flow::key::{End, Ends, FlowKey};
 use crate::flow::record::Wrapping;
@@ -56,9 +57,15 @@ pub(super) struct Seen<'p, 'f> {
 }
 
 impl<'f> Seen<'_, 'f> {
-    pub(super) const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
+    pub(super) const fn sighting<'a>(
+        &'a self,
+        key: &'a FlowKey,
+        segment: &'a Segment<'f>,
+        accepted: bool,
+        drops: &'a CaptureDrops,
+    ) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
-        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
+        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts, drops }
     }
 
     /// Flags of a TCP packet, for who is turned round at first.

@@ -76,7 +76,7 @@ impl Tracker {
         step.change = step.change.or(change);
         let mut verdict = None;
         if let Some(aspects) = &mut connection.aspects {
-            let sighting = seen.sighting(&flow.key, segment, step.accepted);
+            let sighting = seen.sighting(&flow.key, segment, step.accepted, &self.drops);
             verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
             if verdict.is_some_and(|verdict| !verdict.settled) {
                 aspects.await_verdict(slot, &mut self.settling);

@@ -228,6 +228,20 @@ fn a_capture_without_packets_has_a_head_and_no_table() {
 }
 
 #[test]
+fn conversations_that_the_capture_spoiled_are_marked() {
+    let mut records = nine();
+    let legend = "? the capture dropped packets while this conversation ran: its counts are a minimum";
+    assert!(!shown(config(PIPE), &records, &totals()).contains('?'));
+    records.iter_mut().for_each(|record| record.capture_drops = Some(3));
+    let text = shown(config(PIPE), &records, &totals());
+    let rows: Vec<_> = text.lines().filter(|line| line.ends_with('?')).collect();
+    assert_eq!(rows.len(), 9, "{text}");
+    assert!(rows.iter().any(|row| row.ends_with(" -?")) && rows.iter().any(|row| row.ends_with(" 0?")), "{text}");
+    assert_eq!(text.matches(legend).count(), 1, "{text}");
+    assert!(text.lines().skip_while(|line| !line.ends_with('?')).skip(9).next().is_some_and(|line| line == legend), "{text}");
+}
+
+#[test]
 fn odd_records_are_shown_and_not_believed() {
     let mut record = flow(FlowKind::Other, u64::MAX, State::Midway, "10.0.0.1:0", "10.0.0.2:0", u64::MAX, u64::MAX - 1);
     record.handshake = Some(established(1, 0.0, -5.0, -1.0));
