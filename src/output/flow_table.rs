@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn rows_that_the_capture_spoiled_are_marked_and_the_mark_is_told_once() {
         let shown = |records: &[FlowRecord], quiet, verbose| {
-            let config = FlowTableConfig { quiet, verbose, ..FlowTableConfig::default() };
+            let config = FlowTableConfig { verbose, quiet, ..FlowTableConfig::default() };
             let mut sink = FlowTableSink::new(Vec::new(), config);
             for record in records {
                 sink.on_event(&Event::Flow(record)).unwrap();
@@ -232,7 +232,9 @@ mod tests {
         let mut records = nine();
         let legend = "? the capture dropped packets while this conversation ran: its counts are a minimum\n";
         for drops in [None, Some(0)] {
-            records.iter_mut().for_each(|record| record.capture_drops = drops);
+            for record in &mut records {
+                record.capture_drops = drops;
+            }
             let text = shown(&records, false, true);
             assert!(!text.contains('?') && !text.contains("dropped"), "{text}");
         }

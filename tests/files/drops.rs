@@ -268,3 +268,27 @@ fn what_was_dropped_before_packets_that_are_left_out_is_said_by_the_next() {
     let drops = column(folder.path(), "flows in.pcapng --format csv --fields id,capture_drops tcp port 1002");
     assert_eq!(drops, ["c1,54300"]);
 }
+
+#[test]
+fn what_the_capturing_system_said_of_a_packet_stands_in_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut out = [LITTLE.section(&[]), LITTLE.interface(101, 0, &LITTLE.option(2, b"veth7"))].concat();
+    for (i, bytes) in (1..).zip(conversations()) {
+        let flags = if i == 4 { 1 << 9 | 1 << 11 } else { 0 };
+        let options = [LITTLE.option(2, &LITTLE.u32(flags)), LITTLE.option(4, &LITTLE.u64(u64::from(i == 4) * 12))].concat();
+        out.extend(LITTLE.packet(0, 1_700_000_000_000_000 + i, bytes.len() as u32, &bytes, &options));
+    }
+    std::fs::write(folder.path().join("in.pcapng"), out).unwrap();
+    let line = |how: &str| {
+        let text = run_in(folder.path(), &format!("packets in.pcapng --packets 1-4 {how}")).stdout;
+        text.trim_end().rsplit_once(" ; ").map_or("", |(_, ours)| ours).to_owned()
+    };
+    assert_eq!(line(""), "#4 c1, the capture dropped 12 packets before it");
+    let all =
+        "#4 c1, the capture dropped 12 packets before it, checksum left to the card, segments not yet cut or already joined";
+    assert_eq!(line("-v"), all);
+    assert_eq!(line("-v --plain"), "");
+    let summary = run_in(folder.path(), "in.pcapng").stdout;
+    assert!(summary.contains("1 packet of veth7 was several on the wire"), "{summary}");
+    assert!(summary.contains("ethtool -K veth7 tso off gso off gro off"), "{summary}");
+}
