@@ -108,6 +108,9 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         failures: Vec::new(),
         counted: Stopwatch::start(),
     };
+    if run.live {
+        run.count_drops(input);
+    }
     let outcome = run.read(input, sink, watch);
     run.count_drops(input);
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
@@ -206,10 +209,11 @@ impl Run {
     /// with the frame that follows.
     fn count_drops(&mut self, input: &mut Input) {
         let Some(tracker) = &mut self.pipeline.tracker else { return };
+        let now = self.live.then(clock::now);
         for index in 0..=u16::MAX {
             let Some(stats) = input.stats(index) else { break };
             if let Some(kernel) = stats.dropped_kernel {
-                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), self.live);
+                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), now);
             }
         }
     }

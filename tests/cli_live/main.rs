@@ -12,6 +12,7 @@ macro_rules! for_backends {
     };
 }
 
+mod drops;
 mod ending;
 mod faults;
 #[cfg(feature = "libpcap")]

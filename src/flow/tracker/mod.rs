@@ -108,22 +108,21 @@ impl Tracker {
         self.drops.before(source, ts, packets);
     }
 
-    /// The counters of a source: it dropped so many packets in all. `live`: up to now, and what no frame has named was dropped
-    /// since the last call. Of a file, at its end.
-    pub fn on_drop_counters(&mut self, source: u16, total: u64, live: bool) {
-        if live {
-            self.drops.counted(source, self.clock.now(), total);
-        } else {
-            self.drops.counted_at_end(source, total);
+    /// The counters of a source: it dropped so many packets in all. Of a live one up to `now`, and what no frame has named was
+    /// dropped since the last call; of a file, where there is no now, up to its end.
+    pub fn on_drop_counters(&mut self, source: u16, total: u64, now: Option<Timestamp>) {
+        match now {
+            Some(now) => self.drops.counted(source, now, total),
+            None => self.drops.counted_at_end(source, total),
         }
     }
 
-    /// The record of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, up to
-    /// now.
+    /// The record of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, all that
+    /// is known by now.
     fn record(&self, slot: u32, otherwise: Option<EndReason>) -> FlowRecord {
         let flow = self.table.get(slot);
         let mut record = flow.record(otherwise);
-        let until = if flow.awaits_more() { flow.end.max(self.clock.now()) } else { flow.end };
+        let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         record.capture_drops = within(flow.first_source);
         if flow.last_source != flow.first_source {
