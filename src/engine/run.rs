@@ -22,6 +22,9 @@ const COUNT_EVERY: Span = Span::from_millis(100);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
 
+/// Live, what was captured is handed on at least this often: it is what a sudden end costs.
+const FLUSH_EVERY: Span = Span::from_secs(1);
+
 /// How to run.
 #[derive(Debug, Default)]
 pub struct Config {
@@ -107,6 +110,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         stop: config.stop,
         failures: Vec::new(),
         counted: Stopwatch::start(),
+        flushed: Stopwatch::start(),
     };
     if run.live {
         run.count_drops(input);
@@ -124,6 +128,16 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
+/// The counters of live sources, for files that are written.
+fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
+    for index in 0..=u16::MAX {
+        let Some(stats) = input.stats(index) else { break };
+        let Some(info) = input.info(index) else { break };
+        sink.on_event(&Event::Counters { index, info, stats: &stats })?;
+    }
+    Ok(())
+}
+
 struct Run {
     pipeline: Pipeline,
     live: bool,
@@ -132,6 +146,8 @@ struct Run {
     failures: Vec<Failed>,
     /// When the counters of a live source were last looked at for what it dropped.
     counted: Stopwatch,
+    /// Since the last flush by the clock.
+    flushed: Stopwatch,
 }
 
 impl Run {
@@ -151,7 +167,7 @@ impl Run {
                 input.close_gate();
                 closed = true;
             }
-            let mut idle = false;
+            let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(frame)) => {
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
@@ -170,10 +186,11 @@ impl Run {
                     }
                 }
                 Ok(Next::Drained) => {
+                    pause = true;
                     sink.on_event(&Event::Drained)?;
                 }
                 Ok(Next::Idle) => {
-                    idle = true;
+                    pause = true;
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -184,7 +201,7 @@ impl Run {
                 Err(failed) => self.failures.push(failed),
             }
             since_look += 1;
-            if idle || since_look >= LOOK_EVERY {
+            if pause || since_look >= LOOK_EVERY {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
@@ -210,6 +227,17 @@ impl Run {
         }
         if self.stop.take_flush() {
             sink.flush()?;
+        }
+        if self.live && self.flushed.is_past(FLUSH_EVERY) {
+            self.flushed = Stopwatch::start();
+            tell_counters(input, sink)?;
+            sink.flush()?;
+        }
+        if self.stop.take_rotate() {
+            if self.live {
+                tell_counters(input, sink)?;
+            }
+            sink.on_event(&Event::Rotate(clock::now()))?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use crate::program::run_in;
 use sockeye::capture::file::FileSource;
 use sockeye::model::{FileFormat, Frame, FrameDirection, FrameMarks, LinkType, Timestamp};
 use sockeye::output::pcap::{PcapConfig, PcapWriter};
-use sockeye::pcapfile::write::SectionInfo;
 use std::path::Path;
 use std::process::Command;
 
@@ -61,13 +60,7 @@ fn blocks_say_what_was_lost_before_them_and_left_to_a_card() {
 }
 
 fn config() -> PcapConfig {
-    PcapConfig {
-        format: FileFormat::PcapNg,
-        force: false,
-        reading: Vec::new(),
-        files: std::sync::Arc::new(sockeye::output::files::Here),
-        section: SectionInfo::default(),
-    }
+    PcapConfig::new(FileFormat::PcapNg)
 }
 
 #[test]
