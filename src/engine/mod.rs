@@ -2,6 +2,7 @@
 //! `pipeline.rs` and can be read aloud. [`run()`] does it in one thread, the reference; [`parallel`] in several, each with its
 //! part of the frames.
 
+mod carried;
 pub mod clock;
 pub mod parallel;
 mod pipeline;

@@ -96,11 +96,15 @@ impl Plan {
 /// What a thread does.
 fn follow<S: Sink>(mut run: Run, input: &mut Input, mut sink: Shared<'_, '_, S>, mut post: Post, exchange: &Exchange) -> Outcome {
     let mut farewell = Farewell::new(&post);
+    if run.live {
+        run.count_drops(input);
+    }
     let read = run.read(input, &mut sink, &mut post);
     // The others have only part of the conversations: without this thread they need not go on.
     farewell.ends_all = read.is_err() || sink.enough || exchange.is_used_up() || !run.failures.is_empty();
     drop(farewell);
     input.skip_rest();
+    run.count_drops(input);
     (run, read)
 }
 
@@ -169,7 +173,8 @@ struct Shared<'a, 'b, S> {
 impl<S: Sink> Sink for Shared<'_, '_, S> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Packet { .. } | Event::Settled(_) => return Ok(Keep::Going),
+            // Counters of one thread's part say nothing; files that are rotated hold packets.
+            Event::Packet { .. } | Event::Settled(_) | Event::Counters { .. } | Event::Rotate(_) => return Ok(Keep::Going),
             Event::Source { .. } | Event::Tick(_) if !self.first => return Ok(Keep::Going),
             Event::Drained if !self.told => return Ok(Keep::Going),
             Event::Drained => self.told = false,

@@ -1,5 +1,6 @@
 //! The way of one packet: selected, filtered, decoded, joined, tracked, told. Each step is one line of [`Pipeline::on_frame`].
 
+use super::carried::Carried;
 use super::select::Selection;
 use super::share::{Share, Stage};
 use super::totals::Totals;
@@ -32,6 +33,8 @@ pub(super) struct Pipeline {
     pub(super) left: u64,
     /// Where other threads have the rest of the frames.
     pub(super) share: Option<Share>,
+    /// What the capture dropped before frames that are not let through.
+    pub(super) carried: Carried,
 }
 
 impl Pipeline {
@@ -56,11 +59,19 @@ impl Pipeline {
 
     /// Takes a frame all the way.
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
+        let dropped = frame.marks.dropped_before;
+        if dropped > 0
+            && let Some(tracker) = &mut self.tracker
+        {
+            tracker.on_drops(frame.source, frame.ts, dropped);
+        }
         if !self.selection.holds(frame) {
+            self.carried.keep(frame);
             return Ok(if self.is_past(frame.number) { Keep::Enough } else { Keep::Going });
         }
         if !self.filter.accepts(frame) {
             self.totals.count_read();
+            self.carried.keep(frame);
             self.turn_away(frame);
             return Ok(Keep::Going);
         }
@@ -72,6 +83,16 @@ impl Pipeline {
             }
         }
         self.totals.count_read();
+        if self.carried.is_empty() {
+            self.let_through(frame, sink)
+        } else {
+            let frame = self.carried.joined(frame);
+            self.let_through(&frame, sink)
+        }
+    }
+
+    /// Takes a frame that the filter wants.
+    fn let_through(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         self.totals.count_matched(frame);
         if self.copy_only {
             let keep = sink.on_event(&Event::Packet { frame, packet: &Packet::empty(frame.bytes), note: &Note::default() })?;
@@ -270,6 +291,7 @@ fn meta_of(frame: &Frame<'_>) -> PacketMeta {
         ts: frame.ts,
         wire_bytes: u64::from(frame.wire_len),
         frames: 1,
+        marks: frame.marks,
         pieces: None,
     }
 }

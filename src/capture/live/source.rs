@@ -79,10 +79,6 @@ impl Live {
                 live.add(spec, place, LiveBackend::Ring, opened);
             }
         }
-        // What an interface counts itself is told by one of them.
-        for live in all.iter_mut().skip(1) {
-            live.taps = std::mem::take(&mut live.taps).into_iter().map(Tap::without_interface_drops).collect();
-        }
         Ok(all)
     }
 

@@ -111,11 +111,6 @@ impl Tap {
         }
     }
 
-    /// What the interface itself dropped is told by another tap of the same interface.
-    pub(super) fn without_interface_drops(self) -> Self {
-        Self { interface_drops: None, ..self }
-    }
-
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.backend.fd()
     }

@@ -6,7 +6,7 @@ use crate::filter::FilterError;
 use crate::flow::ChecksumStats;
 use crate::model::{InterfaceCounters, SourceInfo, SourceStats};
 
-/// Sums two counters; where only one side has it, it is of both (what an interface counts itself is asked by one thread).
+/// Sums two counters; where only one side has it, it is that one's.
 fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     a.zip(b).map_or(a.or(b), |(a, b)| Some(a.saturating_add(b)))
 }
@@ -52,6 +52,7 @@ fn pair(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
 
 fn checksums(a: ChecksumStats, b: ChecksumStats) -> ChecksumStats {
     ChecksumStats {
+        pending: a.pending + b.pending,
         offloaded: a.offloaded + b.offloaded,
         wrong: a.wrong + b.wrong,
         rewritten: a.rewritten + b.rewritten,
@@ -68,12 +69,13 @@ fn add_source(all: &mut SourceSummary, one: &SourceSummary) {
     add_info(&mut all.info, &one.info);
 }
 
+/// What the interface dropped itself is one counter that every thread looks at, some a little later; all others are of each ring.
 fn stats(a: SourceStats, b: SourceStats) -> SourceStats {
     SourceStats {
         frames: a.frames + b.frames,
         received: add(a.received, b.received),
         dropped_kernel: add(a.dropped_kernel, b.dropped_kernel),
-        dropped_interface: add(a.dropped_interface, b.dropped_interface),
+        dropped_interface: a.dropped_interface.max(b.dropped_interface),
         duplicates: add(a.duplicates, b.duplicates),
         rejected_kernel: add(a.rejected_kernel, b.rejected_kernel),
         freezes: add(a.freezes, b.freezes),
@@ -102,7 +104,7 @@ fn counters(a: InterfaceCounters, b: InterfaceCounters) -> InterfaceCounters {
         start: a.start.into_iter().chain(b.start).min(),
         end: a.end.max(b.end),
         received: add(a.received, b.received),
-        dropped_interface: add(a.dropped_interface, b.dropped_interface),
+        dropped_interface: a.dropped_interface.max(b.dropped_interface),
         accepted: add(a.accepted, b.accepted),
         dropped_kernel: add(a.dropped_kernel, b.dropped_kernel),
         delivered: add(a.delivered, b.delivered),
