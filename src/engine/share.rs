@@ -105,7 +105,7 @@ pub(super) struct Share {
     /// Numbers taken and not given to frames yet, and how many are to be taken next.
     numbers: std::ops::Range<u64>,
     batch: u64,
-    /// Time of the frame read last.
+    /// Frames up to this time were read.
     reached: Timestamp,
     live: bool,
     /// Frames that the filter let through when no more were wanted (`-c`): they count as not asked for.
@@ -121,7 +121,7 @@ impl Share {
     /// A frame was read: gives it its number.
     pub(super) fn number(&mut self, frame: &mut Frame<'_>) {
         frame.number = self.next_number();
-        self.reached = frame.ts;
+        self.reached = self.reached.max(frame.ts);
     }
 
     /// The number of the next frame, unlike those of all other threads. While frames come one behind the other, numbers are taken
@@ -136,8 +136,12 @@ impl Share {
         self.numbers.next().unwrap_or(start)
     }
 
-    /// There is no other frame just now: the next one's number is to be later than what other threads see meanwhile.
+    /// There is no other frame just now: the next one's number is to be later than what other threads see meanwhile. And whatever came
+    /// some time ago was read by now.
     pub(super) fn pause(&mut self) {
+        if self.live {
+            self.reached = self.reached.max(clock::now() - HELD);
+        }
         self.numbers = 0..0;
         self.batch = 1;
     }
@@ -183,8 +187,8 @@ impl Share {
         true
     }
 
-    /// The next packet that another thread handed over, in its place in time: when the frames before it were read here, or as long
-    /// after it as a ring may hold frames. `all`: nothing is read any more.
+    /// The next packet that another thread handed over, in its place in time: when the frames before it were read here.
+    /// `all`: nothing is read any more.
     pub(super) fn receive(&self, all: bool) -> Option<Parcel> {
         let inbox = self.exchange.inboxes.get(self.me as usize)?;
         if inbox.bytes.load(Ordering::Relaxed) == 0 {
@@ -192,7 +196,7 @@ impl Share {
         }
         let mut parcels = inbox.lock();
         let ts = parcels.front()?.meta.ts;
-        if !(all || ts <= self.reached || self.live && clock::now() - ts > HELD) {
+        if !all && ts > self.reached {
             return None;
         }
         let parcel = parcels.pop_front()?;
