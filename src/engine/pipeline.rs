@@ -43,11 +43,12 @@ impl Pipeline {
         self.share.is_some()
     }
 
-    /// Gives a frame a number that no other thread gives, where there are some.
-    pub(super) fn number(&mut self, frame: &mut Frame<'_>) {
+    /// Gives a frame a number that no other thread gives, where there are some; says whether there are.
+    pub(super) fn number(&mut self, frame: &mut Frame<'_>) -> bool {
         if let Some(share) = &mut self.share {
             share.number(frame);
         }
+        self.is_shared()
     }
 
     /// No frame is there just now.

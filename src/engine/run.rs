@@ -176,7 +176,10 @@ impl Run {
             let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(mut frame)) => {
-                    self.pipeline.number(&mut frame);
+                    // What was handed over by other threads and is earlier comes first.
+                    if self.pipeline.number(&mut frame) && self.pipeline.take_in(false, sink)? == Keep::Enough {
+                        return Ok(());
+                    }
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
                         return Ok(());
                     }
@@ -209,7 +212,7 @@ impl Run {
                 Ok(Next::End) => return Ok(()),
                 Err(failed) => self.failures.push(failed),
             }
-            if self.pipeline.is_shared() && self.pipeline.take_in(false, sink)? == Keep::Enough {
+            if pause && self.pipeline.is_shared() && self.pipeline.take_in(false, sink)? == Keep::Enough {
                 return Ok(());
             }
             since_look += 1;

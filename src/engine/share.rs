@@ -242,5 +242,7 @@ fn is_piece_of_tunnel(packet: &Packet<'_>) -> bool {
     number.is_some_and(|&number| matches!(IpProtocol(number), IpProtocol::IPV4 | IpProtocol::IPV6 | IpProtocol::GRE))
 }
 
+#[cfg(test)]
+pub(super) mod datagrams;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
