@@ -42,28 +42,28 @@ impl Spread {
 
     /// How many threads there are.
     #[must_use]
-    pub const fn threads(&self) -> u32 {
+    pub const fn threads(self) -> u32 {
         self.threads
     }
 
-    pub(crate) const fn seed(&self) -> u32 {
+    pub(crate) const fn seed(self) -> u32 {
         self.seed
     }
 
     /// By the two addresses, in any order.
     #[must_use]
-    pub fn by_hosts(&self, a: IpAddr, b: IpAddr) -> u32 {
+    pub fn by_hosts(self, a: IpAddr, b: IpAddr) -> u32 {
         self.of(self.host(a), self.host(b))
     }
 
     /// By addresses and ports, the two ends in any order.
     #[must_use]
-    pub fn by_ends(&self, a: (IpAddr, u16), b: (IpAddr, u16)) -> u32 {
+    pub fn by_ends(self, a: (IpAddr, u16), b: (IpAddr, u16)) -> u32 {
         self.of(end(self.host(a.0), a.1), end(self.host(b.0), b.1))
     }
 
     /// An address as a number: word by word, then the high bits come down.
-    fn host(&self, address: IpAddr) -> u32 {
+    fn host(self, address: IpAddr) -> u32 {
         let word = |hash: u32, word: u32| (hash ^ word).wrapping_mul(BY_WORD);
         let hash = match address {
             IpAddr::V4(address) => word(self.seed, address.to_bits()),

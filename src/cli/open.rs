@@ -200,7 +200,7 @@ impl Plan {
         }
         let spread = Spread::new(threads);
         let mut inputs: Vec<Input> =
-            live::open_shared(&specs, &spread, filter)?.into_iter().map(|live| Input::live(Box::new(live))).collect();
+            live::open_shared(&specs, spread, filter)?.into_iter().map(|live| Input::live(Box::new(live))).collect();
         let first = inputs.remove(0);
         Ok((first, Some(Beside { inputs, spread })))
     }

@@ -155,7 +155,7 @@ fn finish(runs: &mut [Run], sink: &mut impl Sink) -> io::Result<()> {
     pipeline::finish(&mut pipelines, sink).map(drop)
 }
 
-fn lock<'a, T>(mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

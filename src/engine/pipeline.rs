@@ -192,7 +192,9 @@ impl Pipeline {
 /// Ends the flows that are left, of all threads in one order: that of their first packets.
 pub(super) fn finish(pipelines: &mut [&mut Pipeline], sink: &mut impl Sink) -> io::Result<Keep> {
     let mut keep = Keep::Going;
-    pipelines.iter_mut().for_each(|pipeline| pipeline.fragments.finish());
+    for pipeline in pipelines.iter_mut() {
+        pipeline.fragments.finish();
+    }
     let endings = pipelines.iter().map(|pipeline| pipeline.tracker.as_ref().map(Tracker::ending));
     let mut endings: Vec<Option<Ending>> = endings.collect();
     loop {

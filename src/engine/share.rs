@@ -153,19 +153,16 @@ impl Share {
             return Some(false); // No limit: no store that others would have to wait for.
         }
         let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        match before {
-            Ok(left) => Some(left == 1),
-            Err(_) => {
-                self.surplus += 1;
-                None
-            }
+        if before.is_err() {
+            self.surplus += 1;
         }
+        before.ok().map(|left| left == 1)
     }
 
     /// Hands a packet over if it belongs to another thread. `false`: it is to be followed here.
     pub(super) fn send(&self, stage: Stage, meta: &PacketMeta, frame: &Frame<'_>, packet: &Packet<'_>, joins: bool) -> bool {
         let owner = match stage {
-            Stage::Decoded | Stage::Joined => owner(&self.exchange.spread, packet, joins),
+            Stage::Decoded | Stage::Joined => owner(self.exchange.spread, packet, joins),
             Stage::Orphan => packet.addresses().map(|(a, b)| self.exchange.spread.by_hosts(a, b)),
         };
         let Some(owner) = owner.filter(|owner| *owner != self.me) else { return false };
@@ -207,7 +204,7 @@ impl Share {
 
 /// The thread that a decoded packet belongs to; `None` where it is in no conversation, so that any will do. `joins`: ICMP errors
 /// belong to what they quote.
-fn owner(spread: &Spread, packet: &Packet<'_>, joins: bool) -> Option<u32> {
+fn owner(spread: Spread, packet: &Packet<'_>, joins: bool) -> Option<u32> {
     if packet.tunnel.depth > 0 {
         return Some(0);
     }
@@ -224,7 +221,7 @@ fn owner(spread: &Spread, packet: &Packet<'_>, joins: bool) -> Option<u32> {
     Some(by(spread, (source, target), ports))
 }
 
-fn by(spread: &Spread, (source, target): (IpAddr, IpAddr), ports: Option<(u16, u16)>) -> u32 {
+fn by(spread: Spread, (source, target): (IpAddr, IpAddr), ports: Option<(u16, u16)>) -> u32 {
     match ports {
         Some((sport, dport)) => spread.by_ends((source, sport), (target, dport)),
         None => spread.by_hosts(source, target),

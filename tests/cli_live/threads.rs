@@ -2,7 +2,8 @@
 //! same time, and give the same records but for the numbers in them.
 
 use super::netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Namespace, Pair, VETH};
-use super::start;
+use super::program::sockeye;
+use super::{start, start_command};
 use pnet::datalink::{self, Channel};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -35,7 +36,7 @@ fn ethernet(tags: &[u16], kind: u16, payload: &[u8], out: bool) -> Vec<u8> {
 
 fn sum(bytes: &[u8]) -> [u8; 2] {
     let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
-    let all = words.fold(0, |all, word| all + word);
+    let all = words.sum::<u32>();
     let folded = (all & 0xffff) + (all >> 16);
     (!((folded & 0xffff) + (folded >> 16)) as u16).to_be_bytes()
 }
@@ -353,7 +354,7 @@ fn records(tsv: &str) -> Vec<Vec<(&str, &str)>> {
                 .zip(line.split('\t'))
                 .filter(|(name, _)| !NUMBERS.contains(name) && !is_time(name))
                 .collect();
-            let late = cells.iter().any(|(name, cell)| name.ends_with(".port") && is_handed_over(cell));
+            let late = cells.iter().any(|(name, cell)| ["orig.port", "resp.port"].contains(name) && is_handed_over(cell));
             cells.into_iter().filter(|(name, _)| !late || COUNTED.contains(name)).collect()
         })
         .collect();
@@ -397,6 +398,79 @@ fn same_records(threads: u32) {
         many.len(),
         differences(&one, &many)
     );
+}
+
+/// How many packets were captured, by what is said at the end.
+fn captured(stderr: &str) -> u64 {
+    let number = stderr.lines().find_map(|line| line.strip_suffix(" packets captured")).unwrap_or_else(|| panic!("{stderr}"));
+    number.parse().expect("a number")
+}
+
+/// Loopback shows each frame twice; a limit ends it all; what was captured, the twins and the rest are what was received.
+#[test]
+fn the_account_of_several_rings_is_exact() {
+    let Some(pair) = Pair::new() else { return };
+    for line in ["flows -i lo --threads 3 --format jsonl", "flows -i any --threads 3 --format jsonl -c 40"] {
+        let mut command = sockeye();
+        command.args(line.split_whitespace());
+        let capturing = start_command(&pair, command);
+        pair.near.run(|| {
+            let to = UdpSocket::bind("127.0.0.1:9100").expect("binds");
+            for _ in 0..30 {
+                let from = UdpSocket::bind("127.0.0.1:0").expect("binds");
+                for _ in 0..10 {
+                    from.send_to(b"round", to.local_addr().expect("bound")).expect("sends");
+                }
+            }
+        });
+        let ran = if line.contains("-c") { capturing.end() } else { capturing.interrupt() };
+        assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+        let end = ran.stdout.lines().last().expect("an end record");
+        let number = |name: &str| -> u64 {
+            let at = end.rfind(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{name}: {end}")) + name.len() + 3;
+            let digits: String = end[at..].chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().expect("a number")
+        };
+        let wanted = if line.contains("-c") { 40 } else { 300 };
+        assert_eq!(number("packets"), wanted, "{end}");
+        assert_eq!(captured(&ran.stderr), wanted, "{}", ran.stderr);
+        assert_eq!(end.matches("\"name\":").count(), 1, "one source: {end}");
+    }
+}
+
+#[test]
+fn asked_it_tells_of_all_threads_and_of_its_interface_once() {
+    let Some(pair) = Pair::new() else { return };
+    let capturing = start(&pair, "ring", "summary -i veth0 --threads 4");
+    inject(&pair, &made());
+    // Blocks of all rings are read by then; the line may be asked for again.
+    let frames = made().len();
+    let is_all = |_: &str, stderr: &str| {
+        stderr.lines().any(|line| line.starts_with(&format!("sockeye: {} packets captured", grouped(frames))))
+    };
+    let start = std::time::Instant::now();
+    while !is_all("", &capturing.stderr()) {
+        assert!(start.elapsed() < super::PATIENCE, "{}", capturing.stderr());
+        capturing.signal("USR1");
+        thread::sleep(std::time::Duration::from_millis(50));
+    }
+    pair.near.ip("link set veth0 down");
+    capturing.wait_until("down", |_, stderr| stderr.contains("went down"));
+    pair.near.ip("link set veth0 up");
+    capturing.wait_until("up", |_, stderr| stderr.contains("is up again"));
+    inject(&pair, &made());
+    pair.near.ip("link del veth0");
+    let ran = capturing.end();
+    assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
+    for (said, times) in [("went down", 1), ("is up again", 1), ("vanished", 1), ("listening on", 1)] {
+        assert_eq!(ran.stderr.matches(said).count(), times, "{said}: {}", ran.stderr);
+    }
+    assert_eq!(captured(&ran.stderr), 2 * frames as u64, "also when the interface had been down: {}", ran.stderr);
+}
+
+/// As messages print it.
+fn grouped(number: usize) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-fn open(pair: &Pair, spec: &LiveSpec, spread: &Spread) -> Vec<Live> {
+fn open(pair: &Pair, spec: &LiveSpec, spread: Spread) -> Vec<Live> {
     pair.near.run(|| live::open_shared(std::slice::from_ref(spec), spread, &mut Filter::everything()).expect("opens"))
 }
 
@@ -31,7 +31,7 @@ fn segments(hosts: std::ops::Range<u8>) -> Vec<Vec<u8>> {
 }
 
 /// Checks that every frame is in the ring that `spread` names, and gives how many each ring had.
-fn drain(lives: &mut [Live], spread: &Spread) -> Vec<u64> {
+fn drain(lives: &mut [Live], spread: Spread) -> Vec<u64> {
     let mut counts = vec![0; lives.len()];
     for (at, live) in lives.iter_mut().enumerate() {
         loop {
@@ -57,15 +57,17 @@ fn drain(lives: &mut [Live], spread: &Spread) -> Vec<u64> {
 fn each_conversation_has_its_ring_also_after_the_interface_was_down() {
     let Some(pair) = Pair::new() else { return };
     let spread = Spread::new(3);
-    let mut lives = open(&pair, &LiveSpec::new(VETH), &spread);
+    let mut lives = open(&pair, &LiveSpec::new(VETH), spread);
     let frames = segments(0..60);
     for _ in 0..2 {
         inject(&pair, &frames);
-        let counts = drain(&mut lives, &spread);
+        let counts = drain(&mut lives, spread);
         assert_eq!(counts.iter().sum::<u64>(), frames.len() as u64);
         assert!(counts.iter().all(|count| *count > frames.len() as u64 / 6), "{counts:?}");
         pair.near.ip(&format!("link set {VETH} down"));
-        lives.iter_mut().for_each(|live| while !matches!(live.next().expect("no error"), Next::Idle) {});
+        for live in &mut lives {
+            while !matches!(live.next().expect("no error"), Next::Idle) {}
+        }
         pair.near.ip(&format!("link set {VETH} up"));
     }
 }
@@ -91,7 +93,7 @@ fn while_a_capture_begins_no_frame_comes_twice() {
             }
         });
         for _ in 0..3 {
-            let mut lives = open(&pair, &LiveSpec::new(VETH), &Spread::new(4));
+            let mut lives = open(&pair, &LiveSpec::new(VETH), Spread::new(4));
             thread::sleep(std::time::Duration::from_millis(30));
             let mut numbers = Vec::new();
             for live in &mut lives {
@@ -123,7 +125,7 @@ fn while_a_capture_begins_no_frame_comes_twice() {
 fn tagged_and_untagged_frames_of_a_conversation_are_in_one_ring() {
     let Some(pair) = Pair::new() else { return };
     let spread = Spread::new(5);
-    let mut lives = open(&pair, &LiveSpec::new(VETH), &spread);
+    let mut lives = open(&pair, &LiveSpec::new(VETH), spread);
     let retagged = |tags: &[(u16, u16)], frame: &[u8]| ethernet(tags, 0x0800, &frame[14..]);
     let plain = segments(0..10);
     let mut frames = plain.clone();

@@ -135,7 +135,7 @@ pub fn open_filtered(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &
 ///
 /// # Errors
 /// Those of [`open_filtered`]; the kernel cannot share out frames.
-pub fn open_shared(specs: &[LiveSpec], spread: &Spread, filter: &mut Filter) -> Result<Vec<Live>, SourceError> {
+pub fn open_shared(specs: &[LiveSpec], spread: Spread, filter: &mut Filter) -> Result<Vec<Live>, SourceError> {
     Live::open_shared(specs, spread, filter)
 }
 

@@ -71,7 +71,7 @@ impl Live {
     }
 
     /// One for each thread of `spread`, each with a ring on every interface.
-    pub(super) fn open_shared(specs: &[LiveSpec], spread: &Spread, filter: &mut Filter) -> Result<Vec<Self>, SourceError> {
+    pub(super) fn open_shared(specs: &[LiveSpec], spread: Spread, filter: &mut Filter) -> Result<Vec<Self>, SourceError> {
         let mut all: Vec<Self> = (0..spread.threads()).map(|_| Self::empty(specs, LiveBackend::Ring)).collect();
         for spec in specs {
             let place = Place::find(spec)?;

@@ -69,7 +69,7 @@ pub(in crate::capture) fn open(
     spec: &LiveSpec,
     place: Place,
     filter: &mut Filter,
-    spread: &Spread,
+    spread: Spread,
 ) -> Result<Vec<Opened>, SourceError> {
     let fail = |error| cannot("cannot share out the frames of", spec, error);
     let mut rings = Vec::with_capacity(spread.threads() as usize);
@@ -95,7 +95,7 @@ pub(in crate::capture) fn open(
 
 /// The program: which ring a frame is for, from 0; the kernel takes the remainder by the number of rings, as [`Spread`] does.
 #[must_use]
-pub fn program(spread: &Spread) -> Vec<Insn> {
+pub fn program(spread: Spread) -> Vec<Insn> {
     let mut out = Assembler::default();
     let to = Targets {
         seed: spread.seed(),
@@ -151,7 +151,7 @@ fn link(out: &mut Assembler, to: &Targets) {
     // without it when it was received, and some interfaces have none.
     out.stmt(code::LDX_IMM, ancillary::NETWORK);
     out.stmt(code::LD_WORD, ancillary::OFFSET + ancillary::PROTOCOL);
-    TAGS.iter().for_each(|&tag| out.when(code::JEQ, tag, tagged));
+    out.when_any(&TAGS, tagged);
     out.go(known);
     // A tag that the kernel left in the bytes: the network header is before it or behind it, so count from the link header.
     out.place(tagged);
@@ -159,7 +159,7 @@ fn link(out: &mut Assembler, to: &Targets) {
     for _ in 0..MOST_TAGS {
         let another = out.label();
         out.stmt(code::LD_HALF_X, 0);
-        TAGS.iter().for_each(|&tag| out.when(code::JEQ, tag, another));
+        out.when_any(&TAGS, another);
         out.go(untagged);
         out.place(another);
         out.skip(4);
@@ -221,7 +221,7 @@ fn ipv4(out: &mut Assembler, to: &Targets, quoted: bool) {
     out.stmt(code::ST, NEXT);
     if !quoted {
         // Before the question for fragments: theirs go where whole ones go.
-        TUNNELS.iter().for_each(|&tunnel| out.when(code::JEQ, tunnel, to.first));
+        out.when_any(&TUNNELS, to.first);
     }
     // More fragments, or an offset: a piece.
     out.stmt(code::LD_HALF_X, 6);
@@ -254,7 +254,7 @@ fn ipv6(out: &mut Assembler, to: &Targets, quoted: bool) {
     for _ in 0..MOST_EXTENSIONS {
         let (extension, authenticated, fragment, after) = (out.label(), out.label(), out.label(), out.label());
         out.stmt(code::LD_MEM, NEXT);
-        EXTENSIONS.iter().for_each(|&number| out.when(code::JEQ, number, extension));
+        out.when_any(&EXTENSIONS, extension);
         out.when(code::JEQ, AUTHENTICATION, authenticated);
         out.when(code::JEQ, FRAGMENT, fragment);
         out.go(transport_at);
@@ -274,7 +274,7 @@ fn ipv6(out: &mut Assembler, to: &Targets, quoted: bool) {
         out.stmt(code::LD_BYTE_X, 0);
         out.stmt(code::ST, NEXT);
         if !quoted {
-            TUNNELS.iter().for_each(|&tunnel| out.when(code::JEQ, tunnel, to.first));
+            out.when_any(&TUNNELS, to.first);
         }
         // An offset, or more fragments; neither is an atomic fragment (RFC 6946), which is whole.
         out.stmt(code::LD_HALF_X, 2);
@@ -307,28 +307,29 @@ fn transport(out: &mut Assembler, to: &Targets, quoted: bool) {
         return;
     }
     let (udp, icmp, icmpv6, error, error6) = (out.label(), out.label(), out.label(), out.label(), out.label());
-    TUNNELS.iter().for_each(|&tunnel| out.when(code::JEQ, tunnel, to.first));
+    out.when_any(&TUNNELS, to.first);
     out.when(code::JEQ, UDP, udp);
     out.when(code::JEQ, ICMP, icmp);
     out.when(code::JEQ, ICMPV6, icmpv6);
     out.go(to.hosts);
     out.place(udp);
     out.stmt(code::LD_HALF_X, 2);
-    TUNNELS_TO.iter().chain(&TUNNELS_BETWEEN).for_each(|&port| out.when(code::JEQ, port, to.first));
+    out.when_any(&TUNNELS_TO, to.first);
+    out.when_any(&TUNNELS_BETWEEN, to.first);
     out.stmt(code::LD_HALF_X, 0);
-    TUNNELS_BETWEEN.iter().for_each(|&port| out.when(code::JEQ, port, to.first));
+    out.when_any(&TUNNELS_BETWEEN, to.first);
     out.go(to.hosts);
     // The quote of an error starts after eight bytes.
     out.place(icmp);
     out.stmt(code::LD_BYTE_X, 0);
-    ICMP_ERRORS.iter().for_each(|&kind| out.when(code::JEQ, kind, error));
+    out.when_any(&ICMP_ERRORS, error);
     out.go(to.hosts);
     out.place(error);
     out.skip(8);
     out.go(to.quoted4);
     out.place(icmpv6);
     out.stmt(code::LD_BYTE_X, 0);
-    ICMPV6_ERRORS.iter().for_each(|&kind| out.when(code::JEQ, kind, error6));
+    out.when_any(&ICMPV6_ERRORS, error6);
     out.go(to.hosts);
     out.place(error6);
     out.skip(8);
@@ -417,6 +418,13 @@ impl Assembler {
     fn when(&mut self, code: u16, k: u32, label: Label) {
         self.insns.push(Insn::jump(code, k, 0, 1));
         self.go(label);
+    }
+
+    /// Goes there if A is one of these.
+    fn when_any(&mut self, numbers: &[u32], label: Label) {
+        for &number in numbers {
+            self.when(code::JEQ, number, label);
+        }
     }
 
     fn unless(&mut self, code: u16, k: u32, label: Label) {

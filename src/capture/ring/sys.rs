@@ -84,9 +84,9 @@ pub(super) fn make_ring(fd: BorrowedFd<'_>, layout: Layout, retire_ms: u32) -> i
 /// Founds a fan-out group with this bound socket as its first member: frames of the interface go to one member each, all of them
 /// to the first until [`share_out`]. Gives what the others join by.
 pub(super) fn found_group(fd: BorrowedFd<'_>) -> io::Result<u32> {
-    let kind = (libc::PACKET_FANOUT_CBPF as u32) << 16;
+    let kind = libc::PACKET_FANOUT_CBPF << 16;
     // The kernel finds a number that nobody has (Linux 4.12); before that, ours is the only process with this number.
-    let unique = (libc::PACKET_FANOUT_FLAG_UNIQUEID as u32) << 16;
+    let unique = libc::PACKET_FANOUT_FLAG_UNIQUEID << 16;
     match set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(kind | unique)) {
         Ok(()) => {
             let given = get_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT)?;

@@ -194,11 +194,11 @@ fn with_decoded<T>(link: &Link, datagram: &Datagram, look: impl FnOnce(&Packet<'
     look(&decode(&frame), &InKernel { bytes: &bytes, network, protocol })
 }
 
-fn by_kernel(program: &Program, spread: &Spread, view: &InKernel<'_>) -> u32 {
+fn by_kernel(program: &Program, spread: Spread, view: &InKernel<'_>) -> u32 {
     vm::run(program, view) % spread.threads()
 }
 
-fn program(spread: &Spread) -> Program {
+fn program(spread: Spread) -> Program {
     Program::new(fanout::program(spread)).expect("sound")
 }
 
@@ -207,12 +207,12 @@ proptest! {
 
     #[test]
     fn kernel_and_decoder_name_the_same_thread(spread in spread(), link in link(), datagram in any_datagram()) {
-        let program = program(&spread);
+        let program = program(spread);
         with_decoded(&link, &datagram, |packet, view| {
-            let decoded = owner(&spread, packet, true);
+            let decoded = owner(spread, packet, true);
             prop_assert!(decoded.is_some());
             // A fragment of a tunnel in UDP, and a tunnel whose contents are pieces of other protocols' errors, are plain to both.
-            prop_assert_eq!(Some(by_kernel(&program, &spread, view)), decoded, "{:?}", packet);
+            prop_assert_eq!(Some(by_kernel(&program, spread, view)), decoded, "{:?}", packet);
             Ok(())
         })?;
     }
@@ -221,23 +221,23 @@ proptest! {
     fn the_way_back_and_errors_about_it_stay_with_the_conversation(
         spread in spread(), links in [link(), link(), link()], datagram in plain(), router in any::<[u8; 16]>()
     ) {
-        let program = program(&spread);
-        let there = with_decoded(&links[0], &datagram, |_, view| by_kernel(&program, &spread, view));
-        let back = with_decoded(&links[1], &datagram.reversed(), |_, view| by_kernel(&program, &spread, view));
+        let program = program(spread);
+        let there = with_decoded(&links[0], &datagram, |_, view| by_kernel(&program, spread, view));
+        let back = with_decoded(&links[1], &datagram.reversed(), |_, view| by_kernel(&program, spread, view));
         prop_assert_eq!(there, back);
         let v6 = datagram.source.is_ipv6();
         let router = if v6 { IpAddr::from(router) } else { IpAddr::from([router[0], router[1], router[2], router[3]]) };
         let error = Datagram::new(router, datagram.source, Inside::Error(Box::new(datagram.clone())));
-        let error = with_decoded(&links[2], &error, |_, view| by_kernel(&program, &spread, view));
+        let error = with_decoded(&links[2], &error, |_, view| by_kernel(&program, spread, view));
         prop_assert_eq!(there, error);
     }
 
     #[test]
     fn fragments_stay_together_and_with_all_that_has_no_ports(spread in spread(), link in link(), datagram in plain(), offset in 1_u16..8000) {
-        let program = program(&spread);
+        let program = program(spread);
         let place = |piece, inside: &Inside| {
             let datagram = Datagram { piece, inside: inside.clone(), ..datagram.clone() };
-            with_decoded(&link, &datagram, |_, view| by_kernel(&program, &spread, view))
+            with_decoded(&link, &datagram, |_, view| by_kernel(&program, spread, view))
         };
         let first = place(Some((0, true)), &datagram.inside);
         prop_assert_eq!(first, place(Some((offset, true)), &datagram.inside));
@@ -250,13 +250,13 @@ proptest! {
     fn any_bytes_end_somewhere(spread in spread(), bytes in proptest::collection::vec(any::<u8>(), 0..120), kind in 0_usize..7) {
         let protocol = [0x0800, 0x86dd, 0x8100, 0x88a8, 0x8847, 0x8864, 0x0806][kind];
         let view = InKernel { bytes: &bytes, network: 14.min(bytes.len()), protocol };
-        prop_assert!(by_kernel(&program(&spread), &spread, &view) < spread.threads());
+        prop_assert!(by_kernel(&program(spread), spread, &view) < spread.threads());
     }
 }
 
 #[test]
 fn the_program_is_one_that_the_kernel_has_room_for() {
-    let program = program(&Spread::seeded(4, 9));
+    let program = program(Spread::seeded(4, 9));
     assert!(program.instructions().len() < KERNEL_INSTRUCTIONS / 2, "{}", program.instructions().len());
     assert!(!program.has_loops());
 }
@@ -264,7 +264,7 @@ fn the_program_is_one_that_the_kernel_has_room_for() {
 #[test]
 fn tunnels_go_to_the_first_thread_and_so_do_frames_without_ip() {
     let spread = Spread::seeded(64, 5);
-    let program = program(&spread);
+    let program = program(spread);
     let host = |n: u8| IpAddr::from([10, 0, 0, n]);
     let bare =
         |inside| Datagram { source: host(1), target: host(2), inside, options: Vec::new(), authenticated: false, piece: None };
@@ -273,9 +273,9 @@ fn tunnels_go_to_the_first_thread_and_so_do_frames_without_ip() {
         with_decoded(&Link::Tags(Vec::new(), false), &bare(inside), |packet, view| {
             assert_ne!(packet.tunnel.kind, TunnelKind::None);
             assert_eq!(packet.transport, Transport::Tcp);
-            assert_eq!((owner(&spread, packet, true), by_kernel(&program, &spread, view)), (Some(0), 0));
+            assert_eq!((owner(spread, packet, true), by_kernel(&program, spread, view)), (Some(0), 0));
         });
     }
     let arp = [&[2; 12][..], &[8, 6], &[0, 1, 8, 0, 6, 4, 0, 1], &[0; 20]].concat();
-    assert_eq!(by_kernel(&program, &spread, &InKernel { bytes: &arp, network: 14, protocol: 0x0806 }), 0);
+    assert_eq!(by_kernel(&program, spread, &InKernel { bytes: &arp, network: 14, protocol: 0x0806 }), 0);
 }
