@@ -120,6 +120,9 @@ pub(crate) struct LiveArgs {
     /// Link type to ask of the interface
     #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
     pub(crate) capture_link_type: Option<String>,
+    /// Whose clock stamps packets: host, host_hiprec, adapter, adapter_unsynced; -J lists what the interface has
+    #[arg(short = 'j', long = "time-stamp-type", value_name = "TYPE", help_heading = "Live capture")]
+    pub(crate) time_stamps: Option<String>,
     /// What captures: our own ring, libpcap, or a plain packet socket
     #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
     pub(crate) backend: Option<Backend>,
@@ -306,6 +309,9 @@ pub(crate) struct PacketsArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
     /// Print the compiled filter and stop; -dd as C, -ddd as numbers
     #[arg(short = 'd', action = ArgAction::Count, help_heading = "Input")]
     pub(crate) dump_filter: u8,
@@ -446,6 +452,9 @@ pub(crate) struct CaptureArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
 }
 
 /// `sockeye interfaces`.

@@ -12,7 +12,7 @@ use super::live::batch::Slot;
 use super::live::finish::{Finish, ROOM};
 use super::live::socket::{self, Socket};
 use super::live::tap::{Backend, Filled, Opened};
-use super::live::{LiveSpec, Place, cannot};
+use super::live::{LiveSpec, Place, cannot, stamps};
 use crate::filter::Filter;
 use crate::model::Timestamp;
 use block::{Broken, Step, Walk};
@@ -66,6 +66,7 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
     let mut socket = Socket::new().map_err(fail)?;
     let mut warnings = Vec::new();
     sys::prepare(socket.fd(), ROOM as u32).map_err(fail)?;
+    stamps::ask(socket.fd(), spec)?;
     let layout = make_ring(&socket, spec, &mut warnings).map_err(fail)?;
     let gate = socket::gate(spec, place, link);
     warnings.extend(socket.attach(gate, filter.kernel_program(link).as_ref(), spec).map_err(fail)?);

@@ -1,6 +1,6 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
-use super::capture::{Writing, list_link_types};
+use super::capture::{Writing, list_link_types, list_time_stamps};
 use super::records::{Out, separated, zeek_form};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
@@ -21,6 +21,9 @@ use std::path::PathBuf;
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
+    }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
     }
     if let Some(list) = &args.file_list {
         args.input.read = listed_files(list)?;
