@@ -1,5 +1,6 @@
 //! A run from the first frame to the summary, on one thread.
 
+use super::carried::Carried;
 use super::clock::{self, Stopwatch};
 use super::pipeline::Pipeline;
 use super::select::Selection;
@@ -16,8 +17,13 @@ use std::io;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
+/// How often the counters of a live source are looked at: what it dropped and no frame names happened between two looks.
+const COUNT_EVERY: Span = Span::from_millis(100);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
+
+/// Live, what was captured is handed on at least this often: it is what a sudden end costs.
+const FLUSH_EVERY: Span = Span::from_secs(1);
 
 /// How to run.
 #[derive(Debug, Default)]
@@ -95,11 +101,24 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         copy_only: config.copy_only,
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
+        carried: Carried::default(),
     };
-    let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
+    let mut run = Run {
+        pipeline,
+        live: config.live,
+        duration: config.duration,
+        stop: config.stop,
+        failures: Vec::new(),
+        counted: Stopwatch::start(),
+        flushed: Stopwatch::start(),
+    };
+    if run.live {
+        run.count_drops(input);
+    }
     let outcome = run.read(input, sink, watch);
     // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
     input.skip_rest();
+    run.count_drops(input);
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
     let summary = run.summary(input);
@@ -109,12 +128,26 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
+/// The counters of live sources, for files that are written.
+fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
+    for index in 0..=u16::MAX {
+        let Some(stats) = input.stats(index) else { break };
+        let Some(info) = input.info(index) else { break };
+        sink.on_event(&Event::Counters { index, info, stats: &stats })?;
+    }
+    Ok(())
+}
+
 struct Run {
     pipeline: Pipeline,
     live: bool,
     duration: Option<Span>,
     stop: Stop,
     failures: Vec<Failed>,
+    /// When the counters of a live source were last looked at for what it dropped.
+    counted: Stopwatch,
+    /// Since the last flush by the clock.
+    flushed: Stopwatch,
 }
 
 impl Run {
@@ -134,7 +167,7 @@ impl Run {
                 input.close_gate();
                 closed = true;
             }
-            let mut idle = false;
+            let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(frame)) => {
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
@@ -153,10 +186,11 @@ impl Run {
                     }
                 }
                 Ok(Next::Drained) => {
+                    pause = true;
                     sink.on_event(&Event::Drained)?;
                 }
                 Ok(Next::Idle) => {
-                    idle = true;
+                    pause = true;
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -167,7 +201,7 @@ impl Run {
                 Err(failed) => self.failures.push(failed),
             }
             since_look += 1;
-            if idle || since_look >= LOOK_EVERY {
+            if pause || since_look >= LOOK_EVERY {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
@@ -180,6 +214,10 @@ impl Run {
 
     /// What need not be looked at with every packet.
     fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+        if self.live && self.counted.is_past(COUNT_EVERY) {
+            self.counted = Stopwatch::start();
+            self.count_drops(input);
+        }
         if watch.wants_progress() {
             watch.on_progress(&self.progress(input));
         }
@@ -190,7 +228,31 @@ impl Run {
         if self.stop.take_flush() {
             sink.flush()?;
         }
+        if self.live && self.flushed.is_past(FLUSH_EVERY) {
+            self.flushed = Stopwatch::start();
+            tell_counters(input, sink)?;
+            sink.flush()?;
+        }
+        if self.stop.take_rotate() {
+            if self.live {
+                tell_counters(input, sink)?;
+            }
+            sink.on_event(&Event::Rotate(clock::now()))?;
+        }
         Ok(())
+    }
+
+    /// What the counters of the sources say was dropped, for the flows that it may have spoiled: not every source names it
+    /// with the frame that follows.
+    fn count_drops(&mut self, input: &mut Input) {
+        let Some(tracker) = &mut self.pipeline.tracker else { return };
+        let now = self.live.then(clock::now);
+        for index in 0..=u16::MAX {
+            let Some(stats) = input.stats(index) else { break };
+            if let Some(kernel) = stats.dropped_kernel {
+                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), now);
+            }
+        }
     }
 
     fn progress(&self, input: &Input) -> Progress {

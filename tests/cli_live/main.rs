@@ -13,6 +13,7 @@ macro_rules! for_backends {
     };
 }
 
+mod drops;
 mod ending;
 mod faults;
 #[cfg(feature = "libpcap")]

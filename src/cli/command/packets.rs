@@ -49,7 +49,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
     let wants_notes = !lines.plain || args.format.is_some();
-    let opened = plan.open(&args.live, copying)?;
+    let mut opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
     let print = match (args.format, args.format.and_then(separated)) {
         _ if args.count => Print::Count(0),
@@ -60,6 +60,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         }
     };
     let writing = Writing::open(&args.write, &opened)?;
+    opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
@@ -170,6 +171,10 @@ impl Sink for Both {
             Some(answer) => answer,
             None => Ok(Keep::Going),
         }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.writing.as_ref().map_or(0, Sink::dropped)
     }
 
     fn flush(&mut self) -> io::Result<()> {
