@@ -61,7 +61,7 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
     let all = total(|s| s.received).max(summary.read.saturating_add(lost));
     Some(format!(
         "{} of {} packets were dropped (kernel {}, interface {}, sockeye {}): loss figures are unreliable\n  \
-         try:  -B 65536   or a capture filter   or -s 128",
+         try:  -B 262144   or a capture filter   or -s 128",
         count(lost),
         count(all),
         count(kernel),
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             packets_lost(&summary).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0): loss figures are unreliable
-  try:  -B 65536   or a capture filter   or -s 128"
+  try:  -B 262144   or a capture filter   or -s 128"
         );
         summary.sources[0].stats.dropped_interface = Some(u64::MAX);
         assert!(packets_lost(&summary).unwrap().starts_with("18,446,744,073,709,551,615 of"));
