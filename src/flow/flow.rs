@@ -171,12 +171,15 @@ impl Flow {
         (self.last_source, self.last_number) = (place.source, place.number);
     }
 
-    /// May packets of it have come that were not seen? Not of a connection that is over, nor of datagrams that were answered:
-    /// nothing says that there were more.
+    /// May packets of it have come that were not seen? Not of a connection that is over, nor of datagrams that were answered,
+    /// nor of ICMP messages that nobody answers: nothing says that there were more.
     pub(super) fn awaits_more(&self) -> bool {
         match &self.body {
             Body::Tcp(_) => !self.class.is_over(),
-            Body::Datagram(_) | Body::Free => self.sides.iter().any(|side| side.packets == 0),
+            Body::Datagram(_) | Body::Free => {
+                let unanswered = self.sides.iter().any(|side| side.packets == 0);
+                unanswered && (self.kind != FlowKind::Icmp || self.word(true) == State::NoReply)
+            }
         }
     }
 

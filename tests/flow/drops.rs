@@ -1,6 +1,6 @@
 //! What the capture dropped, set against the time of each flow.
 
-use crate::world::{A, B, World, seg};
+use crate::world::{A, B, World, icmp, seg};
 use sockeye::flow::State;
 
 /// Drops of every flow, in order of first packet.
@@ -50,12 +50,18 @@ fn datagrams_are_spoiled_while_an_answer_may_have_been_missed() {
     world.udp(A, B, b"one");
     world.wait(10).udp(B, A, b"answer");
     world.wait(10).udp((A.0, 4000), B, b"two");
+    world.send(&icmp(A.0, B.0, &[8, 0, 0xf7, 0xfd, 0, 1, 0, 1]));
+    // A router that introduces itself is not answered.
+    world.send(&icmp(A.0, B.0, &[9, 0, 0xf6, 0xff, 0, 0, 0, 0]));
     world.wait(10);
     world.tracker.on_drops(0, world.now, 7);
     world.idle(1);
     let records = world.finish();
-    assert_eq!(records.iter().map(|r| r.state).collect::<Vec<_>>(), [State::Answered, State::OneWay]);
-    assert_eq!(records.iter().map(|r| r.capture_drops).collect::<Vec<_>>(), [Some(0), Some(7)]);
+    assert_eq!(
+        records.iter().map(|r| r.state).collect::<Vec<_>>(),
+        [State::Answered, State::OneWay, State::NoReply, State::OneWay]
+    );
+    assert_eq!(records.iter().map(|r| r.capture_drops).collect::<Vec<_>>(), [Some(0), Some(7), Some(7), Some(0)]);
 }
 
 #[test]
