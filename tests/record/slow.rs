@@ -24,16 +24,19 @@ fn what_finds_no_room_is_left_out_and_counted_and_the_rest_arrives() {
         move || {
             let mut source = file::open(&fifo, &OpenOptions::default()).expect("a capture");
             wait.recv().expect("told");
-            let mut frames = 0_u64;
+            let (mut frames, mut lost) = (0_u64, 0);
             loop {
                 match source.next() {
-                    Ok(Next::Frame(_)) => frames += 1,
+                    Ok(Next::Frame(frame)) => {
+                        frames += 1;
+                        lost += frame.marks.dropped_before;
+                    }
                     Ok(Next::End) => break,
                     Ok(_) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
-            (frames, source.info().interfaces[0].counter_comments.clone(), source.stats())
+            (frames, lost, source.info().interfaces[0].counter_comments.clone(), source.stats())
         }
     });
     let config = PcapConfig {
@@ -46,31 +49,39 @@ fn what_finds_no_room_is_left_out_and_counted_and_the_rest_arrives() {
     info.interfaces.push(InterfaceInfo { link: Some(LinkType::ETHERNET), ..InterfaceInfo::default() });
     writer.source(0, &info);
     let bytes = [7; 1000];
+    let frame = |number: u64| Frame {
+        number,
+        source: 0,
+        interface: 0,
+        ts: Timestamp::from_parts(1_700_000_000, number as i64),
+        link: LinkType::ETHERNET,
+        wire_len: 1000,
+        bytes: &bytes,
+        direction: None,
+        options: None,
+        marks: FrameMarks::NONE,
+    };
     for number in 1..=SENT {
-        let frame = Frame {
-            number,
-            source: 0,
-            interface: 0,
-            ts: Timestamp::from_parts(1_700_000_000, number as i64),
-            link: LinkType::ETHERNET,
-            wire_len: 1000,
-            bytes: &bytes,
-            direction: None,
-            options: None,
-            marks: FrameMarks::NONE,
-        };
-        writer.write(&frame).expect("nothing fails");
+        writer.write(&frame(number)).expect("nothing fails");
     }
     let dropped = writer.dropped();
     assert!(dropped > 0, "120 MB are more than what may wait");
     assert!(writer.packets() > 50_000, "what may wait is more than that");
     assert_eq!(writer.packets() + dropped, SENT);
     go.send(()).expect("it waits");
-    let stats = SourceStats { frames: SENT, received: Some(SENT), dropped_kernel: Some(0), ..SourceStats::default() };
+    // When there is room again, the next packet names those that are missing before it.
+    let (mut sent, taken) = (SENT, writer.packets());
+    while writer.packets() < taken + 10 {
+        sent += 1;
+        writer.write(&frame(sent)).expect("nothing fails");
+    }
+    let dropped = writer.dropped();
+    let stats = SourceStats { frames: sent, received: Some(sent), dropped_kernel: Some(0), ..SourceStats::default() };
     writer.count(0, &info, &stats);
     let written = writer.finish().expect("all is read");
-    let (frames, comments, stats) = reader.join().expect("read");
-    assert_eq!((frames, written.packets), (SENT - dropped, SENT - dropped));
-    assert_eq!(stats.received, Some(SENT));
+    let (frames, lost, comments, stats) = reader.join().expect("read");
+    assert_eq!((frames, written.packets), (sent - dropped, sent - dropped));
+    assert_eq!(lost, dropped);
+    assert_eq!(stats.received, Some(sent));
     assert_eq!(comments, [format!("{dropped} packets were left out here: they came faster than they could be written")]);
 }
