@@ -137,8 +137,11 @@ impl From<WriteError> for Problem {
                 closed_output: error.kind() == io::ErrorKind::BrokenPipe,
                 ..Self::new(Exit::Failed, format!("cannot write the output: {error}"))
             },
+            WriteError::Unread { path } if is_stdout(&path) => {
+                Self::new(Exit::Failed, "nobody has read the output for 2 seconds: the rest was not written")
+            }
             WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
-            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } => {
+            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } | WriteError::Unread { .. } => {
                 Self::new(Exit::Failed, shown(&error.to_string()))
             }
         }

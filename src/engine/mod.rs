@@ -2,6 +2,7 @@
 //! is in `pipeline.rs` and can be read aloud.
 
 pub mod clock;
+pub mod drops;
 mod pipeline;
 pub mod run;
 pub mod select;

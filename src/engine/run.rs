@@ -1,6 +1,7 @@
 //! A run from the first frame to the summary, on one thread.
 
 use super::clock::{self, Stopwatch};
+use super::drops::{DropWatch, Drops};
 use super::pipeline::Pipeline;
 use super::select::Selection;
 use super::stop::Stop;
@@ -13,9 +14,12 @@ use crate::flow::wireshark::Labeler;
 use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
 use crate::model::{SourceInfo, Span};
 use std::io;
+use std::time::Duration;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
+/// How often a live run asks how much was dropped: libpcap's counters cost a system call for each interface.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
 
@@ -65,6 +69,8 @@ pub trait Watch {
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary);
     /// Something happened to an interface.
     fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, progress: &Progress);
+    /// Packets or records are being dropped: when it begins, and then now and then while it goes on (live).
+    fn on_drops(&mut self, _drops: &Drops) {}
 }
 
 /// How a run ended.
@@ -96,11 +102,19 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
     };
-    let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
+    let mut run = Run {
+        pipeline,
+        live: config.live,
+        duration: config.duration,
+        stop: config.stop,
+        failures: Vec::new(),
+        counted: Stopwatch::start(),
+        drops: DropWatch::default(),
+    };
     let outcome = run.read(input, sink, watch);
-    let finished = outcome.and_then(|()| run.pipeline.finish(sink));
+    let finished = outcome.and_then(|()| sink.on_event(&Event::SourcesEnded)).and_then(|_| run.pipeline.finish(sink));
     let mut output_error = finished.err();
-    let summary = run.summary(input);
+    let summary = run.summary(input, sink);
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
@@ -113,6 +127,9 @@ struct Run {
     duration: Option<Span>,
     stop: Stop,
     failures: Vec<Failed>,
+    /// When it was last asked how much was dropped.
+    counted: Stopwatch,
+    drops: DropWatch,
 }
 
 impl Run {
@@ -126,7 +143,7 @@ impl Run {
             if self.stop.is_requested() {
                 return Ok(());
             }
-            let mut idle = false;
+            let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(frame)) => {
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
@@ -145,10 +162,13 @@ impl Run {
                     }
                 }
                 Ok(Next::Drained) => {
-                    sink.on_event(&Event::Drained)?;
+                    pause = true;
+                    if sink.on_event(&Event::Drained)? == Keep::Enough {
+                        return Ok(());
+                    }
                 }
                 Ok(Next::Idle) => {
-                    idle = true;
+                    pause = true;
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -159,7 +179,7 @@ impl Run {
                 Err(failed) => self.failures.push(failed),
             }
             since_look += 1;
-            if idle || since_look >= LOOK_EVERY {
+            if pause || since_look >= LOOK_EVERY {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
@@ -175,11 +195,17 @@ impl Run {
             watch.on_progress(&self.progress(input));
         }
         if self.stop.take_status() {
-            let summary = self.summary(input);
+            let summary = self.summary(input, sink);
             watch.on_status(&self.progress(input), &summary);
         }
         if self.stop.take_flush() {
             sink.flush()?;
+        }
+        if self.live && self.counted.is_due(COUNT_EVERY) {
+            let counts = Drops::count(input, self.pipeline.totals.read(), sink);
+            if self.drops.is_news(counts, COUNT_EVERY) {
+                watch.on_drops(&counts);
+            }
         }
         Ok(())
     }
@@ -195,7 +221,7 @@ impl Run {
         }
     }
 
-    fn summary(&self, input: &mut Input) -> RunSummary {
+    fn summary(&self, input: &mut Input, sink: &impl Sink) -> RunSummary {
         let mut sources = Vec::with_capacity(input.sources());
         for index in 0..=u16::MAX {
             let Some(stats) = input.stats(index) else { break };
@@ -210,6 +236,8 @@ impl Run {
             checksums: self.pipeline.tracker.as_ref().map_or_else(ChecksumStats::default, Tracker::checksums),
             fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
             fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
+            dropped_here: sink.dropped(),
+            records_dropped: sink.records_dropped(),
             live: self.live,
             ..self.pipeline.totals.summary()
         }

@@ -125,6 +125,7 @@ impl<W: Write> Sink for SummarySink<W> {
             | Event::Settled(_)
             | Event::Handshake(_)
             | Event::Drained
+            | Event::SourcesEnded
             | Event::Tick(_) => {}
         }
         Ok(Keep::Going)
