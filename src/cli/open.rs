@@ -28,6 +28,8 @@ pub(crate) struct Opened {
     pub(crate) live: bool,
     /// Nothing is decoded.
     pub(crate) copying: bool,
+    /// SIGHUP does not end the run: it begins the next file of `-w`.
+    pub(crate) hangup_rotates: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
 }
@@ -116,6 +118,7 @@ impl Plan {
             duration,
             live: live_run,
             copying,
+            hangup_rotates: false,
             source_words,
         })
     }
@@ -246,10 +249,11 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
 pub(crate) fn backend(asked: Option<Backend>) -> Result<Option<LiveBackend>, Problem> {
     match asked {
         None => Ok(None),
+        Some(Backend::Ring) => Ok(Some(LiveBackend::Ring)),
         Some(Backend::Pnet) => Ok(Some(LiveBackend::Pnet)),
         Some(Backend::Libpcap) if cfg!(feature = "libpcap") => Ok(Some(LiveBackend::Libpcap)),
         Some(Backend::Libpcap) => Err(Problem::usage("--backend libpcap: this sockeye was built without libpcap")
-            .help("use --backend pnet, or build with the default features (package libpcap-dev or libpcap-devel)")),
+            .help("leave out --backend, or build with the default features (package libpcap-dev or libpcap-devel)")),
     }
 }
 

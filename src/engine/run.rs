@@ -1,5 +1,6 @@
 //! A run from the first frame to the summary, on one thread.
 
+use super::carried::Carried;
 use super::clock::{self, Stopwatch};
 use super::drops::{DropWatch, Drops};
 use super::pipeline::Pipeline;
@@ -18,10 +19,15 @@ use std::time::Duration;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
-/// How often a live run asks how much was dropped: libpcap's counters cost a system call for each interface.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often the counters of a live source are looked at: what it dropped and no frame names happened between two looks.
+const COUNT_EVERY: Span = Span::from_millis(100);
+/// How often a live run asks whether losses are worth a word.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
+
+/// Live, what was captured is handed on at least this often: it is what a sudden end costs.
+const FLUSH_EVERY: Span = Span::from_secs(1);
 
 /// How to run.
 #[derive(Debug, Default)]
@@ -101,6 +107,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         copy_only: config.copy_only,
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
+        carried: Carried::default(),
     };
     let mut run = Run {
         pipeline,
@@ -109,9 +116,17 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         stop: config.stop,
         failures: Vec::new(),
         counted: Stopwatch::start(),
+        flushed: Stopwatch::start(),
+        told: Stopwatch::start(),
         drops: DropWatch::default(),
     };
+    if run.live {
+        run.count_drops(input);
+    }
     let outcome = run.read(input, sink, watch);
+    // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
+    input.skip_rest();
+    run.count_drops(input);
     let finished = outcome.and_then(|()| sink.on_event(&Event::SourcesEnded)).and_then(|_| run.pipeline.finish(sink));
     let mut output_error = finished.err();
     let summary = run.summary(input, sink);
@@ -121,14 +136,28 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
+/// The counters of live sources, for files that are written.
+fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
+    for index in 0..=u16::MAX {
+        let Some(stats) = input.stats(index) else { break };
+        let Some(info) = input.info(index) else { break };
+        sink.on_event(&Event::Counters { index, info, stats: &stats })?;
+    }
+    Ok(())
+}
+
 struct Run {
     pipeline: Pipeline,
     live: bool,
     duration: Option<Span>,
     stop: Stop,
     failures: Vec<Failed>,
-    /// When it was last asked how much was dropped.
+    /// When the counters of a live source were last looked at for what it dropped.
     counted: Stopwatch,
+    /// Since the last flush by the clock.
+    flushed: Stopwatch,
+    /// When it was last asked whether losses are worth a word.
+    told: Stopwatch,
     drops: DropWatch,
 }
 
@@ -139,9 +168,15 @@ impl Run {
         }
         let started = Stopwatch::start();
         let mut since_look = 0;
+        // A live run that is stopped goes on until all that had come is told.
+        let mut closed = false;
         loop {
-            if self.stop.is_requested() {
-                return Ok(());
+            if self.stop.is_requested() && !closed {
+                if !self.live {
+                    return Ok(());
+                }
+                input.close_gate();
+                closed = true;
             }
             let mut pause = false;
             match input.next() {
@@ -183,14 +218,19 @@ impl Run {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
-            if self.live && self.duration.is_some_and(|span| started.is_past(span)) {
-                return Ok(());
+            if self.live && !closed && self.duration.is_some_and(|span| started.is_past(span)) {
+                input.close_gate();
+                closed = true;
             }
         }
     }
 
     /// What need not be looked at with every packet.
     fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+        if self.live && self.counted.is_past(COUNT_EVERY) {
+            self.counted = Stopwatch::start();
+            self.count_drops(input);
+        }
         if watch.wants_progress() {
             watch.on_progress(&self.progress(input));
         }
@@ -201,13 +241,37 @@ impl Run {
         if self.stop.take_flush() {
             sink.flush()?;
         }
-        if self.live && self.counted.is_due(COUNT_EVERY) {
+        if self.live && self.flushed.is_past(FLUSH_EVERY) {
+            self.flushed = Stopwatch::start();
+            tell_counters(input, sink)?;
+            sink.flush()?;
+        }
+        if self.stop.take_rotate() {
+            if self.live {
+                tell_counters(input, sink)?;
+            }
+            sink.on_event(&Event::Rotate(clock::now()))?;
+        }
+        if self.live && self.told.is_due(TELL_EVERY) {
             let counts = Drops::count(input, self.pipeline.totals.read(), sink);
-            if self.drops.is_news(counts, COUNT_EVERY) {
+            if self.drops.is_news(counts, TELL_EVERY) {
                 watch.on_drops(&counts);
             }
         }
         Ok(())
+    }
+
+    /// What the counters of the sources say was dropped, for the flows that it may have spoiled: not every source names it
+    /// with the frame that follows.
+    fn count_drops(&mut self, input: &mut Input) {
+        let Some(tracker) = &mut self.pipeline.tracker else { return };
+        let now = self.live.then(clock::now);
+        for index in 0..=u16::MAX {
+            let Some(stats) = input.stats(index) else { break };
+            if let Some(kernel) = stats.dropped_kernel {
+                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), now);
+            }
+        }
     }
 
     fn progress(&self, input: &Input) -> Progress {

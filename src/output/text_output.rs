@@ -18,8 +18,10 @@ use std::time::Duration;
 
 /// Bytes gathered before they are handed to the thread.
 const GATHER: usize = 64 << 10;
-/// Bytes that may wait when the run can: enough that neither side waits for the other's pace.
-const MOST_OF_FILES: usize = 8 * GATHER;
+/// The same when the run can wait: to wake the thread costs, and nobody waits for a line.
+const GATHER_OF_FILES: usize = 256 << 10;
+/// Bytes that may wait when the run can: enough that neither side waits for the other's pace, and all of it stays in a cache.
+const MOST_OF_FILES: usize = 256 << 10;
 /// Bytes that may wait live before packets are left out: a reader may pause for a second at half a million lines a second.
 pub const MOST_OF_PACKETS: usize = 64 << 20;
 /// Bytes that may wait live before records are left out: a flow is told once, and they have room when packets have none.
@@ -186,7 +188,7 @@ impl TextOutput {
         if self.failed {
             return Err(io::Error::other("an earlier write failed"));
         }
-        if self.gathered.len() >= GATHER {
+        if self.gathered.len() >= if self.pace == Pace::Saved { GATHER_OF_FILES } else { GATHER } {
             self.hand_on()?;
         }
         Ok(&mut self.gathered)

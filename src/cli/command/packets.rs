@@ -46,7 +46,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
     let wants_notes = !lines.plain || args.format.is_some();
-    let opened = plan.open(&args.live, copying)?;
+    let mut opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
     let out = || Out::stdout().map(|out| if live { out.live() } else { out });
     let form = match (args.format, args.format.and_then(separated)) {
@@ -55,13 +55,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         (_, Some(form)) => Form::Rows(PacketRowsSink::new(out()?, form, &args.fields)?),
         _ => Form::Lines(LinePrinter::new(lines), out()?),
     };
-    let pace = match &form {
-        _ if args.look.line_buffered => HandOn::EachPacket,
-        Form::Lines(..) if live => HandOn::EachPacketUntilDrained,
-        _ => HandOn::Gathered,
-    };
-    let print = Print { form, pace, dropped: 0 };
+    let print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
     let writing = Writing::open(&args.write, &opened)?;
+    opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
@@ -87,7 +83,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
 /// Packets on standard output. Live, one for whose line there is no room is left out, and counted.
 struct Print {
     form: Form,
-    pace: HandOn,
+    /// Each is handed on as it comes (`-l`); else when there are many, or nothing more comes just now.
+    at_once: bool,
     dropped: u64,
 }
 
@@ -97,17 +94,6 @@ enum Form {
     Json(PacketJsonSink<Out>),
     Rows(PacketRowsSink<Out>),
     Count(u64),
-}
-
-/// When lines are handed on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum HandOn {
-    /// When there are many, or nothing more comes just now.
-    Gathered,
-    /// Each at once (`-l`).
-    EachPacket,
-    /// Each at once, as long as the source did not say that it tells when nothing more comes just now.
-    EachPacketUntilDrained,
 }
 
 impl Print {
@@ -138,7 +124,7 @@ impl Print {
             }
             (Form::Lines(..), _) => Keep::Going,
         };
-        let at_once = self.pace != HandOn::Gathered;
+        let at_once = self.at_once;
         if let Some(out) = self.out() {
             out.end_of_one();
             if at_once {
@@ -195,12 +181,7 @@ impl Sink for Print {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
             Event::Packet { .. } => return self.packet(event),
-            Event::Drained => {
-                if self.pace == HandOn::EachPacketUntilDrained {
-                    self.pace = HandOn::Gathered;
-                }
-                self.flush()?;
-            }
+            Event::Drained => self.flush()?,
             Event::SourcesEnded => {
                 if let Some(out) = self.out() {
                     out.sources_ended();
