@@ -16,3 +16,5 @@ pub mod flow;
 pub mod model;
 pub mod output;
 pub mod pcapfile;
+#[cfg(target_os = "linux")]
+pub mod privilege;

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::live::{no_such_interface, not_permitted};
-use crate::cli::{settings, words};
+use crate::cli::{rights, settings, words};
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
 use sockeye::output::target::is_stdout;
@@ -122,7 +122,14 @@ impl From<WriteError> for Problem {
         match error {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
-                Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
+                let why = match rights::writes_as() {
+                    Some(user) => {
+                        let user = shown(user);
+                        format!("sockeye gave up root rights and writes as user \"{user}\"; choose a folder it can write")
+                    }
+                    None => error.to_string(),
+                };
+                Self::new(Exit::Permission, format!("cannot create {}: {why}", shown_path(&path)))
             }
             WriteError::SecondLinkType { path, first, second } => second_link_type(Exit::Failed, &path, first, second),
             ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {

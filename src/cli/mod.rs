@@ -10,6 +10,7 @@ mod manual;
 mod manual_page;
 mod open;
 mod progress;
+mod rights;
 mod settings;
 mod signals;
 mod time;

@@ -6,7 +6,7 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Plan, link_type};
+use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::filter::ProgramForm;
@@ -40,7 +40,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
-    let plan = Plan::new(&args.input, zone)?;
+    let manner = Manner { creates: args.write.creates(), quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let plan = Plan::new(&args.input, zone)?.with(manner);
     let copying = args.write.write.is_some() && !args.write.print;
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);

@@ -3,13 +3,13 @@
 use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
-use crate::cli::open::Plan;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
 use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
-use sockeye::output::files::Here;
+use sockeye::output::target::is_stdout;
 use sockeye::output::{
     FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Separated, Style, TextOutput, ZeekForm, ZeekSink, units,
 };
@@ -93,9 +93,10 @@ pub(super) fn run(
     }
     // All that can be wrong with the arguments is found before a file is created or emptied.
     let fields = records.choose(&args.fields)?;
-    let opened = plan.open(live, false)?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
-    let out = TextOutput::open(path, args.force, &being_read(&opened.input), &Here)?;
+    let manner = Manner { creates: !is_stdout(path), quiet: look.quiet > 0, verbose: look.verbose > 0 };
+    let opened = plan.with(manner).open(live, false)?;
+    let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {
         (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),

@@ -2,14 +2,15 @@
 
 use crate::cli::args::SummaryArgs;
 use crate::cli::drive::{drive, finish};
-use crate::cli::open::Plan;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
 pub(crate) fn run(args: &SummaryArgs) -> Done {
-    let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
+    let manner = Manner { creates: false, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
         style: settings::style(&args.look.style),
