@@ -16,3 +16,4 @@ pub mod flow;
 pub mod model;
 pub mod output;
 pub mod pcapfile;
+pub mod privilege;
