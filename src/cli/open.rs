@@ -43,7 +43,7 @@ pub(crate) struct Opened {
 
 /// What was opened and is not read yet.
 enum Sources {
-    Live(Live),
+    Live(Box<Live>),
     /// Where no right is needed to open them, each is opened when the one before was begun: thousands of small ones fit.
     Named(OpenOptions),
     Files(Vec<Unread>, OpenOptions),
@@ -158,7 +158,7 @@ impl Plan {
             (false, interfaces) => rights.give_up(&interfaces, Vec::new()).map(|()| None)?,
         };
         let input = match sources {
-            Sources::Live(live) => Input::live(Box::new(live)),
+            Sources::Live(live) => Input::live(live),
             Sources::Named(options) => Input::open(&self.files, &options)?,
             Sources::Files(files, options) => Input::start(files, &options)?,
         };
@@ -238,7 +238,7 @@ impl Plan {
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
-        Ok(Sources::Live(live::open_filtered(&specs, backend, filter)?))
+        Ok(Sources::Live(Box::new(live::open_filtered(&specs, backend, filter)?)))
     }
 }
 

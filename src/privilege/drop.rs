@@ -1,11 +1,16 @@
 //! The user, his groups and the capabilities: who is to be become, and the change itself.
 //!
-//! The C library's `setresuid` and its kin change every thread; the system calls behind capabilities change the calling thread
-//! only, which is why [`enter`](super::enter) wants to be the only one. Rules: `credentials(7)`, `capabilities(7)`.
-#![expect(unsafe_code, reason = "users, groups and prctl(2) are to be had from the C library only")]
+//! The system calls behind all of it change the calling thread only, which is why [`enter`](super::enter) wants to be the only
+//! one. Rules: `credentials(7)`, `capabilities(7)`.
+#![expect(unsafe_code, reason = "the list of users is to be had from the C library only")]
 
 use super::{Config, PrivilegeError, Report};
-use caps::CapSet;
+use rustix::fs::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Resource, geteuid, getrlimit, getuid, set_dumpable_behavior, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 use std::env;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -16,6 +21,8 @@ use std::ptr;
 const NOBODY: u32 = 65_534;
 /// Most bytes of an entry in the list of users.
 const ENTRY: usize = 64 << 10;
+/// Numbers of capabilities that are tried.
+const CAPABILITIES: u32 = 64;
 
 /// A user of this system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,19 +57,13 @@ pub struct Choice {
     pub writes: Option<User>,
 }
 
-/// The result of a call that gives -1 and sets `errno`.
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
-
 impl Standing {
     /// Looks at this process.
     #[must_use]
     pub fn look() -> Self {
-        let sets = [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
-        let capable = sets.iter().any(|set| caps::read(None, *set).is_ok_and(|set| !set.is_empty()));
-        // SAFETY: these take nothing, give numbers and cannot fail.
-        let (real_uid, effective_uid) = unsafe { (libc::getuid(), libc::geteuid()) };
+        let held = capabilities(None);
+        let capable = held.is_ok_and(|held| !(held.effective | held.permitted | held.inheritable).is_empty());
+        let (real_uid, effective_uid) = (getuid().as_raw(), geteuid().as_raw());
         Self { real_uid, effective_uid, capable }
     }
 
@@ -163,66 +164,57 @@ fn chosen(asked: Option<&str>, standing: Standing, sudo: Option<(u32, Option<u32
 
 /// Becomes the user and empties all sets of capabilities.
 pub(super) fn user_and_capabilities(config: &Config, report: &mut Report) -> Result<(), PrivilegeError> {
-    let kept = |what| move |error: caps::errors::CapsError| PrivilegeError::Kept { what, error: io::Error::other(error) };
+    let kept = |error| PrivilegeError::Kept { what: "capabilities", error };
     // Kernels before 4.3 have no ambient set, and who lacks CAP_SETPCAP cannot empty the bounding set; with no_new_privs it is
     // of no use to anyone.
-    let _ = caps::clear(None, CapSet::Ambient);
-    let _ = caps::clear(None, CapSet::Bounding);
+    let _ = clear_ambient_capability_set();
+    for number in 0..CAPABILITIES {
+        let _ = remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number));
+    }
     if let Some(user) = &config.user {
         match become_user(user, report) {
             Ok(()) => report.user = Some(user.name.clone()),
-            Err(error) if config.must_become => return Err(PrivilegeError::Become { user: user.name.clone(), error }),
+            Err(error) if config.must_become => {
+                return Err(PrivilegeError::Become { user: user.name.clone(), error: error.into() });
+            }
             Err(error) => report.missing.push(format!("cannot become user \"{}\" here ({error})", user.name)),
         }
     }
-    caps::clear(None, CapSet::Effective).map_err(kept("capabilities"))?;
-    caps::clear(None, CapSet::Permitted).map_err(kept("capabilities"))?;
-    caps::clear(None, CapSet::Inheritable).map_err(kept("capabilities"))?;
-    if Standing::look().capable {
-        let error = io::Error::other("some are left");
-        return Err(PrivilegeError::Kept { what: "capabilities", error });
-    }
-    Ok(())
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+        .map_err(|error| kept(error.into()))?;
+    if Standing::look().capable { Err(kept(io::Error::other("some are left"))) } else { Ok(()) }
 }
 
-fn become_user(user: &User, report: &mut Report) -> io::Result<()> {
-    // SAFETY: no group is read: their number is 0.
-    if let Err(error) = check(unsafe { libc::setgroups(0, ptr::null()) }) {
+/// The ids of the only thread are those of the process.
+fn become_user(user: &User, report: &mut Report) -> rustix::io::Result<()> {
+    if let Err(error) = set_thread_groups(&[]) {
         // In a user namespace it may be forbidden (`user_namespaces(7)`).
         report.missing.push(format!("supplementary groups stay ({error})"));
     }
-    // SAFETY: these take numbers only.
-    unsafe {
-        check(libc::setresgid(user.gid, user.gid, user.gid))?;
-        check(libc::setresuid(user.uid, user.uid, user.uid))?;
-    }
-    Ok(())
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)
 }
 
 /// Nothing can be got back, and nobody else of that user can look into this process.
 pub(super) fn for_good() -> Result<(), PrivilegeError> {
-    let on = |what| move |error| PrivilegeError::Kept { what, error };
-    // SAFETY: PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE take numbers only.
-    unsafe {
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1_u64, 0_u64, 0_u64, 0_u64)).map_err(on("new privileges"))?;
-        check(libc::prctl(libc::PR_SET_DUMPABLE, 0_u64, 0_u64, 0_u64, 0_u64)).map_err(on("core dumps"))?;
-    }
-    Ok(())
+    let kept = |what| move |error: rustix::io::Errno| PrivilegeError::Kept { what, error: error.into() };
+    set_no_new_privs(true).map_err(kept("the right to new rights"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(kept("core dumps"))
 }
 
 /// Lets this process have so many files open at once, as far as the system allows it: files are all opened before rights are
 /// given up.
 pub fn allow_open_files(count: usize) {
     /// What a process has open anyway: outputs, sockets, libraries being loaded.
-    const OTHERS: libc::rlim_t = 64;
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    let wanted = (count as libc::rlim_t).saturating_add(OTHERS);
-    // SAFETY: one live `rlimit` is written, then read.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && limit.rlim_cur < wanted {
-            limit.rlim_cur = wanted.min(limit.rlim_max);
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-        }
+    const OTHERS: u64 = 64;
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = (count as u64).saturating_add(OTHERS);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |most| wanted.min(most)));
+        // Where it fails, opening says so.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

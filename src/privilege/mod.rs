@@ -1,7 +1,7 @@
 //! Giving up rights before the first byte that somebody else wrote is parsed.
 //!
 //! The order of a run: what needs rights is opened (sockets with their filters, saved files as bare descriptors); the process
-//! that creates output files is forked; then [`enter`], while there is one thread; then headers are read, threads are made and
+//! that creates output files is forked ([`helper`]); then [`enter`], while there is one thread; then headers are read, threads are made and
 //! the run begins. [`enter`] changes the user ([`User`]), empties every set of capabilities, and closes the sandbox: Landlock
 //! for files and networks, seccomp for system calls (`calls` has the list).
 //!
@@ -9,6 +9,7 @@
 
 mod calls;
 mod drop;
+pub mod helper;
 mod sandbox;
 
 pub use drop::{Choice, Standing, User, allow_open_files, choose};
