@@ -1,7 +1,7 @@
 //! During a capture.
 
 use super::netns::{FAR_IP, NEAR_IP, Pair, VETH};
-use super::program::{has, run, sockeye};
+use super::program::{run, sockeye};
 use super::{Running, SOMEBODY, Wanted, copy_of_the_program, folder, is_root, start, try_everything};
 use std::fs;
 use std::net::UdpSocket;
@@ -50,7 +50,7 @@ fn captured(pair: &Pair, command: Command, file: &Path, wanted: &Wanted<'_>) {
 
 /// What it forked has no capability either.
 fn without_capabilities(running: &Running) {
-    for helper in running.helpers() {
+    for helper in running.descendants() {
         for thread in super::threads_of(helper) {
             let status = super::status(thread);
             assert!(["CapInh", "CapPrm", "CapEff", "CapAmb"].iter().all(|set| status[*set] == "0000000000000000"));
@@ -89,20 +89,18 @@ fn by_sudo_the_caller() {
 #[test]
 fn through_sudo_itself() {
     let Some(pair) = Pair::new() else { return };
-    if !has("sudo") || !has("setpriv") {
-        return super::netns::skipped("needs sudo and setpriv");
+    if !is_root(&["sudo"]) {
+        return;
     }
-    let folder = folder();
-    chown(folder.path(), Some(65_534), Some(65_534)).expect("root may");
-    let file = folder.path().join("out.pcapng");
+    // Root calls sudo: it says that the caller is root, who is nobody to become.
     let mut command = Command::new("sudo");
-    command.arg(env!("CARGO_BIN_EXE_sockeye")).args(["capture", "-i", VETH, "-Z", "daemon", "-w", "-"]);
-    let mut running = start(Some(&pair), command);
-    running.wait_until("it listens", |it| it.stderr().contains("listening on"));
-    let children: Vec<u32> = running.helpers();
-    Wanted { uid: "1", gid: "1", groups: Some(""), sandbox: true }.check(*children.first().expect("sudo started it"));
-    assert!(running.interrupt().success());
-    assert!(!file.exists());
+    command.args(["-n", env!("CARGO_BIN_EXE_sockeye"), "packets", "-i", VETH, "-c", "3", "--plain"]);
+    let mut running = start(Some(&pair), command).listens();
+    let under_sudo = running.descendants().into_iter().find(|pid| super::status(*pid as i32)["Name"] == "sockeye");
+    Wanted::NOBODY.check(under_sudo.expect("sudo started it"));
+    send(&pair, 3);
+    assert!(super::wait(&mut running.child, super::PATIENCE).success(), "{}", running.stderr());
+    assert_eq!(running.stdout().lines().count(), 3);
 }
 
 #[test]

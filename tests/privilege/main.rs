@@ -86,10 +86,16 @@ impl Running {
         threads_of(self.child.id())
     }
 
-    /// The processes that it forked.
-    fn helpers(&self) -> Vec<u32> {
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id())).unwrap_or_default();
-        children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    /// The processes that it forked, and those that they forked.
+    fn descendants(&self) -> Vec<u32> {
+        let mut found = vec![self.child.id()];
+        let mut looked = 0;
+        while let Some(pid) = found.get(looked) {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            looked += 1;
+        }
+        found.split_off(1)
     }
 
     fn signal(&self, name: &str) {

@@ -4,6 +4,7 @@ use super::program::{capture, run, sockeye};
 use super::{Wanted, fifo, folder, is_root, start, try_everything};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -52,7 +53,6 @@ fn what_only_root_can_read_is_read() {
     if !is_root(&[]) {
         return;
     }
-    use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("ours");
     let names = ["http-get.pcap", "http-get.pcap.gz"].map(|name| {
