@@ -1,11 +1,17 @@
 //! Who is become, and where it cannot be done.
 
-use super::program::{capture, run, sockeye, with_bare_settings};
+use super::program::{Ran, capture, run, sockeye, with_bare_settings};
 use super::{Wanted, fifo, folder, is_root, start, status};
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// Starts `words… sockeye ARGUMENTS` on a FIFO that nobody writes to, waits until it has given up its rights, and checks.
+/// `landlock_create_ruleset(2)`, on every architecture.
+const LANDLOCK: libc::c_long = 444;
+
+/// Starts `words… sockeye ARGUMENTS` on a FIFO that nobody writes to, waits until it has given up its rights, and checks. Then
+/// it gets a capture, and what it says on the way is given back.
 fn check_with(words: &[&str], arguments: &[&str], wanted: &Wanted<'_>) -> String {
     let folder = folder();
     let path = folder.path().join("fifo");
@@ -20,14 +26,17 @@ fn check_with(words: &[&str], arguments: &[&str], wanted: &Wanted<'_>) -> String
     }
     command.args(["packets", "-r", "-"]).args(arguments);
     command.stdin(Stdio::from(File::open(&path).expect("a FIFO")));
-    let running = start(None, command);
+    let mut running = start(None, command);
     running.wait_until("rights are given up", |it| {
         let pid = it.child.id() as i32;
         let status = status(pid);
         status["Name"] == "sockeye" && status["NoNewPrivs"] == "1" && (!wanted.sandbox || status["Seccomp"] == "2")
     });
     wanted.check(running.child.id());
+    (&both).write_all(&fs::read(capture("http-get.pcap")).expect("a capture")).expect("read");
     drop(both);
+    assert!(super::wait(&mut running.child, super::PATIENCE).success(), "{}", running.stderr());
+    assert_eq!(running.stdout().lines().count(), 14);
     running.stderr()
 }
 
@@ -80,6 +89,42 @@ fn in_a_user_namespace_it_goes_on() {
     let root = Wanted { uid: "0", gid: "0", groups: None, sandbox: true };
     let told = check_with(&["unshare", "-r"], &[], &root);
     assert!(told.contains("supplementary groups stay"), "{told}");
+}
+
+/// Runs on a kernel that does not know these system calls.
+#[expect(unsafe_code, reason = "only a child process can do without")]
+fn on_a_kernel_without(calls: &[libc::c_long], arguments: &[&str]) -> Ran {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
+    let here = std::env::consts::ARCH.try_into().expect("known");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, missing, here).expect("sound");
+    let program: BpfProgram = filter.try_into().expect("fits");
+    let mut command = sockeye();
+    command.args(["packets", "--count", "-r"]).arg(capture("http-get.pcap")).args(arguments);
+    // SAFETY: the closure makes two system calls and allocates nothing, unless they fail.
+    unsafe { command.pre_exec(move || apply_filter(&program).map_err(std::io::Error::other)) };
+    run(&mut command)
+}
+
+#[test]
+fn what_the_kernel_lacks_is_said_and_the_run_goes_on() {
+    if !is_root(&[]) {
+        return;
+    }
+    let start = "sockeye: rights are given up as far as this system lets it: ";
+    let no_landlock = "no Landlock: this kernel does not have it";
+    let cases: [(&[libc::c_long], String); 2] = [
+        (&[LANDLOCK], format!("{start}{no_landlock}\n")),
+        (&[LANDLOCK, libc::SYS_seccomp], format!("{start}{no_landlock}; no seccomp: ")),
+    ];
+    for (calls, told) in cases {
+        let ran = on_a_kernel_without(calls, &[]);
+        assert_eq!((ran.stdout.as_str(), ran.code()), ("14 packets\n", Some(0)));
+        assert!(ran.stderr.starts_with(&told) && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+        let quiet = on_a_kernel_without(calls, &["-q"]);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("14 packets\n", ""));
+    }
 }
 
 #[test]
