@@ -12,6 +12,8 @@ use std::ptr;
 pub(crate) struct Inside {
     thread: pid_t,
     saved: user_regs_struct,
+    /// Where a `syscall` stands.
+    instruction: u64,
     /// Room in the thread's stack, below what it uses.
     scratch: u64,
 }
@@ -36,16 +38,26 @@ impl Inside {
         trace(libc::PTRACE_SEIZE, thread, 0, 0).expect("root may trace");
         trace(libc::PTRACE_INTERRUPT, thread, 0, 0).expect("it can be interrupted");
         wait(thread);
-        // Wherever it was: at the next system call the instruction pointer is behind a `syscall`.
-        for _ in 0..10_000 {
-            let saved = registers(thread);
-            if peek(thread, saved.rip - 2)[..2] == INSTRUCTION {
-                return Self { thread, saved, scratch: (saved.rsp - RED_ZONE - ROOM) & !15 };
-            }
-            trace(libc::PTRACE_SINGLESTEP, thread, 0, 0).expect("steps");
+        let mut saved = registers(thread);
+        let mut instruction = saved.rip - 2;
+        if peek(thread, instruction)[..2] != INSTRUCTION {
+            // It was computing. At its next system call it is stopped again, the call is left out now, and is made when the
+            // thread goes on.
+            trace(libc::PTRACE_SYSCALL, thread, 0, 0).expect("goes on");
             wait(thread);
+            saved = registers(thread);
+            instruction = saved.rip - 2;
+            assert_eq!(peek(thread, instruction)[..2], INSTRUCTION, "stopped in a system call");
+            let mut skipped = saved;
+            skipped.orig_rax = u64::MAX;
+            set_registers(thread, &skipped);
+            trace(libc::PTRACE_SYSCALL, thread, 0, 0).expect("goes on");
+            wait(thread);
+            saved.rip = instruction;
+            saved.rax = saved.orig_rax;
+            saved.orig_rax = u64::MAX;
         }
-        panic!("no system call in sight");
+        Self { thread, saved, instruction, scratch: (saved.rsp - RED_ZONE - ROOM) & !15 }
     }
 
     /// Makes the system call there. The error is the one that the program would get.
@@ -69,7 +81,7 @@ impl Inside {
             };
         }
         let mut new = self.saved;
-        new.rip = self.saved.rip - 2;
+        new.rip = self.instruction;
         new.rax = number as u64;
         // No call that is to be begun again.
         new.orig_rax = u64::MAX;
