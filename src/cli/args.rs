@@ -181,6 +181,10 @@ pub(crate) struct LookArgs {
     /// More: interfaces and notes of the file, evidence of each conversation, fields of each packet (-vv, -vvv yet more)
     #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Names of hosts in place of their addresses, in packet lines and tables, where they are found (asks the system's resolver,
+    /// which asks name servers). Live, a line never waits for a name; of files, 5 seconds in all
+    #[arg(short = 'N', long = "names", help_heading = "Output", conflicts_with = "no_names")]
+    pub(crate) names: bool,
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,

@@ -3,6 +3,8 @@
 use super::args::{Backend, InputArgs, LiveArgs, WhichWay};
 use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
+use super::helper::Wanted;
+use super::host_names::PatientNames;
 use super::time;
 use super::words;
 use sockeye::capture::Input;
@@ -12,9 +14,12 @@ use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::HostNames;
+use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
@@ -30,6 +35,10 @@ pub(crate) struct Opened {
     pub(crate) copying: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
+    /// Who creates output files.
+    pub(crate) files: Arc<dyn Files>,
+    /// Who knows names of hosts, if that was wanted.
+    pub(crate) names: Option<Box<dyn HostNames>>,
 }
 
 /// What is to be opened: the line's words sorted out.
@@ -44,6 +53,7 @@ pub(crate) struct Plan {
     /// Flags that say which part of the files is looked at and how, as they are repeated in proposed commands.
     repeated: Vec<String>,
     limit: Option<u64>,
+    wanted: Wanted,
 }
 
 impl Plan {
@@ -83,7 +93,13 @@ impl Plan {
             selection,
             repeated: repeated(args),
             limit: args.count_limit,
+            wanted: Wanted::default(),
         })
+    }
+
+    /// What the helper process is to do for this run.
+    pub(crate) fn wanting(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
     }
 
     /// The filter, for no link type yet.
@@ -100,13 +116,22 @@ impl Plan {
     }
 
     /// Opens the sources. `copying`: frames of unknown link types are welcome, nothing is decoded.
-    pub(crate) fn open(self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
+    pub(crate) fn open(mut self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
         let mut filter = self.filter()?;
         let live_run = !self.interfaces.is_empty();
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
+        // While there is one thread, and before anything is open that the helper has no use for.
+        let wanted = std::mem::take(&mut self.wanted);
+        let helped = if wanted.needs_helper(false) { Some(wanted.start(None)?) } else { None };
         let input = if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying)? };
         prepare(&mut filter, &input)?;
+        let (files, names) = match helped {
+            Some(helped) => {
+                (helped.files, helped.names.map(|names| Box::new(PatientNames::new(names, live_run)) as Box<dyn HostNames>))
+            }
+            None => (Arc::new(Here) as Arc<dyn Files>, None),
+        };
         Ok(Opened {
             input,
             filter,
@@ -117,6 +142,8 @@ impl Plan {
             live: live_run,
             copying,
             source_words,
+            files,
+            names,
         })
     }
 

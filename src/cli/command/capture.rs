@@ -5,13 +5,13 @@ use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat}
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
+use crate::cli::helper::Wanted;
 use crate::cli::open::{Opened, Plan, backend};
 use crate::cli::{Done, manual};
 use sockeye::capture::live;
 use sockeye::engine::Ended;
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
-use sockeye::output::files::Here;
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, format_of_name, needs_nanoseconds};
 use sockeye::output::target::is_stdout;
@@ -32,7 +32,11 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    let opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
+    let mut wanted = Wanted::default();
+    if let Some(path) = &args.write.write {
+        wanted.file(path, args.write.force);
+    }
+    let opened = Plan::new(&args.input, Zone::Local)?.wanting(wanted).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
@@ -75,7 +79,7 @@ impl Writing {
             ..SectionInfo::default()
         };
         let reading = being_read(&opened.input);
-        let config = PcapConfig { format, force: args.force, reading, files: Arc::new(Here), section };
+        let config = PcapConfig { format, force: args.force, reading, files: Arc::clone(&opened.files), section };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
     }
