@@ -17,4 +17,5 @@ pub mod host;
 pub mod model;
 pub mod output;
 pub mod pcapfile;
+#[cfg(target_os = "linux")]
 pub mod privilege;

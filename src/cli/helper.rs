@@ -1,7 +1,7 @@
 //! What a run may ask of the helper process (`privilege/helper/`): which files it will write, whether it runs a command on
 //! them, whether it asks for names. All of it is said before the process is forked.
 
-use super::errors::{Problem, shown_path};
+use super::errors::{Problem, look_at, shown_path};
 use super::exit::Exit;
 use sockeye::host::lookup::name_of;
 use sockeye::output::WriteError;
@@ -39,7 +39,6 @@ pub(crate) struct Helped {
     /// Who knows names of addresses, if that was wanted.
     pub(crate) names: Option<Names>,
     /// The socket on which files are asked for.
-    #[expect(dead_code, reason = "for rights that go, rotation and -z")]
     pub(crate) descriptor: RawFd,
 }
 
@@ -53,6 +52,7 @@ impl Wanted {
         if is_descriptor(path) {
             self.own.push((path.to_owned(), force));
         } else if let Some(name) = path.file_name() {
+            look_at(path);
             self.rule(path, FileNames::One(name.to_owned()), force);
         }
     }
@@ -94,7 +94,7 @@ impl Wanted {
 
     /// Is there anything to ask? A process that keeps its rights writes its files by itself.
     pub(crate) fn needs_helper(&self, rights_go: bool) -> bool {
-        self.command.is_some() || self.lookup.is_some() || (rights_go && !self.folders.is_empty())
+        self.command.is_some() || self.lookup.is_some() || (rights_go && !(self.folders.is_empty() && self.own.is_empty()))
     }
 
     fn rule(&mut self, path: &Path, names: FileNames, force: bool) {

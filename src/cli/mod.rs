@@ -12,6 +12,7 @@ mod manual;
 mod manual_page;
 mod open;
 mod progress;
+mod rights;
 mod settings;
 mod signals;
 mod time;

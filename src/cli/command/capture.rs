@@ -6,7 +6,7 @@ use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::helper::Wanted;
-use crate::cli::open::{Opened, Plan, backend};
+use crate::cli::open::{Manner, Opened, Plan, backend};
 use crate::cli::{Done, manual};
 use sockeye::capture::live;
 use sockeye::engine::Ended;
@@ -36,7 +36,8 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if let Some(path) = &args.write.write {
         wanted.file(path, args.write.force);
     }
-    let opened = Plan::new(&args.input, Zone::Local)?.wanting(wanted).open(&args.live, true)?;
+    let manner = Manner { wanted, ..Manner::default() };
+    let opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);

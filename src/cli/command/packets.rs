@@ -7,7 +7,7 @@ use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::helper::Wanted;
-use crate::cli::open::{Plan, link_type};
+use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::filter::ProgramForm;
@@ -52,7 +52,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let plan = Plan::new(&args.input, zone)?.wanting(wanted);
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;

@@ -4,7 +4,7 @@ use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
 use crate::cli::helper::Wanted;
-use crate::cli::open::Plan;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
@@ -103,7 +103,8 @@ pub(super) fn run(
     if look.names {
         wanted.names();
     }
-    let mut opened = plan.wanting(wanted).open(live, false)?;
+    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0 };
+    let mut opened = plan.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {

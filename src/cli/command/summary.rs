@@ -3,7 +3,7 @@
 use crate::cli::args::SummaryArgs;
 use crate::cli::drive::{drive, finish};
 use crate::cli::helper::Wanted;
-use crate::cli::open::Plan;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::output::line::Zone;
@@ -14,7 +14,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let mut opened = Plan::new(&args.input, Zone::Utc)?.wanting(wanted).open(&args.live, false)?;
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let mut opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
         style: settings::style(&args.look.style),
