@@ -1,7 +1,6 @@
 //! The command line as typed. What it means is worked out in `settings.rs`; which command a line without one means, in `words.rs`.
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use sockeye::output::target::is_stdout;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -196,6 +195,10 @@ pub(crate) struct LookArgs {
     /// More: interfaces and notes of the file, evidence of each conversation, fields of each packet (-vv, -vvv yet more)
     #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Names of hosts in place of their addresses, in packet lines and tables, where they are found (asks the system's resolver,
+    /// which asks name servers). Live, a line never waits for a name; of files, 5 seconds in all
+    #[arg(short = 'N', long = "names", help_heading = "Output", conflicts_with = "no_names")]
+    pub(crate) names: bool,
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,
@@ -273,13 +276,6 @@ pub(crate) struct WriteArgs {
     /// Write each packet to the file as it comes
     #[arg(short = 'U', long = "packet-buffered", help_heading = "Output")]
     pub(crate) packet_buffered: bool,
-}
-
-impl WriteArgs {
-    /// Will a file be created, not only standard output be written?
-    pub(crate) fn creates(&self) -> bool {
-        self.write.as_deref().is_some_and(|path| !is_stdout(path))
-    }
 }
 
 /// `sockeye summary`.

@@ -23,10 +23,7 @@ pub(crate) fn drive(
     progress: args::Progress,
     sink: &mut impl Sink,
 ) -> Result<Ended, Problem> {
-    let Opened { mut input, filter, selection, limit, duration, live, copying, rights, .. } = opened;
-    if let Some((rights, interfaces)) = rights {
-        rights.give_up(&interfaces, Vec::new())?;
-    }
+    let Opened { mut input, filter, selection, limit, duration, live, copying, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };

@@ -11,7 +11,8 @@ use sockeye::pcapfile::Format;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A failure as people see it.
@@ -165,8 +166,22 @@ pub(crate) fn exists(path: &Path, size: u64, modified: Option<SystemTime>) -> Pr
     Problem::usage(format!("{} exists ({}{capture}{when}); --force overwrites it", shown_path(path), units::bytes(size)))
 }
 
-/// Does the file begin as a capture does?
+/// Output files that were captures when they were looked at.
+static CAPTURES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Looks whether a file that exists is a capture, while it can be read: [`exists`] may have to tell later.
+pub(crate) fn look_at(path: &Path) {
+    if path.is_file() && begins_as_capture(path) {
+        CAPTURES.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    }
+}
+
 fn is_capture(path: &Path) -> bool {
+    begins_as_capture(path) || CAPTURES.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == path)
+}
+
+/// Does the file begin as a capture does?
+fn begins_as_capture(path: &Path) -> bool {
     let mut start = [0; Format::SNIFFED];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && Format::sniff(&start).is_some()

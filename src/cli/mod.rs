@@ -5,6 +5,8 @@ mod command;
 mod drive;
 mod errors;
 mod exit;
+mod helper;
+mod host_names;
 mod live;
 mod manual;
 mod manual_page;

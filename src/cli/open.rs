@@ -3,6 +3,8 @@
 use super::args::{Backend, InputArgs, LiveArgs, RightsArgs, WhichWay};
 use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
+use super::helper::Wanted;
+use super::host_names::PatientNames;
 use super::rights::Rights;
 use super::signals;
 use super::time;
@@ -14,6 +16,7 @@ use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::HostNames;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
 use sockeye::privilege;
@@ -37,8 +40,8 @@ pub(crate) struct Opened {
     pub(crate) source_words: Vec<String>,
     /// Who creates output files.
     pub(crate) files: Arc<dyn Files>,
-    /// Rights that are still to be given up, with the interfaces whose counters are read.
-    pub(crate) rights: Option<(Rights, Vec<String>)>,
+    /// Who knows names of hosts, if that was wanted.
+    pub(crate) names: Option<Box<dyn HostNames>>,
 }
 
 /// What was opened and is not read yet.
@@ -66,10 +69,10 @@ pub(crate) struct Plan {
 }
 
 /// What opening needs to know of the rest of the run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Manner {
-    /// Files will be created.
-    pub(crate) creates: bool,
+    /// What is asked of the helper process.
+    pub(crate) wanted: Wanted,
     /// `-q`
     pub(crate) quiet: bool,
     /// `-v`
@@ -151,18 +154,21 @@ impl Plan {
         }
         // The last look at files of the system that cannot be read afterwards.
         signals::is_ignored_hangup();
-        let files: Arc<dyn Files> = Arc::new(Here);
-        let rights = match (self.manner.creates, self.interfaces.clone()) {
-            // Files are created with the rights that are there, so these go a little later: before the run.
-            (true, interfaces) => Some((rights, interfaces)),
-            (false, interfaces) => rights.give_up(&interfaces, Vec::new()).map(|()| None)?,
-        };
+        let wanted = self.manner.wanted;
+        let helped = if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer())?) } else { None };
+        rights.give_up(&self.interfaces, helped.as_ref().map(|helped| helped.descriptor).into_iter().collect())?;
         let input = match sources {
             Sources::Live(live) => Input::live(live),
             Sources::Named(options) => Input::open(&self.files, &options)?,
             Sources::Files(files, options) => Input::start(files, &options)?,
         };
         prepare(&mut filter, &input)?;
+        let (files, names) = match helped {
+            Some(helped) => {
+                (helped.files, helped.names.map(|names| Box::new(PatientNames::new(names, live_run)) as Box<dyn HostNames>))
+            }
+            None => (Arc::new(Here) as Arc<dyn Files>, None),
+        };
         Ok(Opened {
             input,
             filter,
@@ -174,7 +180,7 @@ impl Plan {
             copying,
             source_words,
             files,
-            rights,
+            names,
         })
     }
 

@@ -4,6 +4,7 @@ use super::args::RightsArgs;
 use super::drive::say;
 use super::errors::{Problem, shown};
 use super::exit::Exit;
+use sockeye::privilege::helper::Identity;
 use sockeye::privilege::{self, Choice, Config, PrivilegeError, Report, Standing};
 use std::env;
 use std::os::fd::RawFd;
@@ -46,6 +47,12 @@ impl Rights {
     /// Is there anything to give up?
     pub(crate) const fn are_there(&self) -> bool {
         self.choice.is_some()
+    }
+
+    /// Whose rights output files are written with; none: those of this process, without its capabilities.
+    pub(crate) fn writer(&self) -> Option<Identity> {
+        let user = self.choice.as_ref()?.writes.as_ref()?;
+        Some(Identity::of(&user.name, user.uid, user.gid))
     }
 
     /// Gives them up. `interfaces` are those whose counters are read to the end, `helpers` the sockets to processes that keep

@@ -5,6 +5,7 @@ use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat}
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, second_link_type, shown_path};
 use crate::cli::exit::Exit;
+use crate::cli::helper::Wanted;
 use crate::cli::open::{Manner, Opened, Plan, backend};
 use crate::cli::{Done, manual};
 use sockeye::capture::live;
@@ -31,7 +32,11 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    let manner = Manner { creates: args.write.creates(), ..Manner::default() };
+    let mut wanted = Wanted::default();
+    if let Some(path) = &args.write.write {
+        wanted.file(path, args.write.force);
+    }
+    let manner = Manner { wanted, ..Manner::default() };
     let opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {

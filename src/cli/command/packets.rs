@@ -6,6 +6,7 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
+use crate::cli::helper::Wanted;
 use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
@@ -40,22 +41,34 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
-    let manner = Manner { creates: args.write.creates(), quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
-    let plan = Plan::new(&args.input, zone)?.with(manner);
     let copying = args.write.write.is_some() && !args.write.print;
+    if args.look.names && (copying || args.count || args.format.is_some()) {
+        return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));
+    }
+    let mut wanted = Wanted::default();
+    if let Some(path) = &args.write.write {
+        wanted.file(path, args.write.force);
+    }
+    if args.look.names {
+        wanted.names();
+    }
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
     let wants_notes = !lines.plain || args.format.is_some();
-    let opened = plan.open(&args.live, copying)?;
+    let mut opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
     let print = match (args.format, args.format.and_then(separated)) {
         _ if args.count => Print::Count(0),
         (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(Out::stdout()?, filter.clone())),
         (_, Some(form)) => Print::Rows(PacketRowsSink::new(Out::stdout()?, form, &args.fields)?),
-        _ => {
-            Print::Lines(Lines { printer: LinePrinter::new(lines), buffer: Vec::new(), at_once: live || args.look.line_buffered })
-        }
+        _ => Print::Lines(Lines {
+            printer: LinePrinter::new(lines).with_names(opened.names.take()),
+            buffer: Vec::new(),
+            at_once: live || args.look.line_buffered,
+        }),
     };
     let writing = Writing::open(&args.write, &opened)?;
     let track = !copying && !args.count && wants_notes;
