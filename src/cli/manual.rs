@@ -266,8 +266,10 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "zeek", "privileges", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "privileges", "exit"]
+        .iter()
+        .filter_map(|topic| topic_text(topic))
+        .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))

@@ -4,7 +4,9 @@ use super::program::{Ran, capture, run, sockeye, with_bare_settings};
 use super::{Wanted, fifo, folder, is_root, start, status};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// `landlock_create_ruleset(2)`, on every architecture.
@@ -89,6 +91,38 @@ fn in_a_user_namespace_it_goes_on() {
     let root = Wanted { uid: "0", gid: "0", groups: None, sandbox: true };
     let told = check_with(&["unshare", "-r"], &[], &root);
     assert!(told.contains("supplementary groups stay"), "{told}");
+}
+
+#[test]
+fn who_writes_files_must_be_allowed_to() {
+    if !is_root(&[]) {
+        return;
+    }
+    let (folder, his) = (folder(), super::folder());
+    chown(his.path(), Some(4321), Some(4321)).expect("root may");
+    for (flags, user, named) in [(["-Z", "daemon"], "4321", "daemon"), (["--color", "never"], "4321", "4321")] {
+        for command in ["packets -w", "flows -o"] {
+            let run_to = |file: &Path| {
+                let mut line = sockeye();
+                line.envs([("SUDO_UID", user), ("SUDO_GID", user)]).args(command.split(' ')).arg(file);
+                run(line.arg("-r").arg(capture("http-get.pcap")).args(flags))
+            };
+            let file = folder.path().join("out.pcap");
+            let ran = run_to(&file);
+            let told = format!(
+                "sockeye: cannot create {}: sockeye gave up root rights and writes as user \"{named}\"; choose a folder it can \
+                 write\n",
+                file.display()
+            );
+            assert_eq!((ran.stderr, ran.status.code()), (told, Some(4)));
+            assert!(!file.exists());
+            let file = his.path().join(command.replace(' ', ""));
+            if named == user {
+                assert_eq!(run_to(&file).stderr, "");
+                assert_eq!(fs::metadata(&file).expect("written").uid(), 4321);
+            }
+        }
+    }
 }
 
 /// Runs on a kernel that does not know these system calls.
