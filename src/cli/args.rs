@@ -276,6 +276,21 @@ pub(crate) struct WriteArgs {
     /// Write each packet to the file as it comes
     #[arg(short = 'U', long = "packet-buffered", help_heading = "Output")]
     pub(crate) packet_buffered: bool,
+    /// Begin another file before one grows beyond SIZE: millions of bytes, or with k, m, g KiB, MiB, GiB
+    #[arg(short = 'C', value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_size: Option<String>,
+    /// Begin another file after this time: seconds, or 5m, 1h
+    #[arg(short = 'G', value_name = "TIME", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_time: Option<String>,
+    /// Keep the newest COUNT files of this run
+    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) file_count: Option<u64>,
+    /// Keep at most SIZE of this run's files: bytes, or with k, m, g KiB, MiB, GiB
+    #[arg(long, value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) keep_bytes: Option<String>,
+    /// Run COMMAND FILE for each complete file
+    #[arg(short = 'z', value_name = "COMMAND", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_command: Option<std::ffi::OsString>,
 }
 
 /// `sockeye summary`.

@@ -23,12 +23,12 @@ pub(crate) fn drive(
     progress: args::Progress,
     sink: &mut impl Sink,
 ) -> Result<Ended, Problem> {
-    let Opened { mut input, filter, selection, limit, duration, live, copying, .. } = opened;
+    let Opened { mut input, filter, selection, limit, duration, live, copying, hangup_rotates, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
     if input.may_wait() {
-        signals::end_in_order(&stop)?;
+        signals::end_in_order(&stop, hangup_rotates)?;
     }
     if live {
         signals::watch(&stop)?;
@@ -90,10 +90,10 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
 }
 
 /// An error of the output. A live capture says what it costs, too.
-fn unwritten(error: io::Error, live: bool) -> Problem {
+pub(crate) fn unwritten(error: io::Error, live: bool) -> Problem {
     let inside = error.get_ref().and_then(|inner| inner.downcast_ref::<WriteError>());
     let unsaved = match inside {
-        Some(WriteError::Write { unsaved, .. }) if live => Some(*unsaved),
+        Some(WriteError::Write { unsaved, .. } | WriteError::Rotate { unsaved, .. }) if live => Some(*unsaved),
         _ => None,
     };
     let problem = Problem::output(error);

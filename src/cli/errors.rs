@@ -33,7 +33,12 @@ impl Problem {
     pub(crate) fn output(error: io::Error) -> Self {
         let closed_output = error.kind() == io::ErrorKind::BrokenPipe;
         match error.downcast::<WriteError>() {
-            Ok(error) => Self { closed_output, ..Self::from(error) },
+            Ok(error) => {
+                // A pipe with a name is an output that someone asked for: that its reader went away is told.
+                let named =
+                    matches!(&error, WriteError::Write { path, .. } | WriteError::Output { path, .. } if !is_stdout(path));
+                Self { closed_output: closed_output && !named, ..Self::from(error) }
+            }
             Err(error) => Self { closed_output, ..Self::new(Exit::Failed, format!("cannot write the output: {error}")) },
         }
     }
@@ -145,8 +150,14 @@ impl From<WriteError> for Problem {
                 closed_output: error.kind() == io::ErrorKind::BrokenPipe,
                 ..Self::new(Exit::Failed, format!("cannot write the output: {error}"))
             },
-            WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
-            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } => {
+            WriteError::Write { path, error, safe, .. } if error.kind() == io::ErrorKind::BrokenPipe => Self::new(
+                Exit::Failed,
+                format!("{}: its reader went away after {}", shown_path(&path), units::counted(safe.packets, "packet")),
+            ),
+            WriteError::BeingRead { .. } | WriteError::Compressed { .. } | WriteError::Name { .. } => {
+                Self::usage(shown(&error.to_string()))
+            }
+            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } | WriteError::Rotate { .. } => {
                 Self::new(Exit::Failed, shown(&error.to_string()))
             }
         }

@@ -25,6 +25,8 @@ pub(crate) struct Wanted {
     folders: Vec<Folder>,
     /// Targets that are descriptors of this process, and `--force`.
     own: Vec<(PathBuf, bool)>,
+    /// Why a helper could not make the files.
+    unfit: Option<Problem>,
     command: Option<Arc<dyn Files>>,
     lookup: Option<helper::Lookup>,
 }
@@ -57,32 +59,32 @@ impl Wanted {
         }
     }
 
-    /// Files that follow each other will be written: of the name, what stands before the first `%` or the first dot stays,
-    /// and its last ending.
-    #[expect(dead_code, reason = "for rights that go, rotation and -z")]
-    pub(crate) fn series(&mut self, pattern: &Path, force: bool) -> Result<(), Problem> {
-        let name = pattern.file_name().unwrap_or_default().as_bytes();
-        let folder = folder_of(pattern).unwrap_or(Path::new(""));
-        if folder.as_os_str().as_bytes().contains(&b'%') {
-            return Err(Problem::usage(format!(
-                "{}: % may stand in the name of the file, not of its folder",
-                shown_path(pattern)
-            )));
+    /// Files that follow each other will be written: of the name, what stands before the first dot stays, and its last ending;
+    /// where the name holds the time (`dated`), what stands before its first `%`.
+    pub(crate) fn series(&mut self, pattern: &Path, dated: bool) {
+        if is_stdout(pattern) || is_descriptor(pattern) {
+            return;
         }
-        let fixed = name.iter().enumerate().position(|(at, byte)| *byte == b'%' || (*byte == b'.' && at > 0));
+        let Some(name) = pattern.file_name().map(OsStr::as_bytes) else { return };
+        let folder = folder_of(pattern).unwrap_or(Path::new(""));
+        if dated && folder.as_os_str().as_bytes().contains(&b'%') {
+            let what = format!("{}: % may stand in the name of the file, not of its folder", shown_path(pattern));
+            self.unfit = Some(Problem::usage(what));
+            return;
+        }
+        let fixed = name.iter().enumerate().position(|(at, byte)| (dated && *byte == b'%') || (*byte == b'.' && at > 0));
         let start = OsStr::from_bytes(&name[..fixed.unwrap_or(name.len())]).to_owned();
-        let ending = pattern.extension().filter(|ending| !ending.as_bytes().contains(&b'%'));
+        let ending = pattern.extension().filter(|ending| !(dated && ending.as_bytes().contains(&b'%')));
         let end = ending.map_or_else(OsString::new, |ending| [OsStr::new("."), ending].into_iter().collect());
         if start.is_empty() && end.is_empty() {
-            return Err(Problem::usage(format!("{}: a part of the name must stay the same", shown_path(pattern)))
-                .help("letters before the first %, or an ending:  %H.pcap"));
+            let what = format!("{}: a part of the name must stay the same", shown_path(pattern));
+            self.unfit = Some(Problem::usage(what).help("letters before the first %, or an ending:  %H.pcap"));
+            return;
         }
-        self.rule(pattern, FileNames::Series { start, end }, force);
-        Ok(())
+        self.rule(pattern, FileNames::Series { start, end }, false);
     }
 
     /// A command will run on finished files: by this, in the helper.
-    #[expect(dead_code, reason = "for rights that go, rotation and -z")]
     pub(crate) fn command(&mut self, command: Arc<dyn Files>) {
         self.command = Some(command);
     }
@@ -109,6 +111,9 @@ impl Wanted {
     /// Forks it: while there is one thread, and before rights are given up. `identity`: whose rights it keeps; none: those of
     /// this process.
     pub(crate) fn start(self, identity: Option<Identity>) -> Result<Helped, Problem> {
+        if let Some(problem) = self.unfit {
+            return Err(problem);
+        }
         let commands = self.command.map(|command| Box::new(By(command)) as Box<dyn Commands>);
         let runs = commands.is_some();
         let task = helper::Task { identity, folders: self.folders, commands, lookup: self.lookup };

@@ -5,6 +5,7 @@ mod command;
 mod drive;
 mod errors;
 mod exit;
+mod files;
 mod helper;
 mod host_names;
 mod live;

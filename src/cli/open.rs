@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     pub(crate) live: bool,
     /// Nothing is decoded.
     pub(crate) copying: bool,
+    /// SIGHUP does not end the run: it begins the next file of `-w`.
+    pub(crate) hangup_rotates: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
     /// Who creates output files.
@@ -178,6 +180,7 @@ impl Plan {
             duration,
             live: live_run,
             copying,
+            hangup_rotates: false,
             source_words,
             files,
             names,

@@ -1,5 +1,5 @@
 //! Signals. Of a run that waits for packets, live or through a pipe, the first Ctrl-C ends it in order, the second at once.
-//! Of a live run, SIGUSR1 asks for a status line, SIGUSR2 for a flush. Reading files leaves all of them as they are.
+//! SIGHUP begins the next capture file where one is written, and ends other runs. Of a live run, SIGUSR1 asks for a status line, SIGUSR2 for a flush. Reading files leaves all of them as they are.
 
 use super::errors::Problem;
 use super::exit::Exit;
@@ -13,9 +13,9 @@ use std::sync::OnceLock;
 /// Exit status after a second Ctrl-C.
 const STOPPED_AT_ONCE: i32 = 130;
 
-/// SIGINT, SIGTERM and SIGHUP end the run in order, with what came until then.
-pub(crate) fn end_in_order(stop: &Stop) -> Result<(), Problem> {
-    register_end(stop).map_err(unwatchable)
+/// SIGINT, SIGTERM and SIGHUP end the run in order, with what came until then; SIGHUP not if it is to begin the next file.
+pub(crate) fn end_in_order(stop: &Stop, hangup_rotates: bool) -> Result<(), Problem> {
+    register_end(stop, hangup_rotates).map_err(unwatchable)
 }
 
 /// SIGUSR1 and SIGUSR2 ask for a status line and for a flush.
@@ -30,13 +30,13 @@ fn unwatchable(error: io::Error) -> Problem {
     Problem::new(Exit::Failed, format!("cannot watch for signals: {error}"))
 }
 
-fn register_end(stop: &Stop) -> io::Result<()> {
+fn register_end(stop: &Stop, hangup_rotates: bool) -> io::Result<()> {
     // In this order: at the first signal the flag is still down when the shutdown looks at it.
     flag::register_conditional_shutdown(SIGINT, STOPPED_AT_ONCE, stop.stop_flag())?;
     flag::register(SIGINT, stop.stop_flag())?;
     flag::register(SIGTERM, stop.stop_flag())?;
     if !is_ignored_hangup() {
-        flag::register(SIGHUP, stop.stop_flag())?;
+        flag::register(SIGHUP, if hangup_rotates { stop.rotate_flag() } else { stop.stop_flag() })?;
     }
     Ok(())
 }

@@ -19,6 +19,9 @@ const LOOK_EVERY: u64 = 1024;
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
 
+/// Live, what was captured is handed on at least this often: it is what a sudden end costs.
+const FLUSH_EVERY: Span = Span::from_secs(1);
+
 /// How to run.
 #[derive(Debug, Default)]
 pub struct Config {
@@ -96,7 +99,14 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
     };
-    let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
+    let mut run = Run {
+        pipeline,
+        live: config.live,
+        duration: config.duration,
+        stop: config.stop,
+        failures: Vec::new(),
+        flushed: Stopwatch::start(),
+    };
     let outcome = run.read(input, sink, watch);
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
@@ -107,12 +117,24 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
 }
 
+/// The counters of live sources, for files that are written.
+fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
+    for index in 0..=u16::MAX {
+        let Some(stats) = input.stats(index) else { break };
+        let Some(info) = input.info(index) else { break };
+        sink.on_event(&Event::Counters { index, info, stats: &stats })?;
+    }
+    Ok(())
+}
+
 struct Run {
     pipeline: Pipeline,
     live: bool,
     duration: Option<Span>,
     stop: Stop,
     failures: Vec<Failed>,
+    /// Since the last flush by the clock.
+    flushed: Stopwatch,
 }
 
 impl Run {
@@ -126,7 +148,7 @@ impl Run {
             if self.stop.is_requested() {
                 return Ok(());
             }
-            let mut idle = false;
+            let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(frame)) => {
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
@@ -145,10 +167,11 @@ impl Run {
                     }
                 }
                 Ok(Next::Drained) => {
+                    pause = true;
                     sink.on_event(&Event::Drained)?;
                 }
                 Ok(Next::Idle) => {
-                    idle = true;
+                    pause = true;
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -159,7 +182,7 @@ impl Run {
                 Err(failed) => self.failures.push(failed),
             }
             since_look += 1;
-            if idle || since_look >= LOOK_EVERY {
+            if pause || since_look >= LOOK_EVERY {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
@@ -180,6 +203,17 @@ impl Run {
         }
         if self.stop.take_flush() {
             sink.flush()?;
+        }
+        if self.live && self.flushed.is_past(FLUSH_EVERY) {
+            self.flushed = Stopwatch::start();
+            tell_counters(input, sink)?;
+            sink.flush()?;
+        }
+        if self.stop.take_rotate() {
+            if self.live {
+                tell_counters(input, sink)?;
+            }
+            sink.on_event(&Event::Rotate(clock::now()))?;
         }
         Ok(())
     }

@@ -156,7 +156,7 @@ impl<S: Sink> Hold<S> {
             Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
             Event::Flow(record) => Waiting::Flow(Box::new(record.clone())),
             Event::Tick(time) => Waiting::Tick(time),
-            Event::Settled(_) | Event::Drained | Event::Summary(_) => return,
+            Event::Settled(_) | Event::Drained | Event::Counters { .. } | Event::Rotate(_) | Event::Summary(_) => return,
         };
         self.known += waiting.room();
         self.waiting.push_back(waiting);

@@ -92,11 +92,32 @@ impl<C: Consumer> Queue<C> {
         state.bytes <= self.most
     }
 
+    /// Waits until all that was handed over is written.
+    ///
+    /// # Errors
+    /// As of [`Self::push`].
+    pub fn settle(&self) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        while state.bytes > 0 && state.error.is_none() {
+            state = self.shared.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Did the consumer fail since the last look?
+    ///
+    /// # Errors
+    /// As of [`Self::push`].
+    pub fn check(&self) -> io::Result<()> {
+        self.shared.lock().error.take().map_or(Ok(()), Err)
+    }
+
     /// Hands over an item that takes so many bytes, whether there is room or not.
     ///
     /// # Errors
     /// The error of the consumer, once; it may be of an earlier item. This item is handed over all the same.
     pub fn push(&self, item: C::Item, bytes: usize) -> io::Result<()> {
+        let bytes = bytes.max(1);
         let mut state = self.shared.lock();
         state.items.push_back((item, bytes));
         state.bytes += bytes;

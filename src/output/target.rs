@@ -7,8 +7,21 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, IntoRawFd};
 use std::path::{Path, PathBuf};
 
-/// Endings of names that promise a compressed file.
-const COMPRESSED: [&str; 4] = ["gz", "zst", "lz4", "xz"];
+/// What a name that promises a compressed file ends in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compressed {
+    /// `.zst`: capture files are.
+    Zstd,
+    /// `.gz`, `.lz4`, `.xz`: read, not written.
+    Other,
+}
+
+/// Does the name promise a compressed file?
+pub(super) fn compressed(path: &Path) -> Option<Compressed> {
+    let ending = path.extension()?;
+    let is = |word: &str| ending.eq_ignore_ascii_case(word);
+    if is("zst") { Some(Compressed::Zstd) } else { ["gz", "lz4", "xz"].into_iter().any(is).then_some(Compressed::Other) }
+}
 
 /// Is standard output meant? `-`, and the names that systems give it.
 #[must_use]
@@ -42,9 +55,14 @@ impl Target {
             let out = io::stdout().as_fd().try_clone_to_owned().map_err(create)?;
             return Self::of(File::from(out), path);
         }
-        if path.extension().is_some_and(|e| COMPRESSED.iter().any(|c| e.eq_ignore_ascii_case(c))) {
-            return Err(WriteError::Compressed { path: path.to_owned() });
+        if compressed(path).is_some() {
+            return Err(WriteError::Compressed { path: path.to_owned(), capture: false });
         }
+        Self::create(path, force, reading, files)
+    }
+
+    /// The same, of a file, whatever its name ends in.
+    pub(super) fn create(path: &Path, force: bool, reading: &[(u64, u64)], files: &dyn Files) -> Result<Self, WriteError> {
         let file = files.open(path, force, reading)?;
         Self::of(file, path)
     }
@@ -54,6 +72,11 @@ impl Target {
         // Standard output may be a file that others write to as well: `>>`. It is not cut.
         let regular = data.is_file() && !is_stdout(path);
         Ok(Self { file: Some(file), path: path.to_owned(), regular })
+    }
+
+    /// Is it a file, and not a pipe, a device or standard output?
+    pub(super) const fn is_regular(&self) -> bool {
+        self.regular
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -6,7 +6,6 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::helper::Wanted;
 use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, Sink};
@@ -45,10 +44,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.look.names && (copying || args.count || args.format.is_some()) {
         return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));
     }
-    let mut wanted = Wanted::default();
-    if let Some(path) = &args.write.write {
-        wanted.file(path, args.write.force);
-    }
+    let mut wanted = Writing::wanted(&args.write)?;
     if args.look.names {
         wanted.names();
     }
@@ -71,6 +67,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         }),
     };
     let writing = Writing::open(&args.write, &opened)?;
+    opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
@@ -181,6 +178,10 @@ impl Sink for Both {
             Some(answer) => answer,
             None => Ok(Keep::Going),
         }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.writing.as_ref().map_or(0, Sink::dropped)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -133,6 +133,8 @@ impl<W: Write> Sink for SummarySink<W> {
             | Event::Settled(_)
             | Event::Handshake(_)
             | Event::Drained
+            | Event::Counters { .. }
+            | Event::Rotate(_)
             | Event::Tick(_) => {}
         }
         Ok(Keep::Going)
