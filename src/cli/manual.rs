@@ -72,10 +72,11 @@ Columns: RTT is the round trip of the handshake, or of the first request and
 reply (~ where a packet was repeated and nothing tells which copy was answered).
 ← between client and server: only the answer (ICMP) is in this conversation.
 OUT and IN are the bytes that client and server sent, each counted once; RESENT
-counts segments sent again (sockeye help verdicts). SYNS counts the SYNs of an
-attempt; SRV LEG and CLI LEG are the parts of the round trip between the capture
-and each side. A reset instead of the ACK (as port scanners send it) leaves an
-attempt half-open; the conversation is reset.
+counts segments sent again (sockeye help verdicts; ? where the capture dropped
+packets while the conversation ran: all its counts are a minimum). SYNS counts
+the SYNs of an attempt; SRV LEG and CLI LEG are the parts of the round trip
+between the capture and each side. A reset instead of the ACK (as port scanners
+send it) leaves an attempt half-open; the conversation is reset.
 
 Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other.
 IDs count conversations after the capture filter.
@@ -111,7 +112,8 @@ that offloading merged each segment counts; + where there may be more. The
 summary says on which side of the capture they were lost: before this point
 (they filled a hole here) or beyond it (they had passed here). What the capture
 itself missed is told apart: it was acknowledged, so that the network did not
-lose it.
+lose it. Where the capture says that it dropped packets when a hole was made,
+nothing tells on which side that was, and RESENT has a ?.
 
 The other words in the parentheses; longer in docs/formats.md, Evidence of
 verdicts:
@@ -126,6 +128,7 @@ verdicts:
   DSACK                       the receiver reported that it got it twice
   captured at its sender      what passes twice there was sent twice
   the capture missed it       acknowledged before it was seen
+  the capture dropped packets when the hole was made: perhaps it is the capture's
   seen before, fills a hole, same SYN    where the other packet is not told
   window shut, one byte back  what makes it a probe, a keep-alive
   after a pause               of a retransmission timeout

@@ -1,5 +1,6 @@
 //! A run from the first frame to the summary, on one thread.
 
+use super::carried::Carried;
 use super::clock::{self, Stopwatch};
 use super::pipeline::Pipeline;
 use super::select::Selection;
@@ -16,6 +17,8 @@ use std::io;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
+/// How often the counters of a live source are looked at: what it dropped and no frame names happened between two looks.
+const COUNT_EVERY: Span = Span::from_millis(100);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
 
@@ -98,6 +101,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         copy_only: config.copy_only,
         single_source: input.sources() == 1,
         left: config.limit.unwrap_or(u64::MAX),
+        carried: Carried::default(),
     };
     let mut run = Run {
         pipeline,
@@ -105,9 +109,16 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         duration: config.duration,
         stop: config.stop,
         failures: Vec::new(),
+        counted: Stopwatch::start(),
         flushed: Stopwatch::start(),
     };
+    if run.live {
+        run.count_drops(input);
+    }
     let outcome = run.read(input, sink, watch);
+    // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
+    input.skip_rest();
+    run.count_drops(input);
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
     let summary = run.summary(input);
@@ -133,6 +144,8 @@ struct Run {
     duration: Option<Span>,
     stop: Stop,
     failures: Vec<Failed>,
+    /// When the counters of a live source were last looked at for what it dropped.
+    counted: Stopwatch,
     /// Since the last flush by the clock.
     flushed: Stopwatch,
 }
@@ -144,9 +157,15 @@ impl Run {
         }
         let started = Stopwatch::start();
         let mut since_look = 0;
+        // A live run that is stopped goes on until all that had come is told.
+        let mut closed = false;
         loop {
-            if self.stop.is_requested() {
-                return Ok(());
+            if self.stop.is_requested() && !closed {
+                if !self.live {
+                    return Ok(());
+                }
+                input.close_gate();
+                closed = true;
             }
             let mut pause = false;
             match input.next() {
@@ -186,14 +205,19 @@ impl Run {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
-            if self.live && self.duration.is_some_and(|span| started.is_past(span)) {
-                return Ok(());
+            if self.live && !closed && self.duration.is_some_and(|span| started.is_past(span)) {
+                input.close_gate();
+                closed = true;
             }
         }
     }
 
     /// What need not be looked at with every packet.
     fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+        if self.live && self.counted.is_past(COUNT_EVERY) {
+            self.counted = Stopwatch::start();
+            self.count_drops(input);
+        }
         if watch.wants_progress() {
             watch.on_progress(&self.progress(input));
         }
@@ -216,6 +240,19 @@ impl Run {
             sink.on_event(&Event::Rotate(clock::now()))?;
         }
         Ok(())
+    }
+
+    /// What the counters of the sources say was dropped, for the flows that it may have spoiled: not every source names it
+    /// with the frame that follows.
+    fn count_drops(&mut self, input: &mut Input) {
+        let Some(tracker) = &mut self.pipeline.tracker else { return };
+        let now = self.live.then(clock::now);
+        for index in 0..=u16::MAX {
+            let Some(stats) = input.stats(index) else { break };
+            if let Some(kernel) = stats.dropped_kernel {
+                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), now);
+            }
+        }
     }
 
     fn progress(&self, input: &Input) -> Progress {

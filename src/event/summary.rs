@@ -58,6 +58,9 @@ pub struct RunSummary {
     pub evicted: u64,
     /// What was found of checksums, where they were looked at.
     pub checksums: ChecksumStats,
+    /// Frames that stand for several segments on the wire, as the capturing system says (`FrameMarks::gso`): source, interface
+    /// of that, frames. At most 64 interfaces.
+    pub joined: Vec<(u16, u32, u64)>,
     /// Fragments given up: (datagrams never completed, those pushed out by the cap).
     pub fragments_lost: (u64, u64),
     /// Fragments that could not be used: (cut by a snap length, malformed or overlapping others).

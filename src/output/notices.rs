@@ -74,12 +74,18 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
 /// someone rewrote, and of others.
 #[must_use]
 pub fn checksums(summary: &RunSummary) -> Vec<String> {
-    let ChecksumStats { offloaded, wrong, rewritten, unsure } = summary.checksums;
+    let ChecksumStats { offloaded, pending, wrong, rewritten, unsure } = summary.checksums;
     let mut out = Vec::new();
     if unsure > 0 {
         out.push(format!(
             "{} a wrong checksum, of too few to tell damage from a file that was rewritten: taken for right (--checksums verify takes them for wrong)",
             have(unsure)
+        ));
+    }
+    if pending > 0 {
+        out.push(format!(
+            "{} no checksum yet, as the capturing system says: it left it to its network card (offload); taken for right",
+            have(pending)
         ));
     }
     if offloaded > 0 {
@@ -151,10 +157,11 @@ mod tests {
     #[test]
     fn wrong_checksums_are_told_by_what_was_made_of_them() {
         assert!(checksums(&totals()).is_empty());
-        let stats = ChecksumStats { offloaded: 1, wrong: 2, rewritten: 3_000, unsure: 0 };
+        let stats = ChecksumStats { offloaded: 1, pending: 12, wrong: 2, rewritten: 3_000, unsure: 0 };
         assert_eq!(
             checksums(&RunSummary { checksums: stats, ..totals() }),
             [
+                "12 packets have no checksum yet, as the capturing system says: it left it to its network card (offload); taken for right",
                 "1 packet has no checksum yet: the capturing host left it to its network card (offload); taken for right (--checksums verify takes it for wrong)",
                 "3,000 packets have a wrong checksum, as many in their file have: it was rewritten, or a network card was to compute them; taken for right (--checksums verify takes them for wrong)",
                 "2 packets have a wrong TCP, UDP, ICMP or IP checksum: taken for damaged, and no host took them (Zeek has a c in history, or no row); bytes and packets are counted all the same (--checksums ignore does not look)",

@@ -8,10 +8,12 @@ macro_rules! for_backends {
     ($($test:ident)*) => {
         #[cfg(feature = "libpcap")]
         mod by_libpcap { $( #[test] fn $test() { super::$test("libpcap"); } )* }
+        mod by_ring { $( #[test] fn $test() { super::$test("ring"); } )* }
         mod by_pnet { $( #[test] fn $test() { super::$test("pnet"); } )* }
     };
 }
 
+mod drops;
 mod ending;
 mod faults;
 #[cfg(feature = "libpcap")]

@@ -297,7 +297,7 @@ impl FileSource {
             bytes: packet.frame(view),
             direction: packet.direction,
             options: packet.frame_options(view),
-            marks: crate::model::FrameMarks::NONE,
+            marks: packet.marks,
         }
     }
 
