@@ -150,6 +150,32 @@ EXIT CODES
   141  standard output was closed (killed by SIGPIPE), as other filters end
 ";
 
+const PRIVILEGES: &str = "\
+PRIVILEGES
+
+Capturing needs root or CAP_NET_RAW; reading saved captures needs nothing:
+  sudo sockeye -i eth0
+  sudo setcap cap_net_raw+ep \"$(command -v sockeye)\"    (once; then no sudo)
+
+Whatever sockeye was started with, it opens what needs rights and gives all of
+them up before it looks at the first byte of a packet or a file:
+  started by root        it becomes nobody; files it writes are root's
+  started by sudo        it becomes you; files it writes are yours
+  -Z USER                it becomes USER; files it writes are USER's
+  -Z root                it stays root, without capabilities
+  with setcap            it stays you, without capabilities
+No capability is left, none can be got back, and the sandbox is closed: of the
+file system only time zones can be read (Landlock), and no file, socket or
+process can be made (seccomp). Output files are created, and -z commands run, by
+a second process that never sees a packet.
+
+What the kernel lacks of this is said in a line (-q: not), and the run goes on.
+On an interface -v says what is in force. --no-sandbox leaves out Landlock and
+seccomp, for systems that break with them; user and capabilities go nonetheless.
+
+The list of what is still allowed, and how it is tested: docs/privileges.md.
+";
+
 /// Topics of `help`, with their texts.
 fn topic_text(topic: &str) -> Option<String> {
     Some(match topic {
@@ -158,6 +184,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "states" => STATES.to_owned(),
         "verdicts" | "verdict" => VERDICTS.to_owned(),
         "zeek" => ZEEK.to_owned(),
+        "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" => sockeye::output::schema::json_schema(),
         "linktypes" | "link-types" => link_types(),
@@ -166,7 +193,7 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 8] = ["filters", "time", "states", "verdicts", "zeek", "json", "linktypes", "exit"];
+const TOPICS: [&str; 9] = ["filters", "time", "states", "verdicts", "zeek", "privileges", "json", "linktypes", "exit"];
 
 const ZEEK: &str = "\
 ZEEK'S WORDS
@@ -242,8 +269,10 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "zeek", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "privileges", "exit"]
+        .iter()
+        .filter_map(|topic| topic_text(topic))
+        .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))
@@ -276,7 +305,7 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in ["time", "states", "verdicts", "zeek", "exit"] {
+        for topic in ["time", "states", "verdicts", "zeek", "privileges", "exit"] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

@@ -40,9 +40,9 @@ fn no_files(config: &Config) -> Result<Result<i32, &'static str>, RulesetError> 
         .add_rules(rules)?
         .restrict_self()?;
     Ok(match status.landlock {
-        _ if status.ruleset == RulesetStatus::NotEnforced => Err("this kernel does not have it, or it is switched off"),
-        LandlockStatus::Available { effective_abi, kernel_abi } => Ok(kernel_abi.unwrap_or(effective_abi as i32)),
-        LandlockStatus::NotEnabled => Err("it is switched off at boot (lsm=)"),
         LandlockStatus::NotImplemented => Err("this kernel does not have it"),
+        LandlockStatus::NotEnabled => Err("it is switched off at boot (lsm=)"),
+        LandlockStatus::Available { .. } if status.ruleset == RulesetStatus::NotEnforced => Err("this kernel did not take it"),
+        LandlockStatus::Available { effective_abi, kernel_abi } => Ok(kernel_abi.unwrap_or(effective_abi as i32)),
     })
 }
