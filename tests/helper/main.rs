@@ -242,7 +242,7 @@ fn ctrl_c_does_not_end_a_command_that_runs() {
         return;
     }
     let folder = folder();
-    let command = script(folder.path(), r#"echo > begun; while [ ! -e gate ]; do sleep 0.02; done; echo > done"#);
+    let command = script(folder.path(), "echo > begun; while [ ! -e gate ]; do sleep 0.02; done; echo > done");
     let mut line = sockeye();
     line.current_dir(folder.path())
         .args(["capture", "-w", "out.pcap", "-z"])
