@@ -129,6 +129,9 @@ impl From<WriteError> for Problem {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
                 let why = match rights::writes_as() {
+                    Some("root") => {
+                        "sockeye gave up root's power over others' files; choose a folder of root's, or -Z USER".to_owned()
+                    }
                     Some(user) => {
                         let user = shown(user);
                         format!("sockeye gave up root rights and writes as user \"{user}\"; choose a folder it can write")
