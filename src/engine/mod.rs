@@ -4,6 +4,7 @@
 
 mod carried;
 pub mod clock;
+pub mod drops;
 pub mod parallel;
 mod pipeline;
 pub mod run;

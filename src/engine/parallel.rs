@@ -124,7 +124,7 @@ fn end(
     let mut totals = Totals::default();
     let mut filter = Ok(Vec::new());
     for (mut run, (input, _)) in runs.into_iter().zip(parts) {
-        let mut summary = run.summary(input);
+        let mut summary = run.summary(input, sink);
         sums::leave_out(&mut summary, run.pipeline.share.as_ref().map_or(0, |share| share.surplus));
         summaries.push(summary);
         filter = sums::filters(filter, run.pipeline.filter.finish());
@@ -136,7 +136,19 @@ fn end(
     }
     let joined = sums::join(&summaries);
     let RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, .. } = joined;
-    let summary = RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, ..totals.summary() };
+    let (dropped_here, records_dropped) = (joined.dropped_here, joined.records_dropped);
+    let summary = RunSummary {
+        sources,
+        evicted,
+        checksums,
+        fragments_lost,
+        fragments_unfit,
+        dropped_here,
+        records_dropped,
+        live,
+        threads,
+        ..totals.summary()
+    };
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
@@ -145,6 +157,7 @@ fn end(
 
 /// Follows what is still on its way between the threads, then ends all flows.
 fn finish(runs: &mut [Run], sink: &mut impl Sink) -> io::Result<()> {
+    sink.on_event(&Event::SourcesEnded)?;
     // A packet may be handed on once more, as one whose conversation is not known.
     for _ in 0..2 {
         for run in runs.iter_mut() {
@@ -179,11 +192,19 @@ impl<S: Sink> Sink for Shared<'_, '_, S> {
             Event::Drained if !self.told => return Ok(Keep::Going),
             Event::Drained => self.told = false,
             Event::Handshake(_) | Event::Flow(_) => self.told = true,
-            Event::Source { .. } | Event::Tick(_) | Event::Summary(_) => {}
+            Event::Source { .. } | Event::Tick(_) | Event::SourcesEnded | Event::Summary(_) => {}
         }
         let keep = lock(self.sink).on_event(event)?;
         self.enough |= keep == Keep::Enough;
         Ok(keep)
+    }
+
+    fn dropped(&self) -> u64 {
+        lock(self.sink).dropped()
+    }
+
+    fn records_dropped(&self) -> u64 {
+        lock(self.sink).records_dropped()
     }
 
     fn flush(&mut self) -> io::Result<()> {

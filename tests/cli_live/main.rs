@@ -23,6 +23,7 @@ mod netns;
 #[path = "../support/program.rs"]
 mod program;
 mod screens;
+mod slow;
 mod threads;
 mod writing;
 

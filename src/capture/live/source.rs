@@ -8,7 +8,7 @@
 use super::batch::Slot;
 use super::sys::{self, LinkState};
 use super::tap::{Opened, Tap};
-use super::{LiveSpec, Place, raw};
+use super::{LiveSpec, Place, raw, stamps};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice, Spread, ring};
 use crate::filter::Filter;
 use crate::model::{
@@ -63,6 +63,7 @@ impl Live {
         let mut live = Self::empty(specs, backend.unwrap_or(super::default_backend()));
         for spec in specs {
             let place = Place::find(spec)?;
+            stamps::check(spec, place)?;
             let kind = super::backend_for(spec, place, backend);
             let opened = open_backend(spec, place, kind, filter)?;
             live.add(spec, place, kind, opened);
@@ -75,6 +76,7 @@ impl Live {
         let mut all: Vec<Self> = (0..spread.threads()).map(|_| Self::empty(specs, LiveBackend::Ring)).collect();
         for spec in specs {
             let place = Place::find(spec)?;
+            stamps::check(spec, place)?;
             for (live, opened) in all.iter_mut().zip(ring::fanout::open(spec, place, filter, spread)?) {
                 live.add(spec, place, LiveBackend::Ring, opened);
             }

@@ -3,6 +3,8 @@
 
 use super::sums;
 use crate::capture::SourceNotice;
+use crate::engine::clock::Stopwatch;
+use crate::engine::drops::{DropWatch, Drops};
 use crate::engine::run::{Progress, Watch};
 use crate::engine::stop::Stop;
 use crate::event::RunSummary;
@@ -22,6 +24,8 @@ enum Word {
     /// How it is going; asked for.
     Status(Progress, Box<RunSummary>),
     Notice(SourceNotice, Box<SourceInfo>),
+    /// It finds that something is being lost.
+    Drops,
     /// It reads no more; and should the others stop, too?
     Ended {
         all: bool,
@@ -38,6 +42,9 @@ pub(super) struct Crew {
     asked: Option<Question>,
     /// How many notices of each interface were told.
     notices: BTreeMap<u32, usize>,
+    /// What was told of losses, and when they were looked at.
+    drops: DropWatch,
+    counted: Stopwatch,
 }
 
 struct Member {
@@ -55,13 +62,15 @@ struct Member {
 struct Question {
     looks: u32,
     status: bool,
+    drops: bool,
     notices: Vec<(SourceNotice, Box<SourceInfo>)>,
 }
 
 impl Crew {
     pub(super) fn new(stop: Stop, threads: usize) -> Self {
         let (tell, told) = mpsc::channel();
-        Self { stop, threads: Vec::with_capacity(threads), tell, told, asked: None, notices: BTreeMap::new() }
+        let (drops, counted) = (DropWatch::default(), Stopwatch::start());
+        Self { stop, threads: Vec::with_capacity(threads), tell, told, asked: None, notices: BTreeMap::new(), drops, counted }
     }
 
     /// Another thread: its flags, and its way to tell something.
@@ -105,6 +114,7 @@ impl Crew {
                     self.stop.request();
                 }
             }
+            Word::Drops => self.ask().drops = true,
             Word::Notice(notice, info) => {
                 let (SourceNotice::Down { interface } | SourceNotice::Up { interface } | SourceNotice::Gone { interface }) =
                     notice;
@@ -152,8 +162,16 @@ impl Crew {
         for (notice, info) in &question.notices {
             watch.on_notice(*notice, info, &progress);
         }
+        let summary = sums::join(latest.map(|(_, summary)| summary));
         if question.status {
-            watch.on_status(&progress, &sums::join(latest.map(|(_, summary)| summary)));
+            watch.on_status(&progress, &summary);
+        }
+        if question.drops {
+            let (drops, later) = (sums::drops(&progress, &summary), self.counted.elapsed());
+            self.counted = Stopwatch::start();
+            if self.drops.is_news(drops, later) {
+                watch.on_drops(&drops);
+            }
         }
         if watch.wants_progress() {
             watch.on_progress(&progress);
@@ -183,6 +201,10 @@ impl Watch for Post {
 
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
         self.send(Word::Status(*progress, Box::new(summary.clone())));
+    }
+
+    fn on_drops(&mut self, _: &Drops) {
+        self.send(Word::Drops);
     }
 
     fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, _: &Progress) {

@@ -1,5 +1,6 @@
 //! What several threads counted, as one: their sources are the same interfaces, of which each had part of the frames.
 
+use crate::engine::drops::Drops;
 use crate::engine::run::Progress;
 use crate::event::{RunSummary, SourceSummary};
 use crate::filter::FilterError;
@@ -32,7 +33,9 @@ pub(super) fn join<'a>(summaries: impl IntoIterator<Item = &'a RunSummary>) -> R
         sum.wire_bytes += one.wire_bytes;
         sum.flows += one.flows;
         sum.evicted += one.evicted;
-        sum.dropped_here += one.dropped_here;
+        // There is one output.
+        sum.dropped_here = sum.dropped_here.max(one.dropped_here);
+        sum.records_dropped = sum.records_dropped.max(one.records_dropped);
         sum.checksums = checksums(sum.checksums, one.checksums);
         sum.fragments_lost = pair(sum.fragments_lost, one.fragments_lost);
         sum.fragments_unfit = pair(sum.fragments_unfit, one.fragments_unfit);
@@ -44,6 +47,14 @@ pub(super) fn join<'a>(summaries: impl IntoIterator<Item = &'a RunSummary>) -> R
         }
     }
     sum
+}
+
+/// What the run lost so far.
+pub(super) fn drops(progress: &Progress, summary: &RunSummary) -> Drops {
+    let total = |of: fn(&SourceStats) -> Option<u64>| summary.total(of).unwrap_or(0);
+    let (kernel, interface) = (total(|stats| stats.dropped_kernel), total(|stats| stats.dropped_interface));
+    let received = total(|stats| stats.received).max(progress.read.saturating_add(kernel).saturating_add(interface));
+    Drops { received, kernel, interface, here: summary.dropped_here, records: summary.records_dropped }
 }
 
 fn pair(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
