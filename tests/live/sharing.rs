@@ -1,11 +1,12 @@
 //! Frames shared out among rings by the kernel: each to the ring of its conversation, none twice, none lost, also after the interface
 //! was down, and while a capture begins.
 
-use super::netns::{FAR_MAC, NEAR_MAC, Pair, VETH};
+use super::netns::{FAR_MAC, NEAR_MAC, Pair, VETH, tun};
 use super::{ethernet, inject};
 use sockeye::capture::live::{self, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource, Spread};
 use sockeye::filter::Filter;
+use std::io::Write;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,6 +26,46 @@ fn segment(host: u8, port: u16, back: bool) -> Vec<u8> {
     ethernet(&[], 0x0800, &ip)
 }
 
+/// Interfaces whose frames begin with IP, and all of them at once: the program counts from the network header.
+#[test]
+fn without_a_link_header_and_on_any_each_conversation_has_its_ring() {
+    let Some(pair) = Pair::new() else { return };
+    let mut tun = pair.near.run(|| tun("tun0"));
+    pair.near.ip("link set tun0 up");
+    let spread = Spread::new(4);
+    let mut bare = open(&pair, &LiveSpec::new("tun0"), spread);
+    let mut any = open(&pair, &LiveSpec::new(live::ANY), spread);
+    let frames = segments(0..20);
+    for frame in &frames {
+        tun.write_all(&frame[14..]).expect("arrives");
+    }
+    for (lives, header) in [(&mut bare, 0), (&mut any, 20)] {
+        let mut all = 0;
+        for (at, live) in lives.iter_mut().enumerate() {
+            loop {
+                match live.next().expect("no error") {
+                    Next::Frame(frame) => {
+                        assert_eq!(place(spread, &frame.bytes[header..]), at);
+                        all += 1;
+                    }
+                    Next::Idle => break,
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(all, frames.len());
+    }
+}
+
+/// The ring of a segment in IPv4.
+fn place(spread: Spread, ip: &[u8]) -> usize {
+    let end = |address: usize, port: usize| {
+        let address: [u8; 4] = ip[address..address + 4].try_into().expect("four bytes");
+        (IpAddr::from(address), u16::from_be_bytes([ip[port], ip[port + 1]]))
+    };
+    spread.by_ends(end(12, 20), end(16, 22)) as usize
+}
+
 fn segments(hosts: std::ops::Range<u8>) -> Vec<Vec<u8>> {
     let each = |host| (0..8_u16).flat_map(move |port| [false, true].map(|back| segment(host, 40_000 + port, back)));
     hosts.flat_map(each).collect()
@@ -37,12 +78,7 @@ fn drain(lives: &mut [Live], spread: Spread) -> Vec<u64> {
         loop {
             match live.next().expect("no error") {
                 Next::Frame(frame) => {
-                    let ip = &frame.bytes[14..];
-                    let end = |address: usize, port: usize| {
-                        let address: [u8; 4] = ip[address..address + 4].try_into().expect("four bytes");
-                        (IpAddr::from(address), u16::from_be_bytes([ip[port], ip[port + 1]]))
-                    };
-                    assert_eq!(spread.by_ends(end(12, 20), end(16, 22)) as usize, at, "{ip:?}");
+                    assert_eq!(place(spread, &frame.bytes[14..]), at);
                     counts[at] += 1;
                 }
                 Next::Idle | Next::End => break,
@@ -141,11 +177,7 @@ fn tagged_and_untagged_frames_of_a_conversation_are_in_one_ring() {
                     let ip = frame.bytes.windows(2).position(|pair| pair == [8, 0]).expect("an Ethernet type") + 2;
                     let frame = [&[NEAR_MAC, FAR_MAC].concat(), &[8, 0][..], &frame.bytes[ip..]].concat();
                     assert!(plain.contains(&frame));
-                    let end = |address: usize, port: usize| {
-                        let address: [u8; 4] = frame[address..address + 4].try_into().expect("four bytes");
-                        (IpAddr::from(address), u16::from_be_bytes([frame[port], frame[port + 1]]))
-                    };
-                    assert_eq!(spread.by_ends(end(26, 34), end(30, 36)) as usize, at);
+                    assert_eq!(place(spread, &frame[14..]), at);
                     all += 1;
                 }
                 Next::Idle => break,

@@ -65,6 +65,9 @@ const NEXT: u32 = 3;
 /// the group, the kernel gives all frames to the first. The others get their filter, then the first does: this is the
 /// moment at which the capture begins, for all. Last comes the program; what the first ring got before it is
 /// handed over by the engine, as all that is in the wrong ring.
+///
+/// # Errors
+/// Those of a ring; the kernel knows no fan-out by program with numbers of its own (Linux 4.12).
 pub(in crate::capture) fn open(
     spec: &LiveSpec,
     place: Place,

@@ -85,20 +85,11 @@ pub(super) fn make_ring(fd: BorrowedFd<'_>, layout: Layout, retire_ms: u32) -> i
 /// to the first until [`share_out`]. Gives what the others join by.
 pub(super) fn found_group(fd: BorrowedFd<'_>) -> io::Result<u32> {
     let kind = libc::PACKET_FANOUT_CBPF << 16;
-    // The kernel finds a number that nobody has (Linux 4.12); before that, ours is the only process with this number.
+    // The kernel finds a number that no other group has (Linux 4.12).
     let unique = libc::PACKET_FANOUT_FLAG_UNIQUEID << 16;
-    match set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(kind | unique)) {
-        Ok(()) => {
-            let given = get_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
-            Ok(kind | given & 0xffff)
-        }
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-            let group = kind | std::process::id() & 0xffff;
-            join_group(fd, group)?;
-            Ok(group)
-        }
-        Err(error) => Err(error),
-    }
+    set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(kind | unique))?;
+    let given = get_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+    Ok(kind | given & 0xffff)
 }
 
 /// Makes a bound socket the next member of the group that [`found_group`] gave.
