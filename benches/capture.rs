@@ -6,7 +6,6 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../tests/support/netns.rs"]
-#[allow(dead_code, reason = "each program uses its part")]
 mod netns;
 
 #[cfg(target_os = "linux")]
@@ -77,7 +76,7 @@ mod linux {
         })
     }
 
-    pub fn main() {
+    pub(crate) fn main() {
         let Some(pair) = Pair::new() else { return };
         // Nobody reads it, and it holds hardly anything: no ICMP answers.
         let _sink = pair.near.run(|| UdpSocket::bind((NEAR_IP, 4000)).expect("binds"));
