@@ -91,12 +91,26 @@ pub(crate) struct InputArgs {
     /// Only packets with these numbers in their file: A-B, A-, -B or N, several with commas
     #[arg(long, value_name = "A-B", help_heading = "Input", allow_hyphen_values = true)]
     pub(crate) packets: Option<String>,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
     /// Files to read, and a capture filter
     #[arg(value_name = "FILE or FILTER", value_hint = ValueHint::FilePath)]
     pub(crate) words: Vec<OsString>,
     /// A capture filter after `--`
     #[arg(last = true, value_name = "FILTER")]
     pub(crate) after_dashes: Vec<String>,
+}
+
+/// What becomes of the rights that the program was started with.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RightsArgs {
+    /// Give up root's rights to this user (name or number) once everything is open, instead of to whoever called sudo, or
+    /// nobody. Output files are written as this user; `root`: stay root, without capabilities
+    #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER", help_heading = "Rights")]
+    pub(crate) user: Option<String>,
+    /// Give up user and capabilities only: no Landlock, no filter of system calls (sockeye help privileges)
+    #[arg(long, help_heading = "Rights")]
+    pub(crate) no_sandbox: bool,
 }
 
 /// How to capture live.
@@ -185,6 +199,10 @@ pub(crate) struct LookArgs {
     /// More: interfaces and notes of the file, evidence of each conversation, fields of each packet (-vv, -vvv yet more)
     #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Names of hosts in place of their addresses, in packet lines and tables, where they are found (asks the system's resolver,
+    /// which asks name servers). Live, a line never waits for a name; of files, 5 seconds in all
+    #[arg(short = 'N', long = "names", help_heading = "Output", conflicts_with = "no_names")]
+    pub(crate) names: bool,
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,

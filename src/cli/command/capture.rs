@@ -6,13 +6,14 @@ use crate::cli::drive::{drive, finish, say, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::files::{WithCommand, is_command};
-use crate::cli::open::{Opened, Plan, backend};
+use crate::cli::helper::Wanted;
+use crate::cli::open::{Manner, Opened, Plan, backend};
 use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
 use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
-use sockeye::output::files::{Files, Here};
+use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, Written, format_of_name, needs_nanoseconds};
 use sockeye::output::queue::WhenFull;
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    let mut opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
+    let manner = Manner { wanted: Writing::wanted(&args.write)?, ..Manner::default() };
+    let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
@@ -59,6 +61,18 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    /// What the helper process is to do for the files of `-w`: SIGHUP may make one file several.
+    pub(crate) fn wanted(args: &WriteArgs) -> Result<Wanted, Problem> {
+        let mut wanted = Wanted::default();
+        let Some(path) = args.write.as_deref() else { return Ok(wanted) };
+        wanted.file(path, args.force);
+        wanted.series(path, rotation(args)?.is_on());
+        if let Some(command) = command(args, path)? {
+            wanted.command(command);
+        }
+        Ok(wanted)
+    }
+
     /// Creates the file of `-w`, if there is one.
     pub(crate) fn open(args: &WriteArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
         let Some(path) = args.write.clone() else { return Ok(None) };
@@ -86,7 +100,7 @@ impl Writing {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let files = files(args, &path)?;
+        let files = Arc::clone(&opened.files);
         let config = PcapConfig {
             force: args.force,
             reading: being_read(&opened.input),
@@ -194,9 +208,9 @@ fn no_single_file(args: &WriteArgs, path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who makes the files, and runs the command of `-z`.
-fn files(args: &WriteArgs, path: &Path) -> Result<Arc<dyn Files>, Problem> {
-    let Some(command) = &args.file_command else { return Ok(Arc::new(Here)) };
+/// What runs the command of `-z`, if there is one.
+fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Problem> {
+    let Some(command) = &args.file_command else { return Ok(None) };
     let name = shown(&command.to_string_lossy());
     if is_stdout(path) {
         return Err(Problem::usage(format!("-z {name} runs for each complete file, and -w - is none; name a file")));
@@ -205,7 +219,7 @@ fn files(args: &WriteArgs, path: &Path) -> Result<Arc<dyn Files>, Problem> {
         return Err(Problem::usage(format!("-z: no command \"{name}\""))
             .help("a program's name or path, without arguments; it gets the file as its only argument"));
     }
-    Ok(Arc::new(WithCommand::new(command.clone())))
+    Ok(Some(Arc::new(WithCommand::new(command.clone()))))
 }
 
 /// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file
