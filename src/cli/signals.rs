@@ -8,6 +8,7 @@ use signal_hook::{flag, low_level};
 use sockeye::engine::Stop;
 use std::io;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// Exit status after a second Ctrl-C.
 const STOPPED_AT_ONCE: i32 = 130;
@@ -41,11 +42,15 @@ fn register_end(stop: &Stop, hangup_rotates: bool) -> io::Result<()> {
 }
 
 /// Was SIGHUP set to be ignored by whoever started us (`nohup`)? Then it stays ignored. Linux tells in /proc.
-fn is_ignored_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let bits = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    bits >> (SIGHUP - 1) & 1 == 1
+/// To be asked before rights are given up: then nothing is told any more, and the first answer stays.
+pub(crate) fn is_ignored_hangup() -> bool {
+    static IGNORED: OnceLock<bool> = OnceLock::new();
+    *IGNORED.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let bits = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+        bits >> (SIGHUP - 1) & 1 == 1
+    })
 }
 
 /// Ends the program as SIGPIPE would have, so that the shell sees 141. Comes back only if that fails.

@@ -1,6 +1,7 @@
 //! `sockeye flows` for people: a row for every conversation, when it ends.
 
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::Style;
 use super::summary::{resent, round_trip, spoiled, state, tell_spoiled};
 use super::table::{Align, Cell, Column, Row, Table};
@@ -60,6 +61,12 @@ impl<W: Write> FlowTableSink<W> {
             spoiled: false,
             table: Table::new(COLUMNS, "", config.style, BATCH).titled(!config.quiet),
         }
+    }
+
+    /// The same table with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { table: self.table.named(names), ..self }
     }
 
     /// The writer, to be closed with its own error checked.

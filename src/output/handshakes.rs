@@ -5,6 +5,7 @@
 //! one row, with the outcome that it had in the end.
 
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::summary::round_trip;
 use super::table::{Align, Cell, Column, Row, Table};
@@ -79,6 +80,12 @@ impl<W: Write> HandshakesSink<W> {
     pub fn new(out: W, config: HandshakesConfig) -> Self {
         let table = Table::new(COLUMNS, "EVIDENCE", config.style, BATCH).titled(!config.quiet);
         Self { out, config, table, told: Told::default(), several: false, attempts: 0 }
+    }
+
+    /// The same table with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { table: self.table.named(names), ..self }
     }
 
     /// The writer, to be closed with its own error checked.

@@ -111,7 +111,7 @@ impl Lost {
 
     /// What helps against the most frequent cause.
     const fn help(self) -> &'static str {
-        if self.here > self.before() { SLOW_READER } else { "try:  -B 65536   or a capture filter   or -s 128" }
+        if self.here > self.before() { SLOW_READER } else { "try:  -B 262144   or a capture filter   or -s 128" }
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(
             packets_lost(&summary).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0): loss figures are unreliable
-  try:  -B 65536   or a capture filter   or -s 128"
+  try:  -B 262144   or a capture filter   or -s 128"
         );
         summary.sources[0].stats.dropped_interface = Some(u64::MAX);
         assert!(packets_lost(&summary).unwrap().starts_with("18,446,744,073,709,551,615 of"));

@@ -6,13 +6,14 @@ use crate::cli::drive::{drive, finish, say, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::files::{WithCommand, is_command};
-use crate::cli::open::{Opened, Plan, backend};
+use crate::cli::helper::Wanted;
+use crate::cli::open::{Manner, Opened, Plan, backend};
 use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
 use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
-use sockeye::output::files::{Files, Here};
+use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, Written, format_of_name, needs_nanoseconds};
 use sockeye::output::queue::WhenFull;
@@ -28,13 +29,17 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
+    }
     if args.write.write.is_none() {
         return Err(Problem::usage("capture needs a file to write:  -w FILE  (- is standard output)"));
     }
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    let mut opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
+    let manner = Manner { wanted: Writing::wanted(&args.write)?, ..Manner::default() };
+    let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
@@ -56,6 +61,18 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    /// What the helper process is to do for the files of `-w`: SIGHUP may make one file several.
+    pub(crate) fn wanted(args: &WriteArgs) -> Result<Wanted, Problem> {
+        let mut wanted = Wanted::default();
+        let Some(path) = args.write.as_deref() else { return Ok(wanted) };
+        wanted.file(path, args.force);
+        wanted.series(path, rotation(args)?.is_on());
+        if let Some(command) = command(args, path)? {
+            wanted.command(command);
+        }
+        Ok(wanted)
+    }
+
     /// Creates the file of `-w`, if there is one.
     pub(crate) fn open(args: &WriteArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
         let Some(path) = args.write.clone() else { return Ok(None) };
@@ -83,7 +100,7 @@ impl Writing {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let files = files(args, &path)?;
+        let files = Arc::clone(&opened.files);
         let config = PcapConfig {
             force: args.force,
             reading: being_read(&opened.input),
@@ -191,9 +208,9 @@ fn no_single_file(args: &WriteArgs, path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who makes the files, and runs the command of `-z`.
-fn files(args: &WriteArgs, path: &Path) -> Result<Arc<dyn Files>, Problem> {
-    let Some(command) = &args.file_command else { return Ok(Arc::new(Here)) };
+/// What runs the command of `-z`, if there is one.
+fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Problem> {
+    let Some(command) = &args.file_command else { return Ok(None) };
     let name = shown(&command.to_string_lossy());
     if is_stdout(path) {
         return Err(Problem::usage(format!("-z {name} runs for each complete file, and -w - is none; name a file")));
@@ -202,7 +219,7 @@ fn files(args: &WriteArgs, path: &Path) -> Result<Arc<dyn Files>, Problem> {
         return Err(Problem::usage(format!("-z: no command \"{name}\""))
             .help("a program's name or path, without arguments; it gets the file as its only argument"));
     }
-    Ok(Arc::new(WithCommand::new(command.clone())))
+    Ok(Some(Arc::new(WithCommand::new(command.clone()))))
 }
 
 /// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file
@@ -252,6 +269,18 @@ pub(crate) fn list_link_types(input: &InputArgs, args: &LiveArgs) -> Done {
     let mut text = format!("Data link types for {name} (use option -y to set):\n");
     for link in links {
         let _ = writeln!(text, "  {} ({link})", link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+    }
+    manual::print(&text).map(|()| Exit::Done)
+}
+
+/// `-J`: the time stamps an interface offers.
+pub(crate) fn list_time_stamps(input: &InputArgs) -> Done {
+    let [name] = &input.interface[..] else {
+        return Err(Problem::usage("-J needs one interface:  sockeye packets -i eth0 -J"));
+    };
+    let mut text = format!("Time stamp types for {name} (use option -j to set):\n");
+    for kind in live::time_stamps(name)? {
+        let _ = writeln!(text, "  {} ({})", kind.name(), kind.description());
     }
     manual::print(&text).map(|()| Exit::Done)
 }

@@ -1,12 +1,12 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
-use super::capture::{Writing, list_link_types};
+use super::capture::{Writing, list_link_types, list_time_stamps};
 use super::records::{Out, separated, told_unwritten, zeek_form};
 use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Plan, link_type};
+use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
@@ -21,6 +21,9 @@ use std::path::PathBuf;
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
+    }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
     }
     if let Some(list) = &args.file_list {
         args.input.read = listed_files(list)?;
@@ -40,8 +43,16 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
-    let plan = Plan::new(&args.input, zone)?;
     let copying = args.write.write.is_some() && !args.write.print;
+    if args.look.names && (copying || args.count || args.format.is_some()) {
+        return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));
+    }
+    let mut wanted = Writing::wanted(&args.write)?;
+    if args.look.names {
+        wanted.names();
+    }
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
@@ -53,7 +64,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         _ if args.count => Form::Count(0),
         (Some(RecordFormat::Jsonl), _) => Form::Json(PacketJsonSink::new(out()?, filter.clone())),
         (_, Some(form)) => Form::Rows(PacketRowsSink::new(out()?, form, &args.fields)?),
-        _ => Form::Lines(LinePrinter::new(lines), out()?),
+        _ => Form::Lines(LinePrinter::new(lines).with_names(opened.names.take()), out()?),
     };
     let print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
     let writing = Writing::open(&args.write, &opened)?;

@@ -3,16 +3,16 @@
 use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
-use crate::cli::open::Plan;
+use crate::cli::helper::Wanted;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
 use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
-use sockeye::output::files::Here;
 use sockeye::output::{
-    Closed, FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, Records, Room, Separated, Style, TextOutput, WriteError,
-    ZeekForm, ZeekSink, units,
+    Closed, FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, HostNames, Records, Room, Separated, Style, TextOutput,
+    WriteError, ZeekForm, ZeekSink, units,
 };
 use std::io;
 use std::path::Path;
@@ -125,7 +125,7 @@ pub(super) fn run(
     look: &LookArgs,
     args: &RecordArgs,
     of: Of,
-    table: impl FnOnce(Out, Style) -> Output,
+    table: impl FnOnce(Out, Style, Option<Box<dyn HostNames>>) -> Output,
 ) -> Done {
     let records = of.records;
     let format = settings::record_format(args.format, args.output.as_deref(), records);
@@ -141,16 +141,25 @@ pub(super) fn run(
     }
     // All that can be wrong with the arguments is found before a file is created or emptied.
     let fields = records.choose(&args.fields)?;
-    let opened = plan.open(live, false)?;
+    if look.names && format != RecordFormat::Table {
+        return Err(Problem::usage("-N is for the table: records hold addresses"));
+    }
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
-    let out = TextOutput::open(path, args.force, &being_read(&opened.input), &Here)?;
+    let mut wanted = Wanted::default();
+    wanted.file(path, args.force);
+    if look.names {
+        wanted.names();
+    }
+    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0 };
+    let mut opened = plan.with(manner).open(live, false)?;
+    let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let out = if opened.live { out.live() } else { out };
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {
         (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),
         (_, Some(form)) => Output::Rows(FlowRowsSink::new(out, form, records, &args.fields)?),
         _ if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
-        _ => table(out, settings::style(&look.style)),
+        _ => table(out, settings::style(&look.style), opened.names.take()),
     };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,

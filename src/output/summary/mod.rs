@@ -14,6 +14,7 @@ use self::loss::Losses;
 use self::ranking::Ranking;
 use self::vantage::Vantage;
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
@@ -48,6 +49,7 @@ pub struct SummarySink<W> {
     ranking: Ranking,
     vantage: Vantage,
     losses: Losses,
+    names: Option<Box<dyn HostNames>>,
 }
 
 impl<W: Write> SummarySink<W> {
@@ -55,7 +57,13 @@ impl<W: Write> SummarySink<W> {
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
         let ranking = Ranking::new(if config.all { None } else { Some(ranking::SHOWN_ALL) });
-        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default() }
+        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), names: None }
+    }
+
+    /// The same summary with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { names, ..self }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -86,7 +94,7 @@ impl<W: Write> SummarySink<W> {
                 }
             }
         }
-        let mut table = Table::new(COLUMNS, "", style, usize::MAX);
+        let mut table = Table::new(COLUMNS, "", style, usize::MAX).named(self.names.take());
         for record in &ranked.rows {
             table.push(row(record), &mut self.out)?;
         }
