@@ -6,7 +6,6 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../tests/support/netns.rs"]
-#[allow(dead_code, reason = "each program uses its part")]
 mod netns;
 
 #[cfg(target_os = "linux")]
