@@ -24,6 +24,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
+/// memory at once.
+const BUFFERS: usize = 512 << 20;
+
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
     pub(crate) input: Input,
@@ -255,6 +259,8 @@ impl Plan {
             spec.promiscuous = args.promisc;
             if let Some(kib) = args.buffer_kib {
                 spec.buffer_bytes = kib as usize * 1024;
+            } else if let Some(threads) = args.several_threads() {
+                spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
             }
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),
