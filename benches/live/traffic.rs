@@ -10,10 +10,12 @@ const UDP_HEADERS: usize = 14 + 20 + 8;
 /// Bounds of `--size`: a data segment has a payload, and fits into an MTU of 1500.
 pub(crate) const SMALLEST: u64 = TCP_HEADERS as u64 + 1;
 pub(crate) const LARGEST: u64 = 1514;
-/// Bound of `--open`: clients' addresses are in 10.0.0.0/8.
+/// Bound of `--open`.
 pub(crate) const MOST_OPEN: u64 = 1 << 20;
 /// Of so many data segments one is sent twice.
 const RESENT_OF: u64 = 500;
+/// How many clients there are.
+const CLIENTS: u64 = 4096;
 /// Clients' ports: none that a program decodes by its number.
 const DYNAMIC: u16 = 49_152;
 const PORTS: u64 = 10_000;
@@ -105,7 +107,7 @@ impl Traffic {
         if left > 0 {
             self.turn = (at, left - 1);
         } else if self.random.below(100) < self.udp_percent {
-            let client = 0x0a00_0000 + self.random.below(50_000) as u32;
+            let client = client(self.random.below(CLIENTS));
             let port = DYNAMIC + self.random.below(PORTS) as u16;
             self.answer = Some((client, port));
             return udp(to, (client, port), (SERVER, 9999), 40);
@@ -124,6 +126,13 @@ impl Traffic {
 }
 
 const SERVER: u32 = 0xc000_0201;
+
+/// Address of a client. Spread over the first octets, as on a server's link: tcpdump keeps texts of addresses in a table by those,
+/// and becomes slow where many begin alike.
+const fn client(n: u64) -> u32 {
+    let n = n as u32;
+    ((11 + n % 180) << 24) | ((n / 180 % 16) << 16) | (n << 4 & 0xfff0) | 1
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -159,7 +168,7 @@ struct Connection {
 impl Connection {
     fn new(begun: u64, random: &mut Random) -> Self {
         // An address and port come again after tens of millions of connections.
-        let client = (0x0a00_0000 + (begun % 50_000) as u32, DYNAMIC + ((begun / 50_000 * 7 + begun) % PORTS) as u16);
+        let client = (client(begun % CLIENTS), DYNAMIC + (begun / CLIENTS * 7 % PORTS) as u16);
         let seq = [random.next() as u32, random.next() as u32];
         let server = (SERVER + random.below(100) as u32, 4433);
         Self { client, server, seq, seen: [0; 2], echo: [0; 2], requests: 1 + random.below(3), step: Step::Syn, again: false }
