@@ -8,15 +8,18 @@ mod pcap;
 mod send;
 mod traffic;
 
+use send::Pace;
 use std::process::ExitCode;
 use traffic::{Mix, Traffic};
 
 const USAGE: &str = "\
-usage: live send INTERFACE [MIX] [--rate N] [--qdisc]   send packets; --rate: so many a second, else as fast as it goes
+usage: live send INTERFACE [MIX] [PACE]                 send packets, as fast as it goes
        live write FILE [MIX] [--rate N]                 the same packets as a pcap file, 300,000 a second if not said
        live check FILE [--sent N]                       which numbers a pcap file holds, and how often
 MIX:   --frames N (1000000)  --size BYTES of full frames (200)  --open TCP connections at a time (1000)
-       --burst most packets of a connection in a row (4)  --udp percent of the picks (10)  --seed N (1)";
+       --burst most packets of a connection in a row (4)  --udp percent of the picks (10)  --seed N (1)
+PACE:  --rate N a second  --waves: of ten seconds each, with a burst and a pause  --lossy: what is not taken at once is lost
+       --qdisc: through the queueing discipline, where taps of the sending side see it";
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
 fn run(verb: &str, words: &[String]) -> Result<(), String> {
     let Some((place, options)) = words.split_first() else { return Err(format!("says not where\n{USAGE}")) };
     let mut mix = Mix::default();
-    let (mut rate, mut qdisc, mut sent) = (None, false, None);
+    let (mut pace, mut sent) = (Pace::default(), None);
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let mut number = || {
@@ -51,15 +54,17 @@ fn run(verb: &str, words: &[String]) -> Result<(), String> {
             "--burst" => mix.burst = number()?.max(1),
             "--udp" => mix.udp_percent = number()?.min(100),
             "--seed" => mix.seed = number()?,
-            "--rate" => rate = Some(number()?.max(1)),
+            "--rate" => pace.rate = Some(number()?.max(1)),
             "--sent" => sent = Some(number()?),
-            "--qdisc" => qdisc = true,
+            "--qdisc" => pace.qdisc = true,
+            "--waves" => pace.waves = true,
+            "--lossy" => pace.lossy = true,
             _ => return Err(format!("{option} is not known\n{USAGE}")),
         }
     }
     match verb {
-        "send" => send::send(place, Traffic::new(&mix), rate, qdisc),
-        "write" => pcap::write(place, Traffic::new(&mix), rate.unwrap_or(300_000)),
+        "send" => send::send(place, Traffic::new(&mix), &pace),
+        "write" => pcap::write(place, Traffic::new(&mix), pace.rate.unwrap_or(300_000)),
         "check" => pcap::check(place, sent),
         _ => Err(format!("is not known\n{USAGE}")),
     }

@@ -13,17 +13,49 @@ use std::time::{Duration, Instant};
 /// Frames handed over at a time.
 const BATCH: usize = 64;
 
-/// Sends all packets; prints `sent=… seconds=… rate=… refused=…`, the last the times that the interface had no room.
-pub(crate) fn send(interface: &str, mut traffic: Traffic, rate: Option<u64>, qdisc: bool) -> Result<(), String> {
+/// How to send.
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// Packets a second; as fast as it goes if not said.
+    pub(crate) rate: Option<u64>,
+    /// In waves of ten seconds: eight at the rate, one at ten times the rate, one of silence.
+    pub(crate) waves: bool,
+    /// Through the queueing discipline.
+    pub(crate) qdisc: bool,
+    /// What the interface does not take is lost, not offered again.
+    pub(crate) lossy: bool,
+}
+
+impl Pace {
+    /// When so many packets should have been sent.
+    fn due(&self, sent: u64) -> Option<Duration> {
+        const WAVE: u64 = 18;
+        let rate = u128::from(self.rate?);
+        let at = |packets: u64, rate: u128| u128::from(packets) * 1_000_000_000 / rate;
+        let nanos = if self.waves {
+            let wave = self.rate? * WAVE;
+            let (waves, within) = (sent / wave, sent % wave);
+            let slow = within.min(self.rate? * 8);
+            u128::from(waves) * 10_000_000_000 + at(slow, rate) + at(within - slow, rate * 10)
+        } else {
+            at(sent, rate)
+        };
+        Some(Duration::from_nanos(nanos as u64))
+    }
+}
+
+/// Sends all packets; prints `sent=… seconds=… rate=… refused=… lost=…`: the times that the interface took nothing, and the packets
+/// that were left out for that.
+pub(crate) fn send(interface: &str, mut traffic: Traffic, pace: &Pace) -> Result<(), String> {
     let said = |what: &str, error: Error| format!("{interface}: {what}: {error}");
-    let socket = open(interface, qdisc).map_err(|error| said("cannot open a packet socket", error))?;
-    if rate.is_some() {
+    let socket = open(interface, pace.qdisc).map_err(|error| said("cannot open a packet socket", error))?;
+    if pace.rate.is_some() {
         // SAFETY: takes numbers.
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000_u64) }; // sleeps end when they should
     }
     let mut buffers = vec![[0_u8; LARGEST as usize]; BATCH];
     let mut lengths = [0; BATCH];
-    let (mut sent, mut refused) = (0_u64, 0_u64);
+    let (mut sent, mut refused, mut lost) = (0_u64, 0_u64, 0_u64);
     let start = Instant::now();
     loop {
         let millis = start.elapsed().as_millis() as u32;
@@ -44,30 +76,31 @@ pub(crate) fn send(interface: &str, mut traffic: Traffic, rate: Option<u64>, qdi
                 Ok(count) => from += count,
                 Err(error) if is_full(&error) => {
                     refused += 1;
-                    thread::yield_now();
-                }
-                // The soak takes the link down now and then: what cannot be sent is not sent.
-                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) || error.raw_os_error() == Some(libc::ENXIO) => {
-                    return Err(said(&format!("cannot send after {} frames", sent + from as u64), error));
+                    // Taken or not, it was its turn.
+                    if pace.lossy && error.kind() != ErrorKind::Interrupted {
+                        lost += 1;
+                        from += 1;
+                    } else {
+                        thread::yield_now();
+                    }
                 }
                 Err(error) => return Err(said("cannot send", error)),
             }
         }
         sent += made as u64;
-        if let Some(rate) = rate {
-            let due = Duration::from_nanos((u128::from(sent) * 1_000_000_000 / u128::from(rate)) as u64);
-            if let Some(early) = due.checked_sub(start.elapsed()) {
-                thread::sleep(early);
-            }
+        if let Some(early) = pace.due(sent).and_then(|due| due.checked_sub(start.elapsed())) {
+            thread::sleep(early);
         }
     }
     let seconds = start.elapsed().as_secs_f64();
-    println!("sent={sent} seconds={seconds:.3} rate={:.0} refused={refused}", sent as f64 / seconds);
+    println!("sent={sent} seconds={seconds:.3} rate={:.0} refused={refused} lost={lost}", sent as f64 / seconds);
     Ok(())
 }
 
+/// Nothing is taken now: no room, or the link is down.
 fn is_full(error: &Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOBUFS) || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENETDOWN))
+        || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 fn open(interface: &str, qdisc: bool) -> Result<OwnedFd, Error> {
