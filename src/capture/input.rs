@@ -113,6 +113,20 @@ impl Input {
         }
     }
 
+    /// Ends a live capture; see [`PacketSource::close_gate`].
+    pub fn close_gate(&mut self) {
+        if let Kind::Live(source) = &mut self.0 {
+            source.close_gate();
+        }
+    }
+
+    /// Ends a live capture at once; see [`PacketSource::skip_rest`].
+    pub fn skip_rest(&mut self) {
+        if let Kind::Live(source) = &mut self.0 {
+            source.skip_rest();
+        }
+    }
+
     /// Bytes read of all sources, and of how many: for a progress bar. `None` where one of them is a pipe or live.
     /// The kernel is not asked for anything.
     #[must_use]

@@ -13,6 +13,8 @@ pub mod interfaces;
 pub mod live;
 #[cfg(target_os = "linux")]
 pub mod permission;
+#[cfg(target_os = "linux")]
+pub mod ring;
 pub mod source;
 
 pub use error::SourceError;

@@ -56,4 +56,12 @@ pub trait PacketSource {
 
     /// Counters so far. Never reset by reading.
     fn stats(&mut self) -> SourceStats;
+
+    /// Ends a capture: nothing more comes in. What had come by then is still given by [`Self::next`], which then says
+    /// [`Next::End`]; after that the counters are final. Saved captures have no gate.
+    fn close_gate(&mut self) {}
+
+    /// Ends a capture at once: what had come and was not given yet is counted as [`SourceStats::unread`]. Takes up to 0.1 s
+    /// beyond the counting, and makes the counters final. For saved captures it does nothing.
+    fn skip_rest(&mut self) {}
 }

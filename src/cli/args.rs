@@ -120,7 +120,7 @@ pub(crate) struct LiveArgs {
     /// Link type to ask of the interface
     #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
     pub(crate) capture_link_type: Option<String>,
-    /// What captures: libpcap, or a raw socket
+    /// What captures: our own ring, libpcap, or a plain packet socket
     #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
     pub(crate) backend: Option<Backend>,
     /// Stop after this time: 30s, 5m, 1h, 500ms
@@ -139,6 +139,7 @@ pub(crate) enum WhichWay {
 /// `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
+    Ring,
     Libpcap,
     Pnet,
 }

@@ -246,10 +246,11 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
 pub(crate) fn backend(asked: Option<Backend>) -> Result<Option<LiveBackend>, Problem> {
     match asked {
         None => Ok(None),
+        Some(Backend::Ring) => Ok(Some(LiveBackend::Ring)),
         Some(Backend::Pnet) => Ok(Some(LiveBackend::Pnet)),
         Some(Backend::Libpcap) if cfg!(feature = "libpcap") => Ok(Some(LiveBackend::Libpcap)),
         Some(Backend::Libpcap) => Err(Problem::usage("--backend libpcap: this sockeye was built without libpcap")
-            .help("use --backend pnet, or build with the default features (package libpcap-dev or libpcap-devel)")),
+            .help("leave out --backend, or build with the default features (package libpcap-dev or libpcap-devel)")),
     }
 }
 

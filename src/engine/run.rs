@@ -98,6 +98,8 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     };
     let mut run = Run { pipeline, live: config.live, duration: config.duration, stop: config.stop, failures: Vec::new() };
     let outcome = run.read(input, sink, watch);
+    // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
+    input.skip_rest();
     let finished = outcome.and_then(|()| run.pipeline.finish(sink));
     let mut output_error = finished.err();
     let summary = run.summary(input);
@@ -122,9 +124,15 @@ impl Run {
         }
         let started = Stopwatch::start();
         let mut since_look = 0;
+        // A live run that is stopped goes on until all that had come is told.
+        let mut closed = false;
         loop {
-            if self.stop.is_requested() {
-                return Ok(());
+            if self.stop.is_requested() && !closed {
+                if !self.live {
+                    return Ok(());
+                }
+                input.close_gate();
+                closed = true;
             }
             let mut idle = false;
             match input.next() {
@@ -163,8 +171,9 @@ impl Run {
                 since_look = 0;
                 self.look(input, sink, watch)?;
             }
-            if self.live && self.duration.is_some_and(|span| started.is_past(span)) {
-                return Ok(());
+            if self.live && !closed && self.duration.is_some_and(|span| started.is_past(span)) {
+                input.close_gate();
+                closed = true;
             }
         }
     }

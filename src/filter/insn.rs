@@ -48,6 +48,8 @@ pub mod code {
     pub const LD_HALF: u16 = 0x28;
     /// `ld #k`.
     pub const LD_IMM: u16 = 0x00;
+    /// `ja k`.
+    pub const JA: u16 = 0x05;
     /// `jeq #k`.
     pub const JEQ: u16 = 0x15;
     /// `jge #k`.

@@ -125,7 +125,7 @@ fn loopback_is_counted_once(backend: &str) {
     thread::sleep(Duration::from_millis(300));
     let ran = capturing.interrupt();
     assert_eq!(ran.stdout.lines().count(), 20);
-    assert!(ran.stderr.ends_with(&closing_lines(20, 20, 0)), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(&closing_lines(20, 40, 0)), "{}", ran.stderr);
 }
 
 fn a_full_disk_stops_the_capture(backend: &str) {

@@ -8,6 +8,7 @@ macro_rules! for_backends {
     ($($test:ident)*) => {
         #[cfg(feature = "libpcap")]
         mod by_libpcap { $( #[test] fn $test() { super::$test("libpcap"); } )* }
+        mod by_ring { $( #[test] fn $test() { super::$test("ring"); } )* }
         mod by_pnet { $( #[test] fn $test() { super::$test("pnet"); } )* }
     };
 }

@@ -74,7 +74,7 @@ fn count(live: &mut Live) -> usize {
     while quiet < 3 {
         match live.next().expect("no error") {
             Next::Frame(frame) if frame.bytes[23] == 17 => frames += 1,
-            Next::Idle | Next::Drained => quiet += 1,
+            Next::Idle => quiet += 1,
             _ => {}
         }
     }

@@ -48,7 +48,7 @@ fn datagrams_come_whole_once_and_in_order(backend: LiveBackend) {
     assert!(frames.is_sorted_by_key(|frame| frame.nanos), "in order of time");
     assert!(frames.iter().all(|frame| (before..=after).contains(&frame.nanos)), "by the wall clock");
     assert!(frames.iter().any(|frame| frame.nanos % 1000 != 0), "with nanoseconds");
-    if backend == LiveBackend::Pnet {
+    if backend != LiveBackend::Libpcap {
         assert!(there.iter().all(|frame| frame.direction == Some(FrameDirection::Inbound)));
         assert!(back.iter().all(|frame| frame.direction == Some(FrameDirection::Outbound)));
     }
@@ -213,9 +213,12 @@ fn immediate_frames_come_at_once(backend: LiveBackend) {
         let mut ages = [0; 21];
         for age in &mut ages {
             sender.send_to(b"now", (NEAR_IP, 4000)).expect("sends");
-            *age = match live.next().expect("no error") {
-                Next::Frame(frame) => now_nanos() - frame.ts.nanos(),
-                other => panic!("{other:?}"),
+            *age = loop {
+                match live.next().expect("no error") {
+                    Next::Frame(frame) => break now_nanos() - frame.ts.nanos(),
+                    Next::Drained => {}
+                    other => panic!("{other:?}"),
+                }
             };
         }
         ages.sort_unstable();

@@ -1,4 +1,4 @@
-//! Live capture by both backends, over veth pairs and loopback in namespaces of our own. Needs root.
+//! Live capture by all backends, over veth pairs and loopback in namespaces of our own. Needs root.
 
 #![cfg(target_os = "linux")]
 
@@ -7,6 +7,7 @@ macro_rules! for_backends {
     ($($test:ident)*) => {
         #[cfg(feature = "libpcap")]
         mod by_libpcap { $( #[test] fn $test() { super::$test(sockeye::model::LiveBackend::Libpcap); } )* }
+        mod by_ring { $( #[test] fn $test() { super::$test(sockeye::model::LiveBackend::Ring); } )* }
         mod by_pnet { $( #[test] fn $test() { super::$test(sockeye::model::LiveBackend::Pnet); } )* }
     };
 }
@@ -65,8 +66,8 @@ fn drain(live: &mut Live) -> Vec<Kept> {
                     direction: frame.direction,
                 });
             }
-            Next::Idle | Next::Drained => quiet += 1,
-            Next::Notice(_) | Next::Changed(_) => {}
+            Next::Idle => quiet += 1,
+            Next::Notice(_) | Next::Changed(_) | Next::Drained => {}
             Next::End => break,
         }
     }

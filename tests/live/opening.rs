@@ -73,10 +73,12 @@ fn several_interfaces_at_once(backend: LiveBackend) {
     let frames = drain(&mut live);
     let of = |interface| frames.iter().filter(|frame| frame.interface == interface).count();
     assert_eq!((of(0), of(1)), (300, 200));
+    live.skip_rest();
     let each = live.interface_stats();
-    assert_eq!((each[0].received, each[1].received), (Some(300), Some(200)));
+    assert_eq!((each[0].received, each[1].received), (Some(300), Some(400)));
+    assert_eq!((each[0].duplicates, each[1].duplicates), (Some(0), Some(200)));
     assert_eq!((each[0].frames, each[1].frames), (300, 200));
-    assert_eq!(live.stats().received, Some(500));
+    assert_eq!(live.stats().received, Some(700));
 }
 
 fn names_and_states_are_checked(backend: LiveBackend) {

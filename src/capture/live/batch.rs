@@ -1,15 +1,23 @@
-//! The frames one interface gave in one go, in one piece of memory, ready to be handed out by reference.
+//! Where frames lie that were taken and not handed out yet: [`Slot`] is one of them, [`Batch`] those that a backend
+//! copies into memory of its own, handed out by reference.
 
-use crate::model::{FrameDirection, Timestamp};
+use crate::model::{FrameDirection, FrameMarks, Timestamp};
 
-/// Where a frame lies in its batch, and what came beside it.
+/// Where a frame lies, and what came beside it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) ts: Timestamp,
-    pub(super) wire_len: u32,
-    pub(super) start: usize,
-    pub(super) len: usize,
-    pub(super) direction: Option<FrameDirection>,
+pub struct Slot {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Its length on the wire, in bytes.
+    pub wire_len: u32,
+    /// Its first byte.
+    pub start: usize,
+    /// How many bytes of it there are.
+    pub len: usize,
+    /// Its way, where known.
+    pub direction: Option<FrameDirection>,
+    /// What the kernel said of it.
+    pub marks: FrameMarks,
 }
 
 /// Frames of one interface. Memory is kept from batch to batch.
@@ -33,11 +41,15 @@ impl Batch {
         self.slots.get(self.next).map(|slot| slot.ts)
     }
 
-    /// Steps over the next frame and says which slot it was.
-    pub(super) fn take(&mut self) -> Option<usize> {
-        let at = self.next;
-        self.slots.get(at)?;
-        self.next = at + 1;
-        Some(at)
+    /// Steps over the next frame and says where it lies.
+    pub(super) fn take(&mut self) -> Option<Slot> {
+        let slot = *self.slots.get(self.next)?;
+        self.next += 1;
+        Some(slot)
+    }
+
+    /// The bytes of a frame of this batch.
+    pub(super) fn bytes(&self, slot: &Slot) -> &[u8] {
+        self.bytes.get(slot.start..slot.start + slot.len).unwrap_or_default()
     }
 }

@@ -9,11 +9,11 @@
 //! this module, and libpcap never waits.
 
 use super::batch::{Batch, Slot};
-use super::program::Gate;
-use super::{Counters, Direction, LiveSpec, Opened, Place, cannot, raw, sys, unsupported};
+use super::tap::{Backend, Filled, Opened};
+use super::{Direction, LiveSpec, Place, cannot, socket, sys, unsupported};
 use crate::capture::SourceError;
 use crate::filter::Filter;
-use crate::model::{FrameDirection, LinkType};
+use crate::model::{FrameDirection, FrameMarks, LinkType, Timestamp};
 use pcap::{Active, Capture, Linktype, Precision};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,13 +24,14 @@ const BURST: usize = 64;
 const BLOCK_TIMEOUT_MS: i32 = 10;
 
 /// A libpcap handle.
-pub(super) struct Libpcap {
+struct Libpcap {
     capture: Capture<Active>,
+    batch: Batch,
     link: LinkType,
     /// Known where only one way is captured, or from a cooked header; libpcap hides the packet type of other frames.
     direction: Option<FrameDirection>,
-    last: [u32; 3],
-    counters: Counters,
+    /// Its socket sees twins of loopback frames, which libpcap leaves out itself.
+    sees_twins: bool,
 }
 
 fn failed(spec: &LiveSpec, error: &pcap::Error) -> SourceError {
@@ -89,7 +90,7 @@ fn preferred(capture: &Capture<Active>, spec: &LiveSpec) -> Result<LinkType, Sou
 }
 
 /// Opens and starts a capture.
-pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened<Libpcap>, SourceError> {
+pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened, SourceError> {
     if spec.direction == Some(Direction::Out) && place.device().is_some_and(sys::Device::is_loopback) {
         let what = "libpcap shows each loopback frame once, as incoming: no outgoing ones to capture".to_owned();
         return Err(unsupported(spec, what));
@@ -117,16 +118,17 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
         Some(Direction::Out) => pcap::Direction::Out,
     };
     capture.direction(direction).map_err(|error| failed(spec, &error))?;
-    let gate = Gate { direction: spec.direction, loopback: place.loopback(), many: place.device().is_none(), keep: spec.cut() };
+    // The cooked headers are made behind the socket, so nothing is to be kept for them.
+    let gate = socket::gate(spec, place, LinkType::ETHERNET);
     // libpcap has no filter of its own set, so it filters nothing in user space, and the kernel's program is ours
     // alone. The few frames between its bind and our program come through: user space decides again anyway.
     let mut warnings = Vec::new();
     warnings.extend(
-        raw::attach(capture.as_fd(), gate, filter.kernel_program(link).as_ref(), spec)
+        socket::attach(capture.as_fd(), gate, filter.kernel_program(link).as_ref(), spec)
             .map_err(|error| cannot("cannot capture on", spec, error))?,
     );
     if place.device().is_none() {
-        warnings.push("any: libpcap shows no VLAN tags here; --backend pnet does".to_owned());
+        warnings.push("any: libpcap shows no VLAN tags here; --backend ring does".to_owned());
     }
     if spec.promiscuous && place.device().is_none() {
         warnings.push("any: promiscuous mode is not to be had on all interfaces".to_owned());
@@ -135,20 +137,19 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
         Direction::In => FrameDirection::Inbound,
         Direction::Out => FrameDirection::Outbound,
     });
-    let tap = Libpcap { capture, link, direction, last: [0; 3], counters: Counters::default() };
-    Ok(Opened { tap, link, warnings })
+    let backend = Libpcap { capture, batch: Batch::default(), link, direction, sees_twins: gate.twins().is_some() };
+    Ok(Opened { backend: Box::new(backend), link, warnings })
 }
 
-impl Libpcap {
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+impl Backend for Libpcap {
+    fn fd(&self) -> BorrowedFd<'_> {
         self.capture.as_fd()
     }
 
-    /// Takes a batch. Returns whether there may be more at once.
-    pub(super) fn fill(&mut self, batch: &mut Batch) -> io::Result<bool> {
-        batch.clear();
-        batch.bytes.clear();
-        let (bytes, slots) = (&mut batch.bytes, &mut batch.slots);
+    fn fill(&mut self) -> io::Result<Filled> {
+        self.batch.clear();
+        self.batch.bytes.clear();
+        let (bytes, slots) = (&mut self.batch.bytes, &mut self.batch.slots);
         let way = |data: &[u8]| match self.link {
             LinkType::LINUX_SLL => data.get(1).copied().map(of_packet_type),
             LinkType::LINUX_SLL2 => data.get(10).copied().map(of_packet_type),
@@ -163,27 +164,31 @@ impl Libpcap {
                 start: bytes.len(),
                 len: packet.data.len(),
                 direction: way(packet.data),
+                marks: FrameMarks::NONE,
             });
             bytes.extend_from_slice(packet.data);
         });
         match done {
-            Ok(count) => Ok(count == BURST),
+            Ok(count) => Ok(Filled { more: count == BURST, count: count > 0 }),
             // Frames before the error are good; the error comes again.
-            Err(_) if !slots.is_empty() => Ok(true),
+            Err(_) if !slots.is_empty() => Ok(Filled { more: true, count: true }),
             Err(error) => Err(io::Error::other(error.to_string())),
         }
     }
 
-    /// libpcap adds up in 32 bits; here it goes on in 64.
-    pub(super) fn counters(&mut self) -> Counters {
-        if let Ok(stat) = self.capture.stats() {
-            let now = [stat.received, stat.dropped, stat.if_dropped];
-            let grown = |i: usize| u64::from(now[i].wrapping_sub(self.last[i]));
-            self.counters.received += grown(0);
-            self.counters.dropped_kernel += grown(1);
-            self.counters.dropped_interface = Some(self.counters.dropped_interface.unwrap_or(0) + grown(2));
-            self.last = now;
-        }
-        self.counters
+    fn head(&mut self) -> Option<Timestamp> {
+        self.batch.head()
+    }
+
+    fn take(&mut self) -> Option<Slot> {
+        self.batch.take()
+    }
+
+    fn bytes(&self, slot: &Slot) -> &[u8] {
+        self.batch.bytes(slot)
+    }
+
+    fn twins(&self) -> Option<u64> {
+        (!self.sees_twins).then_some(0)
     }
 }

@@ -1,20 +1,26 @@
-//! Live capture on Linux: one or several interfaces, by libpcap or by our own packet socket.
+//! Live capture on Linux: one or several interfaces, by our own ring, by libpcap or by a plain packet socket.
 //!
-//! [`open`] gives a [`Live`], which is a [`PacketSource`](super::PacketSource). `source` holds what both ways share (the poll, the merge,
-//! interfaces that go down), `libpcap` and `raw` fill batches, `program` makes the filter for the kernel, `sys` has
+//! [`open`] gives a [`Live`], which is a [`PacketSource`](super::PacketSource). `source` holds what all ways share (the poll, the merge,
+//! interfaces that go down), `tap` is one interface with its exact account. The backends are `capture::ring`, `libpcap` and `raw`;
+//! `socket` and `finish` are what the ring and the plain socket have in common, `program` makes the filter for the kernel, `sys` has
 //! the system calls.
 //!
-//! Both ways give the same bytes of an interface: a VLAN tag that the kernel took out stands in its place again, and
-//! of the two copies of a frame that a loopback interface shows one is left out. What differs: libpcap is cheaper per
-//! frame and hides which way an Ethernet frame went; our socket knows the way, and keeps tags in SLL2 too.
+//! All ways give the same bytes of an interface: a VLAN tag that the kernel took out stands in its place again, and
+//! of the two copies of a frame that a loopback interface shows one is left out and counted. What differs: libpcap hides which
+//! way an Ethernet frame went and whether its checksum was still to come, and has no place for tags in SLL2; the plain
+//! socket costs ten times as much per frame.
 
-mod batch;
+pub(super) mod batch;
+pub(super) mod finish;
+mod interface_drops;
 #[cfg(feature = "libpcap")]
 mod libpcap;
 mod program;
 mod raw;
+pub(super) mod socket;
 mod source;
-mod sys;
+pub(super) mod sys;
+pub(super) mod tap;
 
 pub use source::Live;
 
@@ -28,7 +34,7 @@ pub const ANY: &str = "any";
 /// Most bytes kept of a frame when nothing is asked, as in tcpdump.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 /// Bytes of the kernel's buffer when nothing is asked.
-pub const DEFAULT_BUFFER: usize = 32 << 20;
+pub const DEFAULT_BUFFER: usize = 64 << 20;
 /// Least buffer in which frames may gather for a few milliseconds.
 const ROOM_TO_GATHER: usize = 4 << 20;
 
@@ -50,13 +56,15 @@ pub struct LiveSpec {
     pub snaplen: u32,
     /// Also frames addressed to others.
     pub promiscuous: bool,
-    /// Bytes of the kernel's buffer. libpcap's ring takes them at once, a packet socket as frames wait.
+    /// Bytes of the kernel's buffer. A ring takes them at once and has whole blocks, with room for two of the largest frames
+    /// at least; a plain socket takes them as frames wait.
     pub buffer_bytes: usize,
     /// Only one way; `None` = both.
     pub direction: Option<Direction>,
     /// Link type, where the interface offers several; `None` = its default.
     pub link: Option<LinkType>,
-    /// Each frame at once, at a higher price. Else frames come up to 10 ms late by libpcap, 2 ms by our socket.
+    /// Each frame at once, at a higher price (by the ring, within 2 ms). Else frames come up to 20 ms late by the ring and by
+    /// libpcap, 2 ms by the plain socket.
     pub immediate: bool,
     /// The filter in words, for [`InterfaceInfo::filter`](crate::model::InterfaceInfo::filter).
     pub filter_text: Option<String>,
@@ -79,7 +87,7 @@ impl LiveSpec {
     }
 
     /// The snap length in force.
-    fn snaplen(&self) -> u32 {
+    pub(super) fn snaplen(&self) -> u32 {
         if self.snaplen == 0 { DEFAULT_SNAPLEN } else { self.snaplen.min(DEFAULT_SNAPLEN) }
     }
 
@@ -94,15 +102,14 @@ impl LiveSpec {
     }
 }
 
-/// The backend for an interface when none is asked for: libpcap where it is built in, but our own socket for [`ANY`].
-/// For the SLL2 headers of libpcap (1.10.3) have no place for the VLAN tag that the kernel took out, and name the wrong protocol
-/// for frames with two tags.
+/// The backend when none is asked for.
 #[must_use]
-pub fn default_backend(interface: &str) -> LiveBackend {
-    if cfg!(feature = "libpcap") && interface != ANY { LiveBackend::Libpcap } else { LiveBackend::Pnet }
+pub const fn default_backend() -> LiveBackend {
+    LiveBackend::Ring
 }
 
-/// Opens interfaces for capture, by the backend that is asked for or by each one's [`default_backend`].
+/// Opens interfaces for capture, by the backend that is asked for or by [`default_backend`]; link types
+/// that only libpcap makes are captured by it.
 ///
 /// # Errors
 /// In this order for each interface: there is none of that name, no right to capture, it is down, the backend
@@ -113,8 +120,7 @@ pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, So
 
 /// Opens interfaces as [`open`] does, for what `filter` lets through: the kernel gets its
 /// [program](Filter::kernel_program) for the link type that each interface has. The kernel may let more through, so the filter has to
-/// be asked of every frame. Where it [asks which way](Filter::asks_direction) frames went and no backend is asked for, it
-/// is our own socket, for libpcap does not say.
+/// be asked of every frame.
 ///
 /// # Errors
 /// Those of [`open`]; the filter can match nothing of an interface's link type; it asks which way frames went and libpcap
@@ -124,18 +130,18 @@ pub fn open_filtered(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &
 }
 
 /// The backend for one interface.
-fn backend_for(spec: &LiveSpec, asked: Option<LiveBackend>, filter: &Filter) -> LiveBackend {
-    let link = || spec.link.or_else(|| default_link(&spec.interface));
+fn backend_for(spec: &LiveSpec, place: Place, asked: Option<LiveBackend>) -> LiveBackend {
     match asked {
         Some(backend) => backend,
-        None if spec.direction.is_none() && link().is_some_and(|link| filter.asks_direction(link)) => LiveBackend::Pnet,
-        // The older cooked header is libpcap's only.
-        None if cfg!(feature = "libpcap") && spec.link == Some(LinkType::LINUX_SLL) => LiveBackend::Libpcap,
-        None => default_backend(&spec.interface),
+        None if cfg!(feature = "libpcap") && spec.link.is_some_and(|link| !socket::link_types(place).contains(&link)) => {
+            LiveBackend::Libpcap
+        }
+        None => default_backend(),
     }
 }
 
-/// The link types that can be asked of an interface, the default first.
+/// The link types that can be asked of an interface, the default first. Without a backend, all that any has: each of
+/// them can be had without asking for a backend.
 ///
 /// # Errors
 /// As [`open`].
@@ -143,14 +149,18 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
     // Nothing is captured: the smallest buffer will do.
     let spec = LiveSpec { snaplen: 64, buffer_bytes: 64 << 10, ..LiveSpec::new(interface) };
     let place = Place::find(&spec)?;
-    // libpcap's where it is built in, and each of them can be had without asking for a backend.
-    let usual = if cfg!(feature = "libpcap") { LiveBackend::Libpcap } else { LiveBackend::Pnet };
-    match backend.unwrap_or(usual) {
-        LiveBackend::Ring | LiveBackend::Pnet => Ok(raw::link_types(place)),
-        #[cfg(feature = "libpcap")]
-        LiveBackend::Libpcap => libpcap::link_types(&spec, place),
-        #[cfg(not(feature = "libpcap"))]
-        LiveBackend::Libpcap => Err(not_built_in(&spec)),
+    let ours = socket::link_types(place);
+    #[cfg(feature = "libpcap")]
+    let theirs = || libpcap::link_types(&spec, place);
+    #[cfg(not(feature = "libpcap"))]
+    let theirs = || Err(not_built_in(&spec));
+    match backend {
+        Some(LiveBackend::Libpcap) => theirs(),
+        None if cfg!(feature = "libpcap") => {
+            let others = theirs()?.into_iter().filter(|link| !ours.contains(link)).collect::<Vec<_>>();
+            Ok(ours.into_iter().chain(others).collect())
+        }
+        Some(LiveBackend::Ring | LiveBackend::Pnet) | None => Ok(ours),
     }
 }
 
@@ -164,12 +174,12 @@ pub fn is_permitted() -> bool {
 #[must_use]
 pub fn default_link(interface: &str) -> Option<LinkType> {
     let device = sys::device(interface).ok()??;
-    raw::link_types(Place::One(device)).first().copied()
+    socket::link_types(Place::One(device)).first().copied()
 }
 
 /// One interface or all of them.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(super) enum Place {
     One(sys::Device),
     /// All of them; with the index of the loopback interface.
     Any(Option<u32>),
@@ -198,7 +208,7 @@ impl Place {
         }
     }
 
-    const fn device(self) -> Option<sys::Device> {
+    pub(super) const fn device(self) -> Option<sys::Device> {
         match self {
             Self::One(device) => Some(device),
             Self::Any(_) => None,
@@ -214,27 +224,11 @@ impl Place {
     }
 }
 
-/// Counters of one interface since it was opened.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counters {
-    /// Frames that came by the kernel's filter, dropped ones included.
-    received: u64,
-    dropped_kernel: u64,
-    dropped_interface: Option<u64>,
-}
-
-/// What a backend's `open` gives.
-struct Opened<T> {
-    tap: T,
-    link: LinkType,
-    warnings: Vec<String>,
-}
-
-fn cannot(operation: &'static str, spec: &LiveSpec, error: io::Error) -> SourceError {
+pub(super) fn cannot(operation: &'static str, spec: &LiveSpec, error: io::Error) -> SourceError {
     SourceError::Io { operation, name: spec.interface.clone(), error }
 }
 
-fn unsupported(spec: &LiveSpec, what: String) -> SourceError {
+pub(super) fn unsupported(spec: &LiveSpec, what: String) -> SourceError {
     SourceError::Unsupported { interface: spec.interface.clone(), what }
 }
 

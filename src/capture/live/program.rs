@@ -2,11 +2,13 @@
 //!
 //! The filter's program lets through at least what is wanted (user space decides again). In front of it stand the
 //! questions only the kernel can answer before a frame is counted: its way (`-Q`), and whether it is the second
-//! copy of a loopback frame.
+//! copy of a loopback frame, a twin. Twins that match come through as well, so that they are counted, but of their bytes
+//! next to nothing: behind the gate stand two copies of the filter's program, one of which keeps frames short.
 
 use super::Direction;
 use crate::filter::Program;
 use crate::filter::insn::{Insn, ancillary, code};
+use crate::filter::program::KERNEL_INSTRUCTIONS;
 
 /// `PACKET_OUTGOING` of `linux/if_packet.h`: the frame was sent by this host.
 const OUTGOING: u32 = libc::PACKET_OUTGOING as u32;
@@ -17,53 +19,72 @@ const fn load_ancillary(number: u32) -> Insn {
 
 const REFUSE: Insn = Insn::stmt(code::RET, 0);
 
+/// Bytes kept of a twin: the kernel drops a frame of which none are kept.
+const OF_A_TWIN: u32 = 1;
+
 /// What stands in the way of frames besides the filter's program.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gate {
+pub(in crate::capture) struct Gate {
     /// Only this way.
-    pub(super) direction: Option<Direction>,
-    /// Drop what this loopback interface sends: every frame there is seen again as received.
-    pub(super) loopback: Option<u32>,
+    pub(in crate::capture) direction: Option<Direction>,
+    /// What this loopback interface sends are twins: every frame there is seen again as received.
+    pub(in crate::capture) loopback: Option<u32>,
     /// The socket sees more interfaces than the loopback one.
-    pub(super) many: bool,
+    pub(in crate::capture) many: bool,
     /// Bytes to keep of a frame, `None` = all.
-    pub(super) keep: Option<u32>,
+    pub(in crate::capture) keep: Option<u32>,
+}
+
+impl Gate {
+    /// The loopback interface whose twins come through. Where one way is asked for, the other way is refused, and with it one frame
+    /// of each pair.
+    pub(in crate::capture) fn twins(&self) -> Option<u32> {
+        self.loopback.filter(|_| self.direction.is_none())
+    }
 }
 
 /// The program for a socket; empty when every frame is to be kept whole.
 pub(super) fn compose(gate: Gate, filter: Option<&Program>) -> Vec<Insn> {
-    let mut program = prefix(gate);
     let keep = gate.keep.unwrap_or(u32::MAX);
-    match filter {
-        Some(filter) => {
-            if !program.is_empty() {
-                // The filter's program may rely on the accumulator being 0 at its start.
-                program.push(Insn::stmt(code::LD_IMM, 0));
-            }
-            program.extend(filter.instructions().iter().map(|i| shortened(*i, keep)));
-        }
-        None if program.is_empty() && gate.keep.is_none() => {}
-        None => program.push(Insn::stmt(code::RET, keep)),
-    }
-    program
-}
-
-fn prefix(gate: Gate) -> Vec<Insn> {
-    match (gate.direction, gate.loopback) {
+    let outgoing = [load_ancillary(ancillary::PACKET_TYPE), Insn::jump(code::JEQ, OUTGOING, 0, 1)];
+    let mut program = match (gate.direction, gate.twins()) {
         (Some(Direction::Out), _) => {
             vec![load_ancillary(ancillary::PACKET_TYPE), Insn::jump(code::JEQ, OUTGOING, 1, 0), REFUSE]
         }
-        (None, Some(index)) if gate.many => vec![
-            load_ancillary(ancillary::INTERFACE),
-            Insn::jump(code::JEQ, index, 0, 3),
-            load_ancillary(ancillary::PACKET_TYPE),
-            Insn::jump(code::JEQ, OUTGOING, 0, 1),
-            REFUSE,
-        ],
-        (Some(Direction::In), _) | (None, Some(_)) => {
-            vec![load_ancillary(ancillary::PACKET_TYPE), Insn::jump(code::JEQ, OUTGOING, 0, 1), REFUSE]
+        (Some(Direction::In), _) => [&outgoing[..], &[REFUSE]].concat(),
+        (None, Some(index)) => {
+            let rest = body(filter, keep);
+            let mut program = Vec::new();
+            if gate.many {
+                program.extend([load_ancillary(ancillary::INTERFACE), Insn::jump(code::JEQ, index, 0, 3)]);
+            }
+            program.extend(outgoing);
+            program.push(Insn::stmt(code::JA, rest.len() as u32));
+            program.extend(rest);
+            let twins = body(filter, OF_A_TWIN);
+            // The rare filter that is too long to stand there twice: its twins are refused, and so not counted.
+            let fits = program.len() + twins.len() <= KERNEL_INSTRUCTIONS;
+            program.extend(if fits { twins } else { vec![REFUSE] });
+            return program;
         }
+        (None, None) if filter.is_none() && gate.keep.is_none() => return Vec::new(),
         (None, None) => Vec::new(),
+    };
+    let clean = program.is_empty();
+    // What is first of all has a clean accumulator.
+    program.extend(body(filter, keep).into_iter().skip(usize::from(clean && filter.is_some())));
+    program
+}
+
+/// The filter's program, keeping at most `keep` bytes of a frame.
+fn body(filter: Option<&Program>, keep: u32) -> Vec<Insn> {
+    match filter {
+        Some(filter) => {
+            // It may rely on the accumulator being 0 at its start.
+            let clean = Insn::stmt(code::LD_IMM, 0);
+            std::iter::once(clean).chain(filter.instructions().iter().map(|i| shortened(*i, keep))).collect()
+        }
+        None => vec![Insn::stmt(code::RET, keep)],
     }
 }
 

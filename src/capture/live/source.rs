@@ -1,35 +1,33 @@
-//! The live source: polls every interface, hands out the frames of a round in time order, and notices when an
-//! interface goes down, comes back, or vanishes.
+//! The live source: polls every interface, hands out frames in time order, and notices when an interface goes
+//! down, comes back, or vanishes.
 //!
-//! A round takes one batch of each interface that has frames. Within a round frames are in time order; from one
-//! round to the next, time may step back between two interfaces by as long as the kernel holds frames (10 ms
-//! with libpcap).
+//! Each interface has some frames at hand: a block of the ring, or a batch. Those of all interfaces are merged by time, and
+//! whoever runs empty and may have more is looked at before the merge goes on. Between two interfaces time may still step back
+//! by as long as the kernel holds frames (20 ms).
 
-use super::batch::Batch;
-use super::raw::{self, Raw};
+use super::batch::Slot;
 use super::sys::{self, LinkState};
-use super::{Counters, LiveSpec, Opened, Place};
-use crate::capture::{Next, PacketSource, SourceError, SourceNotice};
+use super::tap::{Opened, Tap};
+use super::{LiveSpec, Place, raw};
+use crate::capture::{Next, PacketSource, SourceError, SourceNotice, ring};
 use crate::filter::Filter;
 use crate::model::{
-    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats, Span,
-    Timestamp,
+    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
 };
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::Duration;
+use std::os::fd::AsRawFd;
 
 /// The longest wait for a frame before [`Next::Idle`], in milliseconds.
 const POLL_MS: i32 = 100;
+/// The same when nothing comes in any more, but the kernel may hold frames still.
+const LAST_POLL_MS: i32 = 5;
 /// Every interface is looked at this often, by the times of the frames, however much comes from the others.
 const LOOK_EVERY: Span = Span::from_millis(100);
 /// Rounds that may give nothing, because libpcap refuses what woke us, before the caller gets its turn.
 const ROUNDS: usize = 16;
-/// How long a packet socket's frames may gather, once one is there: waking for each costs more than taking it.
-const GATHER: Duration = Duration::from_millis(2);
-/// libpcap counts in 32 bits: read its counters at least this often, in frames handed out.
-const COUNT_EVERY: u64 = 1 << 20;
+/// How long a plain socket's frames may gather, once one is there: waking for each costs more than taking it.
+const GATHER_MS: i32 = 2;
 /// Times of live frames are nanoseconds.
 const TICKS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -39,98 +37,63 @@ pub struct Live {
     descriptors: Vec<libc::pollfd>,
     info: SourceInfo,
     notices: VecDeque<SourceNotice>,
-    /// Every interface is a packet socket's that may be late by [`GATHER`], with room for what comes meanwhile.
+    /// Every interface is a plain socket's that may be late by [`GATHER_MS`], with room for what comes meanwhile.
     gathers: bool,
     /// Time of a frame that came when the interfaces were last looked at.
     looked: Timestamp,
     frames: u64,
+    /// Frames were handed out since the caller was told that there are no more just now.
+    undrained: bool,
+    /// The last poll told of an error.
+    trouble: bool,
     ended: bool,
-}
-
-/// One interface being captured.
-struct Tap {
-    backend: Backend,
-    batch: Batch,
-    link: LinkType,
-    /// `None` for `any`, which neither goes down nor vanishes.
-    index: Option<u32>,
-    state: LinkState,
-    /// Frames may wait in the kernel.
-    ready: bool,
-    frames: u64,
-    counters: Counters,
-}
-
-enum Backend {
-    Raw(Raw),
-    #[cfg(feature = "libpcap")]
-    Libpcap(super::libpcap::Libpcap),
-}
-
-impl Backend {
-    fn fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Raw(tap) => tap.fd(),
-            #[cfg(feature = "libpcap")]
-            Self::Libpcap(tap) => tap.fd(),
-        }
-    }
-
-    fn fill(&mut self, batch: &mut Batch) -> io::Result<bool> {
-        match self {
-            Self::Raw(tap) => tap.fill(batch),
-            #[cfg(feature = "libpcap")]
-            Self::Libpcap(tap) => tap.fill(batch),
-        }
-    }
-
-    fn counters(&mut self) -> Counters {
-        match self {
-            Self::Raw(tap) => tap.counters(),
-            #[cfg(feature = "libpcap")]
-            Self::Libpcap(tap) => tap.counters(),
-        }
-    }
 }
 
 /// What [`Live::advance`] found.
 enum Step {
-    Frame { tap: usize, slot: usize },
+    Frame { tap: usize, slot: Slot },
     Notice(SourceNotice),
     Idle,
+    Drained,
     End,
 }
 
 impl Live {
     pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Self, SourceError> {
-        let kinds: Vec<LiveBackend> = specs.iter().map(|spec| super::backend_for(spec, backend, filter)).collect();
         let mut live = Self {
             taps: Vec::with_capacity(specs.len()),
             descriptors: Vec::with_capacity(specs.len()),
             info: SourceInfo {
                 name: specs.iter().map(|spec| spec.interface.as_str()).collect::<Vec<_>>().join(", "),
-                // Of the first, where they differ.
-                kind: SourceKind::Live(kinds.first().copied().unwrap_or(LiveBackend::Pnet)),
+                kind: SourceKind::Live(backend.unwrap_or(super::default_backend())),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
                 notes: FileNotes::default(),
                 file_id: None,
             },
             notices: VecDeque::new(),
-            gathers: kinds.iter().all(|kind| *kind == LiveBackend::Pnet) && specs.iter().all(LiveSpec::may_gather),
+            gathers: true,
             looked: Timestamp::default(),
             frames: 0,
+            undrained: false,
+            trouble: false,
             ended: specs.is_empty(),
         };
-        for (spec, kind) in specs.iter().zip(kinds) {
-            live.add(spec, kind, filter)?;
+        for spec in specs {
+            live.add(spec, backend, filter)?;
         }
         Ok(live)
     }
 
-    fn add(&mut self, spec: &LiveSpec, kind: LiveBackend, filter: &mut Filter) -> Result<(), SourceError> {
+    fn add(&mut self, spec: &LiveSpec, asked: Option<LiveBackend>, filter: &mut Filter) -> Result<(), SourceError> {
         let place = Place::find(spec)?;
-        let (backend, link, warnings) = open_backend(spec, place, kind, filter)?;
+        let kind = super::backend_for(spec, place, asked);
+        let Opened { backend, link, warnings } = open_backend(spec, place, kind, filter)?;
+        if self.taps.is_empty() {
+            // Of the first, where they differ.
+            self.info.kind = SourceKind::Live(kind);
+        }
+        self.gathers &= kind == LiveBackend::Pnet && spec.may_gather();
         self.descriptors.push(libc::pollfd { fd: backend.fd().as_raw_fd(), events: libc::POLLIN, revents: 0 });
         self.info.warnings.extend(warnings);
         self.info.interfaces.push(InterfaceInfo {
@@ -142,16 +105,7 @@ impl Live {
             os: operating_system(),
             ..InterfaceInfo::default()
         });
-        self.taps.push(Tap {
-            backend,
-            batch: Batch::default(),
-            link,
-            index: place.device().map(|device| device.index),
-            state: LinkState::Up,
-            ready: false,
-            frames: 0,
-            counters: Counters::default(),
-        });
+        self.taps.push(Tap::new(&spec.interface, backend, link, place.device()));
         Ok(())
     }
 
@@ -173,73 +127,97 @@ impl Live {
             }
             let quiet = self.poll()?;
             let taken = self.fill()?;
-            if !taken || self.is_look_due() {
-                self.look_at_interfaces()?;
+            if taken {
+                if self.is_look_due() {
+                    self.look_at_interfaces();
+                    self.end_drained()?;
+                }
+                continue;
             }
-            if !taken && quiet && self.notices.is_empty() {
+            self.end_drained()?;
+            let told = !std::mem::take(&mut self.undrained);
+            if told || self.trouble {
+                self.look_at_interfaces();
+            }
+            if !told {
+                return Ok(Step::Drained);
+            }
+            if quiet && self.notices.is_empty() && !self.ended && !self.taps.iter().any(Tap::is_draining) {
                 return Ok(Step::Idle);
             }
         }
         Ok(Step::Idle)
     }
 
-    /// The earliest frame at hand.
-    fn earliest(&mut self) -> Option<(usize, usize)> {
+    /// The earliest frame at hand; none while an interface that may have an earlier one is to be asked first.
+    fn earliest(&mut self) -> Option<(usize, Slot)> {
         let at = if self.taps.len() == 1 {
             0
         } else {
-            let heads = self.taps.iter().enumerate().filter_map(|(i, tap)| Some((tap.batch.head()?, i)));
-            heads.min()?.1
+            let mut first: Option<(Timestamp, usize)> = None;
+            for (at, tap) in self.taps.iter_mut().enumerate() {
+                match tap.head() {
+                    Some(ts) if first.is_none_or(|(earliest, _)| ts < earliest) => first = Some((ts, at)),
+                    None if tap.ready => return None,
+                    _ => {}
+                }
+            }
+            first?.1
         };
-        let tap = self.taps.get_mut(at)?;
-        let slot = tap.batch.take()?;
-        tap.frames += 1;
-        if tap.frames % COUNT_EVERY == 0 {
-            tap.counters = tap.backend.counters();
-        }
-        Some((at, slot))
+        Some((at, self.taps.get_mut(at)?.take()?))
     }
 
-    /// Waits for frames, unless some are known to wait. Returns whether nothing came.
+    /// Waits for frames, unless some are known to wait or the caller is to be told first that there are none. Returns
+    /// whether nothing came.
     fn poll(&mut self) -> Result<bool, SourceError> {
+        self.trouble = false;
         let known = self.taps.iter().any(|tap| tap.ready);
-        if known && self.taps.len() == 1 {
+        if known && self.taps.len() == 1 && !self.taps[0].is_draining() {
             return Ok(false);
         }
-        let ready = sys::wait(&mut self.descriptors, if known { 0 } else { POLL_MS }).map_err(|error| SourceError::Io {
-            operation: "cannot wait for frames on",
-            name: self.info.name.clone(),
-            error,
-        })?;
-        let quiet = ready == 0 && !known;
-        if ready > 0 && !known && self.gathers {
-            std::thread::sleep(GATHER);
+        let draining = self.taps.iter().any(Tap::is_draining);
+        let timeout = match () {
+            () if draining => LAST_POLL_MS,
+            () if known || self.undrained || self.has_heads() => 0,
+            () => POLL_MS,
+        };
+        let ready = sys::wait(&mut self.descriptors, timeout).map_err(|error| self.cannot_wait(error))?;
+        if ready > 0 && !known && self.gathers && !draining {
+            sys::wait(&mut [], GATHER_MS).map_err(|error| self.cannot_wait(error))?;
         }
         for (tap, descriptor) in self.taps.iter_mut().zip(&self.descriptors) {
             tap.ready |= descriptor.revents & libc::POLLIN != 0;
             let trouble = descriptor.revents & !libc::POLLIN != 0;
             if trouble {
+                self.trouble = true;
                 // Reading the error clears it; what it means is asked of the interface itself.
-                let _ = sys::take_error(tap.backend.fd());
+                let _ = sys::take_error(tap.fd());
                 tap.ready = true;
             }
         }
-        Ok(quiet)
+        Ok(ready == 0 && !known)
     }
 
-    /// Takes a batch of each interface that has frames. Returns whether any came.
+    fn cannot_wait(&self, error: io::Error) -> SourceError {
+        SourceError::Io { operation: "cannot wait for frames on", name: self.info.name.clone(), error }
+    }
+
+    fn has_heads(&mut self) -> bool {
+        self.taps.iter_mut().any(|tap| tap.head().is_some())
+    }
+
+    /// Takes frames of each interface that has none at hand and may have some. Returns whether any are at hand.
     fn fill(&mut self) -> Result<bool, SourceError> {
         let mut taken = false;
         for at in 0..self.taps.len() {
             let tap = &mut self.taps[at];
-            if !tap.ready {
-                continue;
+            if tap.ready
+                && tap.head().is_none()
+                && let Err(error) = tap.fill()
+            {
+                self.broken(at, error)?;
             }
-            match tap.backend.fill(&mut tap.batch) {
-                Ok(more) => tap.ready = more,
-                Err(error) => self.broken(at, error)?,
-            }
-            taken |= self.taps[at].batch.head().is_some();
+            taken |= self.taps[at].head().is_some();
         }
         Ok(taken)
     }
@@ -247,7 +225,6 @@ impl Live {
     /// A read failed: because the interface went down or vanished, or for a reason to stop for.
     fn broken(&mut self, at: usize, error: io::Error) -> Result<(), SourceError> {
         let tap = &mut self.taps[at];
-        tap.ready = false;
         if error.raw_os_error() == Some(libc::ENETDOWN) {
             tap.ready = true; // frames from before may wait behind the error
         } else if tap.look() == LinkState::Up {
@@ -259,7 +236,7 @@ impl Live {
 
     /// Did the frames at hand come a while after the last look, or before it (the clock was set)?
     fn is_look_due(&mut self) -> bool {
-        let Some(now) = self.taps.iter().filter_map(|tap| tap.batch.head()).max() else { return false };
+        let Some(now) = self.taps.iter_mut().filter_map(Tap::head).max() else { return false };
         let due = now - self.looked >= LOOK_EVERY || self.looked - now >= LOOK_EVERY;
         if due {
             self.looked = now;
@@ -268,11 +245,11 @@ impl Live {
     }
 
     /// Is each interface still there and up?
-    fn look_at_interfaces(&mut self) -> Result<(), SourceError> {
+    fn look_at_interfaces(&mut self) {
         for at in 0..self.taps.len() {
             let tap = &mut self.taps[at];
             // Frames at hand or waiting are from before whatever happened, and come first.
-            if tap.ready || tap.batch.head().is_some() || tap.state == LinkState::Gone {
+            if tap.ready || tap.head().is_some() || tap.state == LinkState::Gone {
                 continue;
             }
             let (before, now) = (tap.state, tap.look());
@@ -281,18 +258,28 @@ impl Live {
             match (before, now) {
                 (LinkState::Up, LinkState::Down) => self.notices.push_back(SourceNotice::Down { interface }),
                 (LinkState::Down, LinkState::Up) => self.notices.push_back(SourceNotice::Up { interface }),
-                (_, LinkState::Gone) => self.gone(at)?,
+                (_, LinkState::Gone) => tap.drain(),
                 _ => {}
             }
         }
+    }
+
+    /// Interfaces of which nothing more comes, and of which everything was taken, are done with.
+    fn end_drained(&mut self) -> Result<(), SourceError> {
+        for at in 0..self.taps.len() {
+            if self.taps[at].head().is_none() && self.taps[at].end_if_drained() {
+                // poll(2) ignores negative descriptors.
+                self.descriptors[at].fd = -1;
+                if self.taps[at].state == LinkState::Gone {
+                    self.gone(at)?;
+                }
+            }
+        }
+        self.ended |= self.taps.iter().all(Tap::is_done);
         Ok(())
     }
 
     fn gone(&mut self, at: usize) -> Result<(), SourceError> {
-        // poll(2) ignores negative descriptors.
-        self.descriptors[at].fd = -1;
-        let tap = &mut self.taps[at];
-        tap.counters = tap.backend.counters();
         if self.taps.iter().all(|tap| tap.state == LinkState::Gone) {
             self.ended = true;
             return Err(SourceError::InterfaceGone { interface: self.name(at) });
@@ -306,23 +293,12 @@ impl Live {
     }
 }
 
-fn open_backend(
-    spec: &LiveSpec,
-    place: Place,
-    kind: LiveBackend,
-    filter: &mut Filter,
-) -> Result<(Backend, LinkType, Vec<String>), SourceError> {
+fn open_backend(spec: &LiveSpec, place: Place, kind: LiveBackend, filter: &mut Filter) -> Result<Opened, SourceError> {
     match kind {
-        LiveBackend::Pnet => {
-            let Opened { tap, link, warnings } = raw::open(spec, place, filter)?;
-            Ok((Backend::Raw(tap), link, warnings))
-        }
+        LiveBackend::Ring => ring::open(spec, place, filter),
+        LiveBackend::Pnet => raw::open(spec, place, filter),
         #[cfg(feature = "libpcap")]
-        LiveBackend::Libpcap => {
-            let Opened { tap, link, warnings } = super::libpcap::open(spec, place, filter)?;
-            Ok((Backend::Libpcap(tap), link, warnings))
-        }
-        LiveBackend::Ring => Err(super::unsupported(spec, "the ring is not built in".to_owned())),
+        LiveBackend::Libpcap => super::libpcap::open(spec, place, filter),
         #[cfg(not(feature = "libpcap"))]
         LiveBackend::Libpcap => Err(super::not_built_in(spec)),
     }
@@ -333,39 +309,19 @@ fn operating_system() -> Option<String> {
     Some(format!("Linux {}", release.trim()))
 }
 
-impl Tap {
-    fn look(&self) -> LinkState {
-        match self.index {
-            Some(index) => sys::link_state(self.backend.fd(), index),
-            None => LinkState::Up,
-        }
-    }
-
-    fn stats(&mut self) -> SourceStats {
-        if self.state != LinkState::Gone {
-            self.counters = self.backend.counters();
-        }
-        SourceStats {
-            frames: self.frames,
-            received: Some(self.counters.received),
-            dropped_kernel: Some(self.counters.dropped_kernel),
-            dropped_interface: self.counters.dropped_interface,
-            ..SourceStats::default()
-        }
-    }
-}
-
 impl PacketSource for Live {
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
         let (at, slot) = match self.advance()? {
             Step::Frame { tap, slot } => (tap, slot),
             Step::Notice(notice) => return Ok(Next::Notice(notice)),
             Step::Idle => return Ok(Next::Idle),
+            Step::Drained => return Ok(Next::Drained),
             Step::End => return Ok(Next::End),
         };
         self.frames += 1;
-        let tap = &self.taps[at];
-        let slot = &tap.batch.slots[slot];
+        self.undrained = true;
+        let tap = &mut self.taps[at];
+        let marks = tap.hand_out(&slot);
         Ok(Next::Frame(Frame {
             number: self.frames,
             source: 0,
@@ -373,10 +329,10 @@ impl PacketSource for Live {
             ts: slot.ts,
             link: tap.link,
             wire_len: slot.wire_len,
-            bytes: &tap.batch.bytes[slot.start..slot.start + slot.len],
+            bytes: tap.bytes(&slot),
             direction: slot.direction,
             options: None,
-            marks: crate::model::FrameMarks::NONE,
+            marks,
         }))
     }
 
@@ -384,16 +340,44 @@ impl PacketSource for Live {
         &self.info
     }
 
+    fn close_gate(&mut self) {
+        self.taps.iter_mut().for_each(Tap::close);
+        self.ended |= self.taps.iter().all(Tap::is_done);
+    }
+
+    fn skip_rest(&mut self) {
+        self.close_gate();
+        loop {
+            match self.advance() {
+                Ok(Step::Frame { tap, .. }) => self.taps[tap].leave_unread(),
+                Ok(Step::End) | Err(_) => break,
+                Ok(Step::Notice(_) | Step::Idle | Step::Drained) => {}
+            }
+        }
+        self.taps.iter_mut().for_each(Tap::finish);
+    }
+
     /// The sum over the interfaces.
     fn stats(&mut self) -> SourceStats {
-        let mut sum = SourceStats { received: Some(0), dropped_kernel: Some(0), ..SourceStats::default() };
+        let none = Some(0).filter(|_| !self.taps.is_empty());
+        let mut sum = SourceStats {
+            received: none,
+            dropped_kernel: none,
+            dropped_interface: none,
+            duplicates: none,
+            freezes: none,
+            unread: none,
+            ..SourceStats::default()
+        };
         let add = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b);
         for (at, one) in self.interface_stats().into_iter().enumerate() {
             sum.frames += one.frames;
             sum.received = add(sum.received, one.received);
             sum.dropped_kernel = add(sum.dropped_kernel, one.dropped_kernel);
-            let first = if at == 0 { Some(0) } else { sum.dropped_interface };
-            sum.dropped_interface = add(first, one.dropped_interface);
+            sum.dropped_interface = add(sum.dropped_interface, one.dropped_interface);
+            sum.duplicates = add(sum.duplicates, one.duplicates);
+            sum.freezes = add(sum.freezes, one.freezes);
+            sum.unread = add(sum.unread, one.unread);
             // What a capture file keeps of each interface.
             if let Some(interface) = self.info.interfaces.get_mut(at) {
                 interface.counters = Some(InterfaceCounters {

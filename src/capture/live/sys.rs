@@ -4,7 +4,8 @@
 //! Sources: packet(7), socket(7), netdevice(7), recvmmsg(2), cmsg(3).
 #![expect(unsafe_code, reason = "system calls without a safe binding; each with its SAFETY note")]
 
-use crate::filter::insn::Insn;
+use super::finish::{Address, Received, marks_of, tag_of};
+use crate::filter::insn::{Insn, code};
 use crate::model::Timestamp;
 use libc::{c_int, c_void, sockaddr_ll, socklen_t};
 use std::io;
@@ -13,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// What an interface is, by the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Device {
+pub(in crate::capture) struct Device {
     /// Interface index.
     pub(super) index: u32,
     /// `IFF_*` flags.
@@ -73,9 +74,9 @@ pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Sets a socket option to a plain value. `T` is the very C type the option takes.
-fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
-    // SAFETY: the kernel reads `size_of::<T>()` bytes from a live reference and keeps nothing of them; the callers in
-    // this file give the type that the option is documented to take.
+pub(in crate::capture) fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    // SAFETY: the kernel reads `size_of::<T>()` bytes from a live reference and keeps nothing of them; the callers give
+    // the type that the option is documented to take.
     let result = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
@@ -136,6 +137,11 @@ pub(super) fn attach_filter(fd: BorrowedFd<'_>, program: &[Insn]) -> io::Result<
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
+/// Lets no frame come by the filter any more; those that did stay.
+pub(super) fn refuse_all(fd: BorrowedFd<'_>) -> io::Result<()> {
+    attach_filter(fd, &[Insn::stmt(code::RET, 0)])
+}
+
 /// Starts receiving every protocol of an interface; index 0 is all interfaces.
 pub(super) fn bind(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let mut address = no_address();
@@ -159,10 +165,11 @@ pub(super) fn take_error(fd: BorrowedFd<'_>) -> io::Result<c_int> {
     get_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_ERROR)
 }
 
-/// Frames that came by the filter, and how many of those found no room, since the last call.
-pub(super) fn take_statistics(fd: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
-    let stats = get_option::<libc::tpacket_stats>(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
-    Ok((stats.tp_packets, stats.tp_drops))
+/// What a packet socket counted since the last call: `tp_packets` came by the filter, `tp_drops` of those found no room, and
+/// `tp_freeze_q_cnt` times a ring stood still (0 for sockets without a `TPACKET_V3` ring, which count no freezes).
+pub(super) fn take_statistics(fd: BorrowedFd<'_>) -> io::Result<libc::tpacket_stats_v3> {
+    // Without such a ring the kernel writes the first two numbers only; the third stays 0.
+    get_option::<libc::tpacket_stats_v3>(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS)
 }
 
 /// Waits until a descriptor has something, `timeout_ms` passed, or a signal came (then 0).
@@ -243,23 +250,6 @@ pub(super) fn moment(seconds: libc::time_t, nanos: libc::c_long) -> Timestamp {
     Timestamp::from_parts(i64::from(seconds), i64::from(nanos))
 }
 
-/// What came beside the bytes of one frame.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Received {
-    /// Bytes stored.
-    pub(super) stored: usize,
-    /// Bytes of the frame before any cut, without the tag the kernel took out.
-    pub(super) length: u32,
-    /// Where the network layer starts, as far as the kernel knows.
-    pub(super) network: u16,
-    /// When the kernel got it.
-    pub(super) ts: Timestamp,
-    /// Tag that the kernel took out: protocol identifier and control information.
-    pub(super) tag: Option<(u16, u16)>,
-    /// Where it was seen: interface, protocol, packet type, hardware address.
-    pub(super) address: sockaddr_ll,
-}
-
 /// Receives bursts of frames from a packet socket, with their times, tags and lengths.
 pub(super) struct Receiver {
     addresses: Box<[sockaddr_ll; BURST]>,
@@ -322,8 +312,19 @@ impl Receiver {
 /// Reads the control messages of a received frame.
 fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Received {
     let full = message.msg_len;
-    let mut received =
-        Received { stored: capacity.min(full as usize), length: full, network: 0, ts: Timestamp::default(), tag: None, address };
+    let mut received = Received {
+        stored: capacity.min(full as usize),
+        length: full,
+        address: Address {
+            protocol: u16::from_be(address.sll_protocol),
+            interface: address.sll_ifindex as u32,
+            hardware: address.sll_hatype,
+            packet_type: address.sll_pkttype,
+            length: address.sll_halen,
+            bytes: address.sll_addr,
+        },
+        ..Received::default()
+    };
     let header = &raw const message.msg_hdr;
     // SAFETY: the kernel filled `msg_control` up to `msg_controllen` with whole control messages, and the CMSG macros
     // stay within it.
@@ -342,7 +343,8 @@ fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Rec
                 let aux = unsafe { data.cast::<libc::tpacket_auxdata>().read_unaligned() };
                 received.length = aux.tp_len;
                 received.network = aux.tp_net;
-                received.tag = tag_of(&aux);
+                received.tag = tag_of(aux.tp_status, aux.tp_vlan_tpid, aux.tp_vlan_tci);
+                received.marks = marks_of(aux.tp_status);
             }
             _ => {}
         }
@@ -350,15 +352,6 @@ fn beside(message: &libc::mmsghdr, capacity: usize, address: sockaddr_ll) -> Rec
         control = unsafe { libc::CMSG_NXTHDR(header, control) };
     }
     received
-}
-
-fn tag_of(aux: &libc::tpacket_auxdata) -> Option<(u16, u16)> {
-    if aux.tp_status & libc::TP_STATUS_VLAN_VALID == 0 {
-        return None;
-    }
-    let named = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-    let tpid = if named { aux.tp_vlan_tpid } else { 0x8100 };
-    Some((tpid, aux.tp_vlan_tci))
 }
 
 const fn no_address() -> sockaddr_ll {

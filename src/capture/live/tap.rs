@@ -1,0 +1,251 @@
+//! One interface being captured: its backend, and the exact account of what came by the kernel's filter.
+//!
+//! Once the capture is over (`close`, or the interface is gone) and everything was taken, the counters stand still, and
+//! frames handed out + duplicates + dropped by the kernel + unread = received.
+
+use super::batch::Slot;
+use super::interface_drops::InterfaceDrops;
+use super::sys::{self, Device, LinkState};
+use crate::model::{FrameMarks, LinkType, SourceStats, Timestamp};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// The kernel counts in 32 bits: its counters are read at least this often, in frames handed out.
+const COUNT_EVERY: u64 = 1 << 20;
+/// After the end, so many short waits in a row that bring nothing mean that nothing will come, should the counters
+/// not say so before.
+const LAST_LOOKS: u8 = 20;
+
+/// What takes frames out of the kernel.
+pub(in crate::capture) trait Backend: Send {
+    /// Its packet socket.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Takes the next frames, where those before are all taken. Does not wait.
+    fn fill(&mut self) -> io::Result<Filled>;
+
+    /// Time of the next frame at hand.
+    fn head(&mut self) -> Option<Timestamp>;
+
+    /// Steps over the next frame at hand and says where it lies.
+    fn take(&mut self) -> Option<Slot>;
+
+    /// The bytes of the frame taken last.
+    fn bytes(&self, slot: &Slot) -> &[u8];
+
+    /// Twins of loopback frames left out so far; `None` where the backend leaves them out without a word.
+    fn twins(&self) -> Option<u64>;
+}
+
+/// What [`Backend::fill`] found.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::capture) struct Filled {
+    /// There may be more at once.
+    pub(in crate::capture) more: bool,
+    /// Frames may have been lost: read the counters.
+    pub(in crate::capture) count: bool,
+}
+
+/// What a backend's `open` gives.
+pub(in crate::capture) struct Opened {
+    pub(in crate::capture) backend: Box<dyn Backend>,
+    pub(in crate::capture) link: LinkType,
+    pub(in crate::capture) warnings: Vec<String>,
+}
+
+/// How far the end of a capture has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Frames come in.
+    Not,
+    /// None come in any more; what the kernel holds is being taken. So many looks may still bring nothing.
+    Draining(u8),
+    /// All was taken; the counters are final.
+    Done,
+}
+
+/// Counters of one interface since it was opened.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    received: u64,
+    dropped: u64,
+    freezes: u64,
+    by_interface: Option<u64>,
+}
+
+/// One interface.
+pub(super) struct Tap {
+    backend: Box<dyn Backend>,
+    pub(super) link: LinkType,
+    /// `None` for `any`, which neither goes down nor vanishes.
+    device: Option<Device>,
+    pub(super) state: LinkState,
+    /// Frames may wait in the kernel.
+    pub(super) ready: bool,
+    ending: Ending,
+    frames: u64,
+    unread: u64,
+    twins: Option<u64>,
+    counters: Counters,
+    interface_drops: Option<InterfaceDrops>,
+    /// Frames dropped that no frame's marks told yet.
+    untold: u64,
+}
+
+impl Tap {
+    pub(super) fn new(name: &str, backend: Box<dyn Backend>, link: LinkType, device: Option<Device>) -> Self {
+        let interface_drops = device.and_then(|device| InterfaceDrops::new(name, device));
+        Self {
+            twins: backend.twins(),
+            backend,
+            link,
+            device,
+            state: LinkState::Up,
+            ready: false,
+            ending: Ending::Not,
+            frames: 0,
+            unread: 0,
+            counters: Counters::default(),
+            interface_drops,
+            untold: 0,
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.backend.fd()
+    }
+
+    pub(super) fn head(&mut self) -> Option<Timestamp> {
+        self.backend.head()
+    }
+
+    pub(super) fn take(&mut self) -> Option<Slot> {
+        self.backend.take()
+    }
+
+    /// The bytes of the frame taken last.
+    pub(super) fn bytes(&self, slot: &Slot) -> &[u8] {
+        self.backend.bytes(slot)
+    }
+
+    /// The frame taken last is handed out: what is to be said of it.
+    pub(super) fn hand_out(&mut self, slot: &Slot) -> FrameMarks {
+        self.frames += 1;
+        if self.frames.is_multiple_of(COUNT_EVERY) {
+            self.count();
+        }
+        FrameMarks { dropped_before: std::mem::take(&mut self.untold), ..slot.marks }
+    }
+
+    /// The frame taken last is not wanted any more.
+    pub(super) fn leave_unread(&mut self) {
+        self.unread += 1;
+    }
+
+    /// Takes the next frames of the kernel's.
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        let filled = self.backend.fill().inspect_err(|_| self.ready = false)?;
+        self.ready = filled.more;
+        if filled.count {
+            self.count();
+        }
+        Ok(())
+    }
+
+    /// Adds up the kernel's counters, which start again at 0 whenever they are read.
+    fn count(&mut self) {
+        if self.ending == Ending::Done {
+            return;
+        }
+        self.twins = self.backend.twins();
+        if let Ok(grown) = sys::take_statistics(self.fd()) {
+            self.counters.received += u64::from(grown.tp_packets);
+            self.counters.dropped += u64::from(grown.tp_drops);
+            self.counters.freezes += u64::from(grown.tp_freeze_q_cnt);
+            self.untold += u64::from(grown.tp_drops);
+        }
+    }
+
+    /// Lets nothing more in. What came before is still to be taken.
+    pub(super) fn close(&mut self) {
+        if self.ending == Ending::Not {
+            if sys::refuse_all(self.fd()).is_ok() {
+                self.drain();
+            } else {
+                // More would come for ever: what is not taken by now is left.
+                self.finish();
+            }
+        }
+    }
+
+    /// Nothing more comes in: only what the kernel holds is still to be taken.
+    pub(super) fn drain(&mut self) {
+        if self.ending == Ending::Not {
+            self.ending = Ending::Draining(LAST_LOOKS);
+            self.ready = true;
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.ending, Ending::Draining(_))
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.ending == Ending::Done
+    }
+
+    /// A look brought nothing. Returns whether that was the last one.
+    pub(super) fn end_if_drained(&mut self) -> bool {
+        let Ending::Draining(looks) = self.ending else { return false };
+        self.count();
+        let accounted = self.twins.map(|twins| twins + self.counters.dropped + self.frames + self.unread);
+        if accounted == Some(self.counters.received) || looks == 0 {
+            self.finish();
+            return true;
+        }
+        self.ending = Ending::Draining(looks - 1);
+        self.ready = true;
+        false
+    }
+
+    /// The counters are final: a frame that should still be on its way is neither counted nor seen.
+    pub(super) fn finish(&mut self) {
+        if self.is_done() {
+            return;
+        }
+        self.count();
+        let rest = self.counters.received.saturating_sub(self.counters.dropped + self.frames + self.unread);
+        match self.twins {
+            // What libpcap left out is known by what is missing.
+            None => self.twins = Some(rest),
+            Some(twins) => self.unread += rest.saturating_sub(twins),
+        }
+        self.ready = false;
+        self.ending = Ending::Done;
+    }
+
+    /// The state of the interface.
+    pub(super) fn look(&self) -> LinkState {
+        match self.device {
+            Some(device) => sys::link_state(self.fd(), device.index),
+            None => LinkState::Up,
+        }
+    }
+
+    pub(super) fn stats(&mut self) -> SourceStats {
+        self.count();
+        if let Some(drops) = self.interface_drops.as_ref().and_then(InterfaceDrops::since_start) {
+            self.counters.by_interface = Some(drops);
+        }
+        SourceStats {
+            frames: self.frames,
+            received: Some(self.counters.received),
+            dropped_kernel: Some(self.counters.dropped),
+            dropped_interface: self.counters.by_interface,
+            duplicates: self.twins,
+            freezes: Some(self.counters.freezes),
+            unread: self.is_done().then_some(self.unread),
+            ..SourceStats::default()
+        }
+    }
+}
