@@ -6,6 +6,7 @@
 
 mod pcap;
 mod send;
+mod slow;
 mod traffic;
 
 use send::Pace;
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 usage: live send INTERFACE [MIX] [PACE]                 send packets, as fast as it goes
        live write FILE [MIX] [--rate N]                 the same packets as a pcap file, 300,000 a second if not said
        live check FILE [--sent N]                       which numbers a pcap file holds, and how often
+       live slow FILE                                   read a pipe, slow now and then, and count its lines
 MIX:   --frames N (1000000)  --size BYTES of full frames (200)  --open TCP connections at a time (1000)
        --burst most packets of a connection in a row (4)  --udp percent of the picks (10)  --seed N (1)
 PACE:  --rate N a second  --waves: of ten seconds each, with a burst and a pause  --lossy: what is not taken at once is lost
@@ -66,6 +68,7 @@ fn run(verb: &str, words: &[String]) -> Result<(), String> {
         "send" => send::send(place, Traffic::new(&mix), &pace),
         "write" => pcap::write(place, Traffic::new(&mix), pace.rate.unwrap_or(300_000)),
         "check" => pcap::check(place, sent),
+        "slow" => slow::read(place),
         _ => Err(format!("is not known\n{USAGE}")),
     }
 }
