@@ -78,7 +78,15 @@ fn measure(flows: u32) -> (f64, f64) {
             let ts = Timestamp::from_parts(1_000_000, 0) + Span::from_nanos(i as i64 * 1000);
             let packet: Packet<'_> = decode(&frame(&bytes, ts));
             if track {
-                let meta = PacketMeta { source: 0, number: i as u64 + 1, ts, wire_bytes: 152, frames: 1, pieces: None };
+                let meta = PacketMeta {
+                    source: 0,
+                    number: i as u64 + 1,
+                    ts,
+                    wire_bytes: 152,
+                    frames: 1,
+                    marks: sockeye::model::FrameMarks::NONE,
+                    pieces: None,
+                };
                 black_box(tracker.on_packet(&meta, &packet, &mut sink));
             } else {
                 black_box(&packet);

@@ -34,7 +34,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             Next::Frame(frame) => {
                 let (source, number, ts) = (frame.source, frame.number, frame.ts);
                 let wire_bytes = u64::from(frame.wire_len);
-                let meta = PacketMeta { source, number, ts, wire_bytes, frames: 1, pieces: None };
+                let meta = PacketMeta {
+                    source,
+                    number,
+                    ts,
+                    wire_bytes,
+                    frames: 1,
+                    marks: sockeye::model::FrameMarks::NONE,
+                    pieces: None,
+                };
                 tracker.on_packet(&meta, &decode(&frame), &mut on_event);
             }
             Next::End => break,

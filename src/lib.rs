@@ -13,6 +13,9 @@ pub mod engine;
 pub mod event;
 pub mod filter;
 pub mod flow;
+pub mod host;
 pub mod model;
 pub mod output;
 pub mod pcapfile;
+#[cfg(target_os = "linux")]
+pub mod privilege;

@@ -287,7 +287,7 @@ fn outputs_that_cannot_be_made() {
     refused(
         "mix.pcap -w new.pcap.gz",
         2,
-        "sockeye: new.pcap.gz: sockeye writes files uncompressed; write to - and compress that\n",
+        "sockeye: new.pcap.gz: sockeye compresses captures with zstd (.zst); write to - and compress that\n",
     );
     refused("mix.pcap -w no/new.pcap", 1, "sockeye: cannot create no/new.pcap: No such file or directory (os error 2)\n");
     refused("flows mix.pcap -o no/new.csv", 1, "sockeye: cannot create no/new.csv: No such file or directory (os error 2)\n");

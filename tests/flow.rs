@@ -11,6 +11,8 @@ mod closing;
 mod datagrams;
 #[path = "flow/direction.rs"]
 mod direction;
+#[path = "flow/drops.rs"]
+mod drops;
 #[path = "flow/fields.rs"]
 mod fields;
 #[path = "flow/measures.rs"]

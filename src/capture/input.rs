@@ -1,6 +1,6 @@
 //! All sources of one run behind one door: a saved file, several of them merged in time order, or something live.
 
-use super::file::{self, Advance, FileSource, OpenOptions};
+use super::file::{Advance, FileSource, OpenOptions, Unread};
 use super::{Next, PacketSource, SourceError};
 use crate::model::{SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
@@ -35,15 +35,25 @@ impl Input {
     /// Opens files; `-` is standard input. Packets of several files come in time order, those of equal time in the order of
     /// the files; within a file they keep the file's order even where its times run backwards.
     pub fn open<P: AsRef<Path>>(paths: &[P], options: &OpenOptions) -> Result<Self, SourceError> {
+        // One after another: a small file gives its descriptor back before the next is opened.
+        Self::start_each(paths.iter().map(|path| Unread::open(path.as_ref())), options)
+    }
+
+    /// Begins to read files that are open already, as [`Self::open`] does.
+    pub fn start(files: Vec<Unread>, options: &OpenOptions) -> Result<Self, SourceError> {
+        Self::start_each(files.into_iter().map(Ok), options)
+    }
+
+    fn start_each(
+        files: impl ExactSizeIterator<Item = Result<Unread, SourceError>>,
+        options: &OpenOptions,
+    ) -> Result<Self, SourceError> {
         // Buffers of all files together stay at about 64 MiB, and threads few: merging hundreds of compressed files must
         // not start hundreds.
-        let buffer = options.buffer.min((64 << 20) / paths.len().max(1)).max(64 << 10);
-        let options = OpenOptions { buffer, thread: options.thread && paths.len() <= THREADS, ..*options };
-        let mut sources = Vec::with_capacity(paths.len());
-        for path in paths {
-            sources.push(file::open(path.as_ref(), &options)?);
-        }
-        Self::files(sources)
+        let buffer = options.buffer.min((64 << 20) / files.len().max(1)).max(64 << 10);
+        let options = OpenOptions { buffer, thread: options.thread && files.len() <= THREADS, ..*options };
+        let sources: Result<Vec<_>, _> = files.map(|file| file?.start(&options)).collect();
+        Self::files(sources?)
     }
 
     /// Reads these files, merged in time order. At most 65,536 of them.

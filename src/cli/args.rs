@@ -91,12 +91,26 @@ pub(crate) struct InputArgs {
     /// Only packets with these numbers in their file: A-B, A-, -B or N, several with commas
     #[arg(long, value_name = "A-B", help_heading = "Input", allow_hyphen_values = true)]
     pub(crate) packets: Option<String>,
+    #[command(flatten)]
+    pub(crate) rights: RightsArgs,
     /// Files to read, and a capture filter
     #[arg(value_name = "FILE or FILTER", value_hint = ValueHint::FilePath)]
     pub(crate) words: Vec<OsString>,
     /// A capture filter after `--`
     #[arg(last = true, value_name = "FILTER")]
     pub(crate) after_dashes: Vec<String>,
+}
+
+/// What becomes of the rights that the program was started with.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RightsArgs {
+    /// Give up root's rights to this user (name or number) once everything is open, instead of to whoever called sudo, or
+    /// nobody. Output files are written as this user; `root`: stay root, without capabilities
+    #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER", help_heading = "Rights")]
+    pub(crate) user: Option<String>,
+    /// Give up user and capabilities only: no Landlock, no filter of system calls (sockeye help privileges)
+    #[arg(long, help_heading = "Rights")]
+    pub(crate) no_sandbox: bool,
 }
 
 /// How to capture live.
@@ -111,7 +125,7 @@ pub(crate) struct LiveArgs {
     /// Capture in promiscuous mode: frames for other hosts, too
     #[arg(long, help_heading = "Live capture")]
     pub(crate) promisc: bool,
-    /// Size of the kernel's capture buffer in KiB
+    /// Size of the kernel's capture buffer in KiB (65536 unless given); a ring holds two of the largest frames at least
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
     pub(crate) buffer_kib: Option<u32>,
     /// Only packets in this direction
@@ -120,6 +134,9 @@ pub(crate) struct LiveArgs {
     /// Link type to ask of the interface
     #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
     pub(crate) capture_link_type: Option<String>,
+    /// Whose clock stamps packets, by the names that -J lists of an interface
+    #[arg(short = 'j', long = "time-stamp-type", value_name = "TYPE", help_heading = "Live capture")]
+    pub(crate) time_stamps: Option<String>,
     /// What captures: our own ring, libpcap, or a plain packet socket
     #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
     pub(crate) backend: Option<Backend>,
@@ -182,6 +199,10 @@ pub(crate) struct LookArgs {
     /// More: interfaces and notes of the file, evidence of each conversation, fields of each packet (-vv, -vvv yet more)
     #[arg(short = 'v', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Names of hosts in place of their addresses, in packet lines and tables, where they are found (asks the system's resolver,
+    /// which asks name servers). Live, a line never waits for a name; of files, 5 seconds in all
+    #[arg(short = 'N', long = "names", help_heading = "Output", conflicts_with = "no_names")]
+    pub(crate) names: bool,
     /// Flush each line (done anyway when live)
     #[arg(short = 'l', help_heading = "Output")]
     pub(crate) line_buffered: bool,
@@ -259,6 +280,21 @@ pub(crate) struct WriteArgs {
     /// Write each packet to the file as it comes
     #[arg(short = 'U', long = "packet-buffered", help_heading = "Output")]
     pub(crate) packet_buffered: bool,
+    /// Begin another file before one grows beyond SIZE: millions of bytes, or with k, m, g KiB, MiB, GiB
+    #[arg(short = 'C', value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_size: Option<String>,
+    /// Begin another file after this time: seconds, or 5m, 1h
+    #[arg(short = 'G', value_name = "TIME", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_time: Option<String>,
+    /// Keep the newest COUNT files of this run
+    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) file_count: Option<u64>,
+    /// Keep at most SIZE of this run's files: bytes, or with k, m, g KiB, MiB, GiB
+    #[arg(long, value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) keep_bytes: Option<String>,
+    /// Run COMMAND FILE for each complete file
+    #[arg(short = 'z', value_name = "COMMAND", help_heading = "Files one after the other", requires = "write")]
+    pub(crate) file_command: Option<std::ffi::OsString>,
 }
 
 /// `sockeye summary`.
@@ -306,6 +342,9 @@ pub(crate) struct PacketsArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
     /// Print the compiled filter and stop; -dd as C, -ddd as numbers
     #[arg(short = 'd', action = ArgAction::Count, help_heading = "Input")]
     pub(crate) dump_filter: u8,
@@ -446,6 +485,9 @@ pub(crate) struct CaptureArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
 }
 
 /// `sockeye interfaces`.

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::live::{no_such_interface, not_permitted};
-use crate::cli::{settings, words};
+use crate::cli::{rights, settings, words};
 use sockeye::capture::SourceError;
 use sockeye::model::LinkType;
 use sockeye::output::target::is_stdout;
@@ -11,7 +11,8 @@ use sockeye::pcapfile::Format;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A failure as people see it.
@@ -32,7 +33,12 @@ impl Problem {
     pub(crate) fn output(error: io::Error) -> Self {
         let closed_output = error.kind() == io::ErrorKind::BrokenPipe;
         match error.downcast::<WriteError>() {
-            Ok(error) => Self { closed_output, ..Self::from(error) },
+            Ok(error) => {
+                // A pipe with a name is an output that someone asked for: that its reader went away is told.
+                let named =
+                    matches!(&error, WriteError::Write { path, .. } | WriteError::Output { path, .. } if !is_stdout(path));
+                Self { closed_output: closed_output && !named, ..Self::from(error) }
+            }
             Err(error) => Self { closed_output, ..Self::new(Exit::Failed, format!("cannot write the output: {error}")) },
         }
     }
@@ -122,7 +128,17 @@ impl From<WriteError> for Problem {
         match error {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
-                Self::new(Exit::Permission, format!("cannot create {}: {error}", shown_path(&path)))
+                let why = match rights::writes_as() {
+                    Some("root") => {
+                        "sockeye gave up root's power over others' files; choose a folder of root's, or -Z USER".to_owned()
+                    }
+                    Some(user) => {
+                        let user = shown(user);
+                        format!("sockeye gave up root rights and writes as user \"{user}\"; choose a folder it can write")
+                    }
+                    None => error.to_string(),
+                };
+                Self::new(Exit::Permission, format!("cannot create {}: {why}", shown_path(&path)))
             }
             WriteError::SecondLinkType { path, first, second } => second_link_type(Exit::Failed, &path, first, second),
             ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
@@ -137,10 +153,21 @@ impl From<WriteError> for Problem {
                 closed_output: error.kind() == io::ErrorKind::BrokenPipe,
                 ..Self::new(Exit::Failed, format!("cannot write the output: {error}"))
             },
-            WriteError::BeingRead { .. } | WriteError::Compressed { .. } => Self::usage(error.to_string()),
-            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } => {
-                Self::new(Exit::Failed, shown(&error.to_string()))
+            WriteError::Unread { path } if is_stdout(&path) => {
+                Self::new(Exit::Failed, "nobody has read the output for 2 seconds: the rest was not written")
             }
+            WriteError::Write { path, error, safe, .. } if error.kind() == io::ErrorKind::BrokenPipe => Self::new(
+                Exit::Failed,
+                format!("{}: its reader went away after {}", shown_path(&path), units::counted(safe.packets, "packet")),
+            ),
+            WriteError::BeingRead { .. } | WriteError::Compressed { .. } | WriteError::Name { .. } => {
+                Self::usage(shown(&error.to_string()))
+            }
+            WriteError::Create { .. }
+            | WriteError::Output { .. }
+            | WriteError::Write { .. }
+            | WriteError::Rotate { .. }
+            | WriteError::Unread { .. } => Self::new(Exit::Failed, shown(&error.to_string())),
         }
     }
 }
@@ -158,8 +185,22 @@ pub(crate) fn exists(path: &Path, size: u64, modified: Option<SystemTime>) -> Pr
     Problem::usage(format!("{} exists ({}{capture}{when}); --force overwrites it", shown_path(path), units::bytes(size)))
 }
 
-/// Does the file begin as a capture does?
+/// Output files that were captures when they were looked at.
+static CAPTURES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Looks whether a file that exists is a capture, while it can be read: [`exists`] may have to tell later.
+pub(crate) fn look_at(path: &Path) {
+    if path.is_file() && begins_as_capture(path) {
+        CAPTURES.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    }
+}
+
 fn is_capture(path: &Path) -> bool {
+    begins_as_capture(path) || CAPTURES.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == path)
+}
+
+/// Does the file begin as a capture does?
+fn begins_as_capture(path: &Path) -> bool {
     let mut start = [0; Format::SNIFFED];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && Format::sniff(&start).is_some()

@@ -72,10 +72,11 @@ Columns: RTT is the round trip of the handshake, or of the first request and
 reply (~ where a packet was repeated and nothing tells which copy was answered).
 ← between client and server: only the answer (ICMP) is in this conversation.
 OUT and IN are the bytes that client and server sent, each counted once; RESENT
-counts segments sent again (sockeye help verdicts). SYNS counts the SYNs of an
-attempt; SRV LEG and CLI LEG are the parts of the round trip between the capture
-and each side. A reset instead of the ACK (as port scanners send it) leaves an
-attempt half-open; the conversation is reset.
+counts segments sent again (sockeye help verdicts; ? where the capture dropped
+packets while the conversation ran: all its counts are a minimum). SYNS counts
+the SYNs of an attempt; SRV LEG and CLI LEG are the parts of the round trip
+between the capture and each side. A reset instead of the ACK (as port scanners
+send it) leaves an attempt half-open; the conversation is reset.
 
 Letters of IDs: c TCP, u UDP, i ICMP and ICMPv6, s SCTP, x other.
 IDs count conversations after the capture filter.
@@ -111,7 +112,8 @@ that offloading merged each segment counts; + where there may be more. The
 summary says on which side of the capture they were lost: before this point
 (they filled a hole here) or beyond it (they had passed here). What the capture
 itself missed is told apart: it was acknowledged, so that the network did not
-lose it.
+lose it. Where the capture says that it dropped packets when a hole was made,
+nothing tells on which side that was, and RESENT has a ?.
 
 The other words in the parentheses; longer in docs/formats.md, Evidence of
 verdicts:
@@ -126,6 +128,7 @@ verdicts:
   DSACK                       the receiver reported that it got it twice
   captured at its sender      what passes twice there was sent twice
   the capture missed it       acknowledged before it was seen
+  the capture dropped packets when the hole was made: perhaps it is the capture's
   seen before, fills a hole, same SYN    where the other packet is not told
   window shut, one byte back  what makes it a probe, a keep-alive
   after a pause               of a retransmission timeout
@@ -134,17 +137,91 @@ verdicts:
 Wireshark's opinion is in the key tcp.wireshark of packets --format jsonl.
 ";
 
+const RECORDING: &str = "\
+RECORDING
+
+  sudo sockeye capture -i eth0 -w today.pcapng
+  sudo sockeye capture -i eth0 -w t.pcapng.zst -G 1h -C 1g --keep-bytes 50g
+  sockeye capture -r big.pcap -w part.pcap -C 100m
+
+One file after the other (packets -w can, too):
+  -C SIZE   begin another before it grows beyond SIZE: millions of bytes, or
+            with k, m, g KiB, MiB, GiB; counted before compression. Counters at
+            the end of a pcapng file come on top.
+  -G TIME   begin another after TIME (seconds, or 5m, 1h). The k-th period
+            begins k times TIME after the start (of a file that is read: after
+            its first packet). It ends by the clock, also when nothing comes.
+  Both      whichever comes first. A packet is never split.
+  -W COUNT           keep the newest COUNT files, that being written included.
+                     tcpdump -G -W stops after COUNT files; this does not.
+  --keep-bytes SIZE  keep at most SIZE of files, the newest. Only complete files
+                     of this run are ever removed.
+  -z COMMAND         run COMMAND FILE for each complete file, the last one
+                     included; at most four at once, and the end waits for
+                     them. One that fails makes the exit code 1.
+A file begins with the first packet that belongs to it, so periods in which
+nothing came have no file; only a capture that sees nothing at all leaves one.
+
+Names: t.pcapng gives t_00001_20261121053000.pcapng (number, local time of its
+start), t-%Y%m%d-%H%M%S.pcap is expanded as by strftime(3); a name that is taken
+gets _00002 and so on. Nothing is overwritten. A file is NAME.part until it is
+complete. After kill -9 it can be read to the last flush.
+
+What is in memory is flushed to the file once a second; SIGUSR2 does it at once,
+-U with each packet. SIGHUP ends the file and begins the next, also without -C
+and -G: then under the same name if you moved that file away, else under
+t_00002_TIME.pcapng. Pipes and - cannot be rotated: SIGHUP ends the run.
+
+A name that ends in .zst is compressed. Each flush ends a frame of zstd, so what
+was flushed can be read (sockeye, tshark; zstdcat FILE | tcpdump -r -).
+
+While the disk is slower than the packets, up to 64 MiB wait in memory. What
+finds no room then is left out and counted, at the end of the capture and, in
+pcapng, at the next packet (epb_dropcount) and in the interface's statistics:
+received, dropped by interface and kernel, accepted, delivered, each file its
+own share, with the time that it covers. They are a second old at most.
+
+When something fails (disk full, folder gone, read-only), the file is cut after
+its last whole packet, the capture stops and says what was not saved: exit 1.
+";
+
 const EXIT: &str = "\
 EXIT CODES
 
   0    done; Ctrl-C on a live capture or a pipe is a normal end
-  1    failed while running: disk full, interface gone, write error
+  1    failed while running: disk full, interface gone, write error, -z failed
   2    usage, or a bad filter
   3    input not usable: missing, not a capture, link type unknown
   4    no permission
   5    input damaged or cut short; everything before the damage was reported
   130  stopped at once by a second Ctrl-C
   141  standard output was closed (killed by SIGPIPE), as other filters end
+";
+
+const PRIVILEGES: &str = "\
+PRIVILEGES
+
+Capturing needs root or CAP_NET_RAW; reading saved captures needs nothing:
+  sudo sockeye -i eth0
+  sudo setcap cap_net_raw+ep \"$(command -v sockeye)\"    (once; then no sudo)
+
+Whatever sockeye was started with, it opens what needs rights and gives all of
+them up before it looks at the first byte of a packet or a file:
+  started by root        it becomes nobody; files it writes are root's
+  started by sudo        it becomes you; files it writes are yours
+  -Z USER                it becomes USER; files it writes are USER's
+  -Z root                it stays root, without capabilities
+  with setcap            it stays you, without capabilities
+No capability is left, none can be got back, and the sandbox is closed: of the
+file system only time zones can be read (Landlock), and no file, socket or
+process can be made (seccomp). Output files are created, and -z commands run, by
+a second process that never sees a packet.
+
+What the kernel lacks of this is said in a line (-q: not), and the run goes on.
+On an interface -v says what is in force. --no-sandbox leaves out Landlock and
+seccomp, for systems that break with them; user and capabilities go nonetheless.
+
+The list of what is still allowed, and how it is tested: docs/privileges.md.
 ";
 
 /// Topics of `help`, with their texts.
@@ -155,6 +232,8 @@ fn topic_text(topic: &str) -> Option<String> {
         "states" => STATES.to_owned(),
         "verdicts" | "verdict" => VERDICTS.to_owned(),
         "zeek" => ZEEK.to_owned(),
+        "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
+        "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" => sockeye::output::schema::json_schema(),
         "linktypes" | "link-types" => link_types(),
@@ -163,7 +242,8 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 8] = ["filters", "time", "states", "verdicts", "zeek", "json", "linktypes", "exit"];
+const TOPICS: [&str; 10] =
+    ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "linktypes", "exit"];
 
 const ZEEK: &str = "\
 ZEEK'S WORDS
@@ -239,8 +319,10 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "zeek", "exit"].iter().filter_map(|topic| topic_text(topic)).collect();
+    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "exit"]
+        .iter()
+        .filter_map(|topic| topic_text(topic))
+        .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))
@@ -273,7 +355,7 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in ["time", "states", "verdicts", "zeek", "exit"] {
+        for topic in ["time", "states", "verdicts", "zeek", "privileges", "exit"] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

@@ -1,20 +1,28 @@
 //! From arguments to opened things: sources and filter. All that can fail before the first packet fails here.
 
-use super::args::{Backend, InputArgs, LiveArgs, WhichWay};
+use super::args::{Backend, InputArgs, LiveArgs, RightsArgs, WhichWay};
 use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
+use super::helper::Wanted;
+use super::host_names::PatientNames;
+use super::rights::Rights;
+use super::signals;
 use super::time;
 use super::words;
 use sockeye::capture::Input;
-use sockeye::capture::file::OpenOptions;
-use sockeye::capture::live::{self, Direction, LiveSpec};
+use sockeye::capture::file::{OpenOptions, Unread};
+use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
 use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::output::HostNames;
+use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
+use sockeye::privilege;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
@@ -28,8 +36,22 @@ pub(crate) struct Opened {
     pub(crate) live: bool,
     /// Nothing is decoded.
     pub(crate) copying: bool,
+    /// SIGHUP does not end the run: it begins the next file of `-w`.
+    pub(crate) hangup_rotates: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
+    /// Who creates output files.
+    pub(crate) files: Arc<dyn Files>,
+    /// Who knows names of hosts, if that was wanted.
+    pub(crate) names: Option<Box<dyn HostNames>>,
+}
+
+/// What was opened and is not read yet.
+enum Sources {
+    Live(Box<Live>),
+    /// Where no right is needed to open them, each is opened when the one before was begun: thousands of small ones fit.
+    Named(OpenOptions),
+    Files(Vec<Unread>, OpenOptions),
 }
 
 /// What is to be opened: the line's words sorted out.
@@ -44,6 +66,19 @@ pub(crate) struct Plan {
     /// Flags that say which part of the files is looked at and how, as they are repeated in proposed commands.
     repeated: Vec<String>,
     limit: Option<u64>,
+    rights: RightsArgs,
+    manner: Manner,
+}
+
+/// What opening needs to know of the rest of the run.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// What is asked of the helper process.
+    pub(crate) wanted: Wanted,
+    /// `-q`
+    pub(crate) quiet: bool,
+    /// `-v`
+    pub(crate) verbose: bool,
 }
 
 impl Plan {
@@ -83,7 +118,14 @@ impl Plan {
             selection,
             repeated: repeated(args),
             limit: args.count_limit,
+            rights: args.rights.clone(),
+            manner: Manner::default(),
         })
+    }
+
+    /// What else is known of the run.
+    pub(crate) fn with(self, manner: Manner) -> Self {
+        Self { manner, ..self }
     }
 
     /// The filter, for no link type yet.
@@ -99,14 +141,36 @@ impl Plan {
         }
     }
 
-    /// Opens the sources. `copying`: frames of unknown link types are welcome, nothing is decoded.
+    /// Opens the sources, gives up all rights, and only then reads what the sources say of themselves. `copying`: frames of
+    /// unknown link types are welcome, nothing is decoded.
     pub(crate) fn open(self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
         let mut filter = self.filter()?;
         let live_run = !self.interfaces.is_empty();
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
-        let input = if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying)? };
+        let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
+        let sources =
+            if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
+        if rights.are_there() && !live_run {
+            filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
+        }
+        // The last look at files of the system that cannot be read afterwards.
+        signals::is_ignored_hangup();
+        let wanted = self.manner.wanted;
+        let helped = if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer())?) } else { None };
+        rights.give_up(&self.interfaces, helped.as_ref().map(|helped| helped.descriptor).into_iter().collect())?;
+        let input = match sources {
+            Sources::Live(live) => Input::live(live),
+            Sources::Named(options) => Input::open(&self.files, &options)?,
+            Sources::Files(files, options) => Input::start(files, &options)?,
+        };
         prepare(&mut filter, &input)?;
+        let (files, names) = match helped {
+            Some(helped) => {
+                (helped.files, helped.names.map(|names| Box::new(PatientNames::new(names, live_run)) as Box<dyn HostNames>))
+            }
+            None => (Arc::new(Here) as Arc<dyn Files>, None),
+        };
         Ok(Opened {
             input,
             filter,
@@ -116,7 +180,10 @@ impl Plan {
             duration,
             live: live_run,
             copying,
+            hangup_rotates: false,
             source_words,
+            files,
+            names,
         })
     }
 
@@ -131,7 +198,7 @@ impl Plan {
         names.flat_map(|name| [flag.to_owned(), name]).chain(self.repeated.iter().cloned()).collect()
     }
 
-    fn open_files(&self, live: &LiveArgs, copying: bool) -> Result<Input, Problem> {
+    fn open_files(&self, live: &LiveArgs, copying: bool, all_at_once: bool) -> Result<Sources, Problem> {
         if self.files.is_empty() {
             return Err(Problem::usage("nothing to read: name a file, or an interface with -i")
                 .help("sockeye capture.pcapng        a saved capture        -r - reads a pipe")
@@ -149,10 +216,15 @@ impl Plan {
             );
         }
         let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
-        Ok(Input::open(&self.files, &options)?)
+        if !all_at_once {
+            return Ok(Sources::Named(options));
+        }
+        privilege::allow_open_files(self.files.len());
+        let files: Result<Vec<_>, _> = self.files.iter().map(|path| Unread::open(path)).collect();
+        Ok(Sources::Files(files?, options))
     }
 
-    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Input, Problem> {
+    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Sources, Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -172,10 +244,11 @@ impl Plan {
                 Some(WhichWay::Inout) | None => None,
             };
             spec.link = args.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
+            spec.time_stamps = args.time_stamps.as_deref().map(time_stamps).transpose()?;
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
-        Ok(Input::live(Box::new(live::open_filtered(&specs, backend, filter)?)))
+        Ok(Sources::Live(Box::new(live::open_filtered(&specs, backend, filter)?)))
     }
 }
 
@@ -236,10 +309,19 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.buffer_kib.is_some(), "-B"),
         (args.direction.is_some(), "-Q"),
         (args.capture_link_type.is_some(), "-y"),
+        (args.time_stamps.is_some(), "-j"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
+}
+
+/// The time stamps of that name.
+fn time_stamps(word: &str) -> Result<TimeStamps, Problem> {
+    TimeStamps::named(word).ok_or_else(|| {
+        let names = TimeStamps::ALL.map(TimeStamps::name).join(", ");
+        Problem::usage(format!("-j {}: there are no time stamps of this name", shown(word))).help(format!("known: {names}"))
+    })
 }
 
 /// The backend asked for, where it is built in.

@@ -1,4 +1,4 @@
-//! Times and durations as people type them: `--from`, `--to`, `--duration`.
+//! Times, durations and sizes as people type them: `--from`, `--to`, `--duration`, `-G`, `-C`, `--keep-bytes`.
 
 use super::errors::{Problem, shown};
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
@@ -103,6 +103,22 @@ pub(crate) fn span(flag: &str, text: &str) -> Result<Span, Problem> {
     if nanos == 0 { Err(wrong()) } else { Ok(Span::from_nanos(nanos)) }
 }
 
+/// A size in bytes: a number of `unit`s, or of KiB, MiB, GiB with `k`, `m`, `g`.
+pub(crate) fn size(flag: &str, text: &str, unit: u64) -> Result<u64, Problem> {
+    let unit = match text.chars().last().map(|c| c.to_ascii_lowercase()) {
+        Some('k') => 1 << 10,
+        Some('m') => 1 << 20,
+        Some('g') => 1 << 30,
+        _ => unit,
+    };
+    let number = text.strip_suffix(|c: char| "kmg".contains(c.to_ascii_lowercase())).unwrap_or(text);
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let bytes = if digits { number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) } else { None };
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| Problem::usage(format!("{flag}: \"{}\" is no size; write 100m, 2g or 512k", shown(text))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +147,17 @@ mod tests {
         assert_eq!(at("2026-11-20"), Some(1_795_132_800_000_000_000));
         for text in ["", "yesterday", "25:00:00", "2026-13-01", "1.2.3"] {
             assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("1", 1_000_000), ("512k", 512 << 10), ("3M", 3 << 20), ("2g", 2 << 30)] {
+            assert_eq!(size("-C", text, 1_000_000).unwrap(), bytes, "{text}");
+        }
+        assert_eq!(size("--keep-bytes", "4096", 1).unwrap(), 4096);
+        for text in ["", "0", "k", "-1", "+1", "1.5m", "1kb", "99999999999999g"] {
+            assert!(size("-C", text, 1_000_000).is_err(), "{text}");
         }
     }
 

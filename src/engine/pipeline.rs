@@ -1,5 +1,6 @@
 //! The way of one packet: selected, filtered, decoded, joined, tracked, told. Each step is one line of [`Pipeline::on_frame`].
 
+use super::carried::Carried;
 use super::select::Selection;
 use super::totals::Totals;
 use crate::decode::fragment::{FragmentPool, Inserted};
@@ -29,19 +30,39 @@ pub(super) struct Pipeline {
     pub(super) single_source: bool,
     /// Packets that may still be let through (`-c`).
     pub(super) left: u64,
+    /// What the capture dropped before frames that are not let through.
+    pub(super) carried: Carried,
 }
 
 impl Pipeline {
     /// Takes a frame all the way.
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
+        let dropped = frame.marks.dropped_before;
+        if dropped > 0
+            && let Some(tracker) = &mut self.tracker
+        {
+            tracker.on_drops(frame.source, frame.ts, dropped);
+        }
         if !self.selection.holds(frame) {
+            self.carried.keep(frame);
             return Ok(if self.is_past(frame.number) { Keep::Enough } else { Keep::Going });
         }
         self.totals.count_read();
         if !self.filter.accepts(frame) {
+            self.carried.keep(frame);
             self.turn_away(frame);
             return Ok(Keep::Going);
         }
+        if self.carried.is_empty() {
+            self.let_through(frame, sink)
+        } else {
+            let frame = self.carried.joined(frame);
+            self.let_through(&frame, sink)
+        }
+    }
+
+    /// Takes a frame that the filter wants.
+    fn let_through(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         self.totals.count_matched(frame);
         if self.copy_only {
             let keep = sink.on_event(&Event::Packet { frame, packet: &Packet::empty(frame.bytes), note: &Note::default() })?;
@@ -115,6 +136,7 @@ fn track<S: Sink>(
         ts: frame.ts,
         wire_bytes: u64::from(frame.wire_len),
         frames: 1,
+        marks: frame.marks,
         pieces: None,
     };
     let opened = !(packet.tunnel.depth > 0 && tracker.follows_outer_flows())

@@ -9,6 +9,7 @@ pub struct Stop {
     end: Arc<AtomicBool>,
     status: Arc<AtomicBool>,
     flush: Arc<AtomicBool>,
+    rotate: Arc<AtomicBool>,
 }
 
 impl Stop {
@@ -41,6 +42,12 @@ impl Stop {
         Arc::clone(&self.flush)
     }
 
+    /// The flag that asks outputs to end the file at hand and begin the next.
+    #[must_use]
+    pub fn rotate_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.rotate)
+    }
+
     /// Was a status line asked for since the last look?
     #[must_use]
     pub fn take_status(&self) -> bool {
@@ -51,5 +58,11 @@ impl Stop {
     #[must_use]
     pub fn take_flush(&self) -> bool {
         self.flush.load(Ordering::Relaxed) && self.flush.swap(false, Ordering::Relaxed)
+    }
+
+    /// Was the next file asked for since the last look?
+    #[must_use]
+    pub fn take_rotate(&self) -> bool {
+        self.rotate.load(Ordering::Relaxed) && self.rotate.swap(false, Ordering::Relaxed)
     }
 }

@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 const MAX_HOSTS: usize = 100_000;
 /// Most kinds of "not understood" that are told apart.
 const MAX_REASONS: usize = 64;
+/// Most interfaces of which joined frames are counted.
+const MAX_JOINED: usize = 64;
 
 const PROTOCOLS: [&str; 9] = ["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "ARP", "IP fragments", "other IP", "not IP"];
 
@@ -28,6 +30,8 @@ pub(super) struct Totals {
     flows: u64,
     /// Packets per source: cut by a snap length.
     cut: Vec<u64>,
+    /// Frames that stand for several segments, by source and interface.
+    joined: Vec<(u16, u32, u64)>,
     /// Ports of packets that the filter turned away, while it has let none through.
     ports: Vec<u64>,
 }
@@ -58,6 +62,19 @@ impl Totals {
                 self.cut.resize(source + 1, 0);
             }
             self.cut[source] += 1;
+        }
+        if frame.marks.gso {
+            self.count_joined(frame);
+        }
+    }
+
+    fn count_joined(&mut self, frame: &Frame<'_>) {
+        let full = self.joined.len() >= MAX_JOINED;
+        let of = |(source, interface, _): &&mut (u16, u32, u64)| (*source, *interface) == (frame.source, frame.interface);
+        match self.joined.iter_mut().find(of) {
+            Some((.., n)) => *n += 1,
+            None if full => {}
+            None => self.joined.push((frame.source, frame.interface, 1)),
         }
     }
 
@@ -132,6 +149,7 @@ impl Totals {
             hosts: (self.hosts.len() as u64, self.hosts_capped),
             busy_ports: self.busy_ports(),
             flows: self.flows,
+            joined: self.joined.clone(),
             ..RunSummary::default()
         }
     }

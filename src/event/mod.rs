@@ -7,7 +7,7 @@ pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
 use crate::flow::{FlowRecord, Note, Settled};
-use crate::model::{Frame, SourceInfo, Timestamp};
+use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
 use std::io;
 
 /// Something an output may want to show or store.
@@ -41,6 +41,20 @@ pub enum Event<'a> {
     Drained,
     /// Packet time went on without packets (live).
     Tick(Timestamp),
+    /// No more packets come; what follows are the flows that were left, and the summary. From here on an output may wait for
+    /// whoever reads it.
+    SourcesEnded,
+    /// The counters of a live source so far: about once a second, and before [`Event::Rotate`].
+    Counters {
+        /// The `source` of its frames.
+        index: u16,
+        /// All that is known now.
+        info: &'a SourceInfo,
+        /// The counters.
+        stats: &'a SourceStats,
+    },
+    /// A person asked (SIGHUP) that the file at hand be ended and the next begun. The time now.
+    Rotate(Timestamp),
     /// The run is over. The last event.
     Summary(&'a RunSummary),
 }
@@ -64,6 +78,12 @@ pub trait Sink {
         0
     }
 
-    /// The source is idle, or a person asked (SIGUSR2): hand on what is buffered.
+    /// Records of flows that this output could not take for that reason. They are worse to lose than packets, and have room
+    /// when packets have none.
+    fn records_dropped(&self) -> u64 {
+        0
+    }
+
+    /// The source is idle, a second has gone by (live), or a person asked (SIGUSR2): hand on what is buffered.
     fn flush(&mut self) -> io::Result<()>;
 }

@@ -6,7 +6,9 @@
 use super::error::{FilterError, FilterErrorKind};
 use super::insn::ancillary;
 use super::left_out::{LeftOut, were_left_out};
+use super::lex;
 use super::program::Program;
+use super::roles::{Role, roles};
 use super::tag_words::{reads_family, speaks_of_tags};
 use super::view::{AsItIs, OwnFamily, TagPlace, Untagged};
 use super::vm;
@@ -70,6 +72,8 @@ pub struct Filter {
     current: usize,
     /// Frames that did not match because nobody knows which way they went.
     undirected: u64,
+    /// Decisions made ahead, for link types that may come: see [`Filter::foresee`].
+    foreseen: HashMap<LinkType, Decision, foldhash::fast::RandomState>,
 }
 
 impl Default for Filter {
@@ -110,7 +114,7 @@ impl Filter {
     }
 
     fn with(rule: Rule) -> Self {
-        Self { rule, links: Vec::new(), places: HashMap::default(), current: 0, undirected: 0 }
+        Self { rule, links: Vec::new(), places: HashMap::default(), current: 0, undirected: 0, foreseen: HashMap::default() }
     }
 
     /// Does it accept every frame, whatever comes?
@@ -133,6 +137,22 @@ impl Filter {
     pub fn prepare(&mut self, link: LinkType) -> Result<(), FilterError> {
         let at = self.index(link);
         self.failure(&self.links[at]).map_or(Ok(()), Err)
+    }
+
+    /// Names of services, protocols and Ethernet hosts are in files of the system, which cannot be read any more once the
+    /// program has given up its rights. Where the expression has such names, it is compiled for these link types now; whether
+    /// one of them ever comes changes nothing else.
+    pub fn foresee(&mut self, links: impl IntoIterator<Item = LinkType>) {
+        let has_names = self.text().is_some_and(|text| {
+            let looked_up = [Role::Port, Role::Protocol, Role::EtherHost];
+            roles(&lex::tokens(text)).iter().any(|(_, role)| looked_up.contains(role))
+        });
+        for link in links {
+            if has_names && !self.foreseen.contains_key(&link) {
+                let decision = self.decide(link);
+                self.foreseen.insert(link, decision);
+            }
+        }
     }
 
     /// Is this frame wanted? Frames of a link type for which the expression cannot be compiled are not; see
@@ -240,6 +260,9 @@ impl Filter {
     }
 
     fn decide(&self, link: LinkType) -> Decision {
+        if let Some(known) = self.foreseen.get(&link) {
+            return known.clone();
+        }
         let place = TagPlace::of(link);
         match &self.rule {
             Rule::Everything => Decision::Run(Arc::new(Program::accept_all()), Sight::AsItIs),
@@ -330,7 +353,7 @@ fn depends_on_direction(program: &Program, sight: Sight, frame: &Frame<'_>) -> b
 /// Looks an expression over before it is compiled for any link type.
 #[cfg(feature = "libpcap")]
 fn check(text: &str) -> Result<(), FilterError> {
-    use super::{compile::Compiler, lex, words};
+    use super::{compile::Compiler, words};
     let refused = |words| FilterError::about(text, FilterErrorKind::Refused(words));
     let ethernet = Compiler::new(LinkType::ETHERNET).map_err(refused)?;
     words::check(text, &lex::tokens(text), |other| ethernet.complaint(other).is_none())
@@ -339,7 +362,7 @@ fn check(text: &str) -> Result<(), FilterError> {
 /// Compiles an expression that was looked over for a link type.
 #[cfg(feature = "libpcap")]
 fn compile(text: &str, link: LinkType) -> Result<Program, FilterError> {
-    use super::{compile::Compiler, explain, lex};
+    use super::{compile::Compiler, explain};
     let Some(compiler) = Compiler::of_known(link) else {
         return Err(FilterError::about(text, FilterErrorKind::UnknownLinkType { link }));
     };

@@ -11,8 +11,11 @@ use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
 /// What was found of checksums. A packet counts once in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChecksumStats {
-    /// Packets whose checksums a network card was still to fill in; taken as good.
+    /// Packets whose checksums a network card was still to fill in, by what stands in their place; taken as good.
     pub offloaded: u64,
+    /// Packets of which the capture says so itself (`FrameMarks::checksum_pending`); taken as good, whatever is asked for, and
+    /// of no weight when others are judged.
+    pub pending: u64,
     /// Other packets with wrong checksums, taken as such.
     pub wrong: u64,
     /// The same, but of sources in which many of that protocol are wrong: taken as good.
@@ -26,8 +29,8 @@ pub struct ChecksumStats {
 pub(super) struct Judge {
     mode: Checksums,
     stats: ChecksumStats,
-    /// The packets counted last, by source and number: offloaded, wrong, rewritten, unsure.
-    counted: [(u16, u64); 4],
+    /// The packets counted last, by source and number: offloaded, wrong, rewritten, unsure, pending.
+    counted: [(u16, u64); 5],
     /// By source and protocol.
     sources: Vec<[Tally; PROTOCOLS]>,
 }
@@ -96,18 +99,20 @@ impl Tally {
 
 impl Judge {
     pub(super) fn new(mode: Checksums) -> Self {
-        Self { mode, stats: ChecksumStats::default(), counted: [(0, 0); 4], sources: Vec::new() }
+        Self { mode, stats: ChecksumStats::default(), counted: [(0, 0); 5], sources: Vec::new() }
     }
 
     pub(super) const fn stats(&self) -> ChecksumStats {
         self.stats
     }
 
-    /// Judges the transport's checksum. `frame`: source and number; `before`: what was said of the flow's first wrong one.
+    /// Judges the transport's checksum. `frame`: source and number; `pending`: the capture says that there is none yet;
+    /// `before`: what was said of the flow's first wrong one.
     pub(super) fn transport(
         &mut self,
         frame: (u16, u64),
         packet: &Packet<'_>,
+        pending: bool,
         before: impl FnOnce() -> Option<Judgement>,
     ) -> Judgement {
         if self.mode == Checksums::Ignore {
@@ -120,6 +125,10 @@ impl Judge {
             Transport::Icmpv6 => Protocol::Icmpv6,
             Transport::Sctp | Transport::None => return Judgement::Right,
         };
+        if pending {
+            count(&mut self.stats.pending, &mut self.counted[4], frame);
+            return Judgement::Right;
+        }
         let found = match packet.transport_checksum() {
             Some(Checksum::Bad { found, .. }) => found,
             Some(Checksum::Good) => {

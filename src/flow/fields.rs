@@ -135,7 +135,7 @@ impl<'a> IntoValue<'a> for Value<'a> {
     }
 }
 
-const HEAD: [Field; 41] = flow_fields! {
+const HEAD: [Field; 42] = flow_fields! {
     "id", None, |r| r.id;
     "proto", None, |r| r.protocol;
     "community_id", None, |r| r.community_id.as_str();
@@ -162,6 +162,7 @@ const HEAD: [Field; 41] = flow_fields! {
     "icmp_error.code", None, |r| r.icmp_error.map(|e| e.1);
     "icmp_error.packet", PacketNumber, |r| r.icmp_error.map(|e| e.2);
     "icmp_errors", Packets, |r| r.icmp_errors;
+    "capture_drops", Packets, |r| r.capture_drops;
     "handshake.outcome", None, |r| handshake(r, |h| h.outcome.key());
     "handshake.syn", PacketNumber, |r| handshake(r, |h| h.syn.map(|s| s.0));
     "handshake.syn_ack", PacketNumber, |r| handshake(r, |h| h.syn_ack.map(|s| s.0));

@@ -171,6 +171,18 @@ impl Flow {
         (self.last_source, self.last_number) = (place.source, place.number);
     }
 
+    /// May packets of it have come that were not seen? Not of a connection that is over, nor of datagrams that were answered,
+    /// nor of ICMP messages that nobody answers: nothing says that there were more.
+    pub(super) fn awaits_more(&self) -> bool {
+        match &self.body {
+            Body::Tcp(_) => !self.class.is_over(),
+            Body::Datagram(_) | Body::Free => {
+                let unanswered = self.sides.iter().any(|side| side.packets == 0);
+                unanswered && (self.kind != FlowKind::Icmp || self.word(true) == State::NoReply)
+            }
+        }
+    }
+
     /// The state in the words of the screens; `ended`: nothing more will come.
     pub(super) fn word(&self, ended: bool) -> State {
         match &self.body {
@@ -212,6 +224,7 @@ impl Flow {
             response_time,
             icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
             icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
+            capture_drops: None,
             vantage: self.vantage(),
             zeek: self.zeek.as_ref().map(|conn| Box::new(conn.record())),
             orig: self.side_record(self.originator),

@@ -4,6 +4,7 @@
 //! `orientation` (who opened it), then `tcp` or `datagram` (what the packet means), and `timeout` (how long to wait now).
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
+mod capture_drops;
 pub mod checksums;
 pub mod community_id;
 mod datagram;

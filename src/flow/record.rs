@@ -534,6 +534,10 @@ pub struct FlowRecord {
     pub icmp_error: Option<(u8, u8, u64)>,
     /// ICMP errors that quote a packet of it. They are in none of the sides' counters.
     pub icmp_errors: u64,
+    /// Packets, of whatever flow, that the capture dropped after the first packet of this one and not later than its last; of
+    /// a connection that was not over, and of datagrams without an answer (ICMP: that ask for one), not later than this record. Where there are any, its
+    /// counters are a minimum. `None` where the source does not tell.
+    pub capture_drops: Option<u64>,
     /// Where it was captured, as far as that can be told; `None` where nobody asked.
     pub vantage: Option<Vantage>,
     /// What Zeek would log; `None` where nobody asked.

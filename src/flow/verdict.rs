@@ -109,6 +109,7 @@ evidence! {
     22 FORGOTTEN "forgotten" "too long ago" "What it would have to be compared with is no longer remembered, or was never captured.";
     23 SECOND_COPY "second_copy" "copied again" "Another copy of it followed.";
     24 STALL "stall" "after a pause" "Its sender had paused for a retransmission timeout.";
+    25 DROPPED "capture_dropped" "the capture dropped packets" "The capture dropped packets when this hole was made: it may have missed the original, so that where that was lost, if at all, is not known.";
 }
 
 impl Evidence {

@@ -48,7 +48,7 @@ pub enum Checksums {
     /// wrong, or too few were seen to tell. Others are not.
     #[default]
     Auto,
-    /// No host takes them.
+    /// No host takes them; but for those of which the capture says that there is none yet (`FrameMarks::checksum_pending`).
     Verify,
     /// Checksums are not looked at.
     Ignore,

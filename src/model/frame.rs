@@ -27,10 +27,10 @@ pub struct FrameMarks {
     /// the kernel, or by sockeye (pcapng `epb_dropcount`). Live, exact in sum; in place to the block of the kernel's ring.
     pub dropped_before: u64,
     /// The host had left the transport checksum to its network card, so what stands in the bytes is no checksum
-    /// (`TP_STATUS_CSUMNOTREADY`).
+    /// (`TP_STATUS_CSUMNOTREADY`, bit 9 of pcapng's `epb_flags`).
     pub checksum_pending: bool,
     /// The host had left the cutting into segments to its network card, or put received segments together, so the frame is
-    /// none that went over a wire (`TP_STATUS_GSO_TCP`).
+    /// none that went over a wire (`TP_STATUS_GSO_TCP`, bit 11 of pcapng's `epb_flags`).
     pub gso: bool,
 }
 

@@ -162,6 +162,11 @@ impl LinkType {
         KNOWN.iter().filter(|k| k.decoded).map(|k| Self(k.number))
     }
 
+    /// Every link type that has a name here, by number.
+    pub fn named() -> impl Iterator<Item = Self> {
+        KNOWN.iter().map(|k| Self(k.number))
+    }
+
     /// The type that `--link-type NAME` means: a short word, libpcap's name in any case, or a number.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {

@@ -1,13 +1,15 @@
 //! Both ends of a conversation as people read them, `10.0.0.1:4711 → [2001:db8::1]:80`, cut to fit a column where that
-//! must be. Ports are never cut, IPv4 addresses neither; IPv6 addresses lose their middle.
+//! must be. Ports are never cut, IPv4 addresses neither; IPv6 addresses and names
+//! lose their middle.
 
+use super::host_names::HostNames;
 use super::units::width;
 use crate::flow::{FlowKind, FlowRecord};
 use crate::model::{Endpoint, IpProtocol};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// What an IPv6 address keeps at least, besides the ellipsis.
+/// What an IPv6 address or a name keeps at least, besides the ellipsis.
 const KEPT: usize = 8;
 
 /// Who called whom.
@@ -15,6 +17,8 @@ const KEPT: usize = 8;
 pub struct Ends {
     from: Endpoint,
     to: Endpoint,
+    /// Names of both hosts, where they are known and wanted.
+    names: [Option<Box<str>>; 2],
     ports: bool,
     /// Only the second was heard: the arrow points from it to the first.
     back: bool,
@@ -36,14 +40,25 @@ impl Ends {
             }
             FlowKind::Other => (false, false, format!(" ({})", flow.protocol)),
         };
-        Self { from: flow.originator, to: flow.responder, ports, back, word }
+        Self { from: flow.originator, to: flow.responder, names: [None, None], ports, back, word }
+    }
+
+    /// Both addresses.
+    #[must_use]
+    pub const fn addresses(&self) -> [IpAddr; 2] {
+        [self.from.ip, self.to.ip]
+    }
+
+    /// Takes the names of both hosts in place of their addresses, where they are known.
+    pub fn name(&mut self, names: &mut dyn HostNames) {
+        self.names = self.addresses().map(|address| names.name(address).map(Box::from));
     }
 
     /// The text in full. `arrow` is `→` or its stand-in.
     #[must_use]
     pub fn full(&self, arrow: &str) -> String {
         let mut text = String::with_capacity(48);
-        self.write(&mut text, arrow, |ip| ip.to_string());
+        self.write(&mut text, arrow, |_, host| host);
         text
     }
 
@@ -55,7 +70,7 @@ impl Ends {
         if excess == 0 {
             return full;
         }
-        let (a, b) = (cuttable(self.from.ip, dots), cuttable(self.to.ip, dots));
+        let (a, b) = (self.cuttable(0, dots), self.cuttable(1, dots));
         if a + b == 0 {
             return full;
         }
@@ -63,21 +78,17 @@ impl Ends {
         let give_a = (excess * a).div_ceil(a + b).min(a);
         let give_b = (excess - give_a.min(excess)).min(b);
         let mut text = String::with_capacity(full.len());
-        let mut first = true;
-        self.write(&mut text, arrow, |ip| {
-            let give = if std::mem::take(&mut first) { give_a } else { give_b };
-            without_middle(&ip.to_string(), give, dots)
-        });
+        self.write(&mut text, arrow, |i, host| without_middle(&host, if i == 0 { give_a } else { give_b }, dots));
         text
     }
 
     /// Columns of the shortest text that [`Self::cut`] makes.
     #[must_use]
     pub fn least(&self, arrow: &str, dots: &str) -> usize {
-        width(&self.full(arrow)) - cuttable(self.from.ip, dots) - cuttable(self.to.ip, dots)
+        width(&self.full(arrow)) - self.cuttable(0, dots) - self.cuttable(1, dots)
     }
 
-    fn write(&self, text: &mut String, arrow: &str, mut address: impl FnMut(IpAddr) -> String) {
+    fn write(&self, text: &mut String, arrow: &str, shorter: impl Fn(usize, String) -> String) {
         let arrow = match (self.back, arrow) {
             (true, "→") => "←",
             (true, _) => "<-",
@@ -88,22 +99,27 @@ impl Ends {
                 // A String takes everything, here and below.
                 let _ = write!(text, " {arrow} ");
             }
-            let ip = address(end.ip);
+            let host = shorter(i, self.host(i));
             let _ = match (self.ports, end.ip) {
-                (false, _) => write!(text, "{ip}"),
-                (true, IpAddr::V4(_)) => write!(text, "{ip}:{}", end.port),
-                (true, IpAddr::V6(_)) => write!(text, "[{ip}]:{}", end.port),
+                (false, _) => write!(text, "{host}"),
+                (true, IpAddr::V6(_)) if self.names[i].is_none() => write!(text, "[{host}]:{}", end.port),
+                (true, _) => write!(text, "{host}:{}", end.port),
             };
         }
         text.push_str(&self.word);
     }
-}
 
-/// How many columns an address can give away: none for IPv4.
-fn cuttable(ip: IpAddr, dots: &str) -> usize {
-    match ip {
-        IpAddr::V4(_) => 0,
-        IpAddr::V6(v6) => width(&v6.to_string()).saturating_sub(KEPT + width(dots)),
+    /// The first or the second host: its name, else its address.
+    fn host(&self, i: usize) -> String {
+        self.names[i].as_deref().map_or_else(|| self.addresses()[i].to_string(), str::to_owned)
+    }
+
+    /// How many columns a host can give away: none of an IPv4 address.
+    fn cuttable(&self, i: usize, dots: &str) -> usize {
+        if self.names[i].is_none() && self.addresses()[i].is_ipv4() {
+            return 0;
+        }
+        width(&self.host(i)).saturating_sub(KEPT + width(dots))
     }
 }
 
@@ -156,7 +172,7 @@ mod tests {
 
     fn ends(a: &str, b: &str) -> Ends {
         let at = |ip: &str, port| Endpoint::new(ip.parse().unwrap(), port);
-        Ends { from: at(a, 49370), to: at(b, 443), ports: true, back: false, word: String::new() }
+        Ends { from: at(a, 49370), to: at(b, 443), names: [None, None], ports: true, back: false, word: String::new() }
     }
 
     #[test]
@@ -183,6 +199,20 @@ mod tests {
         assert_eq!(long.cut(0, "→", "…"), "[2001…ee:1]:49370 → [2001…::80]:443");
         assert_eq!(width(&long.cut(0, "→", "…")), long.least("→", "…"));
         assert_eq!(long.cut(0, "->", "..."), "[2001...ee:1]:49370 -> [2001...::80]:443");
+    }
+
+    #[test]
+    fn names_stand_where_addresses_would_and_lose_their_middle() {
+        use crate::output::host_names::Fixed;
+        let mut named = ends("2001:db8::1", "203.0.113.1");
+        named.name(&mut Fixed::new(&[("2001:db8::1", "a-very-long-name.of-a-host.example")]));
+        assert_eq!(named.full("→"), "a-very-long-name.of-a-host.example:49370 → 203.0.113.1:443");
+        let text = named.cut(45, "→", "…");
+        assert_eq!(width(&text), 45, "{text}");
+        assert!(text.starts_with("a-very") && text.ends_with(":49370 → 203.0.113.1:443"), "{text}");
+        named.name(&mut Fixed::new(&[("203.0.113.1", "x")]));
+        assert_eq!(named.full("→"), "[2001:db8::1]:49370 → x:443");
+        assert_eq!(width(&named.cut(0, "→", "…")), named.least("→", "…"));
     }
 
     #[test]

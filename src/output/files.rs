@@ -60,8 +60,13 @@ impl Files for Here {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         // A second link fails where the name is taken; rename(2) would replace.
-        fs::hard_link(from, to)?;
-        fs::remove_file(from)
+        match fs::hard_link(from, to) {
+            Ok(()) => fs::remove_file(from),
+            Err(e) if [ErrorKind::AlreadyExists, ErrorKind::NotFound, ErrorKind::StorageFull].contains(&e.kind()) => Err(e),
+            // File systems without links (FAT): looking first must do.
+            Err(_) if fs::symlink_metadata(to).is_ok() => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(from, to),
+        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -58,6 +58,7 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         response_time: None,
         icmp_error: None,
         icmp_errors: 0,
+        capture_drops: None,
         vantage: None,
         zeek: None,
         orig: side(out),

@@ -1,8 +1,9 @@
 //! `sockeye flows` for people: a row for every conversation, when it ends.
 
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::Style;
-use super::summary::{resent, round_trip, state};
+use super::summary::{resent, round_trip, spoiled, state, tell_spoiled};
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, packet_number};
 use crate::event::{Event, Keep, Sink};
@@ -44,6 +45,8 @@ pub struct FlowTableSink<W> {
     config: FlowTableConfig,
     /// Numbers of packets are told with their file.
     several: bool,
+    /// A row has a `?`.
+    spoiled: bool,
     table: Table,
 }
 
@@ -51,12 +54,34 @@ impl<W: Write> FlowTableSink<W> {
     /// A table that is written to `out`.
     #[must_use]
     pub fn new(out: W, config: FlowTableConfig) -> Self {
-        Self { out, config, several: false, table: Table::new(COLUMNS, "", config.style, BATCH).titled(!config.quiet) }
+        Self {
+            out,
+            config,
+            several: false,
+            spoiled: false,
+            table: Table::new(COLUMNS, "", config.style, BATCH).titled(!config.quiet),
+        }
+    }
+
+    /// The same table with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { table: self.table.named(names), ..self }
     }
 
     /// The writer, to be closed with its own error checked.
     pub fn into_inner(self) -> W {
         self.out
+    }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Rows that are held back to find the widths of the columns, and not written yet.
+    pub const fn held(&self) -> usize {
+        self.table.held()
     }
 }
 
@@ -64,10 +89,16 @@ impl<W: Write> Sink for FlowTableSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
             Event::Source { index, .. } => self.several |= *index > 0,
-            Event::Flow(record) => self.table.push(row(record, self.config.verbose, self.several), &mut self.out)?,
+            Event::Flow(record) => {
+                self.spoiled |= spoiled(record);
+                self.table.push(row(record, self.config.verbose, self.several), &mut self.out)?;
+            }
             Event::Summary(_) => {
                 self.table.flush(&mut self.out)?;
                 self.table.tell_hidden(&mut self.out)?;
+                if self.spoiled && !self.config.quiet {
+                    tell_spoiled(&mut self.out, &self.config.style)?;
+                }
                 self.out.flush()?;
             }
             _ => {}
@@ -116,6 +147,10 @@ fn evidence(record: &FlowRecord, several: bool) -> String {
     }
     if record.icmp_errors > 0 {
         let _ = write!(text, " · {}", units::counted(record.icmp_errors, "ICMP error"));
+    }
+    if spoiled(record) {
+        let dropped = units::counted(record.capture_drops.unwrap_or(0), "packet");
+        let _ = write!(text, " · {dropped} of all flows dropped by the capture meanwhile");
     }
     if let Some(reason) = record.end_reason {
         let _ = write!(text, " · ended: {}", reason.key().replace('_', " "));
@@ -198,6 +233,35 @@ mod tests {
                     1 of the server's segments lost beyond this point · \
                     the server's packets acknowledged in 1.00ms to 4.00ms, 2.00ms on average (9 samples)";
         assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn rows_that_the_capture_spoiled_are_marked_and_the_mark_is_told_once() {
+        let shown = |records: &[FlowRecord], quiet, verbose| {
+            let config = FlowTableConfig { verbose, quiet, ..FlowTableConfig::default() };
+            let mut sink = FlowTableSink::new(Vec::new(), config);
+            for record in records {
+                sink.on_event(&Event::Flow(record)).unwrap();
+            }
+            sink.on_event(&Event::Summary(&RunSummary::default())).unwrap();
+            String::from_utf8(sink.into_inner()).unwrap()
+        };
+        let mut records = nine();
+        let legend = "? the capture dropped packets while this conversation ran: its counts are a minimum\n";
+        for drops in [None, Some(0)] {
+            for record in &mut records {
+                record.capture_drops = drops;
+            }
+            let text = shown(&records, false, true);
+            assert!(!text.contains('?') && !text.contains("dropped"), "{text}");
+        }
+        records[0].capture_drops = Some(1200);
+        records[1].capture_drops = Some(1);
+        let text = shown(&records, false, true);
+        assert!(text.ends_with(legend) && text.matches(legend).count() == 1, "{text}");
+        assert_eq!(text.lines().filter(|line| line.ends_with('?')).count(), 2, "{text}");
+        assert!(text.contains(" · 1,200 packets of all flows dropped by the capture meanwhile · ended: "), "{text}");
+        assert!(!shown(&records, true, false).contains(legend));
     }
 
     #[test]

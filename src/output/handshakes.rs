@@ -5,6 +5,7 @@
 //! one row, with the outcome that it had in the end.
 
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::summary::round_trip;
 use super::table::{Align, Cell, Column, Row, Table};
@@ -81,9 +82,30 @@ impl<W: Write> HandshakesSink<W> {
         Self { out, config, table, told: Told::default(), several: false, attempts: 0 }
     }
 
+    /// The same table with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { table: self.table.named(names), ..self }
+    }
+
     /// The writer, to be closed with its own error checked.
     pub fn into_inner(self) -> W {
         self.out
+    }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Rows that are held back to find the widths of the columns, and not written yet.
+    pub const fn held(&self) -> usize {
+        self.table.held()
+    }
+
+    /// Takes an event without writing: there is no room. Says whether a row was left out.
+    pub fn skip(&mut self, event: &Event<'_>) -> bool {
+        self.told.due(event).is_some()
     }
 
     /// Attempts told of so far, so that the caller can say that there were none.

@@ -5,6 +5,7 @@
 //! middle, then whole columns by [`Column::drop`]. Where nobody reads columns (`Style::width` is `None`) nothing is cut.
 
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::units::width;
 use std::io::{self, Write};
@@ -99,14 +100,20 @@ pub struct Table {
     /// Words are ours and may hold arrows: their stand-ins.
     arrow: &'static str,
     dots: &'static str,
+    names: Option<Box<dyn HostNames>>,
 }
 
 impl Table {
+    /// Rows that are not written yet.
+    pub(super) const fn held(&self) -> usize {
+        self.rows.len()
+    }
+
     /// An empty table whose widths are settled when it is [`Self::flush`]ed, or by the first `batch` rows.
     #[must_use]
     pub fn new(columns: &'static [Column], tail_title: &'static str, style: Style, batch: usize) -> Self {
         let (arrow, dots) = if style.ascii { ("->", "...") } else { ("→", "…") };
-        Self { columns, tail_title, style, rows: Vec::new(), batch, layout: None, titled: true, arrow, dots }
+        Self { columns, tail_title, style, rows: Vec::new(), batch, layout: None, titled: true, arrow, dots, names: None }
     }
 
     /// The same table with its headings, or without.
@@ -115,10 +122,27 @@ impl Table {
         Self { titled, ..self }
     }
 
+    /// The same table with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn named(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { names, ..self }
+    }
+
     /// Takes a row. Cells that are missing are empty, those too many are left out.
     pub fn push(&mut self, row: Row, out: &mut impl Write) -> io::Result<()> {
         self.rows.push(row);
         if self.layout.is_some() || self.rows.len() >= self.batch { self.flush(out) } else { Ok(()) }
+    }
+
+    fn name_hosts(&mut self) {
+        let Some(names) = &mut self.names else { return };
+        let ends = |cell: &Cell| if let Cell::Ends(ends) = cell { Some(ends.addresses()) } else { None };
+        names.foresee(&mut self.rows.iter().flat_map(|row| row.cells.iter().filter_map(ends).flatten()));
+        for cell in self.rows.iter_mut().flat_map(|row| &mut row.cells) {
+            if let Cell::Ends(ends) = cell {
+                ends.name(&mut **names);
+            }
+        }
     }
 
     /// Writes what is held back; the first time with the headings, for which there must be a row.
@@ -126,6 +150,7 @@ impl Table {
         if self.rows.is_empty() {
             return Ok(());
         }
+        self.name_hosts();
         if self.layout.is_none() {
             let layout = self.settle();
             if self.titled {

@@ -7,8 +7,21 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, IntoRawFd};
 use std::path::{Path, PathBuf};
 
-/// Endings of names that promise a compressed file.
-const COMPRESSED: [&str; 4] = ["gz", "zst", "lz4", "xz"];
+/// What a name that promises a compressed file ends in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compressed {
+    /// `.zst`: capture files are.
+    Zstd,
+    /// `.gz`, `.lz4`, `.xz`: read, not written.
+    Other,
+}
+
+/// Does the name promise a compressed file?
+pub(super) fn compressed(path: &Path) -> Option<Compressed> {
+    let ending = path.extension()?;
+    let is = |word: &str| ending.eq_ignore_ascii_case(word);
+    if is("zst") { Some(Compressed::Zstd) } else { ["gz", "lz4", "xz"].into_iter().any(is).then_some(Compressed::Other) }
+}
 
 /// Is standard output meant? `-`, and the names that systems give it.
 #[must_use]
@@ -24,6 +37,8 @@ pub(super) struct Target {
     path: PathBuf,
     /// Can be cut back.
     regular: bool,
+    /// Somebody reads it, or does not: a pipe, a terminal, a socket.
+    has_reader: bool,
 }
 
 /// A write that failed.
@@ -42,18 +57,33 @@ impl Target {
             let out = io::stdout().as_fd().try_clone_to_owned().map_err(create)?;
             return Self::of(File::from(out), path);
         }
-        if path.extension().is_some_and(|e| COMPRESSED.iter().any(|c| e.eq_ignore_ascii_case(c))) {
-            return Err(WriteError::Compressed { path: path.to_owned() });
+        if compressed(path).is_some() {
+            return Err(WriteError::Compressed { path: path.to_owned(), capture: false });
         }
+        Self::create(path, force, reading, files)
+    }
+
+    /// The same, of a file, whatever its name ends in.
+    pub(super) fn create(path: &Path, force: bool, reading: &[(u64, u64)], files: &dyn Files) -> Result<Self, WriteError> {
         let file = files.open(path, force, reading)?;
         Self::of(file, path)
     }
 
-    fn of(file: File, path: &Path) -> Result<Self, WriteError> {
+    pub(super) fn of(file: File, path: &Path) -> Result<Self, WriteError> {
         let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
         // Standard output may be a file that others write to as well: `>>`. It is not cut.
         let regular = data.is_file() && !is_stdout(path);
-        Ok(Self { file: Some(file), path: path.to_owned(), regular })
+        Ok(Self { file: Some(file), path: path.to_owned(), regular, has_reader: !data.is_file() })
+    }
+
+    /// May somebody who does not read keep a write waiting for ever?
+    pub(super) const fn has_reader(&self) -> bool {
+        self.has_reader
+    }
+
+    /// Is it a file, and not a pipe, a device or standard output?
+    pub(super) const fn is_regular(&self) -> bool {
+        self.regular
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -26,10 +26,33 @@ pub enum WriteError {
         path: PathBuf,
     },
     /// The name asks for compression, which is not done here.
-    #[error("{}: sockeye writes files uncompressed; write to - and compress that", path.display())]
+    #[error("{}: sockeye {}; write to - and compress that", path.display(), if *capture { "compresses captures with zstd (.zst)" } else { "writes text uncompressed" })]
     Compressed {
         /// The file.
         path: PathBuf,
+        /// It is to be a capture file: zstd would do.
+        capture: bool,
+    },
+    /// The name of a rotated file says the time in a way that is not known.
+    #[error("{}: {what}", path.display())]
+    Name {
+        /// The file, as named.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A rotated capture cannot go on to its next file.
+    #[error("cannot {operation} {}: {error}", path.display())]
+    Rotate {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `create`, `finish` (give it its name).
+        operation: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+        /// Packets that were taken and are in no file.
+        unsaved: u64,
     },
     /// It cannot be created or opened.
     #[error("cannot create {}: {error}", path.display())]
@@ -76,6 +99,12 @@ pub enum WriteError {
         #[source]
         error: io::Error,
     },
+    /// The run was over, and whoever reads the output read nothing of what was left.
+    #[error("nothing of {} was read for 2 seconds: the rest was not written", path.display())]
+    Unread {
+        /// The file; `-` is standard output.
+        path: PathBuf,
+    },
 }
 
 /// What of a file survived a failure.
@@ -94,7 +123,7 @@ impl WriteError {
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
-        matches!(self, Self::Write { error, .. } if full.contains(&error.kind()))
+        matches!(self, Self::Write { error, .. } | Self::Rotate { error, .. } if full.contains(&error.kind()))
     }
 }
 
@@ -102,8 +131,12 @@ impl WriteError {
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         let kind = match &error {
-            WriteError::Write { error, .. } | WriteError::Output { error, .. } | WriteError::Create { error, .. } => error.kind(),
+            WriteError::Write { error, .. }
+            | WriteError::Output { error, .. }
+            | WriteError::Create { error, .. }
+            | WriteError::Rotate { error, .. } => error.kind(),
             WriteError::Exists { .. } => ErrorKind::AlreadyExists,
+            WriteError::Unread { .. } => ErrorKind::TimedOut,
             _ => ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

@@ -112,6 +112,7 @@ impl Classic {
             direction,
             options: 0..0,
             order: self.order,
+            marks: crate::model::FrameMarks::NONE,
         }))
     }
 

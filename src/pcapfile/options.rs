@@ -116,9 +116,10 @@ pub(super) fn push_end(out: &mut Vec<u8>) {
 }
 
 /// Appends options that came from a section of byte order `from` to a little-endian section. What depends on the byte
-/// order in a way that is not known here (a BPF program as a capture filter) is left out when the order changes.
-pub(super) fn carry(out: &mut Vec<u8>, bytes: &[u8], from: ByteOrder, owner: Owner) {
-    for (code, value) in Options::new(bytes, from) {
+/// order in a way that is not known here (a BPF program as a capture filter) is left out when the order changes, and so is
+/// what `keep` does not want: it is asked with the code and the value as it came.
+pub(super) fn carry(out: &mut Vec<u8>, bytes: &[u8], from: ByteOrder, owner: Owner, mut keep: impl FnMut(u16, &[u8]) -> bool) {
+    for (code, value) in Options::new(bytes, from).filter(|(code, value)| keep(*code, value)) {
         if from == ByteOrder::Little {
             push(out, code, value);
             continue;
@@ -217,7 +218,7 @@ mod tests {
             big.resize(big.len().next_multiple_of(4), 0);
         }
         let mut little = Vec::new();
-        carry(&mut little, &big, ByteOrder::Big, Owner::Packet);
+        carry(&mut little, &big, ByteOrder::Big, Owner::Packet, |_, _| true);
         let values: Vec<_> = Options::new(&little, ByteOrder::Little).collect();
         assert_eq!(
             values,
@@ -237,7 +238,7 @@ mod tests {
     fn a_filter_program_is_left_out_when_the_order_changes() {
         let big = [0, 11, 0, 9, 1, 0, 6, 0, 0, 0, 0, 0, 4, 0, 0, 0];
         let mut little = Vec::new();
-        carry(&mut little, &big, ByteOrder::Big, Owner::Interface);
+        carry(&mut little, &big, ByteOrder::Big, Owner::Interface, |_, _| true);
         assert!(little.is_empty());
     }
 }

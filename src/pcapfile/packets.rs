@@ -6,12 +6,16 @@ use super::error::Fault;
 use super::options::{Options, number64};
 use super::reader::Packet;
 use super::section::{Interface, Section};
-use crate::model::{ByteOrder, FrameDirection, Timestamp};
+use crate::model::{FrameDirection, FrameMarks, Timestamp};
 
 /// `epb_flags`.
-const FLAGS: u16 = 2;
+pub(super) const FLAGS: u16 = 2;
 /// `epb_dropcount`.
-const DROPCOUNT: u16 = 4;
+pub(super) const DROPCOUNT: u16 = 4;
+/// Bit 9 of `epb_flags`: "checksum not ready", left to a network card.
+pub(super) const CHECKSUM_PENDING: u32 = 1 << 9;
+/// Bit 11 of `epb_flags`: "TCP segmentation offloaded", put together after receiving or yet to be cut.
+pub(super) const SEGMENTATION: u32 = 1 << 11;
 /// "Unknown" in the drops field of the old Packet Block.
 const DROPS_UNKNOWN: u16 = u16::MAX;
 
@@ -24,7 +28,7 @@ pub(super) enum Read {
         timed: bool,
         /// It names an interface that the section does not have; interface 0 was taken.
         undeclared: Option<u32>,
-        /// Frames lost before it, as it says.
+        /// Frames lost before it, as it says; nothing where it does not. Its marks have 0 then.
         dropped: Option<u64>,
         /// An option does not fit into the block.
         malformed: bool,
@@ -68,6 +72,7 @@ pub(super) fn plain(bytes: &[u8], section: &Section) -> Option<Packet> {
         direction: None,
         options: 0..0,
         order,
+        marks: FrameMarks::NONE,
     })
 }
 
@@ -109,7 +114,7 @@ fn fields(block: &Block<'_>, section: &Section) -> Option<Fields> {
     if block.kind == OLD_PACKET {
         let ids = body.first_chunk::<4>()?;
         let drops = order.u16([ids[2], ids[3]]);
-        let dropped = (drops != DROPS_UNKNOWN && drops != 0).then_some(u64::from(drops));
+        let dropped = (drops != DROPS_UNKNOWN).then_some(u64::from(drops));
         let ticks = Some(u64::from(word(4)?) << 32 | u64::from(word(8)?));
         let interface = u32::from(order.u16([ids[0], ids[1]]));
         return Some(Fields { interface, ticks, caplen: word(12)?, wire_len: word(16)?, start: 20, dropped });
@@ -137,6 +142,7 @@ fn build(block: &Block<'_>, fields: &Fields, interface: &Interface, end: usize) 
         direction: None,
         options: 0..0,
         order: block.order,
+        marks: FrameMarks::NONE,
     };
     let mut dropped = fields.dropped;
     let mut malformed = false;
@@ -146,7 +152,13 @@ fn build(block: &Block<'_>, fields: &Fields, interface: &Interface, end: usize) 
         let mut options = Options::new(bytes, block.order);
         for (code, value) in options.by_ref() {
             match code {
-                FLAGS => packet.direction = direction(value, block.order),
+                FLAGS => {
+                    let Ok(word) = value.try_into() else { continue };
+                    let flags = block.order.u32(word);
+                    packet.direction = direction(flags);
+                    packet.marks.checksum_pending = flags & CHECKSUM_PENDING != 0;
+                    packet.marks.gso = flags & SEGMENTATION != 0;
+                }
                 DROPCOUNT => dropped = number64(value, block.order).or(dropped),
                 _ => {}
             }
@@ -154,12 +166,13 @@ fn build(block: &Block<'_>, fields: &Fields, interface: &Interface, end: usize) 
         packet.options = 8 + from as u32..(8 + from + options.len_so_far()) as u32;
         malformed = options.is_malformed();
     }
+    packet.marks.dropped_before = dropped.unwrap_or(0);
     (packet, dropped, malformed)
 }
 
 /// Bits 0 and 1 of `epb_flags`: 1 inbound, 2 outbound.
-fn direction(value: &[u8], order: ByteOrder) -> Option<FrameDirection> {
-    match order.u32(value.try_into().ok()?) & 3 {
+const fn direction(flags: u32) -> Option<FrameDirection> {
+    match flags & 3 {
         1 => Some(FrameDirection::Inbound),
         2 => Some(FrameDirection::Outbound),
         _ => None,
@@ -171,7 +184,7 @@ mod tests {
     use super::super::block::{self, Framed};
     use super::super::clock::Clock;
     use super::*;
-    use crate::model::LinkType;
+    use crate::model::{ByteOrder, LinkType};
     use proptest::prelude::*;
 
     proptest! {

@@ -8,7 +8,9 @@ use super::classic::{Classic, FILE_HEADER};
 use super::error::{Fault, Part};
 use super::section::{Allowance, Interface, Lost, MAX_INTERFACES, Section};
 use super::{Format, extras, packets, section};
-use crate::model::{ByteOrder, FileFormat, FrameDirection, FrameOptions, LinkType, SourceInfo, SourceKind, Timestamp};
+use crate::model::{
+    ByteOrder, FileFormat, FrameDirection, FrameMarks, FrameOptions, LinkType, SourceInfo, SourceKind, Timestamp,
+};
 use std::ops::Range;
 
 /// Most warnings kept of one file.
@@ -57,6 +59,9 @@ pub struct Packet {
     pub options: Range<u32>,
     /// Byte order of the options.
     pub order: ByteOrder,
+    /// What the block says of the frame beside its bytes: `epb_dropcount` or the drops count of an old Packet Block, and
+    /// bits 9 and 11 of `epb_flags`.
+    pub marks: FrameMarks,
 }
 
 impl Packet {
@@ -73,6 +78,7 @@ impl Packet {
             direction: None,
             options: 0..0,
             order: ByteOrder::Little,
+            marks: FrameMarks::NONE,
         }
     }
 
@@ -183,7 +189,8 @@ impl Reader {
         self.packets
     }
 
-    /// Frames lost between packets, where packets say so (`epb_dropcount`).
+    /// Frames lost between packets so far: the sum of what packets say was lost before each (`FrameMarks::dropped_before`).
+    /// `None` as long as none says anything, which is not 0.
     #[must_use]
     pub fn dropped_between(&self) -> Option<u64> {
         self.dropped

@@ -1,7 +1,8 @@
 //! Records to bytes: classic pcap and pcapng, little-endian, appended to a buffer. What file they go to is not known here.
 
 use super::block::{BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE, NAMES, SECRETS, SECTION_HEADER, STATISTICS};
-use super::options::{COMMENT, Owner, carry, push, push_end};
+use super::options::{COMMENT, Owner, carry, number64, push, push_end};
+use super::packets::{CHECKSUM_PENDING, DROPCOUNT, FLAGS, SEGMENTATION};
 use crate::model::{Frame, FrameDirection, InterfaceCounters, InterfaceInfo, LinkType, Secrets, Timestamp};
 use std::net::IpAddr;
 
@@ -120,7 +121,7 @@ pub fn interface(out: &mut Vec<u8>, info: &InterfaceInfo, link: LinkType, before
             push(out, 14, &BEFORE_1970.to_le_bytes());
         }
         push_text(out, 15, info.hardware.as_ref());
-        carry(out, &info.other.bytes, info.other.order, Owner::Interface);
+        carry(out, &info.other.bytes, info.other.order, Owner::Interface, |_, _| true);
         push_end(out);
     });
 }
@@ -132,10 +133,13 @@ fn ticks(ts: Timestamp, before_1970: bool) -> u64 {
 }
 
 /// Appends an Enhanced Packet Block. Times before 1970 need an interface whose clock starts `before_1970`.
+///
+/// Options that the frame brings are carried over, but for `epb_dropcount`: what [`FrameMarks`](crate::model::FrameMarks)
+/// say was lost before it stands there once, whatever the options said.
 pub fn packet(out: &mut Vec<u8>, interface: u32, before_1970: bool, frame: &Frame<'_>) {
     let ticks = if before_1970 || frame.ts.nanos() < 0 { ticks(frame.ts, before_1970) } else { frame.ts.nanos() as u64 };
     let options = frame.options.map_or(0, |o| o.bytes.len());
-    out.reserve(48 + frame.bytes.len() + options);
+    out.reserve(60 + frame.bytes.len() + options);
     block(out, ENHANCED_PACKET, |out| {
         let mut header = [0; 20];
         let words = [interface, (ticks >> 32) as u32, ticks as u32, frame.bytes.len() as u32, frame.wire_len];
@@ -145,22 +149,40 @@ pub fn packet(out: &mut Vec<u8>, interface: u32, before_1970: bool, frame: &Fram
         out.extend_from_slice(&header);
         out.extend_from_slice(frame.bytes);
         out.resize(out.len() + frame.bytes.len().next_multiple_of(4) - frame.bytes.len(), 0);
+        let start = out.len();
+        let dropped = frame.marks.dropped_before;
+        let mut told = false;
         if let Some(options) = frame.options {
-            // Direction is among them.
-            let start = out.len();
-            carry(out, options.bytes, options.order, Owner::Packet);
-            if out.len() > start {
-                push_end(out);
+            // Flags are among them.
+            carry(out, options.bytes, options.order, Owner::Packet, |code, value| {
+                code != DROPCOUNT
+                    || (number64(value, options.order).unwrap_or(0) == dropped && !std::mem::replace(&mut told, true))
+            });
+        } else {
+            let flags = flags(frame);
+            if flags != 0 {
+                push(out, FLAGS, &flags.to_le_bytes());
             }
-        } else if let Some(direction) = frame.direction {
-            let flags: u32 = match direction {
-                FrameDirection::Inbound => 1,
-                FrameDirection::Outbound => 2,
-            };
-            push(out, 2, &flags.to_le_bytes());
+        }
+        if dropped > 0 && !told {
+            push(out, DROPCOUNT, &dropped.to_le_bytes());
+        }
+        if out.len() > start {
             push_end(out);
         }
     });
+}
+
+/// `epb_flags` of a frame that did not come from a pcapng file.
+const fn flags(frame: &Frame<'_>) -> u32 {
+    let direction = match frame.direction {
+        None => 0,
+        Some(FrameDirection::Inbound) => 1,
+        Some(FrameDirection::Outbound) => 2,
+    };
+    let pending = if frame.marks.checksum_pending { CHECKSUM_PENDING } else { 0 };
+    let merged = if frame.marks.gso { SEGMENTATION } else { 0 };
+    direction | pending | merged
 }
 
 /// Appends an Interface Statistics Block, dated `at` or with the end that the counters name.

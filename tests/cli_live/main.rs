@@ -13,6 +13,7 @@ macro_rules! for_backends {
     };
 }
 
+mod drops;
 mod ending;
 mod faults;
 #[cfg(feature = "libpcap")]
@@ -22,6 +23,7 @@ mod netns;
 #[path = "../support/program.rs"]
 mod program;
 mod screens;
+mod slow;
 mod writing;
 
 use netns::{FAR_IP, NEAR_IP, Pair};

@@ -3,7 +3,7 @@
 
 use sockeye::capture::file::{FileSource, OpenOptions};
 use sockeye::capture::{Next, PacketSource, SourceError};
-use sockeye::model::{ByteOrder, Frame, FrameDirection, LinkType};
+use sockeye::model::{ByteOrder, Frame, FrameDirection, FrameMarks, LinkType};
 use std::io::Cursor;
 
 /// Numbers in one of the byte orders.
@@ -106,6 +106,7 @@ pub(crate) struct Kept {
     pub(crate) bytes: Vec<u8>,
     pub(crate) direction: Option<FrameDirection>,
     pub(crate) options: Vec<u8>,
+    pub(crate) marks: FrameMarks,
 }
 
 impl Kept {
@@ -119,6 +120,7 @@ impl Kept {
             bytes: frame.bytes.to_vec(),
             direction: frame.direction,
             options: frame.options.map(|o| o.bytes.to_vec()).unwrap_or_default(),
+            marks: frame.marks,
         }
     }
 }

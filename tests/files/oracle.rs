@@ -8,7 +8,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sockeye::model::{FileFormat, Frame, LinkType, Timestamp};
 use sockeye::output::pcap::{PcapConfig, PcapWriter};
-use sockeye::pcapfile::write::SectionInfo;
 
 /// Nanoseconds, captured bytes, length on the wire.
 type Seen = (i64, Vec<u8>, u32);
@@ -66,7 +65,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         for format in [FileFormat::Pcap { nanoseconds }, FileFormat::PcapNg] {
             let path = folder.path().join(format!("{format:?}"));
-            let config = PcapConfig { format, force: false, reading: Vec::new(), files: std::sync::Arc::new(sockeye::output::files::Here), section: SectionInfo::default() };
+            let config = PcapConfig::new(format);
             let mut writer = PcapWriter::create(&path, &config).unwrap();
             for (nanos, data) in &packets {
                 let (ts, wire_len) = (Timestamp::from_nanos(*nanos), data.len() as u32);

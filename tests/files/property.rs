@@ -6,7 +6,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sockeye::model::{ByteOrder, FileFormat, Frame, FrameDirection, FrameOptions, LinkType, Timestamp};
 use sockeye::output::pcap::{PcapConfig, PcapWriter};
-use sockeye::pcapfile::write::SectionInfo;
 
 /// A frame to be written.
 #[derive(Clone, Debug)]
@@ -47,13 +46,7 @@ fn options(made: &Made, order: ByteOrder) -> Vec<u8> {
 fn write(frames: &[Made], format: FileFormat, order: ByteOrder) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written");
-    let config = PcapConfig {
-        format,
-        force: false,
-        reading: Vec::new(),
-        files: std::sync::Arc::new(sockeye::output::files::Here),
-        section: SectionInfo::default(),
-    };
+    let config = PcapConfig::new(format);
     let mut writer = PcapWriter::create(&path, &config).unwrap();
     for made in frames {
         let options = options(made, order);

@@ -38,6 +38,7 @@ fn classic_files_of_both_orders_and_all_magics() {
                 bytes: FRAME.to_vec(),
                 direction,
                 options: Vec::new(),
+                marks: sockeye::model::FrameMarks::NONE,
             };
             assert_eq!(frames[2], last, "{magic:x} {b:?}");
         }

@@ -16,7 +16,7 @@ const NANOS: FileFormat = FileFormat::Pcap { nanoseconds: true };
 
 fn config(format: FileFormat) -> PcapConfig {
     let section = SectionInfo { application: Some("the test".to_owned()), ..SectionInfo::default() };
-    PcapConfig { format, force: false, reading: Vec::new(), files: std::sync::Arc::new(sockeye::output::files::Here), section }
+    PcapConfig { section, ..PcapConfig::new(format) }
 }
 
 fn frame(nanos: i64, link: LinkType, bytes: &[u8]) -> Frame<'_> {

@@ -84,7 +84,15 @@ impl Tap {
             marks: sockeye::model::FrameMarks::NONE,
         };
         let wire_bytes = whole.len() as u64;
-        let meta = PacketMeta { source: 0, number: self.number, ts, wire_bytes, frames: 1, pieces: None };
+        let meta = PacketMeta {
+            source: 0,
+            number: self.number,
+            ts,
+            wire_bytes,
+            frames: 1,
+            marks: sockeye::model::FrameMarks::NONE,
+            pieces: None,
+        };
         self.tracker.on_packet(&meta, &decode(&frame), &mut |event: FlowEvent<'_>| each(event));
     }
 

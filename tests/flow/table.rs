@@ -133,7 +133,15 @@ fn a_flow_that_begins_with_a_joined_datagram_begins_with_its_first_piece() {
     let mut w = World::new();
     let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
     w.wait(4000);
-    let meta = PacketMeta { source: 0, number: 3, ts: w.now, wire_bytes: 3100, frames: 2, pieces: Some(pieces) };
+    let meta = PacketMeta {
+        source: 0,
+        number: 3,
+        ts: w.now,
+        wire_bytes: 3100,
+        frames: 2,
+        marks: sockeye::model::FrameMarks::NONE,
+        pieces: Some(pieces),
+    };
     w.tracker.on_packet(&meta, &decode_ip(&udp_bytes(A, B, &[0; 3000])), &mut |_: FlowEvent<'_>| {});
     let r = w.only();
     assert_eq!((r.first_packet, r.last_packet, r.orig.ip_bytes), ((0, 2), (0, 3), 3068));
@@ -146,7 +154,15 @@ fn a_joined_datagram_counts_all_its_frames() {
     w.udp(A, B, b"whole");
     let joined = udp_bytes(A, B, &[0; 3000]);
     let pieces = Pieces { first: (0, 2), start: w.now, ip_bytes: 3068 };
-    let meta = PacketMeta { source: 0, number: 4, ts: w.now, wire_bytes: 3100, frames: 3, pieces: Some(pieces) };
+    let meta = PacketMeta {
+        source: 0,
+        number: 4,
+        ts: w.now,
+        wire_bytes: 3100,
+        frames: 3,
+        marks: sockeye::model::FrameMarks::NONE,
+        pieces: Some(pieces),
+    };
     w.tracker.on_packet(&meta, &decode_ip(&joined), &mut |_: FlowEvent<'_>| {});
     let r = w.only();
     assert_eq!((r.orig.packets, r.orig.payload_bytes), (4, 3005));

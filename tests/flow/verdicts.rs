@@ -44,8 +44,15 @@ impl Told {
             options: None,
             marks: sockeye::model::FrameMarks::NONE,
         };
-        let meta =
-            PacketMeta { source: 0, number: self.number, ts: self.now, wire_bytes: u64::from(wire_len), frames: 1, pieces: None };
+        let meta = PacketMeta {
+            source: 0,
+            number: self.number,
+            ts: self.now,
+            wire_bytes: u64::from(wire_len),
+            frames: 1,
+            marks: sockeye::model::FrameMarks::NONE,
+            pieces: None,
+        };
         let (settled, ended) = (&mut self.settled, &mut self.ended);
         self.tracker.on_packet(&meta, &decode(&frame), &mut |event: FlowEvent<'_>| keep(settled, ended, event)).verdict
     }

@@ -3,7 +3,7 @@
 use etherparse::{PacketBuilder, TcpOptionElement};
 use sockeye::decode::decode;
 use sockeye::flow::{FlowEvent, FlowRecord, Note, Outcome, PacketMeta, Tracker, TrackerConfig};
-use sockeye::model::{Frame, LinkType, Span, Timestamp};
+use sockeye::model::{Frame, FrameMarks, LinkType, Span, Timestamp};
 use std::borrow::Borrow;
 
 /// A TCP segment to be sent.
@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) outcomes: Vec<Outcome>,
     /// Put in front of each packet, if any.
     pub(crate) vlan: Option<u16>,
+    /// What the capturing system says of each packet.
+    pub(crate) marks: FrameMarks,
 }
 
 impl World {
@@ -75,6 +77,7 @@ impl World {
             ended: Vec::new(),
             outcomes: Vec::new(),
             vlan: None,
+            marks: FrameMarks::NONE,
         }
     }
 
@@ -121,7 +124,7 @@ impl World {
             bytes: &bytes,
             direction: None,
             options: None,
-            marks: sockeye::model::FrameMarks::NONE,
+            marks: self.marks,
         };
         let meta = PacketMeta {
             source: 0,
@@ -129,6 +132,7 @@ impl World {
             ts: self.now,
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
+            marks: self.marks,
             pieces: None,
         };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);

@@ -281,6 +281,31 @@ fn what_a_card_was_to_fill_in_is_good_and_other_wrong_ones_are_not() {
     }
 }
 
+#[test]
+fn a_checksum_that_the_capture_says_is_not_there_yet_is_never_wrong() {
+    for checksums in [Checksums::Auto, Checksums::Verify] {
+        let mut world = World::with(TrackerConfig { profile: Profile::ZEEK, checksums, ..TrackerConfig::default() });
+        world.marks.checksum_pending = true;
+        for (from, to, segment) in [(C, S, syn()), (S, C, syn_ack()), (C, S, seg(".", 1001, 5001))] {
+            world.wait(10).send(&spoilt(from, to, &segment));
+        }
+        for n in 0..30 {
+            world.wait(10).send(&spoilt(C, S, &seg("P.", 1001 + 10 * n, 5001).len(10)));
+        }
+        let stats = world.tracker.checksums();
+        assert_eq!((stats.pending, stats.offloaded, stats.unsure + stats.rewritten + stats.wrong), (33, 0, 0), "{checksums:?}");
+        // They say nothing of packets that have no such mark: nothing of these was seen, so that one tells nothing.
+        world.marks.checksum_pending = false;
+        world.wait(10).send(&spoilt(C, S, &seg("P.", 1301, 5001).len(10)));
+        let stats = world.tracker.checksums();
+        let verify = checksums == Checksums::Verify;
+        assert_eq!((stats.pending, stats.unsure, stats.wrong), (33, u64::from(!verify), u64::from(verify)), "{checksums:?}");
+        assert_eq!(stats.rewritten, 0);
+        let row = if verify { "S1 ShADC 32/1 0.3" } else { "S1 ShAD 33/1 0.3" };
+        assert_eq!(rows(world), [row], "{checksums:?}");
+    }
+}
+
 /// A packet of TCP over IPv4 with a wrong TCP checksum.
 fn spoilt(from: Host, to: Host, segment: &Seg) -> Vec<u8> {
     let mut packet = tcp_bytes(from, to, segment);
@@ -452,7 +477,15 @@ fn admit(tracker: &mut Tracker, bytes: &[u8], wire_len: usize) -> Admission {
         options: None,
         marks: sockeye::model::FrameMarks::NONE,
     };
-    let meta = PacketMeta { source: 0, number: 1, ts: frame.ts, wire_bytes: frame.wire_len.into(), frames: 1, pieces: None };
+    let meta = PacketMeta {
+        source: 0,
+        number: 1,
+        ts: frame.ts,
+        wire_bytes: frame.wire_len.into(),
+        frames: 1,
+        marks: sockeye::model::FrameMarks::NONE,
+        pieces: None,
+    };
     tracker.admit(&meta, &decode(&frame))
 }
 

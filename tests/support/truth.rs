@@ -143,6 +143,7 @@ pub(crate) fn ask<'a>(frames: impl Iterator<Item = Frame<'a>>, wants: Wants) -> 
             ts: frame.ts,
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
+            marks: sockeye::model::FrameMarks::NONE,
             pieces: None,
         };
         tracker.on_time(frame.ts, &mut sink);

@@ -97,7 +97,23 @@ pub(super) enum Advance {
 
 /// Opens a capture file; `-` is standard input. Reads as far as the first packet, or as what is there without waiting.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<FileSource, SourceError> {
-    FileSource::start(raw::open(path)?, options)
+    Unread::open(path)?.start(options)
+}
+
+/// A file that is open, and of which not a byte was read: what needs rights is done, and what the file holds has had no
+/// say yet.
+pub struct Unread(Opened);
+
+impl Unread {
+    /// Opens a file; `-` is standard input. A FIFO is waited for until somebody writes to it.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        raw::open(path).map(Self)
+    }
+
+    /// Begins to read: as far as the first packet, or as what is there without waiting.
+    pub fn start(self, options: &OpenOptions) -> Result<FileSource, SourceError> {
+        FileSource::start(self.0, options)
+    }
 }
 
 impl FileSource {
@@ -281,7 +297,7 @@ impl FileSource {
             bytes: packet.frame(view),
             direction: packet.direction,
             options: packet.frame_options(view),
-            marks: crate::model::FrameMarks::NONE,
+            marks: packet.marks,
         }
     }
 

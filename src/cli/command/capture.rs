@@ -2,18 +2,21 @@
 
 use super::records::being_read;
 use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat};
-use crate::cli::drive::{drive, finish, say};
-use crate::cli::errors::{Problem, second_link_type, shown_path};
+use crate::cli::drive::{drive, finish, say, unwritten};
+use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Opened, Plan, backend};
-use crate::cli::{Done, manual};
+use crate::cli::files::{WithCommand, is_command};
+use crate::cli::helper::Wanted;
+use crate::cli::open::{Manner, Opened, Plan, backend};
+use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
-use sockeye::engine::Ended;
+use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
-use sockeye::output::files::Here;
+use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
-use sockeye::output::pcap::{PcapConfig, PcapWriter, format_of_name, needs_nanoseconds};
+use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, Written, format_of_name, needs_nanoseconds};
+use sockeye::output::queue::WhenFull;
 use sockeye::output::target::is_stdout;
 use sockeye::output::units;
 use sockeye::pcapfile::write::SectionInfo;
@@ -26,31 +29,50 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
+    }
     if args.write.write.is_none() {
         return Err(Problem::usage("capture needs a file to write:  -w FILE  (- is standard output)"));
     }
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    let opened = Plan::new(&args.input, Zone::Local)?.open(&args.live, true)?;
+    let manner = Manner { wanted: Writing::wanted(&args.write)?, ..Manner::default() };
+    let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
     };
+    opened.hangup_rotates = writing.can_rotate();
     let ended = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
     finish(ended, filter.as_deref(), closed)
 }
 
-/// A capture file being written.
+/// The capture file or files being written.
 pub(crate) struct Writing {
     writer: PcapWriter,
+    files: Arc<dyn Files>,
     path: PathBuf,
+    rotating: bool,
     at_once: bool,
     failed: bool,
 }
 
 impl Writing {
+    /// What the helper process is to do for the files of `-w`: SIGHUP may make one file several.
+    pub(crate) fn wanted(args: &WriteArgs) -> Result<Wanted, Problem> {
+        let mut wanted = Wanted::default();
+        let Some(path) = args.write.as_deref() else { return Ok(wanted) };
+        wanted.file(path, args.force);
+        wanted.series(path, rotation(args)?.is_on());
+        if let Some(command) = command(args, path)? {
+            wanted.command(command);
+        }
+        Ok(wanted)
+    }
+
     /// Creates the file of `-w`, if there is one.
     pub(crate) fn open(args: &WriteArgs, opened: &Opened) -> Result<Option<Self>, Problem> {
         let Some(path) = args.write.clone() else { return Ok(None) };
@@ -59,6 +81,10 @@ impl Writing {
         }
         if is_stdout(&path) && args.print {
             return Err(Problem::usage("-w - and --print both want standard output; name a file"));
+        }
+        let rotation = rotation(args)?;
+        if rotation.is_on() {
+            no_single_file(args, &path)?;
         }
         let infos: Vec<&SourceInfo> = opened.input.infos().collect();
         let nanoseconds = infos.iter().any(|info| needs_nanoseconds(info));
@@ -74,38 +100,126 @@ impl Writing {
             application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..SectionInfo::default()
         };
-        let reading = being_read(&opened.input);
-        let config = PcapConfig { format, force: args.force, reading, files: Arc::new(Here), section };
+        let files = Arc::clone(&opened.files);
+        let config = PcapConfig {
+            force: args.force,
+            reading: being_read(&opened.input),
+            files: Arc::clone(&files),
+            section,
+            rotation,
+            when_full: if opened.live { WhenFull::Refuse } else { WhenFull::Wait },
+            start: clock::now(),
+            ..PcapConfig::new(format)
+        };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
-        Ok(Some(Self { writer: PcapWriter::create(&path, &config)?, path, at_once, failed: false }))
+        let writer = PcapWriter::create(&path, &config)?;
+        Ok(Some(Self { writer, files, path, rotating: rotation.is_on(), at_once, failed: false }))
     }
 
-    /// Ends the file: last counters, what is still in memory, the close. Says how much was written.
+    /// Can SIGHUP begin the next file?
+    pub(crate) const fn can_rotate(&self) -> bool {
+        self.writer.can_rotate()
+    }
+
+    /// Ends the file: last counters, what is still in memory, the close; waits for the commands of `-z`. Says how much was
+    /// written.
     pub(crate) fn close(&mut self, ended: &Ended) -> Result<(), Problem> {
-        if self.failed {
-            return Ok(()); // the error is told by whoever reports the run
+        // Where writing failed, that is told by whoever reports the run.
+        let written = if self.failed {
+            self.writer.abandon();
+            Ok(None)
+        } else {
+            self.end(ended).map(Some)
+        };
+        let failures = self.files.settle();
+        let written = written?;
+        if let Some(written) = written {
+            written.troubles.iter().for_each(|trouble| say(&shown(trouble)));
+            self.tell(&written);
         }
+        match failures.split_last() {
+            None => Ok(()),
+            Some((last, others)) => {
+                for failure in others {
+                    say(failure);
+                }
+                Err(Problem::new(Exit::Failed, last.clone()))
+            }
+        }
+    }
+
+    fn end(&mut self, ended: &Ended) -> Result<Written, Problem> {
         for (index, source) in (0..=u16::MAX).zip(&ended.summary.sources) {
             self.writer.count(index, &source.info, &source.stats);
         }
-        let written = self.writer.finish()?;
+        self.writer.finish().map_err(|error| unwritten(error.into(), ended.summary.live))
+    }
+
+    fn tell(&self, written: &Written) {
+        let name = shown_path(&self.path);
         if written.times_clamped > 0 {
-            say(&format!(
-                "{}: {} had a time that pcap cannot hold; write pcapng to keep it",
-                shown_path(&self.path),
-                units::counted(written.times_clamped, "packet")
-            ));
+            let packets = units::counted(written.times_clamped, "packet");
+            say(&format!("{name}: {packets} had a time that pcap cannot hold; write pcapng to keep it"));
         }
         if !is_stdout(&self.path) && io::stderr().is_terminal() {
-            say(&format!(
-                "wrote {} ({}) to {}",
-                units::counted(written.packets, "packet"),
-                units::bytes(written.bytes),
-                shown_path(&self.path)
-            ));
+            let (packets, size) = (units::counted(written.packets, "packet"), units::bytes(written.bytes));
+            say(&match (self.rotating || written.files > 1, written.removed) {
+                (false, _) => format!("wrote {packets} ({size}) to {name}"),
+                (true, 0) => format!("wrote {packets} ({size}) to {}", units::counted(written.files, "file")),
+                (true, removed) => format!(
+                    "wrote {packets} ({size}) to {}, and removed the oldest {}",
+                    units::counted(written.files, "file"),
+                    units::count(removed)
+                ),
+            });
         }
-        Ok(())
     }
+}
+
+/// When files end, and which are kept.
+fn rotation(args: &WriteArgs) -> Result<Rotation, Problem> {
+    let rotation = Rotation {
+        bytes: args.file_size.as_deref().map(|text| time::size("-C", text, 1_000_000)).transpose()?,
+        span: args.file_time.as_deref().map(|text| time::span("-G", text)).transpose()?,
+        keep_files: args.file_count,
+        keep_bytes: args.keep_bytes.as_deref().map(|text| time::size("--keep-bytes", text, 1)).transpose()?,
+    };
+    match (rotation.is_on(), rotation.keep_files, rotation.keep_bytes) {
+        (false, Some(_), _) => Err(Problem::usage("-W keeps the newest of several files: say when one ends, with -C or -G")),
+        (false, _, Some(_)) => {
+            Err(Problem::usage("--keep-bytes keeps the newest of several files: say when one ends, with -C or -G"))
+        }
+        _ => Ok(rotation),
+    }
+}
+
+/// Files one after the other need names of their own.
+fn no_single_file(args: &WriteArgs, path: &Path) -> Result<(), Problem> {
+    let flag = if args.file_size.is_some() { "-C" } else { "-G" };
+    if is_stdout(path) {
+        return Err(Problem::usage(format!("{flag} writes several files, and -w - is one stream; name a file")));
+    }
+    if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
+        return Err(Problem::usage(format!("{flag} writes several files, and {} is no file", shown_path(path))));
+    }
+    if args.force {
+        return Err(Problem::usage(format!("{flag} gives each file a name of its own, so --force has nothing to overwrite")));
+    }
+    Ok(())
+}
+
+/// What runs the command of `-z`, if there is one.
+fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Problem> {
+    let Some(command) = &args.file_command else { return Ok(None) };
+    let name = shown(&command.to_string_lossy());
+    if is_stdout(path) {
+        return Err(Problem::usage(format!("-z {name} runs for each complete file, and -w - is none; name a file")));
+    }
+    if !is_command(command) {
+        return Err(Problem::usage(format!("-z: no command \"{name}\""))
+            .help("a program's name or path, without arguments; it gets the file as its only argument"));
+    }
+    Ok(Some(Arc::new(WithCommand::new(command.clone()))))
 }
 
 /// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file
@@ -135,6 +249,10 @@ impl Sink for Writing {
         done
     }
 
+    fn dropped(&self) -> u64 {
+        self.writer.dropped()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let done = Sink::flush(&mut self.writer);
         self.failed |= done.is_err();
@@ -151,6 +269,18 @@ pub(crate) fn list_link_types(input: &InputArgs, args: &LiveArgs) -> Done {
     let mut text = format!("Data link types for {name} (use option -y to set):\n");
     for link in links {
         let _ = writeln!(text, "  {} ({link})", link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+    }
+    manual::print(&text).map(|()| Exit::Done)
+}
+
+/// `-J`: the time stamps an interface offers.
+pub(crate) fn list_time_stamps(input: &InputArgs) -> Done {
+    let [name] = &input.interface[..] else {
+        return Err(Problem::usage("-J needs one interface:  sockeye packets -i eth0 -J"));
+    };
+    let mut text = format!("Time stamp types for {name} (use option -j to set):\n");
+    for kind in live::time_stamps(name)? {
+        let _ = writeln!(text, "  {} ({})", kind.name(), kind.description());
     }
     manual::print(&text).map(|()| Exit::Done)
 }

@@ -11,7 +11,7 @@ pub(crate) fn run(args: &FlowsArgs) -> Done {
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
     let plan = Plan::new(&args.input, Zone::Utc)?;
     let of = Of { records: Records::Flows, checksums: settings::checksums(args.checksums) };
-    records::run(plan, &args.live, &args.look, &args.records, of, |out, style| {
-        Output::FlowTable(FlowTableSink::new(out, FlowTableConfig { style, verbose, quiet }))
+    records::run(plan, &args.live, &args.look, &args.records, of, |out, style, names| {
+        Output::FlowTable(FlowTableSink::new(out, FlowTableConfig { style, verbose, quiet }).with_names(names))
     })
 }

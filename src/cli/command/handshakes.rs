@@ -12,7 +12,7 @@ pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, Zone::Utc)?;
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
     let of = Of { records: Records::Handshakes, checksums: Checksums::Auto };
-    records::run(plan, &args.live, &args.look, &args.records, of, |out, style| {
-        Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }))
+    records::run(plan, &args.live, &args.look, &args.records, of, |out, style, names| {
+        Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }).with_names(names))
     })
 }

@@ -2,14 +2,20 @@
 
 use crate::cli::args::SummaryArgs;
 use crate::cli::drive::{drive, finish};
-use crate::cli::open::Plan;
+use crate::cli::helper::Wanted;
+use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
 pub(crate) fn run(args: &SummaryArgs) -> Done {
-    let opened = Plan::new(&args.input, Zone::Utc)?.open(&args.live, false)?;
+    let mut wanted = Wanted::default();
+    if args.look.names {
+        wanted.names();
+    }
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let mut opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
         style: settings::style(&args.look.style),
@@ -19,10 +25,11 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let mut sink = SummarySink::new(TextOutput::stdout()?, config);
+    let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let wants = Wants { verdicts: true, ..Wants::default() };
     let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
     let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
-    let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
+    // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
+    let closed = sink.into_inner().close().result;
     finish(ended, filter.as_deref(), closed.map_err(Into::into))
 }

@@ -6,6 +6,7 @@ use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
 use crate::decode::Packet;
+use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::deadlines::Deadlines;
 use crate::flow::key::{End, FlowKey};
 use crate::flow::record::{SideRecord, Vantage};
@@ -29,6 +30,8 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
     pub(in crate::flow) source: u16,
     pub(in crate::flow) number: u64,
     pub(in crate::flow) ts: Timestamp,
+    /// What the capture dropped so far.
+    pub(in crate::flow) drops: &'a CaptureDrops,
 }
 
 /// The aspects that are wanted. What is large is behind a box of its own: a packet that is on its way to one of them waits for memory

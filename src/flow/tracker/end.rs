@@ -19,7 +19,8 @@ impl Tracker {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
         };
-        let record = flow.record(Some(reason));
+        let record = self.record(slot, Some(reason));
+        let flow = self.table.get_mut(slot);
         let id = flow.id();
         if let Body::Tcp(connection) = &mut flow.body {
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);

@@ -15,6 +15,7 @@ pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
 use self::packet::Seen;
+use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
@@ -29,8 +30,8 @@ use super::wants::{Checksums, Wants};
 use super::zeek::timers::Timer;
 use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
-use crate::model::Clock;
 use crate::model::clock::LEAPS;
+use crate::model::{Clock, Timestamp};
 
 /// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Tracker {
     /// Flows around the packet at hand.
     parents: Vec<Birth>,
     paths: Paths,
+    /// What the capture dropped.
+    drops: CaptureDrops,
     /// When the next open verdict of a flow is settled.
     settling: Deadlines<()>,
     /// Where the next flows are asked for room that they no longer need.
@@ -79,6 +82,7 @@ impl Tracker {
             timers: Deadlines::default(),
             parents: Vec::new(),
             paths: Paths::default(),
+            drops: CaptureDrops::default(),
             settling: Deadlines::default(),
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
@@ -96,6 +100,35 @@ impl Tracker {
         parents.clear();
         self.parents = parents;
         taken.map_or_else(Note::default, |(_, note, _)| note)
+    }
+
+    /// The capture dropped so many packets before a frame of this time, of whatever flow (`FrameMarks::dropped_before`). To be
+    /// told of every frame, whether it is given to the tracker or not.
+    pub fn on_drops(&mut self, source: u16, ts: Timestamp, packets: u64) {
+        self.drops.before(source, ts, packets);
+    }
+
+    /// The counters of a source: it dropped so many packets in all. Of a live one up to `now`, and what no frame has named was
+    /// dropped since the last call; of a file, where there is no now, up to its end.
+    pub fn on_drop_counters(&mut self, source: u16, total: u64, now: Option<Timestamp>) {
+        match now {
+            Some(now) => self.drops.counted(source, now, total),
+            None => self.drops.counted_at_end(source, total),
+        }
+    }
+
+    /// The record of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, all that
+    /// is known by now.
+    fn record(&self, slot: u32, otherwise: Option<EndReason>) -> FlowRecord {
+        let flow = self.table.get(slot);
+        let mut record = flow.record(otherwise);
+        let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
+        let within = |source| self.drops.within(source, flow.start, until);
+        record.capture_drops = within(flow.first_source);
+        if flow.last_source != flow.first_source {
+            record.capture_drops = record.capture_drops.zip(within(flow.last_source)).map(|(a, b)| a.saturating_add(b));
+        }
+        record
     }
 
     /// Finds or makes the flow of a packet and hands the packet to it. Gives its slot, and whether its checksum is taken for
@@ -141,7 +174,7 @@ impl Tracker {
     /// Is the packet's checksum right, or to be taken for right, as those of its flow were?
     fn judged(&mut self, meta: &PacketMeta, packet: &Packet<'_>, key: &FlowKey) -> Judgement {
         let Self { judge, table, keys, .. } = self;
-        judge.transport((meta.source, meta.number), packet, || {
+        judge.transport((meta.source, meta.number), packet, meta.marks.checksum_pending, || {
             table.find(keys.hash(key), key).and_then(|slot| table.get(slot).wrong_checksum)
         })
     }
@@ -168,7 +201,7 @@ impl Tracker {
     /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.
     pub fn for_each_active(&self, mut each: impl FnMut(FlowRecord)) {
         for slot in self.table.in_order() {
-            each(self.table.get(slot).record(None));
+            each(self.record(slot, None));
         }
     }
 }

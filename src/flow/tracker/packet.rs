@@ -1,12 +1,13 @@
 //! A packet as the tracker is given it, and as its steps hand it on.
 
 use crate::decode::{Network, Packet, TcpFlags};
+use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::flow::Place;
 use crate::flow::key::{End, Ends, FlowKey};
 use crate::flow::record::Wrapping;
 use crate::flow::tcp::{Segment, Sighting};
 use crate::flow::zeek::{FirstFlags, Sight};
-use crate::model::Timestamp;
+use crate::model::{FrameMarks, Timestamp};
 
 /// What the capture knows of a packet. For a datagram joined from fragments: of the last piece, and of all of them together.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,9 @@ pub struct PacketMeta {
     pub wire_bytes: u64,
     /// Number of frames, 1 but for joined datagrams.
     pub frames: u32,
+    /// What the capturing system said beside the bytes. What it dropped is told by
+    /// [`Tracker::on_drops`](crate::flow::Tracker::on_drops), of every frame.
+    pub marks: FrameMarks,
     /// Of a datagram joined from fragments: what its pieces were.
     pub pieces: Option<Pieces>,
 }
@@ -53,9 +57,15 @@ pub(super) struct Seen<'p, 'f> {
 }
 
 impl<'f> Seen<'_, 'f> {
-    pub(super) const fn sighting<'a>(&'a self, key: &'a FlowKey, segment: &'a Segment<'f>, accepted: bool) -> Sighting<'a, 'f> {
+    pub(super) const fn sighting<'a>(
+        &'a self,
+        key: &'a FlowKey,
+        segment: &'a Segment<'f>,
+        accepted: bool,
+        drops: &'a CaptureDrops,
+    ) -> Sighting<'a, 'f> {
         let Place { source, number, ts } = self.place();
-        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts }
+        Sighting { key, from: self.sender, accepted, segment, packet: self.packet, source, number, ts, drops }
     }
 
     /// Flags of a TCP packet, for who is turned round at first.

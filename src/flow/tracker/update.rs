@@ -76,7 +76,7 @@ impl Tracker {
         step.change = step.change.or(change);
         let mut verdict = None;
         if let Some(aspects) = &mut connection.aspects {
-            let sighting = seen.sighting(&flow.key, segment, step.accepted);
+            let sighting = seen.sighting(&flow.key, segment, step.accepted, &self.drops);
             verdict = aspects.on_segment(&sighting, &mut self.room, &mut self.paths);
             if verdict.is_some_and(|verdict| !verdict.settled) {
                 aspects.await_verdict(slot, &mut self.settling);
@@ -129,7 +129,7 @@ impl Tracker {
         if let Body::Tcp(connection) = &mut flow.body
             && connection.outcome_to_tell(false)
         {
-            sink.on_flow_event(FlowEvent::Handshake(&flow.record(None)));
+            sink.on_flow_event(FlowEvent::Handshake(&self.record(slot, None)));
         }
     }
 }

@@ -43,6 +43,7 @@ pub use options::{HexMode, InterfaceName, LineOptions, TimeFormat, Zone};
 use crate::decode::Packet;
 use crate::flow::Note;
 use crate::model::Frame;
+use crate::output::host_names::HostNames;
 use relative::Relative;
 use text::Text;
 use time::Clock;
@@ -54,6 +55,7 @@ pub struct LinePrinter {
     options: LineOptions,
     clock: Clock,
     relative: Relative,
+    names: Option<Box<dyn HostNames>>,
     printed: u64,
 }
 
@@ -61,7 +63,13 @@ impl LinePrinter {
     /// A printer that has printed nothing yet.
     #[must_use]
     pub fn new(options: LineOptions) -> Self {
-        Self { options, clock: Clock::default(), relative: Relative::new(relative::CAPACITY), printed: 0 }
+        Self { options, clock: Clock::default(), relative: Relative::new(relative::CAPACITY), names: None, printed: 0 }
+    }
+
+    /// The same printer with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { names, ..self }
     }
 
     /// The settings.
@@ -88,6 +96,7 @@ impl LinePrinter {
         } else {
             let scale = if options.plain || options.verbosity == 0 { None } else { known_scale(frame, packet, note) };
             let mut walk = Walk::new(out, options, &mut self.relative, frame.bytes, scale);
+            walk.names = self.names.as_mut();
             let header = walk.frame(frame.link, frame.wire_len);
             header.unwrap_or_else(|_| {
                 walk.cut_mark();

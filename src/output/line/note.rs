@@ -1,10 +1,11 @@
 //! Our part of a line: ` ; #2 c1 rtt 22.499ms`. Number of the packet in its file, flow, what the packet changed, and what it
-//! is if it is not the next one expected: ` ; #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure`.
+//! is if it is not the next one expected: ` ; #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure`. Then what the
+//! capture dropped before it, and with `-v` what it left to a network card.
 
 use super::options::LineOptions;
 use super::text::Text;
 use crate::flow::{Change, Confidence, Evidence, FlowKind, Note, Verdict, VerdictKind};
-use crate::model::{Frame, Span};
+use crate::model::{Frame, FrameMarks, Span};
 
 /// Writes our part.
 pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options: &LineOptions) {
@@ -33,6 +34,26 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options:
             _ => None,
         };
         write_verdict(line, verdict, retry, options.many_sources);
+    }
+    write_marks(line, frame.marks, options);
+}
+
+/// What the capturing system says of the frame.
+fn write_marks(line: &mut Vec<u8>, marks: FrameMarks, options: &LineOptions) {
+    if marks.dropped_before > 0 {
+        line.text(", the capture dropped ");
+        line.dec(marks.dropped_before);
+        line.text(if marks.dropped_before == 1 { " packet before it" } else { " packets before it" });
+    }
+    if options.verbosity == 0 {
+        return;
+    }
+    // The checksum before this looks wrong and is not.
+    if marks.checksum_pending && !options.no_checksums {
+        line.text(", checksum left to the card");
+    }
+    if marks.gso {
+        line.text(", segments not yet cut or already joined");
     }
 }
 
@@ -268,6 +289,23 @@ mod tests {
         assert_eq!(again, " ; #8 SYN again (retry 2, same SYN as #219, 70.7ms ago): sure");
         let copy = told(VerdictKind::Duplicate, Evidence::SYN_AGAIN.and(Evidence::ID_EQUAL));
         assert_eq!(copy, " ; #8 duplicate (of #219, 70.7ms later, IP id equal): sure");
+    }
+
+    #[test]
+    fn marks_of_the_capture_come_last() {
+        let said = |marks, verbosity, no_checksums| {
+            let mut line = Vec::new();
+            write_marks(&mut line, marks, &LineOptions { verbosity, no_checksums, ..LineOptions::default() });
+            String::from_utf8(line).unwrap()
+        };
+        let drops = |dropped_before| FrameMarks { dropped_before, ..FrameMarks::NONE };
+        assert_eq!(said(FrameMarks::NONE, 3, false), "");
+        assert_eq!(said(drops(1), 0, false), ", the capture dropped 1 packet before it");
+        assert_eq!(said(drops(18_220), 0, false), ", the capture dropped 18220 packets before it");
+        let card = FrameMarks { checksum_pending: true, gso: true, ..FrameMarks::NONE };
+        assert_eq!(said(card, 0, false), "");
+        assert_eq!(said(card, 1, false), ", checksum left to the card, segments not yet cut or already joined");
+        assert_eq!(said(card, 1, true), ", segments not yet cut or already joined");
     }
 
     #[test]

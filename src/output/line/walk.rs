@@ -5,7 +5,9 @@ use super::hex;
 use super::options::{HexMode, LineOptions};
 use super::relative::Relative;
 use super::text::Text;
+use crate::output::host_names::HostNames;
 use std::fmt;
+use std::net::IpAddr;
 
 /// The captured bytes end inside what was to be printed.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ pub(super) struct Walk<'a> {
     pub(super) options: &'a LineOptions,
     /// First sequence numbers of the connections seen.
     pub(super) relative: &'a mut Relative,
+    /// Who knows names of hosts.
+    pub(super) names: Option<&'a mut Box<dyn HostNames>>,
     /// The frame as captured.
     pub(super) bytes: &'a [u8],
     /// Where the bytes end that belong to the header being printed.
@@ -61,7 +65,7 @@ impl<'a> Walk<'a> {
         bytes: &'a [u8],
         scale: Option<KnownScale>,
     ) -> Self {
-        Self { out, options, relative, bytes, end: bytes.len(), layer: "", scale, depth: 0 }
+        Self { out, options, relative, names: None, bytes, end: bytes.len(), layer: "", scale, depth: 0 }
     }
 
     /// Makes sure that `n` bytes from `at` on are there.
@@ -120,18 +124,29 @@ impl<'a> Walk<'a> {
         self.array(at).map(u64::from_be_bytes)
     }
 
-    /// Writes the IPv4 address at `at`.
+    /// Writes the IPv4 address at `at`, or the host's name.
     pub(super) fn ipv4_at(&mut self, at: usize) -> Printed {
         let address = self.array(at)?;
-        self.ipv4(address);
+        if !self.host_name(IpAddr::from(address)) {
+            self.ipv4(address);
+        }
         Ok(())
     }
 
-    /// Writes the IPv6 address at `at`.
+    /// Writes the IPv6 address at `at`, or the host's name.
     pub(super) fn ipv6_at(&mut self, at: usize) -> Printed {
         let address = self.array(at)?;
-        self.ipv6(address);
+        if !self.host_name(IpAddr::from(address)) {
+            self.ipv6(address);
+        }
         Ok(())
+    }
+
+    /// Writes the name of a host. False: it is not known, or names are not wanted.
+    fn host_name(&mut self, address: IpAddr) -> bool {
+        let Some(name) = self.names.as_mut().and_then(|names| names.name(address)) else { return false };
+        self.out.extend_from_slice(name.as_bytes());
+        true
     }
 
     /// Was `-v` given at least this often?

@@ -1,8 +1,8 @@
 //! Which interface of which source is which interface of the pcapng file being written.
 
-use crate::model::{Frame, InterfaceCounters, InterfaceInfo, LinkType, SourceInfo};
+use crate::model::{Frame, InterfaceCounters, InterfaceInfo, LinkType, SourceInfo, Timestamp};
 use crate::pcapfile::write;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Interface ids of the file.
 #[derive(Debug, Default)]
@@ -19,8 +19,46 @@ pub(super) struct Interfaces {
     /// (a rotated capture) is described once, two that merely look alike in one file twice.
     blocks: HashMap<(Vec<u8>, u32), u32>,
     count: u32,
-    /// By id, with their comments.
-    counters: Vec<(u32, InterfaceCounters, Vec<String>)>,
+    /// Packets in the file, by id.
+    packets: Vec<u64>,
+    /// As they were last told.
+    counters: BTreeMap<Place, Counted>,
+    /// Packets that found no room.
+    left_out: HashMap<Place, LeftOut>,
+    /// Interfaces whose next packet has such packets before it.
+    waiting: usize,
+}
+
+/// A source and its interface.
+pub(super) type Place = (u16, u32);
+
+/// Counters of an interface.
+#[derive(Clone, Debug)]
+struct Counted {
+    now: InterfaceCounters,
+    comments: Vec<String>,
+    live: bool,
+    /// What the files before this one told of.
+    told: InterfaceCounters,
+}
+
+/// Packets of an interface that found no room.
+#[derive(Clone, Copy, Debug, Default)]
+struct LeftOut {
+    /// Since its last packet in a file, with those that were lost before each of them.
+    before_next: u64,
+    /// Since the file began.
+    in_file: u64,
+}
+
+/// The time that a file covers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Period {
+    pub(super) start: Timestamp,
+    /// Time of its last packet.
+    pub(super) last: Timestamp,
+    /// When it ended.
+    pub(super) end: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,16 +142,85 @@ impl Interfaces {
         })
     }
 
-    /// Takes counters of a source's interface, to be written at the end. Those of one interface in several files add up.
-    pub(super) fn count(&mut self, source: u16, interface: u32, counters: &InterfaceCounters, comments: &[String]) {
-        let slot = self.slots.get(usize::from(source)).and_then(|s| s.get(interface as usize));
-        let Some(Some(slot)) = slot else { return };
-        self.counters.push((slot.id, *counters, comments.to_vec()));
+    /// Another file begins.
+    pub(super) fn renew(&mut self) {
+        self.slots.iter_mut().for_each(Vec::clear);
+        self.grown = (0..self.described.len()).collect();
+        self.odd.clear();
+        self.blocks.clear();
+        self.packets.clear();
+        self.count = 0;
     }
 
-    /// The counters taken, one entry an interface, in the order of ids.
-    pub(super) fn take_counters(&mut self) -> Vec<(u32, InterfaceCounters, Vec<String>)> {
-        let mut all = std::mem::take(&mut self.counters);
+    #[inline]
+    pub(super) fn count_packet(&mut self, id: u32) {
+        let id = id as usize;
+        if self.packets.len() <= id {
+            self.packets.resize(id + 1, 0);
+        }
+        self.packets[id] += 1;
+    }
+
+    /// A packet found no room.
+    pub(super) fn leave_out(&mut self, frame: &Frame<'_>) {
+        let left_out = self.left_out.entry((frame.source, frame.interface)).or_default();
+        self.waiting += usize::from(left_out.before_next == 0);
+        left_out.before_next += 1 + frame.marks.dropped_before;
+        left_out.in_file += 1;
+    }
+
+    /// How many were lost by that before this packet.
+    #[inline]
+    pub(super) fn left_out_before(&mut self, frame: &Frame<'_>) -> u64 {
+        if self.waiting == 0 {
+            return 0;
+        }
+        let left_out = self.left_out.get_mut(&(frame.source, frame.interface));
+        let before = left_out.map_or(0, |left_out| std::mem::take(&mut left_out.before_next));
+        self.waiting -= usize::from(before > 0);
+        before
+    }
+
+    /// Takes the counters of a source's interface as they are now. Of live ones each file tells its share.
+    pub(super) fn count(&mut self, place: Place, counters: &InterfaceCounters, comments: &[String], live: bool) {
+        let counted = self.counters.entry(place).or_insert_with(|| Counted {
+            now: *counters,
+            comments: Vec::new(),
+            live,
+            told: InterfaceCounters::default(),
+        });
+        counted.now = *counters;
+        comments.clone_into(&mut counted.comments);
+    }
+
+    /// What is to be told at the end of a file, one entry an interface, in the order of ids. Counters of one interface in several
+    /// sources add up.
+    pub(super) fn take_counters(&mut self, period: Period) -> Vec<(u32, InterfaceCounters, Vec<String>)> {
+        let mut all: Vec<(u32, InterfaceCounters, Vec<String>)> = Vec::new();
+        let mut gone = Vec::new();
+        for (&place, counted) in &mut self.counters {
+            let slot = self.slots.get(usize::from(place.0)).and_then(|s| s.get(place.1 as usize));
+            let Some(Some(slot)) = slot else { continue };
+            let mut comments = counted.comments.clone();
+            if !counted.live {
+                // What a file says of itself is said once.
+                gone.push(place);
+                all.push((slot.id, counted.now, comments));
+                continue;
+            }
+            let mut share = difference(&counted.now, &counted.told);
+            (share.start, share.end) = (Some(period.start), Some(period.end));
+            share.delivered = Some(self.packets.get(slot.id as usize).copied().unwrap_or(0));
+            counted.told = counted.now;
+            let left_out = self.left_out.get_mut(&place).map_or(0, |left_out| std::mem::take(&mut left_out.in_file));
+            if left_out > 0 {
+                comments.push(format!("{left_out} packets were left out here: they came faster than they could be written"));
+            }
+            all.push((slot.id, share, comments));
+        }
+        for place in gone {
+            self.counters.remove(&place);
+        }
         all.sort_by_key(|(id, ..)| *id);
         all.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -125,6 +232,19 @@ impl Interfaces {
             same
         });
         all
+    }
+}
+
+fn difference(now: &InterfaceCounters, told: &InterfaceCounters) -> InterfaceCounters {
+    let less = |now: Option<u64>, told: Option<u64>| now.map(|now| now.saturating_sub(told.unwrap_or(0)));
+    InterfaceCounters {
+        start: now.start,
+        end: now.end,
+        received: less(now.received, told.received),
+        dropped_interface: less(now.dropped_interface, told.dropped_interface),
+        accepted: less(now.accepted, told.accepted),
+        dropped_kernel: less(now.dropped_kernel, told.dropped_kernel),
+        delivered: less(now.delivered, told.delivered),
     }
 }
 

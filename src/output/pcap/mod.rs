@@ -1,35 +1,51 @@
-//! Packets to a capture file, pcap or pcapng. Every write and the close are checked; when the disk is full, the file is cut
-//! back to its last whole packet, and the error says how much that is.
+//! Packets to capture files, pcap or pcapng: one, or one after the other ([`Rotation`]), compressed with zstd where the name ends
+//! in `.zst`. A thread of its own writes them; this side makes records of packets, gathers them into chunks and decides where a file
+//! ends, so that a packet is never split. Live, a packet that finds no room is left out and counted; from files the run waits.
+//!
+//! Every write and the close are checked; when the disk is full, the file is cut back to its last whole packet, and the error
+//! says how much that is. A rotated file is called NAME.part until it is complete.
 //!
 //! A pcapng file keeps what its sources tell: interfaces, directions, comments and other options, names, secrets,
 //! counters. Whatever a source names late is written before the first packet that needs it. What a source does not keep
 //! ([`FileNotes`](crate::model::FileNotes) says what), it warns of.
 
+mod back;
+mod form;
 mod interfaces;
+mod keep;
+mod pack;
+mod rotate;
 
 pub use super::write_error::{Safe, WriteError};
+pub use rotate::Rotation;
 
 use crate::event::{Event, Keep, Sink};
-use crate::model::{FileFormat, Frame, InterfaceCounters, LinkType, Secrets, SourceInfo, SourceStats, Timestamp};
-use crate::output::files::Files;
-use crate::output::target::{Broken, Target};
-use crate::pcapfile::write::{self, SectionInfo};
-use interfaces::Interfaces;
-use std::collections::HashMap;
+use crate::model::{FileFormat, Frame, FrameMarks, SourceInfo, SourceStats, Timestamp};
+use crate::output::files::{Files, Here};
+use crate::output::queue::{Queue, WhenFull};
+use crate::output::target::{Compressed, Target, compressed, is_stdout};
+use crate::pcapfile::write::SectionInfo;
+use back::{Back, Begin, Job};
+use form::{Form, SecondLink};
+use interfaces::Period;
+use pack::Pack;
+use rotate::{Names, Periods};
+use std::fmt;
 use std::io;
-use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes gathered before they are written.
+/// Bytes gathered before they are handed over.
 const BUFFER: usize = 256 << 10;
-/// Snap length named by a classic file whose sources name none: what tcpdump and Wireshark mean by "everything".
-const SNAPLEN: u32 = 262_144;
+/// Bytes that may wait for the disk while capturing: half a second at a gigabit per second.
+const QUEUE_LIVE: usize = 64 << 20;
+/// The same where the source can wait: enough for both sides to work.
+const QUEUE_FILES: usize = 2 << 20;
+/// What a message in the queue counts that is no chunk.
+const MESSAGE: usize = 64;
 
-/// Names in one block at most.
-const NAMES: usize = 1024;
-
-/// How a capture file is to be written.
+/// How capture files are to be written.
 #[derive(Clone, Debug)]
 pub struct PcapConfig {
     /// The format; [`format_of_name`] chooses one by the file's name.
@@ -38,16 +54,40 @@ pub struct PcapConfig {
     pub force: bool,
     /// Device and inode of the files being read (`SourceInfo::file_id`): never overwritten.
     pub reading: Vec<(u64, u64)>,
-    /// Who creates the file.
+    /// Who creates the files.
     pub files: Arc<dyn Files>,
     /// What a pcapng file is to say of itself. Where this says nothing, what the sources say is taken over.
     pub section: SectionInfo,
+    /// When files end, and which are kept.
+    pub rotation: Rotation,
+    /// What becomes of packets when the disk is slower than they come.
+    pub when_full: WhenFull,
+    /// When the run starts. Live the first period begins here, and the first file; from files both begin with the first packet.
+    pub start: Timestamp,
 }
 
-/// pcapng for names that end in `.pcapng` or `.ntar`, otherwise pcap.
+impl PcapConfig {
+    /// One file from a source that can wait, written by this process; nothing is overwritten.
+    #[must_use]
+    pub fn new(format: FileFormat) -> Self {
+        Self {
+            format,
+            force: false,
+            reading: Vec::new(),
+            files: Arc::new(Here),
+            section: SectionInfo::default(),
+            rotation: Rotation::default(),
+            when_full: WhenFull::Wait,
+            start: Timestamp::default(),
+        }
+    }
+}
+
+/// pcapng for names that end in `.pcapng` or `.ntar`, otherwise pcap. `.zst` behind that does not matter.
 #[must_use]
 pub fn format_of_name(path: &Path, nanoseconds: bool) -> FileFormat {
-    match path.extension() {
+    let bare = if compressed(path) == Some(Compressed::Zstd) { path.with_extension("") } else { path.to_owned() };
+    match bare.extension() {
         Some(e) if e.eq_ignore_ascii_case("pcapng") || e.eq_ignore_ascii_case("ntar") => FileFormat::PcapNg,
         _ => FileFormat::Pcap { nanoseconds },
     }
@@ -60,97 +100,139 @@ pub fn needs_nanoseconds(info: &SourceInfo) -> bool {
     info.interfaces.iter().any(|i| i.ticks_per_second.is_none_or(|t| t > 1_000_000))
 }
 
-/// What a finished file holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Packets.
+    /// Packets, in all files.
     pub packets: u64,
-    /// Bytes.
+    /// Bytes, in all files.
     pub bytes: u64,
     /// Packets whose time the format cannot express (pcap: before 1970 or after 2106); they bear the nearest that it can.
     pub times_clamped: u64,
+    /// Files that were completed.
+    pub files: u64,
+    /// Of those, how many were removed again ([`Rotation::keep_files`], [`Rotation::keep_bytes`]).
+    pub removed: u64,
+    /// Files that should have been removed and could not be, a sentence each.
+    pub troubles: Vec<String>,
 }
 
-/// A capture file being written.
-#[derive(Debug)]
+/// Capture files being written.
 pub struct PcapWriter {
-    target: Target,
+    path: PathBuf,
+    stage: Stage,
+    rotation: Rotation,
+    when_full: WhenFull,
+    form: Form,
+    names: Names,
+    periods: Periods,
+    /// Records of the file at hand that are not handed over yet.
     buffer: Vec<u8>,
-    /// In the file, without what is in the buffer.
-    safe: Safe,
+    /// Packets in them.
+    gathered: u64,
+    file: Current,
+    /// Packets taken, whether they are written or not, and times that do not fit.
     total: Written,
-    /// Nothing was written to the buffer yet.
-    unstarted: bool,
+    /// Packets left out.
+    dropped: u64,
+    /// Packets that are safe in files.
+    saved: Arc<AtomicU64>,
     /// It failed, or is finished: nothing can be written any more.
     over: bool,
+    /// Time of the last packet.
     last: Timestamp,
-    form: Form,
+    /// The time when that was last told (live).
+    now: Timestamp,
+    /// Files can end and begin: it is no pipe, device or standard output.
+    regular: bool,
 }
 
-#[derive(Debug)]
-enum Form {
-    Pcap(Classic),
-    PcapNg(Box<Notes>),
+/// The writing side.
+enum Stage {
+    /// No thread yet: it starts with the first thing to write, when the program has given up its rights.
+    Waiting(Box<Back>),
+    Running(Queue<Back>),
+    Over,
 }
 
-/// What a classic file needs to know before its header.
-#[derive(Debug, Default)]
-struct Classic {
-    nanoseconds: bool,
-    /// Type in the header, once it is written.
-    link: Option<LinkType>,
-    /// Of each source, how many interfaces were taken.
-    taken: Vec<usize>,
-    /// Of the interfaces that the sources named: link type, and length of frame check sequence as the first has it.
-    named: HashMap<LinkType, Option<u8>>,
-    /// The link type named first.
-    first: Option<LinkType>,
-    /// The largest of theirs; [`SNAPLEN`] at least where one of them names none. Readers cut longer packets.
-    snaplen: u32,
+/// The file at hand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Current {
+    open: bool,
+    /// Handed over, before compression.
+    bytes: u64,
+    /// Taken.
+    packets: u64,
+    /// Something was handed over since the last flush.
+    unflushed: bool,
+    start: Timestamp,
 }
 
-/// What a pcapng file holds beside packets.
-#[derive(Debug, Default)]
-struct Notes {
-    section: SectionInfo,
-    /// Of each source, how much was taken: comments, names, secrets.
-    taken: Vec<(usize, usize, usize)>,
-    comments: Vec<String>,
-    names: Vec<(IpAddr, String)>,
-    secrets: Vec<Secrets>,
-    interfaces: Interfaces,
-    /// There is something to write before the next packet.
-    news: bool,
+impl fmt::Debug for PcapWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PcapWriter").field("path", &self.path).field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl PcapWriter {
-    /// Creates the file; `-` is standard output. Pipes, FIFOs and devices are opened as they are.
+    /// Creates the file; `-` is standard output. Pipes, FIFOs and devices are opened as they are. Of rotated files read from files
+    /// the first is created with the first packet.
     pub fn create(path: &Path, config: &PcapConfig) -> Result<Self, WriteError> {
-        let target = Target::open(path, config.force, &config.reading, config.files.as_ref())?;
-        let form = match config.format {
-            FileFormat::Pcap { nanoseconds } => Form::Pcap(Classic { nanoseconds, ..Classic::default() }),
-            FileFormat::PcapNg => {
-                Form::PcapNg(Box::new(Notes { section: config.section.clone(), news: true, ..Notes::default() }))
-            }
+        let pack = match compressed(path) {
+            Some(Compressed::Zstd) => Some(Pack::new().map_err(|error| WriteError::Create { path: path.to_owned(), error })?),
+            Some(Compressed::Other) => return Err(WriteError::Compressed { path: path.to_owned(), capture: true }),
+            None => None,
         };
+        let live = config.when_full == WhenFull::Refuse;
+        let mut names = Names::new(path, &config.rotation)?;
+        let pcapng = config.format == FileFormat::PcapNg;
+        let mut back = Back::new(Arc::clone(&config.files), pcapng, pack, &config.rotation);
+        let mut regular = true;
+        let mut file = Current { start: config.start, ..Current::default() };
+        if !config.rotation.is_on() {
+            let target = if is_stdout(path) {
+                Target::open(path, false, &[], config.files.as_ref())?
+            } else {
+                Target::create(path, config.force, &config.reading, config.files.as_ref())?
+            };
+            regular = target.is_regular();
+            back.hold(target, None);
+            names.count_first();
+            file.open = true;
+        } else if live {
+            back.begin(&Begin { again: None, name: names.next(config.start) })?;
+            file.open = true;
+        }
         Ok(Self {
-            target,
+            path: path.to_owned(),
+            saved: back.saved(),
+            stage: Stage::Waiting(Box::new(back)),
+            rotation: config.rotation,
+            when_full: config.when_full,
+            form: Form::new(config.format, &config.section),
+            names,
+            periods: Periods::new(config.rotation.span, live.then_some(config.start), live),
             buffer: Vec::with_capacity(BUFFER + 4096),
-            safe: Safe { complete: true, ..Safe::default() },
+            gathered: 0,
+            file,
             total: Written::default(),
-            unstarted: true,
+            dropped: 0,
             over: false,
             last: Timestamp::default(),
-            form,
+            now: Timestamp::default(),
+            regular,
         })
+    }
+
+    /// Can a file be ended and another begun? Not of pipes, devices and standard output.
+    #[must_use]
+    pub const fn can_rotate(&self) -> bool {
+        self.regular
     }
 
     /// Takes in what is known of a source; to be called before its first packet, and again when more is known.
     pub fn source(&mut self, index: u16, info: &SourceInfo) {
-        match &mut self.form {
-            Form::Pcap(classic) => classic.learn(index, info),
-            Form::PcapNg(notes) => notes.learn(index, info),
-        }
+        self.form.learn(index, info);
     }
 
     /// Writes a packet. After a failure packets are only counted.
@@ -159,30 +241,53 @@ impl PcapWriter {
             self.total.packets += 1;
             return Ok(());
         }
-        match &mut self.form {
-            Form::Pcap(classic) => {
-                if classic.link != Some(frame.link) {
-                    self.header(frame.link)?;
-                }
-                let Form::Pcap(classic) = &self.form else { return Ok(()) };
-                let fits = write::pcap_record(&mut self.buffer, classic.nanoseconds, frame);
-                self.total.times_clamped += u64::from(!fits);
-            }
-            Form::PcapNg(notes) => {
-                if notes.news {
-                    notes.write(&mut self.buffer, self.unstarted);
-                    self.unstarted = false;
-                }
-                let (id, before_1970) = notes.interfaces.id(&mut self.buffer, frame);
-                write::packet(&mut self.buffer, id, before_1970, frame);
-            }
+        // Room is asked for once a chunk.
+        if self.buffer.is_empty() && !self.has_room() {
+            self.dropped += 1;
+            self.form.leave_out(frame);
+            return Ok(());
         }
         self.total.packets += 1;
+        if self.rotation.is_on() && self.periods.has_ended(frame.ts) && self.file.packets > 0 {
+            self.end(frame.ts)?;
+        }
+        if !self.file.open {
+            self.begin(frame.ts)?;
+        }
+        let before = if self.dropped > 0 { self.form.left_out_before(frame) } else { 0 };
+        if before > 0 {
+            let marks = FrameMarks { dropped_before: frame.marks.dropped_before + before, ..frame.marks };
+            self.append(&Frame { marks, ..*frame })?;
+        } else {
+            self.append(frame)?;
+        }
+        self.form.keep_packet();
+        self.gathered += 1;
+        self.file.packets += 1;
         self.last = frame.ts;
         if self.buffer.len() >= BUFFER {
-            self.write_out()?;
+            self.hand_over()?;
         }
         Ok(())
+    }
+
+    /// Appends a record, if need be to the next file.
+    #[inline]
+    fn append(&mut self, frame: &Frame<'_>) -> Result<(), WriteError> {
+        let record = self.form.packet(&mut self.buffer, frame).map_err(|second| self.second_link(&second))?;
+        self.total.times_clamped += u64::from(!record.fits);
+        if self.rotation.bytes.is_some_and(|most| self.bytes() > most) && self.file.packets > 0 {
+            self.buffer.truncate(record.start);
+            self.end(frame.ts)?;
+            self.begin(frame.ts)?;
+            self.form.packet(&mut self.buffer, frame).map_err(|second| self.second_link(&second))?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn second_link(&self, second: &SecondLink) -> WriteError {
+        WriteError::SecondLinkType { path: self.path.clone(), first: second.0, second: second.1 }
     }
 
     /// Packets taken so far, whether they are written out or not, or were lost in a failure.
@@ -191,201 +296,191 @@ impl PcapWriter {
         self.total.packets
     }
 
-    /// Length of the file so far, with what is still to be written out.
+    /// Length of the file at hand, before compression, with what is still to be written out.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.safe.bytes + self.buffer.len() as u64
+        self.file.bytes + self.buffer.len() as u64
     }
 
-    /// Writes the header of a classic file, or refuses a second link type.
-    #[cold]
-    fn header(&mut self, link: LinkType) -> Result<(), WriteError> {
-        let Form::Pcap(classic) = &mut self.form else { return Ok(()) };
-        if let Some(first) = classic.link {
-            return Err(WriteError::SecondLinkType { path: self.target.path().to_owned(), first, second: link });
-        }
-        classic.link = Some(link);
-        let fcs_len = classic.named.get(&link).copied().flatten();
-        let snaplen = if classic.snaplen == 0 { SNAPLEN } else { classic.snaplen };
-        write::pcap_header(&mut self.buffer, classic.nanoseconds, snaplen, link, fcs_len);
-        self.unstarted = false;
-        Ok(())
-    }
-
-    /// Writes what comes before the first packet, if it is known: readers of a pipe wait for it.
-    fn begin(&mut self, at_the_end: bool) -> Result<(), WriteError> {
-        match &mut self.form {
-            Form::Pcap(Classic { link: None, named, first, .. }) => {
-                let link = first.unwrap_or(LinkType::ETHERNET);
-                // Otherwise the first packet decides.
-                if named.len() == 1 || at_the_end { self.header(link) } else { Ok(()) }
-            }
-            Form::Pcap(_) => Ok(()),
-            Form::PcapNg(notes) => {
-                if notes.news {
-                    notes.write(&mut self.buffer, self.unstarted);
-                    self.unstarted = false;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Writes out everything taken so far.
+    /// Writes out everything taken so far; a file of zstd can then be read up to here. Where the source can wait, this does until
+    /// it is done.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         if self.over {
             return Ok(());
         }
-        self.begin(false)?;
-        self.write_out()
+        if self.file.open {
+            self.form.begin(&mut self.buffer, false);
+            self.hand_over()?;
+            if std::mem::take(&mut self.file.unflushed) {
+                self.push(Job::Flush, MESSAGE)?;
+            }
+        }
+        let Stage::Running(queue) = &self.stage else { return Ok(()) };
+        let done = if self.when_full == WhenFull::Wait { queue.settle() } else { queue.check() };
+        done.map_err(|error| self.told(error))
     }
 
-    /// Takes the counters of a source at its end, for a pcapng file. A live source of one interface may give them as
-    /// its own.
+    /// Takes the counters of a source as they are now, for pcapng files: their share stands at the end of each file. A live source
+    /// of one interface may give them as its own.
     pub fn count(&mut self, index: u16, info: &SourceInfo, stats: &SourceStats) {
-        if self.over {
-            return;
-        }
-        self.source(index, info);
-        let Form::PcapNg(notes) = &mut self.form else { return };
-        notes.write(&mut self.buffer, self.unstarted);
-        self.unstarted = false;
-        let own = InterfaceCounters {
-            received: stats.received,
-            dropped_interface: stats.dropped_interface,
-            dropped_kernel: stats.dropped_kernel,
-            ..InterfaceCounters::default()
-        };
-        let only = info.interfaces.len() == 1 && own != InterfaceCounters::default();
-        for (i, interface) in (0..).zip(&info.interfaces) {
-            if let Some(counters) = interface.counters.or(only.then_some(own)) {
-                notes.interfaces.count(index, i, &counters, &interface.counter_comments);
-            }
+        if !self.over {
+            self.form.count(index, info, stats);
         }
     }
 
-    /// Writes the end of the file, and closes it; a file that is dropped without it lacks its counters. After a failure
-    /// it tells what of the file is safe.
+    /// Ends the file at hand and begins the next.
+    pub fn rotate(&mut self, now: Timestamp) -> Result<(), WriteError> {
+        if self.over || !self.regular {
+            return Ok(());
+        }
+        if self.file.open {
+            self.end(now)?;
+        }
+        self.begin(now)
+    }
+
+    /// Time went on without packets: a period may be over.
+    pub fn on_time(&mut self, now: Timestamp) -> Result<(), WriteError> {
+        self.now = now;
+        if !self.over && self.periods.has_ended(now) && self.file.packets > 0 {
+            self.end(now)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the end of the file, closes it, and waits for all that; a file whose writer is dropped without it lacks its counters.
+    /// After a failure it tells what is safe.
     pub fn finish(&mut self) -> Result<Written, WriteError> {
-        if self.over {
-            return Ok(Written { packets: self.safe.packets, bytes: self.safe.bytes, ..self.total });
-        }
-        self.begin(true)?;
-        if let Form::PcapNg(notes) = &mut self.form {
-            for (id, counters, comments) in notes.interfaces.take_counters() {
-                write::statistics(&mut self.buffer, id, &counters, &comments, self.last);
+        if !self.over {
+            // A run without packets has a file, too.
+            if !self.file.open && self.total.packets == 0 {
+                self.begin(self.file.start)?;
+            }
+            if self.file.open {
+                self.end(self.now)?;
             }
         }
-        self.write_out()?;
-        self.target.close().map_err(|error| {
-            self.over = true;
-            let safe = Safe { complete: false, ..self.safe };
-            WriteError::Write { path: self.target.path().to_owned(), operation: "closing", error, safe, unsaved: 0 }
-        })?;
         self.over = true;
-        Ok(Written { bytes: self.safe.bytes, ..self.total })
+        let (back, done) = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Waiting(back) => (*back, Ok(())),
+            Stage::Running(queue) => match queue.close() {
+                Some(closed) => closed,
+                None => return Ok(self.total.clone()),
+            },
+            Stage::Over => return Ok(self.total.clone()),
+        };
+        self.total = Written {
+            packets: back.done.packets,
+            bytes: back.done.bytes,
+            files: back.done.files,
+            removed: back.kept.removed,
+            troubles: back.kept.troubles,
+            ..self.total
+        };
+        let taken = self.total.packets;
+        done.map_err(|error| self.told_of(error, taken))?;
+        Ok(self.total.clone())
     }
 
-    fn write_out(&mut self) -> Result<(), WriteError> {
-        match self.target.write(&self.buffer) {
-            Ok(()) => {
-                self.safe.bytes += self.buffer.len() as u64;
-                self.safe.packets = self.total.packets;
-                self.buffer.clear();
-                Ok(())
-            }
-            Err(broken) => Err(self.broken(broken)),
+    /// Writes what is there and closes the file without its counters, for the case that something else ended the run. Waits for it.
+    pub fn abandon(&mut self) {
+        if !self.over && self.file.open {
+            let _ = self.hand_over().and_then(|()| self.push(Job::End, MESSAGE));
+        }
+        self.over = true;
+        self.stage = Stage::Over;
+    }
+
+    fn has_room(&self) -> bool {
+        match &self.stage {
+            Stage::Running(queue) => queue.has_room(),
+            Stage::Waiting(_) | Stage::Over => true,
         }
     }
 
-    /// Cuts the file back to its last whole packet.
+    /// The file at hand is complete.
     #[cold]
-    fn broken(&mut self, broken: Broken) -> WriteError {
+    fn end(&mut self, at: Timestamp) -> Result<(), WriteError> {
+        let end = at.max(self.last).max(self.file.start);
+        self.form.end(&mut self.buffer, Period { start: self.file.start, last: self.last, end });
+        self.hand_over()?;
+        self.push(Job::End, MESSAGE)?;
+        self.form.renew();
+        self.file = Current { start: end, ..Current::default() };
+        Ok(())
+    }
+
+    /// Another file begins.
+    #[cold]
+    fn begin(&mut self, at: Timestamp) -> Result<(), WriteError> {
+        // Its share of the counters begins where the one before ended.
+        let start = if self.file.start == Timestamp::default() { at } else { self.file.start };
+        let again = (!self.rotation.is_on()).then(|| self.path.clone());
+        let begin = Box::new(Begin { again, name: self.names.next(at) });
+        self.file = Current { open: true, start, ..Current::default() };
+        self.push(Job::Begin(begin), MESSAGE)
+    }
+
+    /// Hands over what is gathered.
+    fn hand_over(&mut self) -> Result<(), WriteError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let next = match &self.stage {
+            Stage::Running(queue) => queue.buffer(),
+            Stage::Waiting(_) | Stage::Over => Vec::new(),
+        };
+        let full = self.buffer.len() >= BUFFER / 2;
+        let bytes = std::mem::replace(&mut self.buffer, next);
+        if full {
+            // As much comes again.
+            self.buffer.reserve(BUFFER + 4096);
+        }
+        self.file.bytes += bytes.len() as u64;
+        self.file.unflushed = true;
+        let room = bytes.capacity();
+        let packets = std::mem::take(&mut self.gathered);
+        self.push(Job::Write { bytes, packets }, room)
+    }
+
+    fn push(&mut self, job: Job, bytes: usize) -> Result<(), WriteError> {
+        if let Stage::Waiting(_) = &self.stage
+            && let Stage::Waiting(back) = std::mem::replace(&mut self.stage, Stage::Over)
+        {
+            let most = if self.when_full == WhenFull::Wait { QUEUE_FILES } else { QUEUE_LIVE };
+            let queue = Queue::start(*back, most, self.when_full).map_err(|error| self.told(error))?;
+            self.stage = Stage::Running(queue);
+        }
+        let Stage::Running(queue) = &self.stage else { return Ok(()) };
+        queue.push(job, bytes).map_err(|error| self.told(error))
+    }
+
+    /// The far side failed: nothing more is written.
+    #[cold]
+    fn told(&mut self, error: io::Error) -> WriteError {
+        let taken = self.total.packets;
+        self.told_of(error, taken)
+    }
+
+    #[cold]
+    fn told_of(&mut self, error: io::Error, taken: u64) -> WriteError {
         self.over = true;
-        let pcapng = matches!(self.form, Form::PcapNg(_));
-        let whole = write::whole(&self.buffer, broken.written, pcapng, self.safe.bytes == 0);
-        self.safe.bytes += whole.bytes as u64;
-        self.safe.packets += whole.packets;
-        self.safe.complete = self.target.cut(self.safe.bytes);
         self.buffer.clear();
-        let path = self.target.path().to_owned();
-        let unsaved = self.total.packets.saturating_sub(self.safe.packets);
-        WriteError::Write { path, operation: "writing", error: broken.error, safe: self.safe, unsaved }
+        let lost = taken.saturating_sub(self.saved.load(Ordering::Relaxed));
+        let mut error = match error.downcast::<WriteError>() {
+            Ok(error) => error,
+            Err(error) => WriteError::Output { path: self.path.clone(), operation: "writing", error },
+        };
+        if let WriteError::Write { unsaved, .. } | WriteError::Rotate { unsaved, .. } = &mut error {
+            *unsaved = lost;
+        }
+        error
     }
 }
 
-/// Writes out what is there, for the case that an error elsewhere ended the run.
 impl Drop for PcapWriter {
     fn drop(&mut self) {
-        if !self.over {
-            let _ = self.write_out();
-        }
-    }
-}
-
-impl Classic {
-    /// Takes in the interfaces that a source has come to name since the last time.
-    fn learn(&mut self, index: u16, info: &SourceInfo) {
-        let at = usize::from(index);
-        if self.taken.len() <= at {
-            self.taken.resize(at + 1, 0);
-        }
-        for interface in info.interfaces.iter().skip(self.taken[at]) {
-            self.snaplen = self.snaplen.max(interface.snaplen.unwrap_or(SNAPLEN));
-            if let Some(link) = interface.link {
-                self.first.get_or_insert(link);
-                self.named.entry(link).or_insert(interface.fcs_len);
-            }
-        }
-        self.taken[at] = info.interfaces.len();
-    }
-}
-
-impl Notes {
-    /// Takes what a source has come to tell since the last time.
-    fn learn(&mut self, index: u16, info: &SourceInfo) {
-        let at = usize::from(index);
-        if self.taken.len() <= at {
-            self.taken.resize(at + 1, (0, 0, 0));
-        }
-        let (comments, names, secrets) = &mut self.taken[at];
-        self.comments.extend(info.notes.comments.iter().skip(*comments).cloned());
-        self.names.extend(info.notes.names.iter().skip(*names).cloned());
-        self.secrets.extend(info.notes.secrets.iter().skip(*secrets).cloned());
-        (*comments, *names, *secrets) = (info.notes.comments.len(), info.notes.names.len(), info.notes.secrets.len());
-        for (ours, theirs) in [
-            (&mut self.section.hardware, &info.notes.hardware),
-            (&mut self.section.os, &info.notes.os),
-            (&mut self.section.application, &info.notes.application),
-        ] {
-            if ours.is_none() {
-                ours.clone_from(theirs);
-            }
-        }
-        self.interfaces.learn(index, info);
-        self.news = true;
-    }
-
-    /// Appends what was taken and not written. `first`: nothing was written yet.
-    fn write(&mut self, out: &mut Vec<u8>, first: bool) {
-        self.news = false;
-        if first {
-            self.section.comments.append(&mut self.comments);
-            write::section_header(out, &self.section);
-        }
-        self.interfaces.describe(out);
-        // Comments of later sections find a place in a block of names, without any.
-        if !self.comments.is_empty() {
-            write::names(out, &[], &self.comments);
-            self.comments.clear();
-        }
-        for some in self.names.chunks(NAMES) {
-            write::names(out, some, &[]);
-        }
-        self.names.clear();
-        for secrets in self.secrets.drain(..) {
-            write::secrets(out, &secrets);
-        }
+        self.abandon();
     }
 }
 
@@ -394,6 +489,9 @@ impl Sink for PcapWriter {
         match event {
             Event::Source { index, info } => self.source(*index, info),
             Event::Packet { frame, .. } => self.write(frame)?,
+            Event::Counters { index, info, stats } => self.count(*index, info, stats),
+            Event::Tick(now) => self.on_time(*now)?,
+            Event::Rotate(now) => self.rotate(*now)?,
             Event::Summary(run) => {
                 for (index, source) in (0..=u16::MAX).zip(&run.sources) {
                     self.count(index, &source.info, &source.stats);
@@ -403,6 +501,10 @@ impl Sink for PcapWriter {
             _ => {}
         }
         Ok(Keep::Going)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -69,6 +69,9 @@ pub(super) fn write(
     {
         say(out, style, &line)?;
     }
+    for line in joined(style, summary) {
+        say(out, style, &line)?;
+    }
     given_up(out, style, summary)
 }
 
@@ -230,12 +233,24 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
     match source.info.kind {
         SourceKind::Live(_) => {
             let of = stats.received.map_or_else(String::new, |n| format!(" of {} received", units::count(n)));
-            Some(format!(
+            let mut line = format!(
                 "Drops: kernel {}, interface {}, sockeye {}{of}",
                 known(stats.dropped_kernel),
                 known(stats.dropped_interface),
                 units::count(summary.dropped_here)
-            ))
+            );
+            let others = [
+                (stats.duplicates, "duplicates (loopback shows each packet twice)"),
+                (stats.unread, "left unread at the end"),
+                (stats.freezes, "times the buffer was full"),
+            ];
+            for (n, what) in others.into_iter().filter_map(|(n, what)| Some((n.filter(|n| *n > 0)?, what))) {
+                line = format!("{line}; {} {what}", units::count(n));
+            }
+            if source.info.interfaces.iter().any(|interface| interface.filter.is_some()) {
+                line = format!("{line}; rejected by the kernel's filter: {}", known(stats.rejected_kernel));
+            }
+            Some(line)
         }
         SourceKind::File(_) if stats.frames == 0 => None,
         SourceKind::File(FileFormat::Pcap { .. }) => {
@@ -250,6 +265,26 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
             Some(format!("Drops while capturing: kernel {kernel}, interface {interface}{of}"))
         }
     }
+}
+
+/// Frames that are no packets of the wire, once for each interface, and how its host shows those.
+fn joined(style: &Style, summary: &RunSummary) -> impl Iterator<Item = String> {
+    summary.joined.iter().map(|&(source, interface, frames)| {
+        let info = summary.sources.get(usize::from(source)).map(|source| &source.info);
+        let own = info.and_then(|info| info.interfaces.get(interface as usize)?.name.as_deref());
+        let name = own.or(info.map(|info| info.name.as_str())).unwrap_or_default();
+        // What is to be typed is not what a capture likes to call it.
+        let plain =
+            |name: &&str| !name.starts_with('-') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@:".contains(&b));
+        format!(
+            "{} of {} {} several on the wire, cut or joined by the card or the kernel (TSO, GSO, GRO) · \
+             as they are there: ethtool -K {} tso off gso off gro off",
+            units::counted(frames, "packet"),
+            style.foreign(name),
+            if frames == 1 { "was" } else { "were" },
+            own.filter(plain).unwrap_or("INTERFACE"),
+        )
+    })
 }
 
 /// What was given up on the way, where anything was.

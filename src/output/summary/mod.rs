@@ -14,6 +14,7 @@ use self::loss::Losses;
 use self::ranking::Ranking;
 use self::vantage::Vantage;
 use super::ends::Ends;
+use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
@@ -48,6 +49,7 @@ pub struct SummarySink<W> {
     ranking: Ranking,
     vantage: Vantage,
     losses: Losses,
+    names: Option<Box<dyn HostNames>>,
 }
 
 impl<W: Write> SummarySink<W> {
@@ -55,7 +57,13 @@ impl<W: Write> SummarySink<W> {
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
         let ranking = Ranking::new(if config.all { None } else { Some(ranking::SHOWN_ALL) });
-        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default() }
+        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), names: None }
+    }
+
+    /// The same summary with names of hosts in place of their addresses, where they are known.
+    #[must_use]
+    pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
+        Self { names, ..self }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -86,7 +94,7 @@ impl<W: Write> SummarySink<W> {
                 }
             }
         }
-        let mut table = Table::new(COLUMNS, "", style, usize::MAX);
+        let mut table = Table::new(COLUMNS, "", style, usize::MAX).named(self.names.take());
         for record in &ranked.rows {
             table.push(row(record), &mut self.out)?;
         }
@@ -98,6 +106,9 @@ impl<W: Write> SummarySink<W> {
             }
         }
         table.tell_hidden(&mut self.out)?;
+        if !quiet && ranked.rows.iter().any(spoiled) {
+            tell_spoiled(&mut self.out, &style)?;
+        }
         if !quiet {
             let ranked = &ranked.rows;
             for line in next::lines(&self.config, ranked, summary.live) {
@@ -125,6 +136,9 @@ impl<W: Write> Sink for SummarySink<W> {
             | Event::Settled(_)
             | Event::Handshake(_)
             | Event::Drained
+            | Event::SourcesEnded
+            | Event::Counters { .. }
+            | Event::Rotate(_)
             | Event::Tick(_) => {}
         }
         Ok(Keep::Going)
@@ -177,15 +191,31 @@ pub(super) fn round_trip(record: &FlowRecord) -> Cell {
     Cell::plain(format!("{}{}", if doubtful { "~" } else { "" }, units::duration_tight(span)))
 }
 
-/// Segments of both sides that were sent again, SYN and FIN included; `+` where they may be more.
+/// Did the capture drop packets while this conversation ran?
+pub(super) fn spoiled(record: &FlowRecord) -> bool {
+    record.capture_drops.is_some_and(|packets| packets > 0)
+}
+
+/// What the `?` of rows means, below a table that has any.
+pub(super) fn tell_spoiled(out: &mut impl Write, style: &Style) -> io::Result<()> {
+    let text = "? the capture dropped packets while this conversation ran: its counts are a minimum";
+    for line in fold(text, " ", style.width, 2) {
+        writeln!(out, "{}", style.glyphs(&line))?;
+    }
+    Ok(())
+}
+
+/// Segments of both sides that were sent again, SYN and FIN included; `+` where they may be more, `?` where the capture itself
+/// dropped packets meanwhile.
 pub(super) fn resent(record: &FlowRecord) -> Cell {
+    let doubt = if spoiled(record) { "?" } else { "" };
     let mut sides = [&record.orig, &record.resp].into_iter().filter_map(|side| side.loss.as_ref()).peekable();
     if sides.peek().is_none() {
-        return Cell::none();
+        return if doubt.is_empty() { Cell::none() } else { Cell::plain(format!("-{doubt}")) };
     }
     let (n, more) = sides.fold((0_u64, false), |(n, more), l| (n.saturating_add(l.resent_packets), more || l.at_least));
     let tone = if n > 0 { Tone::Odd } else { Tone::Plain };
-    Cell::Text(format!("{}{}", units::count(n), if more { "+" } else { "" }), tone)
+    Cell::Text(format!("{}{}{doubt}", units::count(n), if more { "+" } else { "" }), tone)
 }
 
 /// The word for flows of this kind in commands: `tcp`, `udp`.

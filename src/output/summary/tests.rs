@@ -220,11 +220,46 @@ fn live_tells_its_drops_and_proposes_nothing_that_cannot_be_repeated() {
 }
 
 #[test]
+fn packets_that_are_several_on_the_wire_are_explained_once_for_each_interface() {
+    let mut summary = totals();
+    assert!(!shown(config(PIPE), &nine(), &summary).contains("TSO"));
+    summary.sources[0].info.interfaces[0].name = Some("eth0".into());
+    summary.joined = vec![(0, 0, 1204), (0, 7, 1)];
+    let text = shown(config(PIPE), &nine(), &summary);
+    let told: Vec<_> = text.lines().filter(|line| line.contains("(TSO, GSO, GRO)")).collect();
+    assert_eq!(
+        told,
+        [
+            "  1,204 packets of eth0 were several on the wire, cut or joined by the card or the kernel (TSO, GSO, GRO) · as they are \
+             there: ethtool -K eth0 tso off gso off gro off",
+            "  1 packet of mix.pcap was several on the wire, cut or joined by the card or the kernel (TSO, GSO, GRO) · as they are \
+             there: ethtool -K INTERFACE tso off gso off gro off",
+        ]
+    );
+}
+
+#[test]
 fn a_capture_without_packets_has_a_head_and_no_table() {
     let mut summary = RunSummary { sources: vec![source("quiet.pcap", 0)], ..RunSummary::default() };
     summary.sources[0].info.interfaces[0].link = Some(LinkType::ETHERNET);
     let text = shown(config(TERMINAL), &[], &summary);
     assert_eq!(text, "quiet.pcap   pcap, nanoseconds, Ethernet, whole packets\n  0 packets\n");
+}
+
+#[test]
+fn conversations_that_the_capture_spoiled_are_marked() {
+    let mut records = nine();
+    let legend = "? the capture dropped packets while this conversation ran: its counts are a minimum";
+    assert!(!shown(config(PIPE), &records, &totals()).contains('?'));
+    for record in &mut records {
+        record.capture_drops = Some(3);
+    }
+    let text = shown(config(PIPE), &records, &totals());
+    let rows: Vec<_> = text.lines().filter(|line| line.ends_with('?')).collect();
+    assert_eq!(rows.len(), 9, "{text}");
+    assert!(rows.iter().any(|row| row.ends_with(" -?")) && rows.iter().any(|row| row.ends_with(" 0?")), "{text}");
+    assert_eq!(text.matches(legend).count(), 1, "{text}");
+    assert!(text.lines().skip_while(|line| !line.ends_with('?')).nth(9).is_some_and(|line| line == legend), "{text}");
 }
 
 #[test]

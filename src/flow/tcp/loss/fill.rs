@@ -28,6 +28,9 @@ impl Case<'_> {
         if hole.acked.is_some() {
             opinion.evidence = opinion.evidence.and(Evidence::MISSED);
         }
+        if hole.dropped {
+            opinion.evidence = opinion.evidence.and(Evidence::DROPPED);
+        }
         opinion.against(&hole.creator, age)
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Hole {
     pub(super) acked: Option<Timestamp>,
     /// An acknowledgment made it, before anything was seen at or beyond it: of `creator` nothing but the time holds.
     pub(super) by_ack: bool,
+    /// The capture dropped packets after the packet of this direction before `creator`.
+    pub(super) dropped: bool,
 }
 
 /// The holes of a direction, ascending.
@@ -67,6 +69,13 @@ impl Holes {
         }
     }
 
+    /// The capture dropped packets when the newest one was made, which ends here.
+    pub(super) fn newest_was_dropped(&mut self, end: u64) {
+        if let Some(newest) = self.list.back_mut().filter(|hole| hole.end == end) {
+            newest.dropped = true;
+        }
+    }
+
     /// Bytes above all that passed were acknowledged: the capture missed them, or sees them late.
     pub(super) fn open_by_ack(&mut self, start: u64, end: u64, now: Timestamp, room: &mut Room) {
         let hole = Hole {
@@ -78,6 +87,7 @@ impl Holes {
             asked: None,
             acked: Some(now),
             by_ack: true,
+            dropped: false,
         };
         self.open(hole, room);
     }

@@ -163,7 +163,15 @@ impl Loss {
         let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
         let syn_repeated = peer.as_ref().is_some_and(|peer| peer.repeated_syn());
         let syn_copied = peer.is_some_and(|peer| peer.syn_copied);
+        let (known, next) = (me.known, me.next);
         let place = me.arrives(s, wait, stalled, room);
+        if known
+            && s.len > 0
+            && s.start > next
+            && silence.is_some_and(|silence| seen.drops.any_within(seen.source, s.ts - silence, s.ts))
+        {
+            me.holes.newest_was_dropped(s.start);
+        }
         // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
         if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
             return None;
@@ -424,6 +432,8 @@ impl Side {
                 step(&mut record.resent_packets, verdict.segments);
                 if verdict.kind == VerdictKind::Spurious {
                     step(&mut record.spurious_packets, verdict.segments);
+                } else if verdict.evidence.has(Evidence::DROPPED) {
+                    // The original may have passed here, unseen.
                 } else if verdict.evidence.has(Evidence::FILLS_HOLE) {
                     step(&mut record.lost_before, verdict.segments);
                 } else if verdict.evidence.has(Evidence::SEEN_BEFORE) {

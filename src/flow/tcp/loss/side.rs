@@ -283,8 +283,17 @@ impl Side {
             let id = last.id.wrapping_add(last.parts - 1);
             Before { end: last.end(), id: if last.id == 0 { 0 } else { self.sender.unbroken_from(id) } }
         });
-        let hole =
-            Hole { start: self.next, end: s.start, creator: *s, before, after_stall, asked: None, acked: None, by_ack: false };
+        let hole = Hole {
+            start: self.next,
+            end: s.start,
+            creator: *s,
+            before,
+            after_stall,
+            asked: None,
+            acked: None,
+            by_ack: false,
+            dropped: false,
+        };
         self.holes.open(hole, room);
     }
 

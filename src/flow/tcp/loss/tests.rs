@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::decode::decode;
+use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::key::{Ends, FlowKey};
 use crate::flow::tcp::segment::Segment;
 use crate::model::{Frame, LinkType};
@@ -118,12 +119,21 @@ struct World {
     now: Timestamp,
     number: u64,
     said: Vec<Verdict>,
+    drops: CaptureDrops,
 }
 
 impl World {
     fn new() -> Self {
         let now = Timestamp::from_parts(1_000_000, 0);
-        Self { loss: Loss::default(), room: Room::new(ROOM), paths: Paths::default(), now, number: 0, said: Vec::new() }
+        Self {
+            loss: Loss::default(),
+            room: Room::new(ROOM),
+            paths: Paths::default(),
+            now,
+            number: 0,
+            said: Vec::new(),
+            drops: CaptureDrops::default(),
+        }
     }
 
     /// A handshake: so many milliseconds from the capture to B and back, and to A and back. `syn` changes all three.
@@ -183,6 +193,7 @@ impl World {
             source: 0,
             number: self.number,
             ts: self.now,
+            drops: &self.drops,
         };
         let verdict = self.loss.on_segment(&seen, &mut self.room, &mut self.paths);
         self.said.extend(verdict);
@@ -245,6 +256,25 @@ fn counted() -> World {
         world.a(data(1 + u32::from(i) * 100, 100).id(10 + i));
     }
     world
+}
+
+#[test]
+fn a_hole_that_the_capture_may_have_made_is_told_from_loss_before_it() {
+    for (dropped_at, told) in [(None, false), (Some(0), true), (Some(-15), true), (Some(-20), false), (Some(25), false)] {
+        let mut world = World::open_with(50, 50, |seg, n| seg.times(900 + n, 0));
+        world.a(data(1, 100).times(1000, 0));
+        world.wait(20);
+        if let Some(ms) = dropped_at {
+            world.drops.before(0, world.now + Span::from_millis(ms), 3);
+        }
+        world.a(data(201, 100).times(1020, 0));
+        let why = Evidence::FILLS_HOLE.and(Evidence::TS_NEWER);
+        let why = if told { why.and(Evidence::DROPPED) } else { why };
+        is(world.wait(200).a(data(101, 100).times(1220, 0)), Resent, SURE, why);
+        assert_eq!(world.settled().evidence, why);
+        let record = world.of_a();
+        assert_eq!((record.resent_packets, record.lost_before, record.lost_beyond), (1, u64::from(!told), 0), "{dropped_at:?}");
+    }
 }
 
 #[test]

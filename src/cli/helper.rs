@@ -1,0 +1,231 @@
+//! What a run may ask of the helper process (`privilege/helper/`): which files it will write, whether it runs a command on
+//! them, whether it asks for names. All of it is said before the process is forked.
+
+use super::errors::{Problem, look_at, shown_path};
+use super::exit::Exit;
+use sockeye::host::lookup::name_of;
+use sockeye::output::WriteError;
+use sockeye::output::files::{Files, Here};
+use sockeye::output::target::is_stdout;
+use sockeye::privilege::helper::{self, Commands, FileNames, Folder, Helper, Identity, Names, OpenError, Rule, folder_of};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What will be asked.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    folders: Vec<Folder>,
+    /// Targets that are descriptors of this process, and `--force`.
+    own: Vec<(PathBuf, bool)>,
+    /// Why a helper could not make the files.
+    unfit: Option<Problem>,
+    command: Option<Arc<dyn Files>>,
+    lookup: Option<helper::Lookup>,
+}
+
+/// Targets that are descriptors of this process, opened by it while it had its rights.
+type Own = BTreeMap<PathBuf, Result<File, WriteError>>;
+
+/// The helper, and what it gives.
+pub(crate) struct Helped {
+    /// Who creates files.
+    pub(crate) files: Arc<dyn Files>,
+    /// Who knows names of addresses, if that was wanted.
+    pub(crate) names: Option<Names>,
+    /// The socket on which files are asked for.
+    pub(crate) descriptor: RawFd,
+}
+
+impl Wanted {
+    /// A file will be written. Standard output needs nobody; what names another descriptor of this process is opened by
+    /// [`Self::start`].
+    pub(crate) fn file(&mut self, path: &Path, force: bool) {
+        if is_stdout(path) {
+            return;
+        }
+        if is_descriptor(path) {
+            self.own.push((path.to_owned(), force));
+        } else if let Some(name) = path.file_name() {
+            look_at(path);
+            self.rule(path, FileNames::One(name.to_owned()), force);
+        }
+    }
+
+    /// Files that follow each other will be written: of the name, what stands before the first dot stays, and its last ending;
+    /// where the name holds the time (`dated`), what stands before its first `%`.
+    pub(crate) fn series(&mut self, pattern: &Path, dated: bool) {
+        if is_stdout(pattern) || is_descriptor(pattern) {
+            return;
+        }
+        let Some(name) = pattern.file_name().map(OsStr::as_bytes) else { return };
+        let folder = folder_of(pattern).unwrap_or(Path::new(""));
+        if dated && folder.as_os_str().as_bytes().contains(&b'%') {
+            let what = format!("{}: % may stand in the name of the file, not of its folder", shown_path(pattern));
+            self.unfit = Some(Problem::usage(what));
+            return;
+        }
+        let fixed = name.iter().enumerate().position(|(at, byte)| (dated && *byte == b'%') || (*byte == b'.' && at > 0));
+        let start = OsStr::from_bytes(&name[..fixed.unwrap_or(name.len())]).to_owned();
+        let ending = pattern.extension().filter(|ending| !(dated && ending.as_bytes().contains(&b'%')));
+        let end = ending.map_or_else(OsString::new, |ending| [OsStr::new("."), ending].into_iter().collect());
+        if start.is_empty() && end.is_empty() {
+            let what = format!("{}: a part of the name must stay the same", shown_path(pattern));
+            self.unfit = Some(Problem::usage(what).help("letters before the first %, or an ending:  %H.pcap"));
+            return;
+        }
+        self.rule(pattern, FileNames::Series { start, end }, false);
+    }
+
+    /// A command will run on finished files: by this, in the helper.
+    pub(crate) fn command(&mut self, command: Arc<dyn Files>) {
+        self.command = Some(command);
+    }
+
+    /// Names will be asked for.
+    pub(crate) fn names(&mut self) {
+        self.lookup = Some(name_of);
+    }
+
+    /// Is there anything to ask? A process that keeps its rights writes its files by itself.
+    pub(crate) fn needs_helper(&self, rights_go: bool) -> bool {
+        self.command.is_some() || self.lookup.is_some() || (rights_go && !(self.folders.is_empty() && self.own.is_empty()))
+    }
+
+    fn rule(&mut self, path: &Path, names: FileNames, force: bool) {
+        let Some(folder) = folder_of(path) else { return };
+        let at = self.folders.iter().position(|known| known.path == folder).unwrap_or_else(|| {
+            self.folders.push(Folder { path: folder.to_owned(), rules: Vec::new() });
+            self.folders.len() - 1
+        });
+        self.folders[at].rules.push(Rule { names, force });
+    }
+
+    /// Forks it: while there is one thread, and before rights are given up. `identity`: whose rights it keeps; none: those of
+    /// this process.
+    pub(crate) fn start(self, identity: Option<Identity>) -> Result<Helped, Problem> {
+        if let Some(problem) = self.unfit {
+            return Err(problem);
+        }
+        let commands = self.command.map(|command| Box::new(By(command)) as Box<dyn Commands>);
+        let runs = commands.is_some();
+        let task = helper::Task { identity, folders: self.folders, commands, lookup: self.lookup };
+        let (helper, names) = helper::start(task).map_err(|error| {
+            Problem::new(Exit::Failed, format!("cannot start the process that writes files and asks for names: {error}"))
+        })?;
+        let descriptor = helper.descriptor();
+        let own: Own = self.own.into_iter().map(|(path, force)| (path.clone(), Here.open(&path, force, &[]))).collect();
+        let files = Arc::new(ByHelper { helper, own: Mutex::new(own), runs, troubles: Mutex::default() });
+        Ok(Helped { files, names, descriptor })
+    }
+}
+
+/// Commands on finished files, as whoever creates files runs them.
+struct By(Arc<dyn Files>);
+
+impl Commands for By {
+    fn finished(&mut self, path: &Path) {
+        self.0.finished(path);
+    }
+
+    fn settle(&mut self) -> Vec<String> {
+        self.0.settle()
+    }
+}
+
+/// Does the path name an open descriptor of this process?
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/fd", "/proc/self/fd", "/dev/stderr", "/dev/stdin"].iter().any(|place| path.starts_with(place))
+}
+
+/// Files by way of the helper.
+#[derive(Debug)]
+struct ByHelper {
+    helper: Helper,
+    own: Mutex<Own>,
+    /// A command runs on finished files.
+    runs: bool,
+    /// Files that could not be handed to the command.
+    troubles: Mutex<Vec<String>>,
+}
+
+/// Files that could not be handed to the command, told at most.
+const TROUBLES: usize = 10;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Files for ByHelper {
+    fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError> {
+        if let Some(opened) = lock(&self.own).remove(path) {
+            return opened;
+        }
+        let create = |error| WriteError::Create { path: path.to_owned(), error };
+        let being_read = || WriteError::BeingRead { path: path.to_owned() };
+        let opened = match self.helper.open(path, force) {
+            Ok(opened) => opened,
+            Err(OpenError::Exists(existing)) if reading.contains(&existing.id) => return Err(being_read()),
+            Err(OpenError::Exists(existing)) => {
+                let modified = time(existing.modified);
+                return Err(WriteError::Exists { path: path.to_owned(), size: existing.size, modified });
+            }
+            Err(OpenError::Failed(error)) => return Err(create(error)),
+        };
+        if !opened.new {
+            let data = opened.file.metadata().map_err(create)?;
+            if reading.contains(&(data.dev(), data.ino())) {
+                return Err(being_read());
+            }
+            if data.is_file() {
+                opened.file.set_len(0).map_err(create)?;
+            }
+        }
+        Ok(opened.file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.helper.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.helper.remove(path)
+    }
+
+    fn finished(&self, path: &Path) {
+        if !self.runs {
+            return;
+        }
+        if let Err(error) = self.helper.finished(path) {
+            let mut troubles = lock(&self.troubles);
+            if troubles.len() < TROUBLES {
+                troubles.push(format!("-z: {}: {error}", shown_path(path)));
+            }
+        }
+    }
+
+    fn settle(&self) -> Vec<String> {
+        let mut told = std::mem::take(&mut *lock(&self.troubles));
+        if self.runs {
+            match self.helper.settle() {
+                Ok(more) => told.extend(more),
+                Err(error) => told.push(format!("-z: {error}")),
+            }
+        }
+        told
+    }
+}
+
+/// Seconds since 1970 and nanoseconds of that second.
+fn time((seconds, nanos): (i64, u32)) -> Option<SystemTime> {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let at = if seconds < 0 { UNIX_EPOCH.checked_sub(whole)? } else { UNIX_EPOCH.checked_add(whole)? };
+    at.checked_add(Duration::from_nanos(nanos.into()))
+}

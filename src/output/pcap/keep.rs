@@ -1,0 +1,64 @@
+//! Which files of a run are kept: the newest so many, or so many bytes of the newest. Only files that the run itself completed
+//! are ever removed.
+
+use super::rotate::Rotation;
+use crate::output::files::Files;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Files remembered at most; of more, the oldest go first as well.
+const MOST: u64 = 1_000_000;
+/// Files that could not be removed, told at most.
+const TOLD: usize = 8;
+
+/// The completed files of a run, where not all of them are kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    most_files: u64,
+    most_bytes: u64,
+    files: VecDeque<(PathBuf, u64)>,
+    bytes: u64,
+    on: bool,
+    /// Removed so far.
+    pub(super) removed: u64,
+    /// What could not be removed.
+    pub(super) troubles: Vec<String>,
+}
+
+impl Kept {
+    pub(super) fn new(rotation: &Rotation) -> Self {
+        Self {
+            most_files: rotation.keep_files.unwrap_or(MOST).min(MOST),
+            most_bytes: rotation.keep_bytes.unwrap_or(u64::MAX),
+            files: VecDeque::new(),
+            bytes: 0,
+            on: rotation.keep_files.is_some() || rotation.keep_bytes.is_some(),
+            removed: 0,
+            troubles: Vec::new(),
+        }
+    }
+
+    /// A file is complete.
+    pub(super) fn push(&mut self, path: PathBuf, bytes: u64) {
+        if self.on {
+            self.files.push_back((path, bytes));
+            self.bytes += bytes;
+        }
+    }
+
+    /// Removes what is too much beside so many files and bytes that are being written.
+    pub(super) fn prune(&mut self, files: u64, bytes: u64, by: &dyn Files) {
+        while self.files.len() as u64 + files > self.most_files || self.bytes.saturating_add(bytes) > self.most_bytes {
+            let Some((path, size)) = self.files.pop_front() else { return };
+            self.bytes -= size;
+            match by.remove(&path) {
+                Ok(()) => self.removed += 1,
+                // Someone else took it away, or `-z` did.
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) if self.troubles.len() < TOLD => self.troubles.push(format!("cannot remove {}: {e}", path.display())),
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What may be touched: folders held by descriptor, and in each the names that were allowed at the fork. New files are made
+//! by `openat` with `O_EXCL` and `O_NOFOLLOW`, so a link planted in the folder leads nowhere; only files that were made here
+//! are renamed or removed, and only while the name still means that file.
+
+use super::protocol::{Existing, Reply, is_name};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, linkat, open, openat, renameat_with, statat, unlinkat};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Most files that are remembered as made here; of older ones none can be renamed or removed any more.
+const REMEMBERED: usize = 65_536;
+
+/// Names that may be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Which.
+    pub names: Names,
+    /// What exists may be emptied.
+    pub force: bool,
+}
+
+/// Names of files in a folder, without the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// This one, and while it is not complete, it with `.part` behind.
+    One(OsString),
+    /// Those of files that follow each other: they begin and end so, not with nothing at both ends, and while they are not
+    /// complete have `.part` behind. Such a name never leads through a symbolic link.
+    Series {
+        /// How they begin.
+        start: OsString,
+        /// How they end.
+        end: OsString,
+    },
+}
+
+impl Names {
+    fn hold(&self, name: &OsStr) -> bool {
+        let name = name.as_bytes();
+        let whole = name.strip_suffix(b".part").unwrap_or(name);
+        match self {
+            Self::One(one) => one == OsStr::from_bytes(name) || one == OsStr::from_bytes(whole),
+            Self::Series { start, end } => {
+                let (start, end) = (start.as_bytes(), end.as_bytes());
+                let between =
+                    |name: &[u8]| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
+                !(start.is_empty() && end.is_empty()) && (between(name) || between(whole))
+            }
+        }
+    }
+}
+
+/// A folder that is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// The folder as the caller names it.
+    pub path: PathBuf,
+    /// What may be written in it.
+    pub rules: Vec<Rule>,
+}
+
+impl Folder {
+    fn rule(&self, name: &OsStr) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.names.hold(name)).filter(|_| is_name(name))
+    }
+}
+
+/// A file that was made here.
+#[derive(Debug)]
+struct Made {
+    folder: u16,
+    name: OsString,
+    id: (u64, u64),
+}
+
+/// The folders, opened with the rights of who serves.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    folders: Vec<(Folder, Result<OwnedFd, Errno>)>,
+    made: VecDeque<Made>,
+}
+
+/// How an operation ended.
+pub(super) type Answer = Result<Reply<'static>, Errno>;
+
+impl Allowed {
+    /// Opens the folders. One that cannot be opened says so whenever a file in it is asked for.
+    pub(super) fn open(folders: Vec<Folder>) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let held = |folder: Folder| (open(&folder.path, flags, Mode::empty()), folder);
+        Self { folders: folders.into_iter().map(held).map(|(fd, folder)| (folder, fd)).collect(), made: VecDeque::new() }
+    }
+
+    /// The rule for a name and the folder's descriptor, if the name is allowed.
+    fn place(&self, folder: u16, name: &OsStr) -> Option<Result<(&Rule, &OwnedFd), Errno>> {
+        let (folder, held) = self.folders.get(usize::from(folder))?;
+        let rule = folder.rule(name)?;
+        Some(held.as_ref().map(|held| (rule, held)).map_err(|errno| *errno))
+    }
+
+    /// Opens a file for writing; one that exists is not emptied yet.
+    pub(super) fn create(&mut self, folder: u16, name: &OsStr, force: bool) -> Result<(Reply<'static>, Option<OwnedFd>), Errno> {
+        let Some(place) = self.place(folder, name) else { return Ok((Reply::Refused, None)) };
+        let (rule, held) = place?;
+        // Names that follow from a pattern are nobody's choice, so nobody wants a link there followed.
+        let (look, follow) = match rule.names {
+            Names::Series { .. } => (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW),
+            Names::One(_) => (AtFlags::empty(), OFlags::empty()),
+        };
+        let write = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let regular = match statat(held, name, look) {
+            Ok(old) if FileType::from_raw_mode(old.st_mode).is_file() => {
+                if !(force && rule.force) {
+                    return Ok((Reply::Exists(existing(&old)), None));
+                }
+                true
+            }
+            Ok(_) => false,
+            Err(Errno::NOENT) => {
+                let fresh = write | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+                let file = openat(held, name, fresh, Mode::from_raw_mode(0o666))?;
+                let id = identity(&fstat(&file)?);
+                self.remember(Made { folder, name: name.to_owned(), id });
+                return Ok((Reply::Opened { new: true }, Some(file)));
+            }
+            Err(error) => return Err(error),
+        };
+        let file = openat(held, name, write | follow, Mode::empty())?;
+        let now = fstat(&file)?;
+        // It may have become another file between the look and the opening.
+        if FileType::from_raw_mode(now.st_mode).is_file() && !regular {
+            return Ok((Reply::Exists(existing(&now)), None));
+        }
+        Ok((Reply::Opened { new: false }, Some(file)))
+    }
+
+    /// Renames a file that was made here; replaces nothing.
+    pub(super) fn rename(&mut self, folder: u16, from: &OsStr, to: &OsStr) -> Answer {
+        let (Some(old), Some(new)) = (self.place(folder, from), self.place(folder, to)) else { return Ok(Reply::Refused) };
+        let ((_, held), _) = (old?, new?);
+        let Some(at) = self.made_here(folder, from, held)? else { return Ok(Reply::Refused) };
+        match renameat_with(held, from, held, to, RenameFlags::NOREPLACE) {
+            // File systems without it: a second link fails where the name is taken.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                linkat(held, from, held, to, AtFlags::empty())?;
+                unlinkat(held, from, AtFlags::empty())?;
+            }
+            done => done?,
+        }
+        to.clone_into(&mut self.made[at].name);
+        Ok(Reply::Done)
+    }
+
+    /// Removes a file that was made here.
+    pub(super) fn remove(&mut self, folder: u16, name: &OsStr) -> Answer {
+        let Some(place) = self.place(folder, name) else { return Ok(Reply::Refused) };
+        let (_, held) = place?;
+        let Some(at) = self.made_here(folder, name, held)? else { return Ok(Reply::Refused) };
+        unlinkat(held, name, AtFlags::empty())?;
+        self.made.remove(at);
+        Ok(Reply::Done)
+    }
+
+    /// The path of a file that was made here, as the caller names it.
+    pub(super) fn path(&self, folder: u16, name: &OsStr) -> Option<PathBuf> {
+        let (_, held) = self.place(folder, name)?.ok()?;
+        self.made_here(folder, name, held).ok()??;
+        let path = &self.folders.get(usize::from(folder))?.0.path;
+        Some(if path == Path::new(".") { PathBuf::from(name) } else { path.join(name) })
+    }
+
+    /// Where a file that was made here is remembered. None: the name means another file, or one that was there before.
+    fn made_here(&self, folder: u16, name: &OsStr, held: &OwnedFd) -> Result<Option<usize>, Errno> {
+        let id = identity(&statat(held, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        Ok(self.made.iter().position(|made| made.folder == folder && made.name == name && made.id == id))
+    }
+
+    fn remember(&mut self, made: Made) {
+        self.made.retain(|old| old.folder != made.folder || old.name != made.name);
+        if self.made.len() >= REMEMBERED {
+            self.made.pop_front();
+        }
+        self.made.push_back(made);
+    }
+}
+
+fn identity(stat: &rustix::fs::Stat) -> (u64, u64) {
+    #[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "their widths differ between machines")]
+    (stat.st_dev as u64, stat.st_ino.into())
+}
+
+fn existing(stat: &rustix::fs::Stat) -> Existing {
+    #[expect(clippy::unnecessary_cast, reason = "their widths differ between machines")]
+    let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
+    Existing { size: stat.st_size as u64, id: identity(stat), modified }
+}

@@ -1,0 +1,105 @@
+//! System calls of the helper that have no safe binding. Every `unsafe` of it is here, behind functions that are safe to
+//! call. Sources: fork(2), sigaction(2), `close_range(2)`, signal-safety(7).
+#![expect(unsafe_code, reason = "system calls without a safe binding; each with its SAFETY note")]
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::os::raw::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `body` in a new process and gives its process id. It ends with the number that `body` returns, and never comes back
+/// into the code of the caller: no destructor of the caller runs twice, no buffer of it is written twice.
+///
+/// # Errors
+/// When this process has more than one thread, or none can be made.
+pub(super) fn fork(body: impl FnOnce() -> u8) -> io::Result<i32> {
+    let threads = fs::read_dir("/proc/self/task")?.count();
+    if threads != 1 {
+        return Err(io::Error::other(format!("this process has {threads} threads already")));
+    }
+    // SAFETY: a child of fork(2) has one thread. Were there others in the parent, locks that they held (of the allocator,
+    // of the standard library) would stay locked in the child for ever, and it could only make async-signal-safe calls.
+    // There are none, as was just seen, and nobody but this thread can make one: so the child may run any code.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(101);
+            // SAFETY: _exit(2) takes no pointers and does not return.
+            unsafe { libc::_exit(i32::from(code)) }
+        }
+        pid => Ok(pid),
+    }
+}
+
+/// The groups of a user and `gid` among them; `gid` alone where the system knows no such user. Source: getgrouplist(3).
+pub(super) fn groups_of(name: &str, gid: u32) -> Vec<u32> {
+    /// More than any system allows (`NGROUPS_MAX`).
+    const MOST: c_int = 65_536;
+    let Ok(name) = CString::new(name) else { return vec![gid] };
+    let mut groups = vec![gid; MOST as usize];
+    let mut count = MOST;
+    // SAFETY: the name ends with a zero; `groups` has room for `count` numbers, and `count` lives through the call.
+    let found = unsafe { libc::getgrouplist(name.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) };
+    groups.truncate(if found < 0 { 1 } else { usize::try_from(count).unwrap_or(1) });
+    groups
+}
+
+extern "C" fn nothing(_: c_int) {}
+
+/// These signals do nothing here from now on. A handler that does nothing, unlike ignoring, is not inherited by programs that
+/// are started; a signal that whoever started us had ignored (`nohup`) stays ignored, for them, too.
+pub(super) fn outlive_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2] {
+        // SAFETY: sigaction is plain data for which zero is a valid value; both pointers live through the calls; the handler
+        // does nothing, which is allowed in the midst of anything.
+        unsafe {
+            let mut now: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut now);
+            if now.sa_sigaction == libc::SIG_IGN {
+                continue;
+            }
+            let mut quiet: libc::sigaction = std::mem::zeroed();
+            quiet.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
+            quiet.sa_flags = libc::SA_RESTART;
+            libc::sigaction(signal, &raw const quiet, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Closes every descriptor of this process but these and the first three.
+///
+/// What is closed belongs to objects of the process that was forked, whose memory is still here. They must not be used any
+/// more, nor dropped: [`fork`] sees to that for what its `body` cannot reach.
+pub(super) fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let mut keep: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for next in keep {
+        close_between(first, next - 1)?;
+        first = next + 1;
+    }
+    close_between(first, RawFd::MAX)
+}
+
+fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: close_range(2) takes no pointers. That the objects which own these descriptors are left alone is the promise of
+    // `close_all_but`.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if done == 0 {
+        return Ok(());
+    }
+    // Kernels before 5.9.
+    let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
+        // SAFETY: as above; the folder's own descriptor is closed already, which is an error without consequence.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
+}
