@@ -34,32 +34,31 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
     pub(in crate::flow) drops: &'a CaptureDrops,
 }
 
-/// The aspects that are wanted.
+/// The aspects that are wanted. What is large is behind a box of its own: a packet that is on its way to one of them waits for memory
+/// once less, and what nobody wants takes none.
 #[derive(Clone, Debug)]
 pub(in crate::flow) struct Aspects {
-    measure: Option<Measure>,
+    measure: Option<Box<Measure>>,
     loss: Option<Loss>,
-    streams: Option<Streams>,
+    streams: Option<Box<Streams>>,
     /// When the tracker is to ask for settled verdicts, or [`Timestamp::MAX`].
     pub(in crate::flow) settles_at: Timestamp,
 }
 
 impl Aspects {
     /// `None` where none is wanted.
-    pub(in crate::flow) fn wanted(wants: Wants) -> Option<Box<Self>> {
-        (wants.measures || wants.verdicts || wants.streams).then(|| {
-            Box::new(Self {
-                measure: wants.measures.then(Measure::default),
-                loss: wants.verdicts.then(Loss::default),
-                streams: wants.streams.then(Streams::default),
-                settles_at: Timestamp::MAX,
-            })
+    pub(in crate::flow) fn wanted(wants: Wants) -> Option<Self> {
+        (wants.measures || wants.verdicts || wants.streams).then(|| Self {
+            measure: wants.measures.then(Box::default),
+            loss: wants.verdicts.then(Loss::default),
+            streams: wants.streams.then(Box::default),
+            settles_at: Timestamp::MAX,
         })
     }
 
     /// The byte streams.
     pub(super) fn streams(&mut self) -> Option<&mut Streams> {
-        self.streams.as_mut()
+        self.streams.as_deref_mut()
     }
 
     /// Takes a segment. Lists that grow take from `room`; what flows between the same hosts know of their way is in `paths`.

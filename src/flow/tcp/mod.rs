@@ -63,7 +63,7 @@ pub(super) struct Connection {
     /// Filled at the first SYN; a connection without one began before the capture.
     setup: Option<Box<Setup>>,
     /// What is worked out only when it is wanted.
-    pub(super) aspects: Option<Box<Aspects>>,
+    pub(super) aspects: Option<Aspects>,
 }
 
 /// What one segment did.
@@ -148,14 +148,14 @@ impl Connection {
     /// Puts the data of a segment, which [`Self::on_segment`] has seen, into its stream, if that is wanted.
     #[inline]
     pub(super) fn reassemble(&mut self, seen: &Sighting<'_, '_>, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
-        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+        if let Some(streams) = self.aspects.as_mut().and_then(Aspects::streams) {
             streams.on_segment(seen, &self.ends, limits, room, tell);
         }
     }
 
     /// The flow is over: the streams are told to their end.
     pub(super) fn finish_streams(&mut self, limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
-        if let Some(streams) = self.aspects.as_deref_mut().and_then(Aspects::streams) {
+        if let Some(streams) = self.aspects.as_mut().and_then(Aspects::streams) {
             streams.finish(&self.ends, limits, room, tell);
         }
     }

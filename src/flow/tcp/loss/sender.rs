@@ -288,7 +288,7 @@ impl Sender {
             self.has_times = true;
             self.first_tick = (passed.tsval, passed.ts);
             self.last_tick = self.first_tick;
-        } else if passed.ts - self.last_tick.1 >= self.times_wrap() {
+        } else if self.may_have_wrapped(passed.ts - self.last_tick.1) {
             // Nobody knows how often it wrapped.
             (self.first_tick, self.last_tick) = ((passed.tsval, passed.ts), (passed.tsval, passed.ts));
         } else if (passed.tsval.wrapping_sub(self.last_tick.0) as i32) > 0 {
@@ -303,6 +303,11 @@ impl Sender {
     /// Two of its timestamps that passed further apart than this cannot be compared: half of their circle (RFC 7323 section 5.5).
     pub(super) fn times_wrap(&self) -> Span {
         self.tick_length().map_or(UNKNOWN_WRAP, |tick| Span::from_nanos(tick.nanos().saturating_mul(1 << 31)))
+    }
+
+    /// Is a silence as long as that? No clock is faster than the one of [`UNKNOWN_WRAP`]: only then the rate is worked out.
+    fn may_have_wrapped(&self, silence: Span) -> bool {
+        silence >= UNKNOWN_WRAP && silence >= self.times_wrap()
     }
 
     /// The highest TSval it has sent.
