@@ -113,7 +113,7 @@ impl<C: Consumer> Queue<C> {
         }
         if self.full == WhenFull::Wait {
             let state = self.shared.lock();
-            let full = |state: &mut State<_>| self.waiting() > self.most && state.error.is_none();
+            let full = |state: &mut State<_>| self.waiting() > self.most && state.error.is_none() && !state.done;
             drop(self.shared.emptied.wait_while(state, full).unwrap_or_else(PoisonError::into_inner));
         }
         self.waiting() <= self.most
@@ -128,7 +128,7 @@ impl<C: Consumer> Queue<C> {
     /// Waits until at most so many bytes wait, as long as something moves. False: nothing did for `patience`.
     #[must_use]
     pub fn wait_for_room(&self, most: usize, patience: Duration, moved: &Moved) -> bool {
-        self.wait_while_it_moves(patience, moved, |state| self.waiting() <= most || state.error.is_some())
+        self.wait_while_it_moves(patience, moved, |state| self.waiting() <= most || state.error.is_some() || state.done)
     }
 
     fn wait_while_it_moves(&self, patience: Duration, moved: &Moved, is: impl Fn(&State<C::Item>) -> bool) -> bool {
@@ -157,7 +157,7 @@ impl<C: Consumer> Queue<C> {
     /// As of [`Self::push`].
     pub fn settle(&self) -> io::Result<()> {
         let mut state = self.shared.lock();
-        while self.waiting() > 0 && state.error.is_none() {
+        while self.waiting() > 0 && state.error.is_none() && !state.done {
             state = self.shared.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.error.take().map_or(Ok(()), Err)
@@ -399,6 +399,26 @@ mod tests {
         queue.push(vec![8; 3], 3).unwrap();
         assert!(queue.close_while_it_moves(patience, &moved).is_none());
         drop(go);
+    }
+
+    #[test]
+    fn a_thread_that_panics_keeps_nobody_waiting() {
+        struct Panics;
+        impl Consumer for Panics {
+            type Item = ();
+
+            fn take(&mut self, (): ()) -> io::Result<Option<Vec<u8>>> {
+                panic!("on purpose");
+            }
+        }
+        let queue = Queue::start(Panics, 1, WhenFull::Wait).unwrap();
+        for _ in 0..3 {
+            queue.push((), 10).unwrap();
+        }
+        assert!(!queue.has_room());
+        queue.settle().unwrap();
+        assert!(!queue.wait_for_room(1, Duration::MAX, &Moved::new(0)) || queue.waiting() > 1);
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| queue.close().is_some())).is_err());
     }
 
     #[test]

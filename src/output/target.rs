@@ -3,9 +3,16 @@
 use super::files::Files;
 use super::write_error::WriteError;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, IntoRawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A pipe takes so many bytes whole or not at all (pipe(7), `PIPE_BUF`): what a reader has got is known to the packet.
+pub(super) const PIECE: usize = 4096;
+/// How long a reader may read nothing at the end of a live run.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a name that promises a compressed file ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +80,9 @@ impl Target {
         let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
         // Standard output may be a file that others write to as well: `>>`. It is not cut.
         let regular = data.is_file() && !is_stdout(path);
-        Ok(Self { file: Some(file), path: path.to_owned(), regular, has_reader: !data.is_file() })
+        let kind = data.file_type();
+        let has_reader = kind.is_fifo() || kind.is_socket() || file.is_terminal();
+        Ok(Self { file: Some(file), path: path.to_owned(), regular, has_reader })
     }
 
     /// May somebody who does not read keep a write waiting for ever?
@@ -86,6 +95,11 @@ impl Target {
         self.regular
     }
 
+    /// Was it taken out of its folder, so that nobody will find it any more?
+    pub(super) fn is_removed(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|data| data.nlink() == 0))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -93,6 +107,17 @@ impl Target {
     /// The error of an operation on it, for text; what is safe of a capture file is told otherwise.
     pub(super) fn cannot(&self, operation: &'static str, error: io::Error) -> WriteError {
         WriteError::Output { path: self.path.clone(), operation, error }
+    }
+
+    /// Writes all of it in pieces of at most so many bytes, and says after each how much that is.
+    pub(super) fn write_pieces(&mut self, bytes: &[u8], piece: usize, mut told: impl FnMut(usize)) -> Result<(), Broken> {
+        let mut written = 0;
+        for some in bytes.chunks(piece) {
+            self.write(some).map_err(|broken| Broken { written: written + broken.written, ..broken })?;
+            written += some.len();
+            told(written);
+        }
+        Ok(())
     }
 
     /// Writes all of it.

@@ -7,7 +7,7 @@
 
 use super::files::{Files, Here};
 use super::queue::{Consumer, Moved, Queue, WhenFull};
-use super::target::Target;
+use super::target::{PATIENCE, PIECE, Target};
 use super::write_error::WriteError;
 use std::io::{self, Write};
 use std::mem;
@@ -26,10 +26,6 @@ const MOST_OF_FILES: usize = 256 << 10;
 pub const MOST_OF_PACKETS: usize = 64 << 20;
 /// Bytes that may wait live before records are left out: a flow is told once, and they have room when packets have none.
 pub const MOST_OF_RECORDS: usize = 128 << 20;
-/// A pipe takes so many bytes whole or not at all (pipe(7), `PIPE_BUF`): what a reader has got is known to the packet.
-const PIECE: usize = 4096;
-/// How long a reader may read nothing at the end of a live run.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An opened output for text. Its errors hold a [`WriteError`] that names the file.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use crate::model::LinkType;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
 
@@ -42,7 +42,7 @@ pub enum WriteError {
         what: &'static str,
     },
     /// A rotated capture cannot go on to its next file.
-    #[error("cannot {operation} {}: {error}", path.display())]
+    #[error("{}", rotate_failed(path, operation, error))]
     Rotate {
         /// The file.
         path: PathBuf,
@@ -105,6 +105,22 @@ pub enum WriteError {
         /// The file; `-` is standard output.
         path: PathBuf,
     },
+}
+
+fn rotate_failed(path: &Path, operation: &str, error: &io::Error) -> String {
+    let name = path.display();
+    if error.kind() != ErrorKind::NotFound {
+        return match operation {
+            "finish" => format!("cannot rename {name}.part to {name}: {error}"),
+            _ => format!("cannot {operation} {name}: {error}"),
+        };
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    match (folder.is_dir(), operation) {
+        (true, "finish") => format!("{name}.part is gone from its folder; someone moved or removed it"),
+        (true, _) => format!("cannot {operation} {name}: {error}"),
+        (false, _) => format!("{name}: its folder is gone; files that were written there went with it"),
+    }
 }
 
 /// What of a file survived a failure.

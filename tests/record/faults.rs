@@ -109,7 +109,7 @@ fn a_folder_that_vanishes_ends_it() {
     stage.send(100..300);
     let ran = recording.end();
     assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
-    assert!(line(&ran, "sockeye: cannot finish gone/t_0").ends_with(".pcap: No such file or directory (os error 2)"));
+    assert!(line(&ran, "sockeye: gone/t_0").ends_with(": its folder is gone; files that were written there went with it"));
     line(&ran, "  the capture has stopped; ");
     assert!(ran.stderr.contains(" packets captured\n"), "{}", ran.stderr);
     // What was written is whole; the last file has its former name.
@@ -184,6 +184,60 @@ fn the_reader_of_a_fifo_that_goes_away_is_told() {
     assert!(ran.stderr.contains(" captured\n"), "{}", ran.stderr);
 }
 
+/// One Ctrl-C is enough, whoever reads; what a reader did not take is told.
+#[test]
+fn a_reader_that_stops_reading_does_not_keep_the_end_waiting() {
+    let Some(stage) = Stage::new() else { return };
+    let fifo = stage.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+    let (done, wait) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || {
+            let mut file = fs::File::open(fifo).expect("opened");
+            file.read_exact(&mut [0; 24]).expect("a header");
+            wait.recv().expect("told");
+            let mut rest = Vec::new();
+            file.read_to_end(&mut rest).expect("read");
+            rest.len()
+        }
+    });
+    let recording = stage.record("-w fifo");
+    for round in 0..10 {
+        stage.send(round * 100..(round + 1) * 100);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(400));
+    recording.signal("INT");
+    let ran = recording.end();
+    done.send(()).expect("it waits");
+    let read = reader.join().expect("read");
+    assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1000 packets captured\n"), "{}", ran.stderr);
+    line(&ran, "sockeye: nothing of fifo was read for 2 seconds: the rest was not written");
+    let unsaved = ran.stderr.lines().find(|line| line.ends_with(" packets not written")).expect("how much");
+    // 16 bytes of record, 242 of packet.
+    assert_eq!(1000 - number(unsaved), read as u64 / 258, "{}", ran.stderr);
+}
+
+/// The folder and all in it removed: the packets of the file at hand are counted as lost.
+#[test]
+fn a_folder_that_is_removed_takes_the_packets_with_it() {
+    let Some(stage) = Stage::new() else { return };
+    fs::create_dir(stage.path().join("gone")).expect("made");
+    let recording = stage.record("-w gone/t.pcap -C 10k");
+    stage.send(0..10);
+    recording.signal("USR2");
+    std::thread::sleep(Duration::from_millis(400));
+    fs::remove_dir_all(stage.path().join("gone")).expect("removed");
+    stage.send(10..100);
+    let ran = recording.end();
+    assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
+    assert!(line(&ran, "sockeye: gone/t_00001_").ends_with(": its folder is gone; files that were written there went with it"));
+    let captured = ran.stderr.lines().find(|line| line.ends_with(" captured")).expect("the closing lines");
+    assert_eq!(number(line(&ran, "  the capture has stopped; ")), number(captured), "{}", ran.stderr);
+}
+
 /// From a pipe, without rights: what came before the fault is in whole files.
 #[test]
 fn a_folder_that_vanishes_while_a_pipe_is_cut() {
@@ -205,6 +259,7 @@ fn a_folder_that_vanishes_while_a_pipe_is_cut() {
     drop(pipe);
     let ran = Ran::from(child.wait_with_output().expect("waited"));
     assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.starts_with("sockeye: cannot finish gone/t_0"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("sockeye: gone/t_0"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(": its folder is gone; "), "{}", ran.stderr);
     assert!(complete(&away) > 3);
 }

@@ -43,6 +43,13 @@ fn so_many_bytes_of_the_newest_are_kept() {
 }
 
 #[test]
+fn the_newest_file_stays_though_it_alone_is_more_than_is_to_be_kept() {
+    let (all, some) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let all_names = cut(all.path(), "-w t.pcap -G 60");
+    assert_eq!(cut(some.path(), "-w t.pcap -G 60 --keep-bytes 1k"), all_names[all_names.len() - 1..]);
+}
+
+#[test]
 fn what_others_made_stays_and_nothing_is_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = cut(folder.path(), "-w t.pcap -C 60k");

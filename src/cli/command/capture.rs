@@ -13,6 +13,7 @@ use sockeye::capture::live;
 use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
 use sockeye::model::{FileFormat, SourceInfo, SourceKind};
+use sockeye::output::WriteError;
 use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, Written, format_of_name, needs_nanoseconds};
@@ -155,7 +156,12 @@ impl Writing {
         for (index, source) in (0..=u16::MAX).zip(&ended.summary.sources) {
             self.writer.count(index, &source.info, &source.stats);
         }
-        self.writer.finish().map_err(|error| unwritten(error.into(), ended.summary.live))
+        self.writer.finish().map_err(|error| match error {
+            WriteError::Unread { .. } => {
+                Problem::from(error).help(format!("{} not written", units::counted(self.writer.unsaved(), "packet")))
+            }
+            error => unwritten(error.into(), ended.summary.live),
+        })
     }
 
     fn tell(&self, written: &Written) {

@@ -5,8 +5,8 @@ use super::keep::Kept;
 use super::pack::Pack;
 use super::rotate::{Name, Rotation, part};
 use crate::output::files::Files;
-use crate::output::queue::Consumer;
-use crate::output::target::{Broken, Target};
+use crate::output::queue::{Consumer, Moved};
+use crate::output::target::{Broken, PIECE, Target};
 use crate::output::write_error::{Safe, WriteError};
 use crate::pcapfile::write;
 use std::fs;
@@ -71,6 +71,10 @@ pub(super) struct Back {
     pub(super) done: Sums,
     /// Packets that are safe, in all files: what the near side tells of a failure.
     saved: Arc<AtomicU64>,
+    /// Grows while a reader reads.
+    moved: Arc<Moved>,
+    /// Bytes written at a time.
+    piece: usize,
 }
 
 impl Back {
@@ -84,7 +88,15 @@ impl Back {
             kept: Kept::new(rotation),
             done: Sums::default(),
             saved: Arc::default(),
+            moved: Arc::default(),
+            piece: usize::MAX,
         }
+    }
+
+    /// Nobody is to wait for ever for a reader that does not read: how far it is can be seen in what is given back.
+    pub(super) fn watch(&mut self) -> Arc<Moved> {
+        self.piece = PIECE;
+        Arc::clone(&self.moved)
     }
 
     pub(super) fn saved(&self) -> Arc<AtomicU64> {
@@ -98,7 +110,6 @@ impl Back {
 
     /// Opens the next file under a name that nothing has.
     pub(super) fn begin(&mut self, begin: &Begin) -> Result<(), WriteError> {
-        self.kept.prune(1, 0, self.files.as_ref());
         let free = |path: &Path| fs::symlink_metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound);
         let mut tried = None;
         for name in begin.again.iter().filter(|path| free(path)).cloned().chain(begin.name.candidates()) {
@@ -111,6 +122,8 @@ impl Back {
             match Target::create(&path, false, &[], self.files.as_ref()) {
                 Ok(target) => {
                     self.hold(target, self.parts.then_some(name));
+                    // Not before: where no file can be begun, those that are there stay.
+                    self.kept.prune(1, 0, self.files.as_ref());
                     return Ok(());
                 }
                 Err(WriteError::Exists { path, .. }) => {
@@ -130,7 +143,18 @@ impl Back {
             let full = pack.take(bytes).map_err(|error| WriteError::Output { path: name, operation: "writing", error })?;
             return if full { self.end_frame() } else { self.write_packed() };
         }
-        match open.target.write(bytes) {
+        let (pcapng, at_start) = (self.pcapng, open.safe.bytes == 0);
+        let (mut whole, before) = (write::Whole::default(), self.done.packets + open.safe.packets);
+        let (watched, moved, saved) = (self.piece < usize::MAX, &self.moved, &self.saved);
+        let told = |written| {
+            if watched {
+                let more = write::whole(&bytes[whole.bytes..], written - whole.bytes, pcapng, at_start && whole.bytes == 0);
+                whole = write::Whole { bytes: whole.bytes + more.bytes, packets: whole.packets + more.packets };
+                saved.store(before + whole.packets, Ordering::Relaxed);
+                moved.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        match open.target.write_pieces(bytes, self.piece, told) {
             Ok(()) => {
                 open.len += bytes.len() as u64;
                 open.safe.bytes = open.len;
@@ -157,7 +181,10 @@ impl Back {
     /// Writes what came out of the encoder.
     fn write_packed(&mut self) -> Result<(), WriteError> {
         let (Some(pack), Some(open)) = (&mut self.pack, &mut self.open) else { return Ok(()) };
-        let done = open.target.write(&pack.out);
+        let moved = &self.moved;
+        let done = open.target.write_pieces(&pack.out, self.piece, |_| {
+            moved.fetch_add(1, Ordering::Relaxed);
+        });
         open.len += pack.out.len() as u64;
         pack.out.clear();
         done.map_err(|broken| self.broken(broken))
@@ -225,6 +252,11 @@ impl Back {
         }
         let Some(mut open) = self.open.take() else { return Ok(()) };
         let path = open.target.path().to_owned();
+        if open.target.is_removed() {
+            // Nobody can read it any more.
+            open.safe.packets = 0;
+            self.saved.store(self.done.packets, Ordering::Relaxed);
+        }
         let closed = open.target.close();
         self.done = Sums {
             packets: self.done.packets + open.safe.packets,

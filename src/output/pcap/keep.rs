@@ -47,9 +47,12 @@ impl Kept {
         }
     }
 
-    /// Removes what is too much beside so many files and bytes that are being written.
+    /// Removes what is too much beside so many files and bytes that are being written. While none is, the newest stays, however
+    /// large it is.
     pub(super) fn prune(&mut self, files: u64, bytes: u64, by: &dyn Files) {
-        while self.files.len() as u64 + files > self.most_files || self.bytes.saturating_add(bytes) > self.most_bytes {
+        while self.files.len() as u64 + files > 1
+            && (self.files.len() as u64 + files > self.most_files || self.bytes.saturating_add(bytes) > self.most_bytes)
+        {
             let Some((path, size)) = self.files.pop_front() else { return };
             self.bytes -= size;
             match by.remove(&path) {

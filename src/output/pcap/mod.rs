@@ -22,8 +22,8 @@ pub use rotate::Rotation;
 use crate::event::{Event, Keep, Sink};
 use crate::model::{FileFormat, Frame, FrameMarks, SourceInfo, SourceStats, Timestamp};
 use crate::output::files::{Files, Here};
-use crate::output::queue::{Queue, WhenFull};
-use crate::output::target::{Compressed, Target, compressed, is_stdout};
+use crate::output::queue::{Moved, Queue, WhenFull};
+use crate::output::target::{Compressed, PATIENCE, Target, compressed, is_stdout};
 use crate::pcapfile::write::SectionInfo;
 use back::{Back, Begin, Job};
 use form::{Form, SecondLink};
@@ -137,6 +137,8 @@ pub struct PcapWriter {
     dropped: u64,
     /// Packets that are safe in files.
     saved: Arc<AtomicU64>,
+    /// Live, into a pipe or the like: how far its reader is, which is waited for only while it reads.
+    reader: Option<Arc<Moved>>,
     /// It failed, or is finished: nothing can be written any more.
     over: bool,
     /// Time of the last packet.
@@ -190,7 +192,7 @@ impl PcapWriter {
         let mut names = Names::new(path, &config.rotation)?;
         let pcapng = config.format == FileFormat::PcapNg;
         let mut back = Back::new(Arc::clone(&config.files), pcapng, pack, &config.rotation);
-        let mut regular = true;
+        let (mut regular, mut reader) = (true, None);
         let mut file = Current { start: config.start, ..Current::default() };
         if !config.rotation.is_on() {
             let target = if is_stdout(path) {
@@ -199,6 +201,7 @@ impl PcapWriter {
                 Target::create(path, config.force, &config.reading, config.files.as_ref())?
             };
             regular = target.is_regular();
+            reader = (live && target.has_reader()).then(|| back.watch());
             back.hold(target, None);
             names.count_first();
             file.open = true;
@@ -209,6 +212,7 @@ impl PcapWriter {
         Ok(Self {
             path: path.to_owned(),
             saved: back.saved(),
+            reader,
             stage: Stage::Waiting(Box::new(back)),
             rotation: config.rotation,
             when_full: config.when_full,
@@ -332,10 +336,14 @@ impl PcapWriter {
         }
     }
 
-    /// Ends the file at hand and begins the next.
+    /// Ends the file at hand and begins the next. Of several ([`Rotation`]) one without packets goes on, and the next begins with
+    /// its first packet: no empty file takes the place of one that is kept.
     pub fn rotate(&mut self, now: Timestamp) -> Result<(), WriteError> {
         if self.over || !self.regular {
             return Ok(());
+        }
+        if self.rotation.is_on() {
+            return if self.file.packets > 0 { self.end(now) } else { Ok(()) };
         }
         if self.file.open {
             self.end(now)?;
@@ -367,12 +375,13 @@ impl PcapWriter {
         self.over = true;
         let (back, done) = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Waiting(back) => (*back, Ok(())),
-            Stage::Running(queue) => match queue.close() {
+            Stage::Running(queue) => match self.close(queue) {
                 Some(closed) => closed,
-                None => return Ok(self.total.clone()),
+                None => return Err(WriteError::Unread { path: self.path.clone() }),
             },
             Stage::Over => return Ok(self.total.clone()),
         };
+        let taken = self.total.packets;
         self.total = Written {
             packets: back.done.packets,
             bytes: back.done.bytes,
@@ -381,18 +390,34 @@ impl PcapWriter {
             troubles: back.kept.troubles,
             ..self.total
         };
-        let taken = self.total.packets;
         done.map_err(|error| self.told_of(error, taken))?;
         Ok(self.total.clone())
     }
 
-    /// Writes what is there and closes the file without its counters, for the case that something else ended the run. Waits for it.
+    /// Waits until all is written, but for a reader only while it reads.
+    fn close(&self, queue: Queue<Back>) -> Option<(Back, io::Result<()>)> {
+        match &self.reader {
+            Some(moved) => queue.close_while_it_moves(PATIENCE, moved),
+            None => queue.close(),
+        }
+    }
+
+    /// Packets that were taken and are not known to be written.
+    #[must_use]
+    pub fn unsaved(&self) -> u64 {
+        self.total.packets.saturating_sub(self.saved.load(Ordering::Relaxed))
+    }
+
+    /// Writes what is there and closes the file without its counters, for the case that something else ended the run. Waits for it,
+    /// if it is no live one into a pipe.
     pub fn abandon(&mut self) {
         if !self.over && self.file.open {
             let _ = self.hand_over().and_then(|()| self.push(Job::End, MESSAGE));
         }
         self.over = true;
-        self.stage = Stage::Over;
+        if let Stage::Running(queue) = std::mem::replace(&mut self.stage, Stage::Over) {
+            drop(self.close(queue));
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -418,7 +443,8 @@ impl PcapWriter {
     #[cold]
     fn begin(&mut self, at: Timestamp) -> Result<(), WriteError> {
         // Its share of the counters begins where the one before ended.
-        let start = if self.file.start == Timestamp::default() { at } else { self.file.start };
+        // A clock that was set back since then is right now.
+        let start = if self.file.start == Timestamp::default() { at } else { self.file.start.min(at) };
         let again = (!self.rotation.is_on()).then(|| self.path.clone());
         let begin = Box::new(Begin { again, name: self.names.next(at) });
         self.file = Current { open: true, start, ..Current::default() };
