@@ -348,7 +348,7 @@ pub(crate) struct PacketsArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output", requires = "format")]
     pub(crate) fields: Vec<String>,
     /// Print only how many packets there are
-    #[arg(long, help_heading = "Output", conflicts_with_all = ["write", "format"])]
+    #[arg(long, help_heading = "Output", conflicts_with = "format")]
     pub(crate) count: bool,
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
@@ -485,6 +485,12 @@ pub(crate) struct RecordArgs {
     after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng"
 )]
 pub(crate) struct CaptureArgs {
+    /// Say less: not what the system lacks to give up rights
+    #[arg(short = 'q', long = "quiet", help_heading = "Output", conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say what is in force of giving up rights (on an interface)
+    #[arg(short = 'v', long = "verbose", help_heading = "Output")]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) input: InputArgs,
     #[command(flatten)]

@@ -100,9 +100,13 @@ pub(crate) fn span(flag: &str, text: &str) -> Result<Span, Problem> {
         _ => return Err(wrong()),
     };
     let seconds: f64 = number.parse().map_err(|_| wrong())?;
-    let span = Duration::try_from_secs_f64(seconds * factor).map_err(|_| wrong())?;
-    let nanos = i64::try_from(span.as_nanos()).map_err(|_| wrong())?;
-    if nanos == 0 { Err(wrong()) } else { Ok(Span::from_nanos(nanos)) }
+    let span = Duration::try_from_secs_f64(seconds * factor).ok().and_then(|span| i64::try_from(span.as_nanos()).ok());
+    match span {
+        None => Err(Problem::usage(format!("{flag}: \"{}\" is longer than 292 years", shown(text)))),
+        Some(0) => Err(wrong()),
+        Some(1..1_000_000) => Err(Problem::usage(format!("{flag}: \"{}\" is less than a millisecond", shown(text)))),
+        Some(nanos) => Ok(Span::from_nanos(nanos)),
+    }
 }
 
 /// A size in bytes: a number of `unit`s, or of KiB, MiB, GiB with `k`, `m`, `g`.
@@ -116,9 +120,10 @@ pub(crate) fn size(flag: &str, text: &str, unit: u64) -> Result<u64, Problem> {
     let number = text.strip_suffix(|c: char| "kmg".contains(c.to_ascii_lowercase())).unwrap_or(text);
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let bytes = if digits { number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) } else { None };
+    let whole = if number.contains('.') { "; no fractions" } else { "" };
     bytes
         .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| Problem::usage(format!("{flag}: \"{}\" is no size; write 100m, 2g or 512k", shown(text))))
+        .ok_or_else(|| Problem::usage(format!("{flag}: \"{}\" is no size; write 100m, 2g or 512k{whole}", shown(text))))
 }
 
 #[cfg(test)]
@@ -168,8 +173,9 @@ mod tests {
         for (text, millis) in [("30s", 30_000), ("500ms", 500), ("1.5", 1500), ("2m", 120_000), ("1h", 3_600_000)] {
             assert_eq!(span("--duration", text).unwrap(), Span::from_millis(millis), "{text}");
         }
-        for text in ["", "s", "-1s", "1y", "0", "1e400s"] {
+        for text in ["", "s", "-1s", "1y", "0", "1e400s", "0.000000001", "0.5ms"] {
             assert!(span("--duration", text).is_err(), "{text}");
         }
+        assert_eq!(span("-G", "1000000d").unwrap_err().to_string(), "-G: \"1000000d\" is longer than 292 years\n");
     }
 }

@@ -220,22 +220,30 @@ fn a_reader_that_stops_reading_does_not_keep_the_end_waiting() {
     assert_eq!(1000 - number(unsaved), read as u64 / 258, "{}", ran.stderr);
 }
 
-/// The folder and all in it removed: the packets of the file at hand are counted as lost.
+/// The folder and all in it removed: the packets of the file at hand are counted as lost, whether it is found while more come or at
+/// the end.
 #[test]
 fn a_folder_that_is_removed_takes_the_packets_with_it() {
-    let Some(stage) = Stage::new() else { return };
-    fs::create_dir(stage.path().join("gone")).expect("made");
-    let recording = stage.record("-w gone/t.pcap -C 10k");
-    stage.send(0..10);
-    recording.signal("USR2");
-    std::thread::sleep(Duration::from_millis(400));
-    fs::remove_dir_all(stage.path().join("gone")).expect("removed");
-    stage.send(10..100);
-    let ran = recording.end();
-    assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
-    assert!(line(&ran, "sockeye: gone/t_00001_").ends_with(": its folder is gone; files that were written there went with it"));
-    let captured = ran.stderr.lines().find(|line| line.ends_with(" captured")).expect("the closing lines");
-    assert_eq!(number(line(&ran, "  the capture has stopped; ")), number(captured), "{}", ran.stderr);
+    for more in [90, 0] {
+        let Some(stage) = Stage::new() else { return };
+        fs::create_dir(stage.path().join("gone")).expect("made");
+        let recording = stage.record("-w gone/t.pcap -C 10k");
+        stage.send(0..10);
+        std::thread::sleep(Duration::from_millis(400));
+        recording.signal("USR2");
+        std::thread::sleep(Duration::from_millis(400));
+        fs::remove_dir_all(stage.path().join("gone")).expect("removed");
+        stage.send(10..10 + more);
+        if more == 0 {
+            recording.signal("INT");
+        }
+        let ran = recording.end();
+        assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
+        let told = line(&ran, "sockeye: gone/t_00001_");
+        assert!(told.ends_with(": its folder is gone; files that were written there went with it"), "{told}");
+        let captured = ran.stderr.lines().find(|line| line.ends_with(" captured")).expect("the closing lines");
+        assert_eq!(number(line(&ran, "  the capture has stopped; ")), number(captured), "{}", ran.stderr);
+    }
 }
 
 /// From a pipe, without rights: what came before the fault is in whole files.

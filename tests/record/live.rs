@@ -72,6 +72,14 @@ fn the_newest_are_kept_while_it_goes_on() {
 }
 
 #[test]
+fn a_recording_says_what_is_in_force_when_asked() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-v -w t.pcap");
+    let ran = recording.interrupt();
+    assert!(ran.stderr.contains("seccomp"), "{}", ran.stderr);
+}
+
+#[test]
 fn each_file_tells_its_share_of_the_counters() {
     let Some(stage) = Stage::new() else { return };
     let recording = stage.record("-w t.pcapng -G 1");
@@ -92,6 +100,20 @@ fn each_file_tells_its_share_of_the_counters() {
         delivered += counters.delivered.expect("there");
     }
     assert_eq!((received, delivered), (30, 30));
+}
+
+/// Files end faster than counters are read: none says that less was received than is in it, and together they say what was.
+#[test]
+fn files_that_end_fast_tell_of_their_own_packets_at_least() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcapng -C 20k");
+    stage.send(0..500);
+    recording.interrupt();
+    let files = stage.files();
+    assert!(files.len() > 3, "{:?}", names(&files));
+    let each: Vec<_> = files.iter().map(|file| counters(file)).collect();
+    assert!(each.iter().all(|c| c.received >= c.delivered && c.accepted >= c.delivered), "{each:?}");
+    assert_eq!(each.iter().filter_map(|c| c.received).sum::<u64>(), 500, "{each:?}");
 }
 
 fn counters(file: &std::path::Path) -> sockeye::model::InterfaceCounters {

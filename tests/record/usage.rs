@@ -18,7 +18,9 @@ fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
         ("-w t.pcap -C 1 --force", "-C gives each file a name of its own, so --force has nothing to overwrite"),
         ("-w t.pcap -C 1x", "-C: \"1x\" is no size; write 100m, 2g or 512k"),
         ("-w t.pcap -C 0", "-C: \"0\" is no size; write 100m, 2g or 512k"),
-        ("-w t.pcap -C 1 --keep-bytes 1.5g", "--keep-bytes: \"1.5g\" is no size; write 100m, 2g or 512k"),
+        ("-w t.pcap -C 1 --keep-bytes 1.5g", "--keep-bytes: \"1.5g\" is no size; write 100m, 2g or 512k; no fractions"),
+        ("-w t.pcap -C 100k --keep-bytes 50k", "--keep-bytes is less than one file of -C; give it room for two at least"),
+        ("-w t.pcap -G 0.000000001", "-G: \"0.000000001\" is less than a millisecond"),
         ("-w t.pcap -G 0", "-G: \"0\" is no length of time; write 30s, 5m, 1h or 500ms"),
         (
             "-w 100%.pcap -C 1",
@@ -35,6 +37,9 @@ fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
         let told = format!("sockeye: {message}\n");
         assert_eq!((ran.code(), ran.stdout.as_str(), ran.stderr.as_str()), (Some(2), "", told.as_str()), "{flags}");
     }
+    let ran = run_in(folder.path(), &format!("packets -r {} --count -w t.pcap", tour.display()));
+    let told = "sockeye: --count prints one number, and -w writes the packets: leave one out\n";
+    assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), told));
     for flags in ["-C 1", "-G 1", "-W 1", "--keep-bytes 1", "-z gzip"] {
         let ran = run_in(folder.path(), &format!("packets -r {} {flags}", tour.display()));
         assert_eq!((ran.code(), ran.stdout.as_str()), (Some(2), ""), "{flags} without -w");

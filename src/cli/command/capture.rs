@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
     in_one_thread(&args.live, "capture")?;
-    let manner = Manner { wanted: Writing::wanted(&args.write)?, ..Manner::default() };
+    let manner = Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose };
     let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
@@ -170,7 +170,8 @@ impl Writing {
             let packets = units::counted(written.times_clamped, "packet");
             say(&format!("{name}: {packets} had a time that pcap cannot hold; write pcapng to keep it"));
         }
-        if !is_stdout(&self.path) && io::stderr().is_terminal() {
+        // That files are gone is said in a log, too.
+        if !is_stdout(&self.path) && (io::stderr().is_terminal() || written.removed > 0) {
             let (packets, size) = (units::counted(written.packets, "packet"), units::bytes(written.bytes));
             say(&match (self.rotating || written.files > 1, written.removed) {
                 (false, _) => format!("wrote {packets} ({size}) to {name}"),
@@ -198,8 +199,16 @@ fn rotation(args: &WriteArgs) -> Result<Rotation, Problem> {
         (false, _, Some(_)) => {
             Err(Problem::usage("--keep-bytes keeps the newest of several files: say when one ends, with -C or -G"))
         }
+        (true, _, Some(kept)) if rotation.bytes.is_some_and(|bytes| bytes > kept) && !packed(args) => {
+            Err(Problem::usage("--keep-bytes is less than one file of -C; give it room for two at least"))
+        }
         _ => Ok(rotation),
     }
+}
+
+/// Are the files smaller than what -C says?
+fn packed(args: &WriteArgs) -> bool {
+    args.write.as_ref().is_some_and(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst")))
 }
 
 /// Files one after the other need names of their own.

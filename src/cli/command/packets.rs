@@ -43,6 +43,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
+    if args.write.write.is_some() && args.count {
+        return Err(Problem::usage("--count prints one number, and -w writes the packets: leave one out"));
+    }
     in_one_thread(&args.live, "packets")?;
     let copying = args.write.write.is_some() && !args.write.print;
     if args.look.names && (copying || args.count || args.format.is_some()) {

@@ -81,7 +81,12 @@ impl Form {
     pub(super) fn learn(&mut self, index: u16, info: &SourceInfo) {
         match self {
             Self::Pcap(classic) => classic.learn(index, info),
-            Self::PcapNg(notes) => notes.learn(index, info),
+            Self::PcapNg(notes) => {
+                notes.learn(index, info);
+                if matches!(info.kind, SourceKind::Live(_)) && info.interfaces.len() == 1 {
+                    notes.interfaces.count_from_now((index, 0));
+                }
+            }
         }
     }
 

@@ -181,6 +181,16 @@ impl Interfaces {
         before
     }
 
+    /// A live interface begins: a file that ends before its counters were ever read tells what is in it.
+    pub(super) fn count_from_now(&mut self, place: Place) {
+        self.counters.entry(place).or_insert_with(|| Counted {
+            now: InterfaceCounters { received: Some(0), accepted: Some(0), ..InterfaceCounters::default() },
+            comments: Vec::new(),
+            live: true,
+            told: InterfaceCounters::default(),
+        });
+    }
+
     /// Takes the counters of a source's interface as they are now. Of live ones each file tells its share.
     pub(super) fn count(&mut self, place: Place, counters: &InterfaceCounters, comments: &[String], live: bool) {
         let counted = self.counters.entry(place).or_insert_with(|| Counted {
@@ -210,9 +220,18 @@ impl Interfaces {
             }
             let mut share = difference(&counted.now, &counted.told);
             (share.start, share.end) = (Some(period.start), Some(period.end));
-            share.delivered = Some(self.packets.get(slot.id as usize).copied().unwrap_or(0));
-            counted.told = counted.now;
+            let delivered = self.packets.get(slot.id as usize).copied().unwrap_or(0);
+            share.delivered = Some(delivered);
             let left_out = self.left_out.get_mut(&place).map_or(0, |left_out| std::mem::take(&mut left_out.in_file));
+            // The counters may be older than the last packets: what is in the file has come, and is not told again by the next.
+            let there = delivered + left_out;
+            share.received = share.received.map(|received| received.max(there));
+            share.accepted = share.accepted.map(|accepted| accepted.max(there));
+            counted.told = InterfaceCounters {
+                received: counted.told.received.or(Some(0)).zip(share.received).map(|(told, more)| told + more),
+                accepted: counted.told.accepted.or(Some(0)).zip(share.accepted).map(|(told, more)| told + more),
+                ..counted.now
+            };
             if left_out > 0 {
                 comments.push(format!("{left_out} packets were left out here: they came faster than they could be written"));
             }
