@@ -155,22 +155,30 @@ One file after the other (packets -w can, too):
   -W COUNT           keep the newest COUNT files, that being written included.
                      tcpdump -G -W stops after COUNT files; this does not.
   --keep-bytes SIZE  keep at most SIZE of files, the newest. Only complete files
-                     of this run are ever removed.
+                     of this run are ever removed, the newest of them not before
+                     the next has begun.
   -z COMMAND         run COMMAND FILE for each complete file, the last one
                      included; at most four at once, and the end waits for
-                     them. One that fails makes the exit code 1.
+                     them. One that fails makes the exit code 1. COMMAND is one
+                     program, FILE the name as -w has it; it runs as whoever
+                     started sockeye (root, if not by sudo), with nothing to
+                     read, and what it prints goes nowhere, but for errors.
+                     -W AND --keep-bytes DO NOT WAIT FOR IT: a file may be
+                     removed while its command waits or runs. Keep more files
+                     than a slow command can fall behind by.
 A file begins with the first packet that belongs to it, so periods in which
 nothing came have no file; only a capture that sees nothing at all leaves one.
 
 Names: t.pcapng gives t_00001_20261121053000.pcapng (number, local time of its
 start), t-%Y%m%d-%H%M%S.pcap is expanded as by strftime(3); a name that is taken
-gets _00002 and so on. Nothing is overwritten. A file is NAME.part until it is
-complete. After kill -9 it can be read to the last flush.
+gets _00002 and so on. Nothing is overwritten. With -C and -G a file is
+NAME.part until it is complete. After kill -9 it can be read to the last flush.
 
 What is in memory is flushed to the file once a second; SIGUSR2 does it at once,
--U with each packet. SIGHUP ends the file and begins the next, also without -C
-and -G: then under the same name if you moved that file away, else under
-t_00002_TIME.pcapng. Pipes and - cannot be rotated: SIGHUP ends the run.
+-U with each packet. SIGHUP ends the file and begins the next (with -C or -G if
+it holds packets, the next with the next packet), also without -C and -G: then
+under the same name if you moved that file away, else under t_00002_TIME.pcapng.
+Pipes and - cannot be rotated: SIGHUP ends the run. SIGUSR1: a line of counters.
 
 A name that ends in .zst is compressed. Each flush ends a frame of zstd, so what
 was flushed can be read (sockeye, tshark; zstdcat FILE | tcpdump -r -).
@@ -179,7 +187,15 @@ While the disk is slower than the packets, up to 64 MiB wait in memory. What
 finds no room then is left out and counted, at the end of the capture and, in
 pcapng, at the next packet (epb_dropcount) and in the interface's statistics:
 received, dropped by interface and kernel, accepted, delivered, each file its
-own share, with the time that it covers. They are a second old at most.
+own share, with the time that it covers. They are a second old at most, so drops may
+be told by the file after; received and accepted are what the file holds at
+least.
+
+At the end a live run prints its counters. Dropped by kernel, by interface, by
+sockeye: lost. Duplicates: loopback shows each packet twice, and one of the two
+is not counted as a packet. Left unread: had come when the run was told to stop.
+Who reads the output (a pipe, a paused pager) is waited for while it reads, and
+2 seconds when it does not; what it did not get is counted.
 
 When something fails (disk full, folder gone, read-only), the file is cut after
 its last whole packet, the capture stops and says what was not saved: exit 1.

@@ -17,9 +17,9 @@ impl fmt::Display for UnknownField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no field \"{}\"", super::style::clean(&self.name))?;
         if let Some(suggestion) = &self.suggestion {
-            write!(f, "; did you mean {suggestion}?")?;
+            return write!(f, "; did you mean {suggestion}?");
         }
-        Ok(())
+        f.write_str("; all of them: sockeye help json, docs/formats.md")
     }
 }
 
@@ -85,7 +85,8 @@ mod tests {
             "no field \"orig.pakets\"; did you mean orig.packets?"
         );
         assert_eq!(chosen(&["packets"]).unwrap_err().to_string(), "no field \"packets\"; did you mean orig.packets?");
-        assert_eq!(chosen(&["xyzzy\x1b"]).unwrap_err().to_string(), "no field \"xyzzy\\x1b\"");
+        let none_near = "no field \"xyzzy\\x1b\"; all of them: sockeye help json, docs/formats.md";
+        assert_eq!(chosen(&["xyzzy\x1b"]).unwrap_err().to_string(), none_near);
         assert_eq!(chosen(&["prot"]).unwrap_err().suggestion.as_deref(), Some("proto"));
     }
 }

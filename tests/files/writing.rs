@@ -5,7 +5,7 @@ use sockeye::capture::PacketSource;
 use sockeye::capture::file::{self, FileSource, OpenOptions};
 use sockeye::capture::{Input, Next};
 use sockeye::model::{FileFormat, Frame, InterfaceInfo, LinkType, SourceInfo, SourceKind, SourceStats, Timestamp};
-use sockeye::output::pcap::{PcapConfig, PcapWriter, WriteError, format_of_name, needs_nanoseconds};
+use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, WriteError, format_of_name, needs_nanoseconds};
 use sockeye::pcapfile::write::SectionInfo;
 use std::path::Path;
 use std::process::Command;
@@ -100,6 +100,34 @@ fn a_copy_of_a_pcapng_file_loses_nothing() {
         *fifth,
         [LITTLE.option(1, b"a packet"), LITTLE.option(2, &[2, 0, 0, 0]), LITTLE.option(4, &3_u64.to_le_bytes())].concat()
     );
+}
+
+/// Each packet in a file of its own: it stands for itself, with all that was learnt until it ended.
+#[test]
+fn each_file_of_a_series_holds_the_interfaces_names_and_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let rotation = Rotation { bytes: Some(1), ..Rotation::default() };
+    copy(&mut input(&everything()), &folder.path().join("t.pcapng"), &PcapConfig { rotation, ..config(FileFormat::PcapNg) })
+        .unwrap();
+    let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let (whole, source) = read(&everything());
+    assert_eq!(files.len(), whole.len());
+    let (mut names, mut secrets) = (0, 0);
+    for (path, whole) in files.iter().zip(&whole) {
+        let (frames, part) = read(&std::fs::read(path).unwrap());
+        let interface = |source: &FileSource, kept: &Kept| source.info().interfaces[kept.interface as usize].name.clone();
+        assert_eq!(frames.len(), 1, "{}", path.display());
+        let frame = &frames[0];
+        assert_eq!((frame.nanos, frame.link, &frame.bytes), (whole.nanos, whole.link, &whole.bytes));
+        assert_eq!(interface(&part, frame), interface(&source, whole));
+        let notes = &part.info().notes;
+        assert!(notes.names.len() >= names && notes.secrets.len() >= secrets, "{}", path.display());
+        (names, secrets) = (notes.names.len(), notes.secrets.len());
+        assert_eq!(notes.application.as_deref(), Some("the test"));
+    }
+    assert_eq!((names, secrets), (source.info().notes.names.len(), source.info().notes.secrets.len()));
+    assert!(names > 0 && secrets > 0);
 }
 
 #[test]
