@@ -427,6 +427,32 @@ fn flags_with_bad_values() {
         "sockeye: --packets: \"9-3\" is no range of packet numbers; write 10-20, 5, 100- or -7\n",
     );
     refused("mix.pcap --duration 1s", 2, "sockeye: --duration is for live capture (-i), not for files\n");
+    refused("flows mix.pcap --threads 2", 2, "sockeye: --threads is for live capture (-i), not for files\n");
+    refused(
+        "packets -i lo --threads 2",
+        2,
+        "sockeye: --threads: packets writes packets in the order in which they came, which one thread keeps\n  conversations can be followed in several:  sockeye flows, handshakes, summary\n",
+    );
+    refused(
+        "capture -i lo -w - --threads 2",
+        2,
+        "sockeye: --threads: capture writes packets in the order in which they came, which one thread keeps\n  conversations can be followed in several:  sockeye flows, handshakes, summary\n",
+    );
+    refused(
+        "flows -i lo --threads 2 --format zeek",
+        2,
+        "sockeye: --threads: Zeek's rows depend on the order of all packets (its timers, tunnels): one thread\n",
+    );
+    refused(
+        "flows -i lo --threads 2 --backend pnet",
+        2,
+        "sockeye: --threads is for our own ring: only there the kernel shares out packets; leave out --backend\n",
+    );
+    refused(
+        "flows -i lo --threads 2 --packets 1-5",
+        2,
+        "sockeye: --packets goes by the order of all packets, which --threads does not keep\n",
+    );
     refused("-i lo --duration 1y", 2, "sockeye: --duration: \"1y\" is no length of time; write 30s, 5m, 1h or 500ms\n");
     refused("mix.pcap -B 100", 2, "sockeye: -B is for live capture (-i), not for files\n");
     refused("-i lo --link-type raw", 2, "sockeye: --link-type is for files; what an interface is asked for is  -y TYPE\n");

@@ -16,8 +16,10 @@ pub mod permission;
 #[cfg(target_os = "linux")]
 pub mod ring;
 pub mod source;
+pub mod spread;
 
 pub use error::SourceError;
 pub use file::FileSource;
 pub use input::{Failed, Input};
 pub use source::{Next, PacketSource, SourceNotice};
+pub use spread::Spread;

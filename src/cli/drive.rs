@@ -4,13 +4,13 @@ use super::args;
 use super::errors::{Problem, damage};
 use super::exit::Exit;
 use super::live;
-use super::open::Opened;
+use super::open::{Beside, Opened};
 use super::progress::ProgressLine;
 use super::{settings, signals};
 use sockeye::capture::{SourceError, SourceNotice};
 use sockeye::engine::drops::Drops;
 use sockeye::engine::run::{Progress, Watch};
-use sockeye::engine::{Config, Ended, Stop, run};
+use sockeye::engine::{Config, Ended, Stop, parallel, run};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
@@ -22,9 +22,9 @@ pub(crate) fn drive(
     opened: Opened,
     tracker: Option<TrackerConfig>,
     progress: args::Progress,
-    sink: &mut impl Sink,
+    sink: &mut (impl Sink + Send),
 ) -> Result<Ended, Problem> {
-    let Opened { mut input, filter, selection, limit, duration, live, copying, hangup_rotates, .. } = opened;
+    let Opened { mut input, beside, filter, selection, limit, duration, live, copying, hangup_rotates, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
@@ -39,7 +39,13 @@ pub(crate) fn drive(
         }
     }
     let config = Config { selection, limit, tracker, copy_only: copying, live, duration, stop };
-    let ended = run(&mut input, filter, config, sink, &mut lookout);
+    let ended = match beside {
+        None => run(&mut input, filter, config, sink, &mut lookout),
+        Some(Beside { inputs, spread }) => {
+            let mut parts: Vec<_> = [input].into_iter().chain(inputs).map(|input| (input, filter.clone())).collect();
+            parallel::run(&mut parts, spread, config, sink, &mut lookout)
+        }
+    };
     lookout.line.finish();
     Ok(ended)
 }

@@ -9,9 +9,9 @@ use super::rights::Rights;
 use super::signals;
 use super::time;
 use super::words;
-use sockeye::capture::Input;
 use sockeye::capture::file::{OpenOptions, Unread};
 use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
+use sockeye::capture::{Input, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -24,9 +24,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
+/// memory at once.
+const BUFFERS: usize = 512 << 20;
+
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
     pub(crate) input: Input,
+    /// The other threads' part of the frames (`--threads`).
+    pub(crate) beside: Option<Beside>,
     pub(crate) filter: Filter,
     /// The filter in words.
     pub(crate) filter_text: Option<String>,
@@ -49,9 +55,17 @@ pub(crate) struct Opened {
 /// What was opened and is not read yet.
 enum Sources {
     Live(Box<Live>),
+    /// One for each thread.
+    Shared(Vec<Live>, Spread),
     /// Where no right is needed to open them, each is opened when the one before was begun: thousands of small ones fit.
     Named(OpenOptions),
     Files(Vec<Unread>, OpenOptions),
+}
+
+/// What further threads read, and how the frames are shared out among all of them.
+pub(crate) struct Beside {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) spread: Spread,
 }
 
 /// What is to be opened: the line's words sorted out.
@@ -159,8 +173,15 @@ impl Plan {
         let wanted = self.manner.wanted;
         let helped = if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer())?) } else { None };
         rights.give_up(&self.interfaces, helped.as_ref().map(|helped| helped.descriptor).into_iter().collect())?;
+        let mut beside = None;
         let input = match sources {
             Sources::Live(live) => Input::live(live),
+            Sources::Shared(mut lives, spread) => {
+                let mut inputs = lives.drain(..).map(|live| Input::live(Box::new(live)));
+                let first = inputs.next().ok_or_else(|| Problem::usage("--threads: none"))?;
+                beside = Some(Beside { inputs: inputs.collect(), spread });
+                first
+            }
             Sources::Named(options) => Input::open(&self.files, &options)?,
             Sources::Files(files, options) => Input::start(files, &options)?,
         };
@@ -173,6 +194,7 @@ impl Plan {
         };
         Ok(Opened {
             input,
+            beside,
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -237,6 +259,8 @@ impl Plan {
             spec.promiscuous = args.promisc;
             if let Some(kib) = args.buffer_kib {
                 spec.buffer_bytes = kib as usize * 1024;
+            } else if let Some(threads) = args.several_threads() {
+                spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
             }
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),
@@ -248,7 +272,30 @@ impl Plan {
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
-        Ok(Sources::Live(Box::new(live::open_filtered(&specs, backend, filter)?)))
+        let Some(threads) = args.several_threads() else {
+            return Ok(Sources::Live(Box::new(live::open_filtered(&specs, backend, filter)?)));
+        };
+        if backend.is_some_and(|backend| backend != LiveBackend::Ring) {
+            return Err(Problem::usage(
+                "--threads is for our own ring: only there the kernel shares out packets; leave out --backend",
+            ));
+        }
+        if self.selection.numbers.is_some() {
+            return Err(Problem::usage("--packets goes by the order of all packets, which --threads does not keep"));
+        }
+        let spread = Spread::new(threads);
+        Ok(Sources::Shared(live::open_shared(&specs, spread, filter)?, spread))
+    }
+}
+
+/// Refuses `--threads` for a command that writes packets.
+pub(crate) fn in_one_thread(args: &LiveArgs, command: &str) -> Result<(), Problem> {
+    match args.several_threads() {
+        None => Ok(()),
+        Some(_) => Err(Problem::usage(format!(
+            "--threads: {command} writes packets in the order in which they came, which one thread keeps"
+        ))
+        .help("conversations can be followed in several:  sockeye flows, handshakes, summary")),
     }
 }
 
@@ -312,6 +359,7 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.time_stamps.is_some(), "-j"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
+        (args.threads.is_some(), "--threads"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
 }

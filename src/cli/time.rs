@@ -56,7 +56,9 @@ pub(crate) fn bound(flag: &str, text: &str, zone: Zone) -> Result<Bound, Problem
         return Ok(Bound::At(moment));
     }
     if let Ok(time) = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")) {
-        return Ok(Bound::OnDayOf(Box::new(move |first| moment(zone, day_of(zone, first).and_time(time)).unwrap_or(first))));
+        return Ok(Bound::OnDayOf(std::sync::Arc::new(move |first| {
+            moment(zone, day_of(zone, first).and_time(time)).unwrap_or(first)
+        })));
     }
     Err(Problem::usage(format!("{flag}: \"{}\" is no time", shown(text))).help(
         "write 2026-11-20T21:11:20Z, \"2026-11-20 21:11:20.5\", 21:11:20 (on the day of the first packet) or seconds since 1970",

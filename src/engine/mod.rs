@@ -1,12 +1,15 @@
-//! Drives a run: frames from a source through filter, decoder and tracker to a sink. One thread; the order of work for one packet
-//! is in `pipeline.rs` and can be read aloud.
+//! Drives a run: frames from a source through filter, decoder and tracker to a sink. The order of work for one packet is in
+//! `pipeline.rs` and can be read aloud. [`run()`] does it in one thread, the reference; [`parallel`] in several, each with its
+//! part of the frames.
 
 mod carried;
 pub mod clock;
 pub mod drops;
+pub mod parallel;
 mod pipeline;
 pub mod run;
 pub mod select;
+mod share;
 pub mod stop;
 mod totals;
 

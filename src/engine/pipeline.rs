@@ -2,13 +2,14 @@
 
 use super::carried::Carried;
 use super::select::Selection;
+use super::share::{Share, Stage};
 use super::totals::Totals;
 use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
 use crate::flow::wireshark::Labeler;
-use crate::flow::{Admission, FlowEvent, Note, PacketMeta, Pieces, Tracker};
+use crate::flow::{Admission, Ending, FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, Timestamp};
 use std::io;
 
@@ -30,11 +31,33 @@ pub(super) struct Pipeline {
     pub(super) single_source: bool,
     /// Packets that may still be let through (`-c`).
     pub(super) left: u64,
+    /// Where other threads have the rest of the frames.
+    pub(super) share: Option<Share>,
     /// What the capture dropped before frames that are not let through.
     pub(super) carried: Carried,
 }
 
 impl Pipeline {
+    /// Are there other threads?
+    pub(super) const fn is_shared(&self) -> bool {
+        self.share.is_some()
+    }
+
+    /// Gives a frame a number that no other thread gives, where there are some; says whether there are.
+    pub(super) fn number(&mut self, frame: &mut Frame<'_>) -> bool {
+        if let Some(share) = &mut self.share {
+            share.number(frame);
+        }
+        self.is_shared()
+    }
+
+    /// No frame is there just now.
+    pub(super) fn pause(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.pause();
+        }
+    }
+
     /// Takes a frame all the way.
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         let dropped = frame.marks.dropped_before;
@@ -47,12 +70,20 @@ impl Pipeline {
             self.carried.keep(frame);
             return Ok(if self.is_past(frame.number) { Keep::Enough } else { Keep::Going });
         }
-        self.totals.count_read();
         if !self.filter.accepts(frame) {
+            self.totals.count_read();
             self.carried.keep(frame);
             self.turn_away(frame);
             return Ok(Keep::Going);
         }
+        if let Some(share) = &mut self.share {
+            match share.let_through() {
+                Some(false) => {}
+                Some(true) => self.left = 1,
+                None => return Ok(Keep::Enough),
+            }
+        }
+        self.totals.count_read();
         if self.carried.is_empty() {
             self.let_through(frame, sink)
         } else {
@@ -73,7 +104,19 @@ impl Pipeline {
         self.totals.count_decoded(&packet);
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         let mut note = match &mut self.tracker {
-            Some(tracker) => track(tracker, &mut self.fragments, frame, &packet, &mut teller),
+            Some(tracker) => {
+                let meta = meta_of(frame);
+                let elsewhere = self
+                    .share
+                    .as_ref()
+                    .is_some_and(|share| share.send(Stage::Decoded, &meta, frame, &packet, tracker.joins_icmp_errors()));
+                if elsewhere {
+                    tracker.on_packet_time(frame.ts, &mut |event: FlowEvent<'_>| teller.tell(event));
+                    Note::default()
+                } else {
+                    track(tracker, &mut self.fragments, self.share.as_ref(), (frame, &packet), meta, &mut teller)
+                }
+            }
             None => Note::default(),
         };
         note.wireshark = self.labeler.as_mut().and_then(|labeler| labeler.on_packet(frame, &packet));
@@ -99,6 +142,36 @@ impl Pipeline {
         }
     }
 
+    /// Follows what other threads handed over. It was counted where it was read; of its conversations nothing is told of but what
+    /// ends or was set up. `all`: nothing is read any more, so there is nothing to wait for.
+    pub(super) fn take_in(&mut self, all: bool, sink: &mut impl Sink) -> io::Result<Keep> {
+        let mut keep = Keep::Going;
+        while let Some(parcel) = self.share.as_ref().and_then(|share| share.receive(all)) {
+            let Some(tracker) = &mut self.tracker else { continue };
+            let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
+            let (frame, packet) = parcel.open();
+            let share = self.share.as_ref();
+            match parcel.stage {
+                Stage::Decoded => {
+                    track(tracker, &mut self.fragments, share, (&frame, &packet), parcel.meta, &mut teller);
+                }
+                Stage::Joined => {
+                    let mut tell = |event: FlowEvent<'_>| teller.tell(event);
+                    follow(tracker, share, (&frame, &packet), &parcel.meta, &mut tell);
+                }
+                Stage::Orphan => {
+                    tracker.on_packet(&parcel.meta, &packet, &mut |event: FlowEvent<'_>| teller.tell(event));
+                }
+            }
+            let Teller { told, handshakes, .. } = teller;
+            keep = least(keep, told?);
+            for record in &handshakes {
+                keep = least(keep, sink.on_event(&Event::Handshake(record))?);
+            }
+        }
+        Ok(keep)
+    }
+
     /// Live time went by without packets.
     pub(super) fn on_idle(&mut self, now: Timestamp, sink: &mut impl Sink) -> io::Result<Keep> {
         self.fragments.expire(now);
@@ -112,12 +185,29 @@ impl Pipeline {
 
     /// The source has ended: so does every flow, and no datagram will be completed any more.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
-        self.fragments.finish();
-        let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
-        if let Some(tracker) = &mut self.tracker {
-            tracker.finish(&mut |event: FlowEvent<'_>| teller.tell(event));
-        }
-        teller.told
+        finish(&mut [self], sink)
+    }
+}
+
+/// Ends the flows that are left, of all threads in one order: that of their first packets.
+pub(super) fn finish(pipelines: &mut [&mut Pipeline], sink: &mut impl Sink) -> io::Result<Keep> {
+    let mut keep = Keep::Going;
+    for pipeline in pipelines.iter_mut() {
+        pipeline.fragments.finish();
+    }
+    let endings = pipelines.iter().map(|pipeline| pipeline.tracker.as_ref().map(Tracker::ending));
+    let mut endings: Vec<Option<Ending>> = endings.collect();
+    loop {
+        let heads = pipelines.iter().zip(&endings).enumerate().filter_map(|(at, (pipeline, ending))| {
+            let head = pipeline.tracker.as_ref()?.next_to_end(ending.as_ref()?)?;
+            Some((head, at))
+        });
+        let Some((_, at)) = heads.min() else { return Ok(keep) };
+        let Pipeline { tracker: Some(tracker), totals, .. } = &mut *pipelines[at] else { return Ok(keep) };
+        let Some(ending) = &mut endings[at] else { return Ok(keep) };
+        let mut teller = Teller { totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
+        tracker.end_next(ending, &mut |event: FlowEvent<'_>| teller.tell(event));
+        keep = least(keep, teller.told?);
     }
 }
 
@@ -125,20 +215,12 @@ impl Pipeline {
 fn track<S: Sink>(
     tracker: &mut Tracker,
     fragments: &mut FragmentPool,
-    frame: &Frame<'_>,
-    packet: &Packet<'_>,
+    share: Option<&Share>,
+    (frame, packet): (&Frame<'_>, &Packet<'_>),
+    mut meta: PacketMeta,
     teller: &mut Teller<'_, S>,
 ) -> Note {
     let mut tell = |event: FlowEvent<'_>| teller.tell(event);
-    let mut meta = PacketMeta {
-        source: frame.source,
-        number: frame.number,
-        ts: frame.ts,
-        wire_bytes: u64::from(frame.wire_len),
-        frames: 1,
-        marks: frame.marks,
-        pieces: None,
-    };
     let opened = !(packet.tunnel.depth > 0 && tracker.follows_outer_flows())
         || enclosing(frame, packet)
             .all(|outer| tracker.admit(&meta, &outer) == Admission::Taken && tracker.on_outer(&meta, &outer, &mut tell));
@@ -153,7 +235,7 @@ fn track<S: Sink>(
         }
     }
     match fragments.insert(frame, packet) {
-        Inserted::Whole => tracker.on_packet(&meta, packet, &mut tell),
+        Inserted::Whole => follow(tracker, share, (frame, packet), &meta, &mut tell),
         Inserted::Joined(joined) => {
             meta.wire_bytes = joined.wire_bytes;
             meta.frames = joined.frames;
@@ -167,12 +249,53 @@ fn track<S: Sink>(
                 tracker.on_packet_time(frame.ts, &mut tell);
                 return Note::default();
             }
-            tracker.on_packet(&meta, &joined.packet, &mut tell)
+            if let Some(share) = share
+                && share.send(Stage::Joined, &meta, frame, &joined.packet, tracker.joins_icmp_errors())
+            {
+                tracker.on_packet_time(frame.ts, &mut tell);
+                return Note::default();
+            }
+            follow(tracker, share, (frame, &joined.packet), &meta, &mut tell)
         }
         Inserted::Held | Inserted::Dropped => {
             tracker.on_packet_time(frame.ts, &mut tell);
             Note::default()
         }
+    }
+}
+
+/// Gives the tracker a packet that belongs to this thread. An ICMP error that quotes nothing known here may still be part of a
+/// conversation of its own addresses, elsewhere.
+fn follow(
+    tracker: &mut Tracker,
+    share: Option<&Share>,
+    (frame, packet): (&Frame<'_>, &Packet<'_>),
+    meta: &PacketMeta,
+    tell: &mut impl FnMut(FlowEvent<'_>),
+) -> Note {
+    if let Some(share) = share
+        && packet.tunnel.depth == 0
+        && tracker.joins_icmp_errors()
+        && packet.quoted().is_some()
+        && !tracker.knows_quoted(packet)
+        && share.send(Stage::Orphan, meta, frame, packet, true)
+    {
+        tracker.on_packet_time(meta.ts, tell);
+        return Note::default();
+    }
+    tracker.on_packet(meta, packet, tell)
+}
+
+/// What the tracker is told of a frame.
+fn meta_of(frame: &Frame<'_>) -> PacketMeta {
+    PacketMeta {
+        source: frame.source,
+        number: frame.number,
+        ts: frame.ts,
+        wire_bytes: u64::from(frame.wire_len),
+        frames: 1,
+        marks: frame.marks,
+        pieces: None,
     }
 }
 

@@ -30,7 +30,7 @@ const LATENESS: Span = Span::from_secs(1);
 const FLUSH_EVERY: Span = Span::from_secs(1);
 
 /// How to run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Which part of the capture.
     pub selection: Selection,
@@ -94,32 +94,7 @@ pub struct Ended {
 
 /// Reads all of `input` and tells `sink`.
 pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Sink, watch: &mut impl Watch) -> Ended {
-    let pipeline = Pipeline {
-        selection: config.selection,
-        filter,
-        tracker: config.tracker.map(Tracker::new),
-        labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
-        fragments: FragmentPool::new(FragmentLimits {
-            age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
-            ..FragmentLimits::default()
-        }),
-        totals: Totals::default(),
-        copy_only: config.copy_only,
-        single_source: input.sources() == 1,
-        left: config.limit.unwrap_or(u64::MAX),
-        carried: Carried::default(),
-    };
-    let mut run = Run {
-        pipeline,
-        live: config.live,
-        duration: config.duration,
-        stop: config.stop,
-        failures: Vec::new(),
-        counted: Stopwatch::start(),
-        flushed: Stopwatch::start(),
-        told: Stopwatch::start(),
-        drops: DropWatch::default(),
-    };
+    let mut run = Run::new(filter, config, input.sources() == 1);
     if run.live {
         run.count_drops(input);
     }
@@ -146,12 +121,13 @@ fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
     Ok(())
 }
 
-struct Run {
-    pipeline: Pipeline,
-    live: bool,
+/// A run, or one thread's part of it.
+pub(super) struct Run {
+    pub(super) pipeline: Pipeline,
+    pub(super) live: bool,
     duration: Option<Span>,
     stop: Stop,
-    failures: Vec<Failed>,
+    pub(super) failures: Vec<Failed>,
     /// When the counters of a live source were last looked at for what it dropped.
     counted: Stopwatch,
     /// Since the last flush by the clock.
@@ -162,7 +138,37 @@ struct Run {
 }
 
 impl Run {
-    fn read(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
+    pub(super) fn new(filter: Filter, config: Config, single_source: bool) -> Self {
+        let pipeline = Pipeline {
+            selection: config.selection,
+            filter,
+            tracker: config.tracker.map(Tracker::new),
+            labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
+            fragments: FragmentPool::new(FragmentLimits {
+                age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
+                ..FragmentLimits::default()
+            }),
+            totals: Totals::default(),
+            copy_only: config.copy_only,
+            single_source,
+            left: config.limit.unwrap_or(u64::MAX),
+            share: None,
+            carried: Carried::default(),
+        };
+        Self {
+            pipeline,
+            live: config.live,
+            duration: config.duration,
+            stop: config.stop,
+            failures: Vec::new(),
+            counted: Stopwatch::start(),
+            flushed: Stopwatch::start(),
+            told: Stopwatch::start(),
+            drops: DropWatch::default(),
+        }
+    }
+
+    pub(super) fn read(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
         for (index, info) in (0..=u16::MAX).zip(input.infos()) {
             sink.on_event(&Event::Source { index, info })?;
         }
@@ -180,7 +186,11 @@ impl Run {
             }
             let mut pause = false;
             match input.next() {
-                Ok(Next::Frame(frame)) => {
+                Ok(Next::Frame(mut frame)) => {
+                    // What was handed over by other threads and is earlier comes first.
+                    if self.pipeline.number(&mut frame) && self.pipeline.take_in(false, sink)? == Keep::Enough {
+                        return Ok(());
+                    }
                     if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
                         return Ok(());
                     }
@@ -198,12 +208,14 @@ impl Run {
                 }
                 Ok(Next::Drained) => {
                     pause = true;
+                    self.pipeline.pause();
                     if sink.on_event(&Event::Drained)? == Keep::Enough {
                         return Ok(());
                     }
                 }
                 Ok(Next::Idle) => {
                     pause = true;
+                    self.pipeline.pause();
                     // Packets from a pipe may be from any time: only theirs tells how late it is.
                     if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
                         return Ok(());
@@ -212,6 +224,9 @@ impl Run {
                 }
                 Ok(Next::End) => return Ok(()),
                 Err(failed) => self.failures.push(failed),
+            }
+            if pause && self.pipeline.is_shared() && self.pipeline.take_in(false, sink)? == Keep::Enough {
+                return Ok(());
             }
             since_look += 1;
             if pause || since_look >= LOOK_EVERY {
@@ -263,7 +278,7 @@ impl Run {
 
     /// What the counters of the sources say was dropped, for the flows that it may have spoiled: not every source names it
     /// with the frame that follows.
-    fn count_drops(&mut self, input: &mut Input) {
+    pub(super) fn count_drops(&mut self, input: &mut Input) {
         let Some(tracker) = &mut self.pipeline.tracker else { return };
         let now = self.live.then(clock::now);
         for index in 0..=u16::MAX {
@@ -285,7 +300,7 @@ impl Run {
         }
     }
 
-    fn summary(&self, input: &mut Input, sink: &impl Sink) -> RunSummary {
+    pub(super) fn summary(&self, input: &mut Input, sink: &impl Sink) -> RunSummary {
         let mut sources = Vec::with_capacity(input.sources());
         for index in 0..=u16::MAX {
             let Some(stats) = input.stats(index) else { break };

@@ -1,9 +1,10 @@
 //! Which part of a capture is looked at: a stretch of time, numbers of packets. What lies outside is as if it were not there.
 
 use crate::model::{Frame, Timestamp};
+use std::sync::Arc;
 
 /// A part of a capture.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Packets from this moment on.
     pub from: Option<Bound>,
@@ -14,11 +15,12 @@ pub struct Selection {
 }
 
 /// One end of a stretch of time.
+#[derive(Clone)]
 pub enum Bound {
     /// A moment.
     At(Timestamp),
     /// A time of the day of the first packet: worked out when that packet comes.
-    OnDayOf(Box<dyn Fn(Timestamp) -> Timestamp>),
+    OnDayOf(Arc<dyn Fn(Timestamp) -> Timestamp + Send + Sync>),
 }
 
 impl Bound {

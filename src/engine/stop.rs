@@ -13,6 +13,17 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// For one of several threads of the run: it ends when the run does, and has flags of its own for the rest.
+    #[must_use]
+    pub(super) fn for_thread(&self) -> Self {
+        Self { end: Arc::clone(&self.end), ..Self::default() }
+    }
+
+    /// Asks for one status line.
+    pub(super) fn ask_status(&self) {
+        self.status.store(true, Ordering::Relaxed);
+    }
+
     /// Asks the run to end after the packet at hand.
     pub fn request(&self) {
         self.end.store(true, Ordering::Relaxed);

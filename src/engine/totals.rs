@@ -41,6 +41,29 @@ impl Totals {
         self.read += 1;
     }
 
+    /// Adds what another thread counted.
+    pub(super) fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.matched += other.matched;
+        self.wire_bytes += other.wire_bytes;
+        self.time = match (self.time, other.time) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, another) => one.or(another),
+        };
+        add_each(&mut self.protocols, &other.protocols);
+        for (reason, n) in other.reasons {
+            self.add_reason(reason, n);
+        }
+        self.other_reasons += other.other_reasons;
+        self.count_hosts(other.hosts);
+        self.hosts_capped |= other.hosts_capped;
+        self.flows += other.flows;
+        self.cut.resize(self.cut.len().max(other.cut.len()), 0);
+        add_each(&mut self.cut, &other.cut);
+        self.ports.resize(self.ports.len().max(other.ports.len()), 0);
+        add_each(&mut self.ports, &other.ports);
+    }
+
     pub(super) const fn matched(&self) -> u64 {
         self.matched
     }
@@ -96,13 +119,16 @@ impl Totals {
             IssueKind::UnknownProtocol | IssueKind::UnknownLinkType => issue.needed,
             _ => 0,
         };
-        let reason = Reason { layer: issue.layer, kind: issue.kind, number };
+        self.add_reason(Reason { layer: issue.layer, kind: issue.kind, number }, 1);
+    }
+
+    fn add_reason(&mut self, reason: Reason, more: u64) {
         if let Some((_, n)) = self.reasons.iter_mut().find(|(known, _)| *known == reason) {
-            *n += 1;
+            *n += more;
         } else if self.reasons.len() < MAX_REASONS {
-            self.reasons.push((reason, 1));
+            self.reasons.push((reason, more));
         } else {
-            self.other_reasons += 1;
+            self.other_reasons += more;
         }
     }
 
@@ -119,8 +145,8 @@ impl Totals {
         self.count_hosts([flow.originator.ip, flow.responder.ip]);
     }
 
-    fn count_hosts(&mut self, pair: [IpAddr; 2]) {
-        for ip in pair.into_iter().filter(is_host) {
+    fn count_hosts(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        for ip in addresses.into_iter().filter(is_host) {
             if self.hosts.len() < MAX_HOSTS {
                 self.hosts.insert(ip);
             } else if !self.hosts.contains(&ip) {
@@ -160,6 +186,10 @@ impl Totals {
         busy.truncate(3);
         busy
     }
+}
+
+fn add_each(sums: &mut [u64], more: &[u64]) {
+    sums.iter_mut().zip(more).for_each(|(sum, n)| *sum += n);
 }
 
 /// Groups, everybody at once and nobody yet are no hosts.

@@ -86,4 +86,6 @@ pub struct RunSummary {
     pub records_dropped: u64,
     /// Was the run live?
     pub live: bool,
+    /// Threads that captured side by side; 0 or 1: one, whose packets have numbers in order.
+    pub threads: usize,
 }

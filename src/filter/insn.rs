@@ -56,11 +56,53 @@ pub mod code {
     pub const JGE: u16 = 0x35;
     /// `ret #k`.
     pub const RET: u16 = 0x06;
+    /// `jset #k`.
+    pub const JSET: u16 = 0x45;
+    /// `ldx #k`.
+    pub const LDX_IMM: u16 = 0x01;
+    /// `ld M[k]`.
+    pub const LD_MEM: u16 = 0x60;
+    /// `ldx M[k]`.
+    pub const LDX_MEM: u16 = 0x61;
+    /// `ldb [x + k]`, a byte.
+    pub const LD_BYTE_X: u16 = 0x50;
+    /// `ldh [x + k]`, two bytes.
+    pub const LD_HALF_X: u16 = 0x48;
+    /// `ld [x + k]`, four bytes.
+    pub const LD_WORD_X: u16 = 0x40;
+    /// `st M[k]`.
+    pub const ST: u16 = 0x02;
+    /// `stx M[k]`.
+    pub const STX: u16 = 0x03;
+    /// `add #k`.
+    pub const ADD: u16 = 0x04;
+    /// `add x`.
+    pub const ADD_X: u16 = 0x0c;
+    /// `mul #k`.
+    pub const MUL: u16 = 0x24;
+    /// `and #k`.
+    pub const AND: u16 = 0x54;
+    /// `lsh #k`.
+    pub const LSH: u16 = 0x64;
+    /// `rsh #k`.
+    pub const RSH: u16 = 0x74;
+    /// `xor x`.
+    pub const XOR_X: u16 = 0xac;
+    /// `tax`.
+    pub const TAX: u16 = 0x07;
+    /// `txa`.
+    pub const TXA: u16 = 0x87;
+    /// `ret a`.
+    pub const RET_A: u16 = 0x16;
 }
 
 /// Linux's loads of what the kernel knows beside the bytes: absolute offsets from [`ancillary::OFFSET`] on
 /// (`SKF_AD_OFF` in `linux/filter.h`).
 pub mod ancillary {
+    /// Offsets from here on count from the start of the network header, wherever the bytes begin (`SKF_NET_OFF`).
+    pub const NETWORK: u32 = 0xfff0_0000;
+    /// The same from the start of the link header (`SKF_LL_OFF`).
+    pub const LINK: u32 = 0xffe0_0000;
     /// Where they begin: -0x1000 as an unsigned number.
     pub const OFFSET: u32 = 0xffff_f000;
     /// `EtherType` of the packet, tags taken off.
@@ -285,6 +327,7 @@ mod tests {
     fn ancillary_numbers_are_linux_s() {
         use ancillary::{INTERFACE, OFFSET, PACKET_TYPE, PROTOCOL, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID};
         assert_eq!(OFFSET, libc::SKF_AD_OFF as u32);
+        assert_eq!([ancillary::NETWORK, ancillary::LINK], [libc::SKF_NET_OFF, libc::SKF_LL_OFF].map(|n| n as u32));
         let ours = [PROTOCOL, PACKET_TYPE, INTERFACE, VLAN_TAG, VLAN_TAG_PRESENT, VLAN_TPID];
         let linux = [
             libc::SKF_AD_PROTOCOL,

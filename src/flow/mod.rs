@@ -39,7 +39,7 @@ pub use record::{
     Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
-pub use tracker::{PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
+pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};
 pub use zeek::admission::Admission;

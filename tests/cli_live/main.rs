@@ -24,6 +24,7 @@ mod netns;
 mod program;
 mod screens;
 mod slow;
+mod threads;
 mod writing;
 
 use netns::{FAR_IP, NEAR_IP, Pair};

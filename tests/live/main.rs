@@ -19,6 +19,7 @@ mod loopback;
 #[path = "../support/netns.rs"]
 mod netns;
 mod opening;
+mod sharing;
 
 use netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
 use pnet::datalink::{self, Channel};

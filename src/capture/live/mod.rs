@@ -15,7 +15,7 @@ pub(super) mod finish;
 mod interface_drops;
 #[cfg(feature = "libpcap")]
 mod libpcap;
-mod program;
+pub(in crate::capture) mod program;
 mod raw;
 pub(super) mod socket;
 mod source;
@@ -26,7 +26,7 @@ pub(super) mod tap;
 pub use source::Live;
 pub use stamps::TimeStamps;
 
-use super::SourceError;
+use super::{SourceError, Spread};
 use crate::filter::Filter;
 use crate::model::{LinkType, LiveBackend};
 use std::io;
@@ -132,6 +132,16 @@ pub fn open(specs: &[LiveSpec], backend: Option<LiveBackend>) -> Result<Live, So
 /// was asked for.
 pub fn open_filtered(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Live, SourceError> {
     Live::open(specs, backend, filter)
+}
+
+/// Opens interfaces as [`open_filtered`] does, by the ring, for several threads: the frames of each interface are shared out among the
+/// sources that are given, by `spread`, nearly all to the thread that their conversation belongs to. All else is left to
+/// [`crate::engine::parallel`]. Each source has a buffer of the size that is asked for.
+///
+/// # Errors
+/// Those of [`open_filtered`]; the kernel cannot share out frames.
+pub fn open_shared(specs: &[LiveSpec], spread: Spread, filter: &mut Filter) -> Result<Vec<Live>, SourceError> {
+    Live::open_shared(specs, spread, filter)
 }
 
 /// The backend for one interface.

@@ -19,6 +19,9 @@ const fn load_ancillary(number: u32) -> Insn {
 
 const REFUSE: Insn = Insn::stmt(code::RET, 0);
 
+/// Keeps every frame whole, in place of a program that kept none.
+pub(super) const ACCEPT: &[Insn] = &[Insn::stmt(code::RET, u32::MAX)];
+
 /// Bytes kept of a twin: the kernel drops a frame of which none are kept.
 const OF_A_TWIN: u32 = 1;
 

@@ -94,6 +94,25 @@ impl Socket {
         attach(self.fd(), gate, filter, spec)
     }
 
+    /// Lets nothing in until [`Socket::open_gate`].
+    pub(in crate::capture) fn close_gate(&self) -> io::Result<()> {
+        sys::refuse_all(self.fd())
+    }
+
+    /// Puts the filter in place of the one that let nothing in. Returns a warning where the kernel refuses it.
+    pub(in crate::capture) fn open_gate(
+        &self,
+        gate: Gate,
+        filter: Option<&Program>,
+        spec: &LiveSpec,
+    ) -> io::Result<Option<String>> {
+        if program::compose(gate, filter).is_empty() {
+            sys::attach_filter(self.fd(), program::ACCEPT)?;
+            return Ok(None);
+        }
+        attach(self.fd(), gate, filter, spec)
+    }
+
     /// Promiscuous mode, if it is asked for; then frames come in. Returns a warning where it is not to be had.
     pub(in crate::capture) fn start(&self, spec: &LiveSpec, place: Place) -> Result<Option<String>, SourceError> {
         let fail = |error| cannot("cannot capture on", spec, error);

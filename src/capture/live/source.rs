@@ -9,7 +9,7 @@ use super::batch::Slot;
 use super::sys::{self, LinkState};
 use super::tap::{Opened, Tap};
 use super::{LiveSpec, Place, raw, stamps};
-use crate::capture::{Next, PacketSource, SourceError, SourceNotice, ring};
+use crate::capture::{Next, PacketSource, SourceError, SourceNotice, Spread, ring};
 use crate::filter::Filter;
 use crate::model::{
     FileNotes, Frame, InterfaceCounters, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
@@ -60,12 +60,37 @@ enum Step {
 
 impl Live {
     pub(super) fn open(specs: &[LiveSpec], backend: Option<LiveBackend>, filter: &mut Filter) -> Result<Self, SourceError> {
-        let mut live = Self {
+        let mut live = Self::empty(specs, backend.unwrap_or(super::default_backend()));
+        for spec in specs {
+            let place = Place::find(spec)?;
+            stamps::check(spec, place)?;
+            let kind = super::backend_for(spec, place, backend);
+            let opened = open_backend(spec, place, kind, filter)?;
+            live.add(spec, place, kind, opened);
+        }
+        Ok(live)
+    }
+
+    /// One for each thread of `spread`, each with a ring on every interface.
+    pub(super) fn open_shared(specs: &[LiveSpec], spread: Spread, filter: &mut Filter) -> Result<Vec<Self>, SourceError> {
+        let mut all: Vec<Self> = (0..spread.threads()).map(|_| Self::empty(specs, LiveBackend::Ring)).collect();
+        for spec in specs {
+            let place = Place::find(spec)?;
+            stamps::check(spec, place)?;
+            for (live, opened) in all.iter_mut().zip(ring::fanout::open(spec, place, filter, spread)?) {
+                live.add(spec, place, LiveBackend::Ring, opened);
+            }
+        }
+        Ok(all)
+    }
+
+    fn empty(specs: &[LiveSpec], kind: LiveBackend) -> Self {
+        Self {
             taps: Vec::with_capacity(specs.len()),
             descriptors: Vec::with_capacity(specs.len()),
             info: SourceInfo {
                 name: specs.iter().map(|spec| spec.interface.as_str()).collect::<Vec<_>>().join(", "),
-                kind: SourceKind::Live(backend.unwrap_or(super::default_backend())),
+                kind: SourceKind::Live(kind),
                 interfaces: Vec::with_capacity(specs.len()),
                 warnings: Vec::new(),
                 notes: FileNotes::default(),
@@ -78,18 +103,11 @@ impl Live {
             undrained: false,
             trouble: false,
             ended: specs.is_empty(),
-        };
-        for spec in specs {
-            live.add(spec, backend, filter)?;
         }
-        Ok(live)
     }
 
-    fn add(&mut self, spec: &LiveSpec, asked: Option<LiveBackend>, filter: &mut Filter) -> Result<(), SourceError> {
-        let place = Place::find(spec)?;
-        stamps::check(spec, place)?;
-        let kind = super::backend_for(spec, place, asked);
-        let Opened { backend, link, warnings } = open_backend(spec, place, kind, filter)?;
+    fn add(&mut self, spec: &LiveSpec, place: Place, kind: LiveBackend, opened: Opened) {
+        let Opened { backend, link, warnings } = opened;
         if self.taps.is_empty() {
             // Of the first, where they differ.
             self.info.kind = SourceKind::Live(kind);
@@ -107,7 +125,6 @@ impl Live {
             ..InterfaceInfo::default()
         });
         self.taps.push(Tap::new(&spec.interface, backend, link, place.device()));
-        Ok(())
     }
 
     /// Counters of each interface, in the order of [`SourceInfo::interfaces`].

@@ -90,7 +90,7 @@ pub(in crate::capture) fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: 
 }
 
 /// Reads a socket option into a plain value. `T` is a C type for which every bit pattern is valid.
-fn get_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<T> {
+pub(in crate::capture) fn get_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     let mut length = mem::size_of::<T>() as socklen_t;
     // SAFETY: the kernel writes at most `length` bytes to memory that is that long.

@@ -5,16 +5,18 @@
 //! block's bytes, `sys` has the shared memory; what a plain packet socket has in common with the ring is in `capture::live`.
 
 pub mod block;
+pub mod fanout;
 mod sys;
 
 use super::SourceError;
 use super::live::batch::Slot;
 use super::live::finish::{Finish, ROOM};
+use super::live::program::Gate;
 use super::live::socket::{self, Socket};
 use super::live::tap::{Backend, Filled, Opened};
 use super::live::{LiveSpec, Place, cannot, stamps};
-use crate::filter::Filter;
-use crate::model::Timestamp;
+use crate::filter::{Filter, Program};
+use crate::model::{LinkType, Timestamp};
 use block::{Broken, Step, Walk};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -58,8 +60,28 @@ fn layout(bytes: usize, snaplen: usize, page: usize) -> Layout {
 }
 
 /// Opens a ring; no frame gets in before the filter stands. In this order: socket without a protocol, ring, filter, map, promiscuous
-/// mode, bind. (A fan-out group would be joined last: only a bound socket may.)
+/// mode, bind. (A fan-out group is joined last, for only a bound socket may: `fanout`.)
 pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened, SourceError> {
+    make(spec, place, filter, true).map(Made::opened)
+}
+
+/// A ring, and what its filter is made of.
+struct Made {
+    ring: Ring,
+    link: LinkType,
+    gate: Gate,
+    program: Option<Program>,
+    warnings: Vec<String>,
+}
+
+impl Made {
+    fn opened(self) -> Opened {
+        Opened { backend: Box::new(self.ring), link: self.link, warnings: self.warnings }
+    }
+}
+
+/// Makes a ring and starts it; with its filter, or with one that lets nothing in.
+fn make(spec: &LiveSpec, place: Place, filter: &mut Filter, filtered: bool) -> Result<Made, SourceError> {
     let fail = |error| cannot("cannot capture on", spec, error);
     let link = socket::choose_link(spec, place)?;
     filter.prepare(link).map_err(|error| SourceError::Filter(Box::new(error)))?;
@@ -71,12 +93,17 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
     stamps::ask(socket.fd(), spec)?;
     let layout = make_ring(&socket, spec, &mut warnings).map_err(no_ring)?;
     let gate = socket::gate(spec, place, link);
-    warnings.extend(socket.attach(gate, filter.kernel_program(link).as_ref(), spec).map_err(fail)?);
+    let program = filter.kernel_program(link);
+    if filtered {
+        warnings.extend(socket.attach(gate, program.as_ref(), spec).map_err(fail)?);
+    } else {
+        socket.close_gate().map_err(fail)?;
+    }
     let map = Map::new(socket.fd(), layout).map_err(no_ring)?;
     warnings.extend(socket.start(spec, place)?);
     let finish = Finish { link, snaplen: spec.snaplen() as usize, twins_of: gate.twins() };
     let ring = Ring { map, socket, finish, walk: None, next: None, twins: 0, broken: None };
-    Ok(Opened { backend: Box::new(ring), link, warnings })
+    Ok(Made { ring, link, gate, program, warnings })
 }
 
 /// Gives the socket a ring of the size that was asked for, or of the largest that the kernel has memory for.

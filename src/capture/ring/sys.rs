@@ -5,7 +5,8 @@
 #![expect(unsafe_code, reason = "shared memory; each use with its SAFETY note")]
 
 use super::block;
-use crate::capture::live::sys::set_option;
+use crate::capture::live::sys::{get_option, set_option};
+use crate::filter::insn::Insn;
 use libc::{c_int, c_void};
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -78,6 +79,31 @@ pub(super) fn make_ring(fd: BorrowedFd<'_>, layout: Layout, retire_ms: u32) -> i
         tp_feature_req_word: 0,
     };
     set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)
+}
+
+/// Founds a fan-out group with this bound socket as its first member: frames of the interface go to one member each, all of them
+/// to the first until [`share_out`]. Gives what the others join by.
+pub(super) fn found_group(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let kind = libc::PACKET_FANOUT_CBPF << 16;
+    // The kernel finds a number that no other group has (Linux 4.12).
+    let unique = libc::PACKET_FANOUT_FLAG_UNIQUEID << 16;
+    set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(kind | unique))?;
+    let given = get_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+    Ok(kind | given & 0xffff)
+}
+
+/// Makes a bound socket the next member of the group that [`found_group`] gave.
+pub(super) fn join_group(fd: BorrowedFd<'_>, group: u32) -> io::Result<()> {
+    set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &group)
+}
+
+/// Frames go from now on to the member whose number the program gives, the remainder by the number of members.
+pub(super) fn share_out(fd: BorrowedFd<'_>, program: &[Insn]) -> io::Result<()> {
+    let len = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    const { assert!(size_of::<Insn>() == size_of::<libc::sock_filter>()) };
+    // `Insn` has the layout of `sock_filter`; the kernel only reads through the pointer.
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast::<libc::sock_filter>() };
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, &program)
 }
 
 /// A block that the kernel handed over.

@@ -7,7 +7,7 @@ use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::files::{WithCommand, is_command};
 use crate::cli::helper::Wanted;
-use crate::cli::open::{Manner, Opened, Plan, backend};
+use crate::cli::open::{Manner, Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
 use sockeye::engine::{Ended, clock};
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
+    in_one_thread(&args.live, "capture")?;
     let manner = Manner { wanted: Writing::wanted(&args.write)?, ..Manner::default() };
     let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();

@@ -6,7 +6,7 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Manner, Plan, link_type};
+use crate::cli::open::{Manner, Plan, in_one_thread, link_type};
 use crate::cli::{Done, manual, settings};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
@@ -43,6 +43,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
             "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
         ));
     }
+    in_one_thread(&args.live, "packets")?;
     let copying = args.write.write.is_some() && !args.write.print;
     if args.look.names && (copying || args.count || args.format.is_some()) {
         return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));

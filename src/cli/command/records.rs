@@ -139,6 +139,11 @@ pub(super) fn run(
     if zeek.is_some() && !args.fields.is_empty() {
         return Err(Problem::usage("--fields goes with --format jsonl, csv, tsv or md: Zeek's columns are fixed"));
     }
+    if zeek.is_some() && live.several_threads().is_some() {
+        return Err(Problem::usage(
+            "--threads: Zeek's rows depend on the order of all packets (its timers, tunnels): one thread",
+        ));
+    }
     // All that can be wrong with the arguments is found before a file is created or emptied.
     let fields = records.choose(&args.fields)?;
     if look.names && format != RecordFormat::Table {

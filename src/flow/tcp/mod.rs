@@ -21,7 +21,7 @@ mod word;
 pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
-pub(super) use self::loss::Paths;
+pub(super) use self::loss::{KnownPaths, Paths};
 pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;

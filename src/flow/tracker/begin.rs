@@ -1,7 +1,7 @@
 //! Which flow a packet belongs to: one under way, or one that begins.
 
-use super::Tracker;
 use super::packet::Seen;
+use super::{Common, Tracker};
 use crate::decode::{Packet, TcpFlags};
 use crate::flow::event::FlowSink;
 use crate::flow::flow::{Body, Flow, kind_of};
@@ -34,17 +34,24 @@ impl Tracker {
             }
             previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
-        } else if self.table.len() >= self.config.max_flows {
+        } else if self.is_full() {
             self.make_room(sink);
         }
         self.begin(key, hash, previous, seen)
     }
 
+    /// Is there no room for another flow?
+    fn is_full(&self) -> bool {
+        self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows
+    }
+
     fn begin(&mut self, key: FlowKey, hash: u64, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {
         let kind = kind_of(seen.ends.protocol);
+        let counted = self.stats.count(kind);
+        let number = self.common.as_ref().map_or(counted, |common| common.begin(kind));
         let profile = &self.config.profile;
         let guess = first_guess(profile, seen);
-        let mut flow = Flow::new(key, hash, kind, self.stats.count(kind), seen.place(), guess, self.config.wants);
+        let mut flow = Flow::new(key, hash, kind, number, seen.place(), guess, self.config.wants);
         if let Some(pieces) = seen.meta.pieces.as_ref().filter(|_| profile.begins_with_first_fragment) {
             (flow.first_source, flow.first_number) = pieces.first;
             flow.start = pieces.start;

@@ -11,7 +11,39 @@ use crate::model::{Span, Timestamp};
 const TIDIED: usize = 16;
 const SILENT: Span = Span::from_secs(1);
 
+/// The flows that are left when a run is over, each still to be ended: [`Tracker::ending`].
+#[derive(Debug)]
+pub struct Ending {
+    /// Slots, the one to end next last.
+    slots: Vec<u32>,
+}
+
 impl Tracker {
+    /// The run is over: what is left to be ended, in order of first packet. Nothing else is asked of the tracker from here on.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let mut slots = self.table.in_order();
+        slots.reverse();
+        Ending { slots }
+    }
+
+    /// When the flow began that is ended next, and the source and number of its first packet: by this the flows of several
+    /// trackers are ended in one order. `None`: all have ended.
+    #[must_use]
+    pub fn next_to_end(&self, ending: &Ending) -> Option<(Timestamp, u16, u64)> {
+        ending.slots.last().map(|&slot| {
+            let flow = self.table.get(slot);
+            (flow.start, flow.first_source, flow.first_number)
+        })
+    }
+
+    /// Ends one flow because the capture has ended. `false`: none was left.
+    pub fn end_next(&mut self, ending: &mut Ending, sink: &mut impl FlowSink) -> bool {
+        let Some(slot) = ending.slots.pop() else { return false };
+        self.end_flow(slot, EndReason::EndOfCapture, sink);
+        true
+    }
+
     pub(super) fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
         let flow = self.table.get_mut(slot);
         tell_settled(flow, Timestamp::MAX, sink);
@@ -35,6 +67,9 @@ impl Tracker {
             self.timers.disarm_all(slot, &mut conn.timers);
         }
         self.table.release(slot);
+        if let Some(common) = &self.common {
+            common.end();
+        }
         if tell && self.config.handshake_events {
             sink.on_flow_event(FlowEvent::Handshake(&record));
         }

@@ -1,6 +1,7 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
 mod begin;
+mod common;
 mod config;
 mod end;
 mod icmp_error;
@@ -10,7 +11,9 @@ mod stats;
 mod time;
 mod update;
 
+pub use self::common::Common;
 pub use self::config::TrackerConfig;
+pub use self::end::Ending;
 pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
@@ -37,6 +40,8 @@ use crate::model::{Clock, Timestamp};
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackerConfig,
+    /// Where other trackers follow the rest of the same capture.
+    common: Option<Common>,
     keys: KeyMaker,
     clock: Clock,
     table: Table,
@@ -68,6 +73,7 @@ impl Tracker {
         let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), wants, ..config };
         Self {
             config,
+            common: None,
             keys: KeyMaker::default(),
             clock: if config.profile.believes_leaps { Clock::plain() } else { Clock::default() },
             table: Table::new(config.profile.timeouts),
@@ -87,6 +93,13 @@ impl Tracker {
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
         }
+    }
+
+    /// An empty tracker that follows part of the conversations of a capture, while others follow the rest: numbers of flows are
+    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::list_bytes`] is its own.
+    #[must_use]
+    pub fn beside(config: TrackerConfig, common: &Common) -> Self {
+        Self { common: Some(common.clone()), paths: common.paths(), ..Self::new(config) }
     }
 
     /// Takes a packet.
@@ -181,9 +194,8 @@ impl Tracker {
 
     /// The run is over: every flow left ends.
     pub fn finish(&mut self, sink: &mut impl FlowSink) {
-        for slot in self.table.in_order() {
-            self.end_flow(slot, EndReason::EndOfCapture, sink);
-        }
+        let mut ending = self.ending();
+        while self.end_next(&mut ending, sink) {}
     }
 
     /// Totals so far.

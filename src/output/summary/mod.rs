@@ -76,7 +76,7 @@ impl<W: Write> SummarySink<W> {
         if !quiet {
             header::write(&mut self.out, &self.config, summary, self.vantage.place(), &self.losses)?;
         }
-        let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1);
+        let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1 || summary.threads > 1);
         if ranked.rows.is_empty() {
             return Ok(());
         }

@@ -51,10 +51,10 @@ impl Ranking {
         }
     }
 
-    /// What is to be shown. Packets of one source are ordered by their numbers, those of several by time.
-    pub(super) fn finish(mut self, several_sources: bool) -> Choice {
+    /// What is to be shown. Packets of one source are ordered by their numbers, those of several, or of several threads, by time.
+    pub(super) fn finish(mut self, by_time: bool) -> Choice {
         let mut rows = self.all;
-        if several_sources {
+        if by_time {
             rows.sort_by_key(|r| (r.start, r.first_packet));
         } else {
             rows.sort_by_key(|r| r.first_packet);

@@ -17,7 +17,7 @@ mod settle;
 mod side;
 mod syn;
 
-pub(in crate::flow) use self::path::Paths;
+pub(in crate::flow) use self::path::{KnownPaths, Paths};
 
 use self::case::{Case, Moment, Opinion};
 use self::history::Odd;

@@ -5,6 +5,7 @@ use crate::flow::key::{End, Hosts};
 use crate::flow::record::Vantage;
 use crate::model::Span;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most pairs of hosts remembered in each of the two generations: together some 16 MB.
 const MOST_PAIRS: usize = 65_536;
@@ -102,17 +103,40 @@ impl Path {
     }
 }
 
-/// What is known of the ways between hosts. The pairs not asked for longest are forgotten.
-#[derive(Debug, Default)]
-pub(in crate::flow) struct Paths {
-    young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
-    old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+/// What is known of the ways between hosts: by one tracker, or by several that work side by side.
+#[derive(Debug)]
+pub(in crate::flow) enum Paths {
+    Own(KnownPaths),
+    /// Asked only when something new was measured or a segment was out of order: the lock costs nothing that counts.
+    Shared(Arc<Mutex<KnownPaths>>),
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self::Own(KnownPaths::default())
+    }
 }
 
 impl Paths {
     /// What a flow knows is shared, and what others know is learnt.
     pub(super) fn share(&mut self, hosts: Option<Hosts>, own: &mut Path) {
         let Some(hosts) = hosts else { return };
+        match self {
+            Self::Own(known) => known.share(hosts, own),
+            Self::Shared(known) => known.lock().unwrap_or_else(PoisonError::into_inner).share(hosts, own),
+        }
+    }
+}
+
+/// The ways themselves. The pairs not asked for longest are forgotten.
+#[derive(Debug, Default)]
+pub(in crate::flow) struct KnownPaths {
+    young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+    old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+}
+
+impl KnownPaths {
+    fn share(&mut self, hosts: Hosts, own: &mut Path) {
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
             *own = *shared;
