@@ -18,7 +18,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl
-  What can be captured here:     sockeye interfaces
+  Can I capture here:            sockeye doctor
 
   All commands:                  sockeye --help
   Filters, time, states, ...:    sockeye help filters | time | states | verdicts
@@ -128,7 +128,7 @@ verdicts:
   DSACK                       the receiver reported that it got it twice
   captured at its sender      what passes twice there was sent twice
   the capture missed it       acknowledged before it was seen
-  the capture dropped packets when the hole was made: perhaps it is the capture's
+  the capture dropped packets when the hole was made: perhaps it made the hole
   seen before, fills a hole, same SYN    where the other packet is not told
   window shut, one byte back  what makes it a probe, a keep-alive
   after a pause               of a retransmission timeout
