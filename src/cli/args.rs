@@ -127,7 +127,7 @@ pub(crate) struct LiveArgs {
     /// Capture in promiscuous mode: frames for other hosts, too
     #[arg(long, help_heading = "Live capture")]
     pub(crate) promisc: bool,
-    /// Size of the kernel's capture buffer in KiB
+    /// Size of the kernel's capture buffer in KiB (65536 unless given); a ring holds two of the largest frames at least
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
     pub(crate) buffer_kib: Option<u32>,
     /// Only packets in this direction
@@ -136,6 +136,9 @@ pub(crate) struct LiveArgs {
     /// Link type to ask of the interface
     #[arg(short = 'y', long = "linktype", value_name = "TYPE", help_heading = "Live capture")]
     pub(crate) capture_link_type: Option<String>,
+    /// Whose clock stamps packets, by the names that -J lists of an interface
+    #[arg(short = 'j', long = "time-stamp-type", value_name = "TYPE", help_heading = "Live capture")]
+    pub(crate) time_stamps: Option<String>,
     /// What captures: our own ring, libpcap, or a plain packet socket
     #[arg(long, value_name = "BACKEND", help_heading = "Live capture")]
     pub(crate) backend: Option<Backend>,
@@ -341,6 +344,9 @@ pub(crate) struct PacketsArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
     /// Print the compiled filter and stop; -dd as C, -ddd as numbers
     #[arg(short = 'd', action = ArgAction::Count, help_heading = "Input")]
     pub(crate) dump_filter: u8,
@@ -481,6 +487,9 @@ pub(crate) struct CaptureArgs {
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
     pub(crate) list_link_types: bool,
+    /// List the time stamp types of the interface and stop
+    #[arg(short = 'J', long = "list-time-stamp-types", help_heading = "Live capture")]
+    pub(crate) list_time_stamps: bool,
 }
 
 /// `sockeye interfaces`.

@@ -8,11 +8,12 @@ use super::open::Opened;
 use super::progress::ProgressLine;
 use super::{settings, signals};
 use sockeye::capture::{SourceError, SourceNotice};
+use sockeye::engine::drops::Drops;
 use sockeye::engine::run::{Progress, Watch};
 use sockeye::engine::{Config, Ended, Stop, run};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
-use sockeye::model::SourceInfo;
+use sockeye::model::{SourceInfo, SourceStats};
 use sockeye::output::{WriteError, notices, units};
 use std::io::{self, Write};
 
@@ -83,7 +84,7 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
     for text in notices::checksums(&summary) {
         say(&text);
     }
-    if let Some(text) = notices::packets_lost(&summary) {
+    for text in notices::packets_lost(&summary).into_iter().chain(notices::records_lost(&summary)) {
         say(&text);
     }
     Ok(exit)
@@ -147,16 +148,28 @@ impl Watch for Lookout {
     }
 
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
-        let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| {
-            summary.sources.iter().filter_map(|s| of(&s.stats)).sum::<u64>()
-        };
+        let total = |of: fn(&SourceStats) -> Option<u64>| summary.total(of).unwrap_or(0);
+        let others = [
+            (total(|s| s.dropped_interface), "dropped by interface, "),
+            (summary.dropped_here, "dropped by sockeye, "),
+            (total(|s| s.duplicates), "duplicates, "),
+            (summary.records_dropped, "records left out, "),
+        ];
+        let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, how)| format!("{} {how}", units::count(n)));
         say(&format!(
-            "{} captured, {} received by filter, {} dropped by kernel, {}",
-            units::counted(progress.matched, "packet"),
+            "{} captured, {} received by filter, {} dropped by kernel, {}{}",
+            units::counted(summary.shown(), "packet"),
             units::count(total(|s| s.received)),
             units::count(total(|s| s.dropped_kernel)),
+            others.collect::<String>(),
             units::counted(progress.flows, "flow")
         ));
+    }
+
+    fn on_drops(&mut self, drops: &Drops) {
+        for text in notices::being_dropped(drops.kernel, drops.interface, drops.here, drops.received, drops.records) {
+            say(&text);
+        }
     }
 
     fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, progress: &Progress) {

@@ -129,6 +129,9 @@ impl From<WriteError> for Problem {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
                 let why = match rights::writes_as() {
+                    Some("root") => {
+                        "sockeye gave up root's power over others' files; choose a folder of root's, or -Z USER".to_owned()
+                    }
                     Some(user) => {
                         let user = shown(user);
                         format!("sockeye gave up root rights and writes as user \"{user}\"; choose a folder it can write")
@@ -150,6 +153,9 @@ impl From<WriteError> for Problem {
                 closed_output: error.kind() == io::ErrorKind::BrokenPipe,
                 ..Self::new(Exit::Failed, format!("cannot write the output: {error}"))
             },
+            WriteError::Unread { path } if is_stdout(&path) => {
+                Self::new(Exit::Failed, "nobody has read the output for 2 seconds: the rest was not written")
+            }
             WriteError::Write { path, error, safe, .. } if error.kind() == io::ErrorKind::BrokenPipe => Self::new(
                 Exit::Failed,
                 format!("{}: its reader went away after {}", shown_path(&path), units::counted(safe.packets, "packet")),
@@ -157,9 +163,11 @@ impl From<WriteError> for Problem {
             WriteError::BeingRead { .. } | WriteError::Compressed { .. } | WriteError::Name { .. } => {
                 Self::usage(shown(&error.to_string()))
             }
-            WriteError::Create { .. } | WriteError::Output { .. } | WriteError::Write { .. } | WriteError::Rotate { .. } => {
-                Self::new(Exit::Failed, shown(&error.to_string()))
-            }
+            WriteError::Create { .. }
+            | WriteError::Output { .. }
+            | WriteError::Write { .. }
+            | WriteError::Rotate { .. }
+            | WriteError::Unread { .. } => Self::new(Exit::Failed, shown(&error.to_string())),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use sockeye::capture::interfaces::{Interface, Interfaces};
 use sockeye::capture::permission::Permission;
 use sockeye::event::RunSummary;
-use sockeye::model::SourceInfo;
+use sockeye::model::{SourceInfo, SourceStats};
 use sockeye::output::summary::next::quote;
 use std::env;
 use std::fmt::Write as _;
@@ -113,21 +113,31 @@ pub(crate) fn listening(info: &SourceInfo) -> String {
     format!("listening on {}{cut}", each.collect::<Vec<_>>().join(", "))
 }
 
-/// tcpdump's closing lines.
+/// tcpdump's closing lines, and one for each other way in which packets went, where any did. "Received by filter" counts what passed
+/// the kernel's filter, dropped packets and duplicates included, as it does for tcpdump on Linux.
 pub(crate) fn closing_lines(summary: &RunSummary) -> String {
-    let total = |of: fn(&sockeye::model::SourceStats) -> Option<u64>| {
-        summary.sources.iter().filter_map(|s| of(&s.stats)).fold(0_u64, u64::saturating_add)
-    };
+    let total = |of: fn(&SourceStats) -> Option<u64>| summary.total(of).unwrap_or(0);
     let packets = |n: u64| format!("{n} packet{}", if n == 1 { "" } else { "s" });
     let mut lines = format!(
         "{} captured\n{} received by filter\n{} dropped by kernel\n",
-        packets(summary.matched),
+        packets(summary.shown()),
         packets(total(|s| s.received)),
         packets(total(|s| s.dropped_kernel))
     );
-    let interface = total(|s| s.dropped_interface);
-    if interface > 0 {
-        let _ = writeln!(lines, "{} dropped by interface", packets(interface));
+    let rest = [
+        (total(|s| s.dropped_interface), "dropped by interface"),
+        (summary.dropped_here, "dropped by sockeye"),
+        (total(|s| s.rejected_kernel), "rejected by the kernel's filter"),
+    ];
+    for (n, how) in rest.into_iter().filter(|(n, _)| *n > 0) {
+        let _ = writeln!(lines, "{} {how}", packets(n));
+    }
+    let (duplicates, unread) = (total(|s| s.duplicates), total(|s| s.unread));
+    if duplicates > 0 {
+        let _ = writeln!(lines, "{duplicates} duplicate{}", if duplicates == 1 { "" } else { "s" });
+    }
+    if unread > 0 {
+        let _ = writeln!(lines, "{} left unread", packets(unread));
     }
     lines
 }
@@ -140,6 +150,24 @@ mod tests {
 
     fn facts() -> Permission {
         Permission { obtainable: true, program: Some(PathBuf::from("/usr/local/bin/sockeye")), ..Permission::default() }
+    }
+
+    #[test]
+    fn every_way_in_which_packets_went_has_its_line() {
+        let info = SourceInfo::new("eth0", sockeye::model::SourceKind::Live(sockeye::model::LiveBackend::Ring));
+        let stats = SourceStats { received: Some(20), dropped_kernel: Some(1), ..SourceStats::default() };
+        let source = sockeye::event::SourceSummary { info, stats, cut_frames: 0, problem: None };
+        let mut summary = RunSummary { sources: vec![source], matched: 19, live: true, ..RunSummary::default() };
+        let three = "19 packets captured\n20 packets received by filter\n1 packet dropped by kernel\n";
+        assert_eq!(closing_lines(&summary), three);
+        summary.dropped_here = 4;
+        summary.matched = 14;
+        summary.sources[0].stats = SourceStats { dropped_interface: Some(2), duplicates: Some(5), unread: Some(1), ..stats };
+        assert_eq!(
+            closing_lines(&summary),
+            "10 packets captured\n20 packets received by filter\n1 packet dropped by kernel\n2 packets dropped by interface\n\
+             4 packets dropped by sockeye\n5 duplicates\n1 packet left unread\n"
+        );
     }
 
     #[test]

@@ -137,11 +137,59 @@ verdicts:
 Wireshark's opinion is in the key tcp.wireshark of packets --format jsonl.
 ";
 
+const RECORDING: &str = "\
+RECORDING
+
+  sudo sockeye capture -i eth0 -w today.pcapng
+  sudo sockeye capture -i eth0 -w t.pcapng.zst -G 1h -C 1g --keep-bytes 50g
+  sockeye capture -r big.pcap -w part.pcap -C 100m
+
+One file after the other (packets -w can, too):
+  -C SIZE   begin another before it grows beyond SIZE: millions of bytes, or
+            with k, m, g KiB, MiB, GiB; counted before compression. Counters at
+            the end of a pcapng file come on top.
+  -G TIME   begin another after TIME (seconds, or 5m, 1h). The k-th period
+            begins k times TIME after the start (of a file that is read: after
+            its first packet). It ends by the clock, also when nothing comes.
+  Both      whichever comes first. A packet is never split.
+  -W COUNT           keep the newest COUNT files, that being written included.
+                     tcpdump -G -W stops after COUNT files; this does not.
+  --keep-bytes SIZE  keep at most SIZE of files, the newest. Only complete files
+                     of this run are ever removed.
+  -z COMMAND         run COMMAND FILE for each complete file, the last one
+                     included; at most four at once, and the end waits for
+                     them. One that fails makes the exit code 1.
+A file begins with the first packet that belongs to it, so periods in which
+nothing came have no file; only a capture that sees nothing at all leaves one.
+
+Names: t.pcapng gives t_00001_20261121053000.pcapng (number, local time of its
+start), t-%Y%m%d-%H%M%S.pcap is expanded as by strftime(3); a name that is taken
+gets _00002 and so on. Nothing is overwritten. A file is NAME.part until it is
+complete. After kill -9 it can be read to the last flush.
+
+What is in memory is flushed to the file once a second; SIGUSR2 does it at once,
+-U with each packet. SIGHUP ends the file and begins the next, also without -C
+and -G: then under the same name if you moved that file away, else under
+t_00002_TIME.pcapng. Pipes and - cannot be rotated: SIGHUP ends the run.
+
+A name that ends in .zst is compressed. Each flush ends a frame of zstd, so what
+was flushed can be read (sockeye, tshark; zstdcat FILE | tcpdump -r -).
+
+While the disk is slower than the packets, up to 64 MiB wait in memory. What
+finds no room then is left out and counted, at the end of the capture and, in
+pcapng, at the next packet (epb_dropcount) and in the interface's statistics:
+received, dropped by interface and kernel, accepted, delivered, each file its
+own share, with the time that it covers. They are a second old at most.
+
+When something fails (disk full, folder gone, read-only), the file is cut after
+its last whole packet, the capture stops and says what was not saved: exit 1.
+";
+
 const EXIT: &str = "\
 EXIT CODES
 
   0    done; Ctrl-C on a live capture or a pipe is a normal end
-  1    failed while running: disk full, interface gone, write error
+  1    failed while running: disk full, interface gone, write error, -z failed
   2    usage, or a bad filter
   3    input not usable: missing, not a capture, link type unknown
   4    no permission
@@ -184,6 +232,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "states" => STATES.to_owned(),
         "verdicts" | "verdict" => VERDICTS.to_owned(),
         "zeek" => ZEEK.to_owned(),
+        "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" => sockeye::output::schema::json_schema(),
@@ -193,7 +242,8 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 9] = ["filters", "time", "states", "verdicts", "zeek", "privileges", "json", "linktypes", "exit"];
+const TOPICS: [&str; 10] =
+    ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "linktypes", "exit"];
 
 const ZEEK: &str = "\
 ZEEK'S WORDS
@@ -269,7 +319,7 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "privileges", "exit"]
+    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "exit"]
         .iter()
         .filter_map(|topic| topic_text(topic))
         .collect();

@@ -41,7 +41,7 @@ pub(super) fn page(mut line: Command, topics: &[(&str, String)]) -> String {
         let _ = writeln!(page, ".SH {}", escaped(title));
         preformatted(&mut page, text);
     }
-    page.push_str(".SH FILES\nReads pcap and pcapng, also compressed (.gz .zst .lz4 .xz) and from pipes; writes both, uncompressed. Has no files of its own.\n");
+    page.push_str(".SH FILES\nReads pcap and pcapng, also compressed (.gz .zst .lz4 .xz) and from pipes; writes both, plain or as .zst. Has no files of its own.\n");
     page.push_str(".SH ENVIRONMENT\nTZ, NO_COLOR, CLICOLOR_FORCE, COLUMNS, TERM, and the locale (LC_ALL, LC_CTYPE, LANG).\n");
     page.push_str(".SH SEE ALSO\npcap\\-filter(7), tcpdump(8)\n");
     page

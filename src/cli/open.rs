@@ -11,7 +11,7 @@ use super::time;
 use super::words;
 use sockeye::capture::Input;
 use sockeye::capture::file::{OpenOptions, Unread};
-use sockeye::capture::live::{self, Direction, Live, LiveSpec};
+use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -244,6 +244,7 @@ impl Plan {
                 Some(WhichWay::Inout) | None => None,
             };
             spec.link = args.capture_link_type.as_deref().map(|word| link_type("-y", word)).transpose()?;
+            spec.time_stamps = args.time_stamps.as_deref().map(time_stamps).transpose()?;
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
@@ -308,10 +309,19 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.buffer_kib.is_some(), "-B"),
         (args.direction.is_some(), "-Q"),
         (args.capture_link_type.is_some(), "-y"),
+        (args.time_stamps.is_some(), "-j"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
+}
+
+/// The time stamps of that name.
+fn time_stamps(word: &str) -> Result<TimeStamps, Problem> {
+    TimeStamps::named(word).ok_or_else(|| {
+        let names = TimeStamps::ALL.map(TimeStamps::name).join(", ");
+        Problem::usage(format!("-j {}: there are no time stamps of this name", shown(word))).help(format!("known: {names}"))
+    })
 }
 
 /// The backend asked for, where it is built in.

@@ -61,6 +61,8 @@ impl Rights {
         let Some(choice) = self.choice else { return Ok(()) };
         if let Some(user) = choice.writes {
             let _ = WRITES_AS.set(user.name);
+        } else if Standing::look().effective_uid == 0 {
+            let _ = WRITES_AS.set("root".to_owned());
         }
         let becomes = Choice { writes: None, ..choice };
         let report = privilege::enter(&config(becomes, self.sandbox, interfaces, helpers))?;

@@ -27,6 +27,16 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
+    /// Has this much time gone by since the start, or since the last time that this was so? Then it starts again.
+    pub fn is_due(&mut self, span: Duration) -> bool {
+        let now = Instant::now();
+        let due = now.duration_since(self.0) >= span;
+        if due {
+            self.0 = now;
+        }
+        due
+    }
+
     /// Has this much time gone by?
     #[must_use]
     pub fn is_past(self, span: Span) -> bool {

@@ -3,6 +3,7 @@
 
 mod carried;
 pub mod clock;
+pub mod drops;
 mod pipeline;
 pub mod run;
 pub mod select;

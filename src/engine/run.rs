@@ -2,6 +2,7 @@
 
 use super::carried::Carried;
 use super::clock::{self, Stopwatch};
+use super::drops::{DropWatch, Drops};
 use super::pipeline::Pipeline;
 use super::select::Selection;
 use super::stop::Stop;
@@ -14,11 +15,14 @@ use crate::flow::wireshark::Labeler;
 use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
 use crate::model::{SourceInfo, Span};
 use std::io;
+use std::time::Duration;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
 /// How often the counters of a live source are looked at: what it dropped and no frame names happened between two looks.
 const COUNT_EVERY: Span = Span::from_millis(100);
+/// How often a live run asks whether losses are worth a word.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
 
@@ -71,6 +75,8 @@ pub trait Watch {
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary);
     /// Something happened to an interface.
     fn on_notice(&mut self, notice: SourceNotice, info: &SourceInfo, progress: &Progress);
+    /// Packets or records are being dropped: when it begins, and then now and then while it goes on (live).
+    fn on_drops(&mut self, _drops: &Drops) {}
 }
 
 /// How a run ended.
@@ -111,6 +117,8 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         failures: Vec::new(),
         counted: Stopwatch::start(),
         flushed: Stopwatch::start(),
+        told: Stopwatch::start(),
+        drops: DropWatch::default(),
     };
     if run.live {
         run.count_drops(input);
@@ -119,9 +127,9 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
     input.skip_rest();
     run.count_drops(input);
-    let finished = outcome.and_then(|()| run.pipeline.finish(sink));
+    let finished = outcome.and_then(|()| sink.on_event(&Event::SourcesEnded)).and_then(|_| run.pipeline.finish(sink));
     let mut output_error = finished.err();
-    let summary = run.summary(input);
+    let summary = run.summary(input, sink);
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
@@ -148,6 +156,9 @@ struct Run {
     counted: Stopwatch,
     /// Since the last flush by the clock.
     flushed: Stopwatch,
+    /// When it was last asked whether losses are worth a word.
+    told: Stopwatch,
+    drops: DropWatch,
 }
 
 impl Run {
@@ -187,7 +198,9 @@ impl Run {
                 }
                 Ok(Next::Drained) => {
                     pause = true;
-                    sink.on_event(&Event::Drained)?;
+                    if sink.on_event(&Event::Drained)? == Keep::Enough {
+                        return Ok(());
+                    }
                 }
                 Ok(Next::Idle) => {
                     pause = true;
@@ -222,7 +235,7 @@ impl Run {
             watch.on_progress(&self.progress(input));
         }
         if self.stop.take_status() {
-            let summary = self.summary(input);
+            let summary = self.summary(input, sink);
             watch.on_status(&self.progress(input), &summary);
         }
         if self.stop.take_flush() {
@@ -238,6 +251,12 @@ impl Run {
                 tell_counters(input, sink)?;
             }
             sink.on_event(&Event::Rotate(clock::now()))?;
+        }
+        if self.live && self.told.is_due(TELL_EVERY) {
+            let counts = Drops::count(input, self.pipeline.totals.read(), sink);
+            if self.drops.is_news(counts, TELL_EVERY) {
+                watch.on_drops(&counts);
+            }
         }
         Ok(())
     }
@@ -266,7 +285,7 @@ impl Run {
         }
     }
 
-    fn summary(&self, input: &mut Input) -> RunSummary {
+    fn summary(&self, input: &mut Input, sink: &impl Sink) -> RunSummary {
         let mut sources = Vec::with_capacity(input.sources());
         for index in 0..=u16::MAX {
             let Some(stats) = input.stats(index) else { break };
@@ -281,6 +300,8 @@ impl Run {
             checksums: self.pipeline.tracker.as_ref().map_or_else(ChecksumStats::default, Tracker::checksums),
             fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
             fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
+            dropped_here: sink.dropped(),
+            records_dropped: sink.records_dropped(),
             live: self.live,
             ..self.pipeline.totals.summary()
         }

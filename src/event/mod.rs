@@ -41,6 +41,9 @@ pub enum Event<'a> {
     Drained,
     /// Packet time went on without packets (live).
     Tick(Timestamp),
+    /// No more packets come; what follows are the flows that were left, and the summary. From here on an output may wait for
+    /// whoever reads it.
+    SourcesEnded,
     /// The counters of a live source so far: about once a second, and before [`Event::Rotate`].
     Counters {
         /// The `source` of its frames.
@@ -72,6 +75,12 @@ pub trait Sink {
 
     /// Packets that this output could not take because whoever reads it is too slow. Only live runs lose any.
     fn dropped(&self) -> u64 {
+        0
+    }
+
+    /// Records of flows that this output could not take for that reason. They are worse to lose than packets, and have room
+    /// when packets have none.
+    fn records_dropped(&self) -> u64 {
         0
     }
 

@@ -29,6 +29,20 @@ pub struct Reason {
     pub number: u32,
 }
 
+impl RunSummary {
+    /// Frames that the filter let through and that were shown or saved.
+    #[must_use]
+    pub const fn shown(&self) -> u64 {
+        self.matched.saturating_sub(self.dropped_here)
+    }
+
+    /// A counter summed over the sources that know it; `None` where none does.
+    #[must_use]
+    pub fn total(&self, of: impl Fn(&SourceStats) -> Option<u64>) -> Option<u64> {
+        self.sources.iter().filter_map(|source| of(&source.stats)).reduce(u64::saturating_add)
+    }
+}
+
 /// Totals of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunSummary {
@@ -65,8 +79,11 @@ pub struct RunSummary {
     pub fragments_lost: (u64, u64),
     /// Fragments that could not be used: (cut by a snap length, malformed or overlapping others).
     pub fragments_unfit: (u64, u64),
-    /// Frames that sockeye itself lost between reading and showing (0 with one thread).
+    /// Frames that the filter let through and that were left out of the output, because whoever reads it is too slow. Those of
+    /// `matched` that were shown or saved are the others.
     pub dropped_here: u64,
+    /// Records of flows that were left out for that reason.
+    pub records_dropped: u64,
     /// Was the run live?
     pub live: bool,
 }

@@ -145,6 +145,8 @@ fn end(summary: &RunSummary, json: &mut JsonLine) {
     json.number(summary.fragments_unfit.1);
     json.key("dropped_sockeye");
     json.number(summary.dropped_here);
+    json.key("records_dropped");
+    json.number(summary.records_dropped);
     json.key("sources");
     json.open_list();
     for (index, source) in (1..).zip(&summary.sources) {
@@ -163,12 +165,19 @@ fn source_end(file: u64, source: &SourceSummary, json: &mut JsonLine) {
     json.number(source.stats.frames);
     json.key("packets_cut");
     json.number(source.cut_frames);
-    json.key("received");
-    json.maybe(source.stats.received);
-    json.key("dropped_kernel");
-    json.maybe(source.stats.dropped_kernel);
-    json.key("dropped_interface");
-    json.maybe(source.stats.dropped_interface);
+    let stats = &source.stats;
+    for (key, n) in [
+        ("received", stats.received),
+        ("dropped_kernel", stats.dropped_kernel),
+        ("dropped_interface", stats.dropped_interface),
+        ("duplicates", stats.duplicates),
+        ("rejected_kernel", stats.rejected_kernel),
+        ("freezes", stats.freezes),
+        ("unread", stats.unread),
+    ] {
+        json.key(key);
+        json.maybe(n);
+    }
     json.key("problem");
     json.maybe_text(source.problem.as_deref());
     json.key("warnings");
@@ -209,6 +218,10 @@ mod tests {
         assert_eq!(lines[2]["packets"], 1951);
         assert_eq!(lines[2]["end"], "2026-11-20T21:11:35.907936000Z");
         assert!(lines[2]["sources"][0]["dropped_kernel"].is_null(), "not recorded is not 0");
+        for key in ["duplicates", "rejected_kernel", "freezes", "unread"] {
+            assert!(lines[2]["sources"][0][key].is_null(), "{key}");
+        }
+        assert_eq!((&lines[2]["dropped_sockeye"], &lines[2]["records_dropped"]), (&0.into(), &0.into()));
     }
 
     #[test]

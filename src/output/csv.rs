@@ -16,50 +16,59 @@ pub enum Separated {
 
 /// Writes rows.
 #[derive(Debug)]
-pub enum Rows<W: Write> {
-    /// As csv.
-    Csv(Box<csv::Writer<W>>),
-    /// As tsv or Markdown.
-    Plain(W, Separated),
+pub struct Rows<W: Write> {
+    out: W,
+    form: Separated,
 }
 
 impl<W: Write> Rows<W> {
     /// Rows in this form.
     #[must_use]
     pub fn new(out: W, form: Separated) -> Self {
-        match form {
-            Separated::Csv => Self::Csv(Box::new(csv::WriterBuilder::new().flexible(true).from_writer(out))),
-            Separated::Tsv | Separated::Markdown => Self::Plain(out, form),
-        }
+        Self { out, form }
     }
 
     /// Writes the names of the columns.
     pub fn header<'a>(&mut self, names: impl Iterator<Item = &'a str> + Clone) -> io::Result<()> {
         self.row(names.clone())?;
-        if let Self::Plain(out, Separated::Markdown) = self {
-            out.write_all(b"|")?;
+        if self.form == Separated::Markdown {
+            self.out.write_all(b"|")?;
             for _ in names {
-                out.write_all(b" --- |")?;
+                self.out.write_all(b" --- |")?;
             }
-            out.write_all(b"\n")?;
+            self.out.write_all(b"\n")?;
         }
         Ok(())
     }
 
     /// Writes a row.
     pub fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        match self {
-            Self::Csv(writer) => writer.write_record(cells).map_err(io_error),
-            Self::Plain(out, Separated::Markdown) => {
+        let out = &mut self.out;
+        match self.form {
+            Separated::Csv => {
+                let (mut columns, mut empty) = (0, true);
+                for cell in cells {
+                    if columns > 0 {
+                        out.write_all(b",")?;
+                    }
+                    quoted(out, cell)?;
+                    columns += 1;
+                    empty = cell.is_empty();
+                }
+                // An empty line would be no row at all.
+                if columns == 1 && empty {
+                    out.write_all(b"\"\"")?;
+                }
+            }
+            Separated::Markdown => {
                 out.write_all(b"|")?;
                 for cell in cells {
                     out.write_all(b" ")?;
                     escaped(out, cell, |b| if b == b'|' { Some("\\|") } else { line_break(b, " ", " ") })?;
                     out.write_all(b" |")?;
                 }
-                out.write_all(b"\n")
             }
-            Self::Plain(out, _) => {
+            Separated::Tsv => {
                 for (i, cell) in cells.enumerate() {
                     if i > 0 {
                         out.write_all(b"\t")?;
@@ -70,34 +79,35 @@ impl<W: Write> Rows<W> {
                         b => line_break(b, "\\n", "\\r"),
                     })?;
                 }
-                out.write_all(b"\n")
             }
         }
+        out.write_all(b"\n")
+    }
+
+    /// The writer. Rows in it are whole.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Hands on what is buffered.
     pub fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Csv(writer) => writer.flush(),
-            Self::Plain(out, _) => out.flush(),
-        }
+        self.out.flush()
     }
 
     /// The writer, flushed; an error of that flush comes back.
-    pub fn into_inner(self) -> io::Result<W> {
-        match self {
-            Self::Csv(writer) => writer.into_inner().map_err(|e| io::Error::new(e.error().kind(), e.to_string())),
-            Self::Plain(mut out, _) => out.flush().map(|()| out),
-        }
+    pub fn into_inner(mut self) -> io::Result<W> {
+        self.out.flush().map(|()| self.out)
     }
 }
 
-/// The error as it came from the writer, so that a closed pipe is known as one.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+/// Writes a cell of a csv row: in quotes only where it must be (RFC 4180, section 2, rules 6 and 7).
+fn quoted(out: &mut impl Write, cell: &str) -> io::Result<()> {
+    if !cell.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        return out.write_all(cell.as_bytes());
     }
+    out.write_all(b"\"")?;
+    escaped(out, cell, |b| (b == b'"').then_some("\"\""))?;
+    out.write_all(b"\"")
 }
 
 const fn line_break(byte: u8, new_line: &'static str, carriage_return: &'static str) -> Option<&'static str> {
@@ -145,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_one_empty_cell_is_a_row() {
+        let mut rows = Rows::new(Vec::new(), Separated::Csv);
+        rows.row([""].into_iter()).unwrap();
+        rows.row(["", ""].into_iter()).unwrap();
+        assert_eq!(rows.into_inner().unwrap(), b"\"\"\n,\n");
+    }
+
+    #[test]
     fn a_closed_pipe_is_known_as_one() {
         struct Closed;
         impl Write for Closed {
@@ -164,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn csv_comes_back_from_a_reader(rows in prop::collection::vec(prop::collection::vec(any::<String>(), 2), 0..5)) {
+        fn csv_comes_back_from_a_reader(rows in prop::collection::vec(prop::collection::vec("[a\\-,\"\r\n]{0,4}|\\PC*", 2), 0..5)) {
             let text = written(Separated::Csv, &rows);
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let back: Vec<Vec<String>> = reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect();

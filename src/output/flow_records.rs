@@ -44,6 +44,16 @@ impl<W: Write> FlowJsonSink<W> {
     pub fn into_inner(self) -> W {
         self.out
     }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Takes an event without writing: there is no room. Says whether a record was left out.
+    pub fn skip(&mut self, event: &Event<'_>) -> bool {
+        due(self.records, &mut self.told, event).is_some()
+    }
 }
 
 impl<W: Write> Sink for FlowJsonSink<W> {
@@ -88,6 +98,16 @@ impl<W: Write> FlowRowsSink<W> {
     /// The writer, flushed.
     pub fn into_inner(self) -> io::Result<W> {
         self.rows.into_inner()
+    }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        self.rows.get_mut()
+    }
+
+    /// Takes an event without writing: there is no room. Says whether a record was left out.
+    pub fn skip(&mut self, event: &Event<'_>) -> bool {
+        due(self.records, &mut self.told, event).is_some()
     }
 
     fn header(&mut self) -> io::Result<()> {

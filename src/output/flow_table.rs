@@ -73,6 +73,16 @@ impl<W: Write> FlowTableSink<W> {
     pub fn into_inner(self) -> W {
         self.out
     }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Rows that are held back to find the widths of the columns, and not written yet.
+    pub const fn held(&self) -> usize {
+        self.table.held()
+    }
 }
 
 impl<W: Write> Sink for FlowTableSink<W> {

@@ -93,6 +93,21 @@ impl<W: Write> HandshakesSink<W> {
         self.out
     }
 
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Rows that are held back to find the widths of the columns, and not written yet.
+    pub const fn held(&self) -> usize {
+        self.table.held()
+    }
+
+    /// Takes an event without writing: there is no room. Says whether a row was left out.
+    pub fn skip(&mut self, event: &Event<'_>) -> bool {
+        self.told.due(event).is_some()
+    }
+
     /// Attempts told of so far, so that the caller can say that there were none.
     #[must_use]
     pub const fn attempts(&self) -> u64 {

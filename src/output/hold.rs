@@ -156,7 +156,12 @@ impl<S: Sink> Hold<S> {
             Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
             Event::Flow(record) => Waiting::Flow(Box::new(record.clone())),
             Event::Tick(time) => Waiting::Tick(time),
-            Event::Settled(_) | Event::Drained | Event::Counters { .. } | Event::Rotate(_) | Event::Summary(_) => return,
+            Event::Settled(_)
+            | Event::Drained
+            | Event::SourcesEnded
+            | Event::Counters { .. }
+            | Event::Rotate(_)
+            | Event::Summary(_) => return,
         };
         self.known += waiting.room();
         self.waiting.push_back(waiting);
@@ -225,6 +230,14 @@ impl<S: Sink> Sink for Hold<S> {
                 self.go_on()
             }
         }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.inner.dropped()
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.inner.records_dropped()
     }
 
     /// The source is idle or a person asked: where someone watches, what waits goes as it is.

@@ -46,7 +46,7 @@ pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};
-pub use text_output::TextOutput;
+pub use text_output::{Closed, Room, TextOutput};
 pub use values::Records;
 pub use write_error::WriteError;
 pub use zeek::{ZeekForm, ZeekSink};

@@ -48,26 +48,71 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
     if !summary.live {
         return None;
     }
-    let total = |of: fn(&crate::model::SourceStats) -> Option<u64>| {
-        summary.sources.iter().filter_map(|s| of(&s.stats)).fold(0_u64, u64::saturating_add)
-    };
-    let (kernel, interface) = (total(|s| s.dropped_kernel), total(|s| s.dropped_interface));
-    let here = summary.dropped_here;
-    let lost = kernel.saturating_add(interface).saturating_add(here);
-    if lost == 0 {
+    let total = |of: fn(&crate::model::SourceStats) -> Option<u64>| summary.total(of).unwrap_or(0);
+    let lost =
+        Lost { kernel: total(|s| s.dropped_kernel), interface: total(|s| s.dropped_interface), here: summary.dropped_here };
+    if lost.all() == 0 {
         return None;
     }
-    // Some counters of received packets hold the dropped ones, some do not: at least what was read and lost came in.
-    let all = total(|s| s.received).max(summary.read.saturating_add(lost));
-    Some(format!(
-        "{} of {} packets were dropped (kernel {}, interface {}, sockeye {}): loss figures are unreliable\n  \
-         try:  -B 65536   or a capture filter   or -s 128",
-        count(lost),
-        count(all),
-        count(kernel),
-        count(interface),
-        count(here)
-    ))
+    // Some counters of received packets hold the dropped ones, some do not: at least what was read, and lost before, came in.
+    let all = total(|s| s.received).max(summary.read.saturating_add(lost.before()));
+    // What was read and not shown is in the flows all the same.
+    let unreliable = if lost.before() > 0 { ": loss figures are unreliable" } else { "" };
+    Some(format!("{} of {} packets were dropped {}{unreliable}\n  {}", count(lost.all()), count(all), lost.split(), lost.help()))
+}
+
+/// Records left out while live; nothing when none were.
+#[must_use]
+pub fn records_lost(summary: &RunSummary) -> Option<String> {
+    let (n, were) = (summary.records_dropped, if summary.records_dropped == 1 { "was" } else { "were" });
+    (n > 0).then(|| format!("{} {were} left out, because the output is read too slowly\n  {SLOW_READER}", counted(n, "record")))
+}
+
+/// What is said while a live run goes on and packets (by kernel, interface, sockeye, of those that came in) or records are lost.
+#[must_use]
+pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64) -> Vec<String> {
+    let lost = Lost { kernel, interface, here };
+    let mut out = Vec::new();
+    if lost.all() > 0 {
+        let (n, of) = (count(lost.all()), count(received.max(lost.all())));
+        out.push(format!("packets are being dropped: {n} of {of} so far {}\n  {}", lost.split(), lost.help()));
+    }
+    if records > 0 {
+        let n = count(records);
+        out.push(format!("records are being left out: {n} so far, because the output is read too slowly\n  {SLOW_READER}"));
+    }
+    out
+}
+
+/// What helps where whoever reads the output is too slow.
+const SLOW_READER: &str = "try:  write to a file   or a capture filter   or a faster reader";
+
+/// Packets lost, by cause.
+#[derive(Clone, Copy)]
+struct Lost {
+    kernel: u64,
+    interface: u64,
+    here: u64,
+}
+
+impl Lost {
+    /// Those that were never read.
+    const fn before(self) -> u64 {
+        self.kernel.saturating_add(self.interface)
+    }
+
+    const fn all(self) -> u64 {
+        self.before().saturating_add(self.here)
+    }
+
+    fn split(self) -> String {
+        format!("(kernel {}, interface {}, sockeye {})", count(self.kernel), count(self.interface), count(self.here))
+    }
+
+    /// What helps against the most frequent cause.
+    const fn help(self) -> &'static str {
+        if self.here > self.before() { SLOW_READER } else { "try:  -B 262144   or a capture filter   or -s 128" }
+    }
 }
 
 /// What was made of wrong checksums, where that is worth a word: of those a network card was to fill in, of captures that
@@ -187,9 +232,35 @@ mod tests {
         assert_eq!(
             packets_lost(&summary).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0): loss figures are unreliable
-  try:  -B 65536   or a capture filter   or -s 128"
+  try:  -B 262144   or a capture filter   or -s 128"
         );
         summary.sources[0].stats.dropped_interface = Some(u64::MAX);
         assert!(packets_lost(&summary).unwrap().starts_with("18,446,744,073,709,551,615 of"));
+        // Those that sockeye left out had been read: they are not counted twice.
+        summary.sources[0].stats.dropped_kernel = None;
+        summary.sources[0].stats.dropped_interface = None;
+        summary.dropped_here = 1_000_000;
+        assert_eq!(
+            packets_lost(&summary).unwrap(),
+            "1,000,000 of 1,204,551 packets were dropped (kernel 0, interface 0, sockeye 1,000,000)
+  try:  write to a file   or a capture filter   or a faster reader"
+        );
+    }
+
+    #[test]
+    fn what_is_being_lost_is_told_by_cause() {
+        assert!(being_dropped(0, 0, 0, 5, 0).is_empty());
+        assert_eq!(
+            being_dropped(1200, 0, 3, 30_000, 1),
+            [
+                "packets are being dropped: 1,203 of 30,000 so far (kernel 1,200, interface 0, sockeye 3)
+  try:  -B 65536   or a capture filter   or -s 128",
+                "records are being left out: 1 so far, because the output is read too slowly
+  try:  write to a file   or a capture filter   or a faster reader",
+            ]
+        );
+        assert_eq!(records_lost(&totals()), None);
+        let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }).unwrap();
+        assert!(text.starts_with("2 records were left out, because the output is read too slowly\n"), "{text}");
     }
 }

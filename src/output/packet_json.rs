@@ -29,6 +29,11 @@ impl<W: Write> PacketJsonSink<W> {
     pub fn into_inner(self) -> W {
         self.out
     }
+
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
 }
 
 impl<W: Write> Sink for PacketJsonSink<W> {

@@ -99,6 +99,11 @@ impl<W: Write> PacketRowsSink<W> {
         self.rows.into_inner()
     }
 
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        self.rows.get_mut()
+    }
+
     fn header(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.header_due) {
             self.rows.header(self.columns.iter().map(|column| column.name))?;

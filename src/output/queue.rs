@@ -6,11 +6,15 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Buffers that are kept for use again.
 const SPARES: usize = 8;
+/// How often a wait looks whether anything moves.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Writes what comes out of a queue, in a thread of its own.
 pub trait Consumer: Send + 'static {
@@ -23,7 +27,16 @@ pub trait Consumer: Send + 'static {
 
     /// An item that comes after an error: only counted.
     fn skip(&mut self, _item: Self::Item) {}
+
+    /// Puts an item behind one that still waits, so that many small ones take no more room than what is in them. Gives back
+    /// the buffer that came empty by it, or the item where the two are to stay apart.
+    fn join(_waiting: &mut Self::Item, item: Self::Item) -> Result<Vec<u8>, Self::Item> {
+        Err(item)
+    }
 }
+
+/// How far a consumer is, for those who wait for it: anything that grows while it writes.
+pub type Moved = AtomicU64;
 
 /// What a full queue does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +61,19 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     /// Something came, or the end.
     filled: Condvar,
-    /// Something was written.
+    /// Something was written, or nothing will be any more.
     emptied: Condvar,
+    /// Bytes that wait, and those of the item that is being written.
+    bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<(T, usize)>,
-    /// Bytes of those, and of the one that is being written.
-    bytes: usize,
+    /// The thread waits for an item.
+    idle: bool,
+    /// The thread has ended.
+    done: bool,
     spares: Vec<Vec<u8>>,
     ended: bool,
     /// Of the consumer, until it was told.
@@ -75,21 +92,63 @@ impl<C: Consumer> Queue<C> {
     /// # Errors
     /// The system gives no thread.
     pub fn start(consumer: C, most: usize, full: WhenFull) -> io::Result<Self> {
-        let state = State { items: VecDeque::new(), bytes: 0, spares: Vec::new(), ended: false, error: None };
-        let shared = Arc::new(Shared { state: Mutex::new(state), filled: Condvar::new(), emptied: Condvar::new() });
+        let state = State { items: VecDeque::new(), idle: false, done: false, spares: Vec::new(), ended: false, error: None };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            bytes: AtomicUsize::new(0),
+        });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("output".to_owned()).spawn(move || empty(consumer, &theirs))?;
         Ok(Self { shared, thread: Some(thread), most, full })
     }
 
-    /// Is there room for another item? Where the queue [waits](WhenFull::Wait), it does so here, and there is.
+    /// Is there room for another item? Where the queue [waits](WhenFull::Wait), it does so here, and there is. Cheap where it does
+    /// not wait.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        let mut state = self.shared.lock();
-        while self.full == WhenFull::Wait && state.bytes > self.most && state.error.is_none() {
-            state = self.shared.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if self.waiting() <= self.most {
+            return true;
         }
-        state.bytes <= self.most
+        if self.full == WhenFull::Wait {
+            let state = self.shared.lock();
+            let full = |state: &mut State<_>| self.waiting() > self.most && state.error.is_none();
+            drop(self.shared.emptied.wait_while(state, full).unwrap_or_else(PoisonError::into_inner));
+        }
+        self.waiting() <= self.most
+    }
+
+    /// Bytes that wait to be written, those being written among them. Cheap.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until at most so many bytes wait, as long as something moves. False: nothing did for `patience`.
+    #[must_use]
+    pub fn wait_for_room(&self, most: usize, patience: Duration, moved: &Moved) -> bool {
+        self.wait_while_it_moves(patience, moved, |state| self.waiting() <= most || state.error.is_some())
+    }
+
+    fn wait_while_it_moves(&self, patience: Duration, moved: &Moved, is: impl Fn(&State<C::Item>) -> bool) -> bool {
+        let how_far = || (moved.load(Ordering::Relaxed), self.waiting());
+        let mut state = self.shared.lock();
+        let (mut last, mut still) = (how_far(), Duration::ZERO);
+        while !is(&state) {
+            let (back, waited) = self.shared.emptied.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
+            state = back;
+            let now = how_far();
+            if now != last {
+                (last, still) = (now, Duration::ZERO);
+            } else if waited.timed_out() {
+                still += LOOK;
+                if still >= patience {
+                    return is(&state);
+                }
+            }
+        }
+        true
     }
 
     /// Waits until all that was handed over is written.
@@ -98,7 +157,7 @@ impl<C: Consumer> Queue<C> {
     /// As of [`Self::push`].
     pub fn settle(&self) -> io::Result<()> {
         let mut state = self.shared.lock();
-        while state.bytes > 0 && state.error.is_none() {
+        while self.waiting() > 0 && state.error.is_none() {
             state = self.shared.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.error.take().map_or(Ok(()), Err)
@@ -119,11 +178,27 @@ impl<C: Consumer> Queue<C> {
     pub fn push(&self, item: C::Item, bytes: usize) -> io::Result<()> {
         let bytes = bytes.max(1);
         let mut state = self.shared.lock();
-        state.items.push_back((item, bytes));
-        state.bytes += bytes;
+        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let apart = match state.items.back_mut() {
+            Some((waiting, of)) => match C::join(waiting, item) {
+                Ok(buffer) => {
+                    *of += bytes;
+                    state.keep(buffer);
+                    None
+                }
+                Err(item) => Some(item),
+            },
+            None => Some(item),
+        };
+        if let Some(item) = apart {
+            state.items.push_back((item, bytes));
+        }
         let error = state.error.take();
+        let idle = std::mem::take(&mut state.idle);
         drop(state);
-        self.shared.filled.notify_one();
+        if idle {
+            self.shared.filled.notify_one();
+        }
         error.map_or(Ok(()), Err)
     }
 
@@ -145,10 +220,43 @@ impl<C: Consumer> Queue<C> {
         })
     }
 
+    /// As [`Self::close`], as long as something moves: when nothing did for `patience`, the thread is left alone with what it
+    /// hangs in, and there is nothing to give back.
+    #[must_use]
+    pub fn close_while_it_moves(mut self, patience: Duration, moved: &Moved) -> Option<(C, io::Result<()>)> {
+        self.shared.lock().ended = true;
+        self.shared.filled.notify_one();
+        if self.wait_while_it_moves(patience, moved, |state| state.done) {
+            return self.close();
+        }
+        self.thread = None;
+        None
+    }
+
     fn end(&mut self) -> Option<C> {
         self.shared.lock().ended = true;
         self.shared.filled.notify_one();
         self.thread.take()?.join().map_err(std::panic::resume_unwind).ok()
+    }
+}
+
+impl<T> State<T> {
+    /// Keeps a buffer to be used again.
+    fn keep(&mut self, mut buffer: Vec<u8>) {
+        if self.spares.len() < SPARES {
+            buffer.clear();
+            self.spares.push(buffer);
+        }
+    }
+}
+
+/// Tells those who wait that the thread has ended, also when it panics.
+struct Ends<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Ends<'_, T> {
+    fn drop(&mut self) {
+        self.0.lock().done = true;
+        self.0.emptied.notify_all();
     }
 }
 
@@ -160,6 +268,7 @@ impl<C: Consumer> Drop for Queue<C> {
 
 /// The thread: writes until the end.
 fn empty<C: Consumer>(mut consumer: C, shared: &Shared<C::Item>) -> C {
+    let _ends = Ends(shared);
     let mut failed = false;
     loop {
         let mut state = shared.lock();
@@ -170,6 +279,7 @@ fn empty<C: Consumer>(mut consumer: C, shared: &Shared<C::Item>) -> C {
             if state.ended {
                 return consumer;
             }
+            state.idle = true;
             state = shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         drop(state);
@@ -180,13 +290,10 @@ fn empty<C: Consumer>(mut consumer: C, shared: &Shared<C::Item>) -> C {
             consumer.take(item)
         };
         let mut state = shared.lock();
-        state.bytes -= bytes;
+        shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
         match done {
-            Ok(Some(mut buffer)) if state.spares.len() < SPARES => {
-                buffer.clear();
-                state.spares.push(buffer);
-            }
-            Ok(_) => {}
+            Ok(Some(buffer)) => state.keep(buffer),
+            Ok(None) => {}
             Err(error) => {
                 failed = true;
                 state.error = Some(error);
@@ -268,5 +375,63 @@ mod tests {
         }
         let (slow, _) = queue.close().unwrap();
         assert_eq!(slow.written.len(), 300);
+    }
+
+    #[test]
+    fn who_moves_is_waited_for_and_who_does_not_is_left() {
+        let moved = Moved::new(0);
+        let patience = Duration::from_millis(200);
+        let (queue, go) = slow(4, WhenFull::Refuse);
+        for _ in 0..5 {
+            queue.push(vec![7; 3], 3).unwrap();
+        }
+        assert!(!queue.wait_for_room(4, patience, &moved), "nobody writes");
+        let writes = std::thread::spawn(move || {
+            for _ in 0..5 {
+                std::thread::sleep(Duration::from_millis(60));
+                go.send(()).unwrap();
+            }
+            go
+        });
+        let long = Duration::from_secs(5);
+        assert!(queue.wait_for_room(4, long, &moved), "five times 60 ms, and each time something moved");
+        let go = writes.join().unwrap();
+        queue.push(vec![8; 3], 3).unwrap();
+        assert!(queue.close_while_it_moves(patience, &moved).is_none());
+        drop(go);
+    }
+
+    #[test]
+    fn small_items_are_put_together_while_they_wait() {
+        struct Joining(Receiver<()>, Vec<usize>);
+        impl Consumer for Joining {
+            type Item = Vec<u8>;
+
+            fn take(&mut self, item: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+                self.0.recv().map_err(io::Error::other)?;
+                self.1.push(item.len());
+                Ok(Some(item))
+            }
+
+            fn join(waiting: &mut Vec<u8>, item: Vec<u8>) -> Result<Vec<u8>, Vec<u8>> {
+                if waiting.len() + item.len() > 10 {
+                    return Err(item);
+                }
+                waiting.extend_from_slice(&item);
+                Ok(item)
+            }
+        }
+        let (go, wait) = channel();
+        let queue = Queue::start(Joining(wait, Vec::new()), 1000, WhenFull::Refuse).unwrap();
+        for _ in 0..41 {
+            queue.push(vec![1; 3], 3).unwrap();
+        }
+        assert_eq!(queue.waiting(), 123);
+        for _ in 0..41 {
+            let _ = go.send(());
+        }
+        let (joining, _) = queue.close().unwrap();
+        assert_eq!(joining.1.iter().sum::<usize>(), 123);
+        assert!(joining.1.len() <= 16 && joining.1.iter().all(|len| *len <= 10), "{:?}", joining.1);
     }
 }

@@ -66,12 +66,13 @@ pub(super) const END_KEYS: &[Key] = &[
     key("fragments_dropped", Kind::Integer, "datagrams given up for want of room"),
     key("fragments_cut", Kind::Integer, "fragments of no use because a snap length cut them"),
     key("fragments_malformed", Kind::Integer, "fragments that make no sense or overlap others"),
-    key("dropped_sockeye", Kind::Integer, "packets that sockeye lost"),
+    key("dropped_sockeye", Kind::Integer, "packets of those that are not in this output, because it is read too slowly (live)"),
+    key("records_dropped", Kind::Integer, "records of flows left out for that reason"),
     key(
         "sources",
         Kind::List,
-        "file, name, packets_read, packets_cut, received, dropped_kernel, dropped_interface (packets, null: not recorded), problem, \
-         warnings of each",
+        "file, name, packets_read, packets_cut, received, dropped_kernel, dropped_interface, duplicates, rejected_kernel, freezes, \
+         unread (null: not recorded), problem, warnings of each",
     ),
 ];
 

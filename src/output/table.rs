@@ -104,6 +104,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Rows that are not written yet.
+    pub(super) const fn held(&self) -> usize {
+        self.rows.len()
+    }
+
     /// An empty table whose widths are settled when it is [`Self::flush`]ed, or by the first `batch` rows.
     #[must_use]
     pub fn new(columns: &'static [Column], tail_title: &'static str, style: Style, batch: usize) -> Self {

@@ -37,6 +37,8 @@ pub(super) struct Target {
     path: PathBuf,
     /// Can be cut back.
     regular: bool,
+    /// Somebody reads it, or does not: a pipe, a terminal, a socket.
+    has_reader: bool,
 }
 
 /// A write that failed.
@@ -67,11 +69,16 @@ impl Target {
         Self::of(file, path)
     }
 
-    fn of(file: File, path: &Path) -> Result<Self, WriteError> {
+    pub(super) fn of(file: File, path: &Path) -> Result<Self, WriteError> {
         let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
         // Standard output may be a file that others write to as well: `>>`. It is not cut.
         let regular = data.is_file() && !is_stdout(path);
-        Ok(Self { file: Some(file), path: path.to_owned(), regular })
+        Ok(Self { file: Some(file), path: path.to_owned(), regular, has_reader: !data.is_file() })
+    }
+
+    /// May somebody who does not read keep a write waiting for ever?
+    pub(super) const fn has_reader(&self) -> bool {
+        self.has_reader
     }
 
     /// Is it a file, and not a pipe, a device or standard output?

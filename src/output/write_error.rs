@@ -99,6 +99,12 @@ pub enum WriteError {
         #[source]
         error: io::Error,
     },
+    /// The run was over, and whoever reads the output read nothing of what was left.
+    #[error("nothing of {} was read for 2 seconds: the rest was not written", path.display())]
+    Unread {
+        /// The file; `-` is standard output.
+        path: PathBuf,
+    },
 }
 
 /// What of a file survived a failure.
@@ -130,6 +136,7 @@ impl From<WriteError> for io::Error {
             | WriteError::Create { error, .. }
             | WriteError::Rotate { error, .. } => error.kind(),
             WriteError::Exists { .. } => ErrorKind::AlreadyExists,
+            WriteError::Unread { .. } => ErrorKind::TimedOut,
             _ => ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

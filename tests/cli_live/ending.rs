@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 for_backends! {
     interrupted_it_sums_up
+    interrupted_at_once_it_shows_what_came
     terminated_and_hung_up_it_sums_up
     nohup_is_respected
     a_second_interrupt_stops_at_once
@@ -35,6 +36,17 @@ fn interrupted_it_sums_up(backend: &str) {
         assert!(time.bytes().all(|b| b.is_ascii_digit() || b":.".contains(&b)), "{line}");
         assert_eq!(rest, format!(" IP 10.77.0.2.5000 > 10.77.0.1.4000: UDP, length {} ; #{} u1", i + 1, i + 1));
     }
+}
+
+/// What came before the signal may still be with the kernel: it is shown, and the totals agree.
+fn interrupted_at_once_it_shows_what_came(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = silent_sink(&pair);
+    let capturing = start(&pair, backend, "-i veth0");
+    send(&pair, std::iter::repeat_n(9, 200));
+    let ran = capturing.interrupt();
+    assert_eq!((ran.code(), ran.stdout.lines().count()), (Some(0), 200));
+    assert_eq!(ran.stderr, format!("{LISTENING}{}", closing_lines(200, 200, 0)));
 }
 
 fn terminated_and_hung_up_it_sums_up(backend: &str) {

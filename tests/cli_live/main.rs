@@ -23,6 +23,7 @@ mod netns;
 #[path = "../support/program.rs"]
 mod program;
 mod screens;
+mod slow;
 mod writing;
 
 use netns::{FAR_IP, NEAR_IP, Pair};

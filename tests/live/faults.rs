@@ -13,6 +13,7 @@ for_backends! {
     drops_are_counted
     down_and_up_are_told_and_survived
     a_deleted_interface_ends_the_capture
+    frames_from_before_come_when_the_interface_is_gone
     one_of_several_interfaces_may_vanish
     news_of_one_interface_comes_through_the_traffic_of_another
     without_rights_it_says_so
@@ -111,6 +112,27 @@ fn a_deleted_interface_ends_the_capture(backend: LiveBackend) {
     assert!(matches!(live.next(), Ok(Next::End)));
     assert_eq!(live.stats().frames, before);
     assert_eq!(live.stats().received, Some(before), "the counters outlive the interface");
+}
+
+/// What came just before is in the ring's open block or in the socket's queue when the interface is deleted.
+fn frames_from_before_come_when_the_interface_is_gone(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    send(&pair, 4000, [1; 40]);
+    pair.near.ip(&format!("link del {VETH}"));
+    let mut datagrams = 0;
+    let end = loop {
+        match live.next() {
+            Ok(Next::Frame(frame)) if frame.bytes[23] == 17 => datagrams += 1,
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(end, SourceError::InterfaceGone { .. }), "{end}");
+    assert_eq!(datagrams, 40);
+    let stats = live.stats();
+    assert_eq!((Some(stats.frames), stats.unread), (stats.received, Some(0)));
 }
 
 fn one_of_several_interfaces_may_vanish(backend: LiveBackend) {

@@ -5,7 +5,7 @@ use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
 use sockeye::capture::live::{self, Direction, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource};
 use sockeye::filter::Filter;
-use sockeye::model::{FrameDirection, LinkType, LiveBackend};
+use sockeye::model::{FrameDirection, FrameMarks, LinkType, LiveBackend};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ for_backends! {
     a_way_can_be_asked_for
     tags_stand_in_their_place
     frames_larger_than_the_mtu_are_not_cut
+    the_largest_frames_come_whole
+    interfaces_are_merged_in_time_order
     the_kernel_filters
     the_snap_length_cuts_and_the_true_length_stays
     silence_is_idle
@@ -122,6 +124,41 @@ fn frames_larger_than_the_mtu_are_not_cut(backend: LiveBackend) {
     let largest = frames.iter().map(|frame| frame.bytes.len()).max();
     assert!(largest > Some(1514 * 2), "offload makes large frames: {largest:?}");
     assert!(frames.iter().all(|frame| frame.bytes.len() == frame.wire_len as usize), "none is cut");
+    // libpcap hides what the kernel says of checksums and segments.
+    if backend == LiveBackend::Libpcap {
+        assert!(frames.iter().all(|frame| frame.marks == FrameMarks::NONE));
+        return;
+    }
+    // Small ones there are whose checksums the stack computes itself.
+    let large: Vec<_> = frames.iter().filter(|frame| frame.bytes.len() > 1514).collect();
+    assert!(large.iter().all(|frame| frame.marks.checksum_pending), "a pair of virtual interfaces computes no checksums");
+    if kernel_tells_of_segments() {
+        assert!(large.iter().all(|frame| frame.marks.gso));
+        assert!(frames.iter().all(|frame| !frame.marks.gso || frame.bytes.len() > 1514));
+    }
+}
+
+/// `TP_STATUS_GSO_TCP` came with Linux 6.2.
+fn kernel_tells_of_segments() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("readable");
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(2))
+}
+
+/// Over loopback, where nothing limits them: frames as large as IP packets can be.
+fn the_largest_frames_come_whole(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let sink = sink(&pair, "127.0.0.1");
+    let mut live = pair.near.run(|| open(LiveSpec::new("lo"), backend));
+    let sender = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+    let payload: Vec<u8> = (0..65_507_u32).map(|i| (i / 7) as u8).collect();
+    for length in [65_507, 1, 65_000] {
+        sender.send_to(&payload[..length], sink.local_addr().expect("bound")).expect("sends");
+    }
+    let frames = drain(&mut live);
+    let whole: Vec<_> = frames.iter().map(|frame| &frame.bytes[HEADERS..]).collect();
+    assert_eq!(whole, [&payload[..], &payload[..1], &payload[..65_000]]);
+    assert!(frames.iter().all(|frame| frame.bytes.len() == frame.wire_len as usize));
 }
 
 /// `udp dst port PORT` over IPv4 without options, by hand.
@@ -235,22 +272,48 @@ fn immediate_frames_come_at_once(backend: LiveBackend) {
     panic!("immediate frames are hardly younger, in ns: {measured:?}");
 }
 
-/// Bytes, lengths and times of the same frames, as two sockets side by side see them.
-#[cfg(feature = "libpcap")]
+/// Bytes, lengths and times of the same frames, as sockets side by side see them.
 #[test]
-fn both_backends_agree() {
+fn all_backends_agree() {
     let Some(pair) = Pair::new() else { return };
     let _sink = sink(&pair, NEAR_IP);
-    let backends = [LiveBackend::Libpcap, LiveBackend::Pnet];
-    let mut lives = pair.near.run(|| backends.map(|backend| open(LiveSpec { snaplen: 900, ..LiveSpec::new(VETH) }, backend)));
+    let mut backends = vec![LiveBackend::Ring, LiveBackend::Pnet];
+    if cfg!(feature = "libpcap") {
+        backends.push(LiveBackend::Libpcap);
+    }
+    let spec = LiveSpec { snaplen: 900, ..LiveSpec::new(VETH) };
+    let mut lives: Vec<_> = pair.near.run(|| backends.iter().map(|backend| open(spec.clone(), *backend)).collect());
     send(&pair, 4000, (0..300).map(|i| i * 4));
     inject(&pair, &[ethernet(&[(0x88a8, 7), (0x8100, 100)], 0x0800, &[0x45; 1200]), ethernet(&[], 0x0026, &[0xaa; 38])]);
-    let [one, other] = lives.each_mut().map(drain);
-    assert_eq!((one.len(), other.len()), (302, 302));
-    for (one, other) in one.iter().zip(&other) {
-        assert_eq!((&one.bytes, one.wire_len, one.link), (&other.bytes, other.wire_len, other.link));
-        assert!((one.nanos - other.nanos).abs() < 1_000_000, "{} and {}", one.nanos, other.nanos);
+    let seen: Vec<_> = lives.iter_mut().map(drain).collect();
+    assert!(seen.iter().all(|frames| frames.len() == 302));
+    for others in &seen[1..] {
+        for (one, other) in seen[0].iter().zip(others) {
+            assert_eq!((&one.bytes, one.wire_len, one.link), (&other.bytes, other.wire_len, other.link));
+            assert!((one.nanos - other.nanos).abs() < 1_000_000, "{} and {}", one.nanos, other.nanos);
+        }
     }
+}
+
+/// Frames of two interfaces come in the order of their times, also when there is a backlog of several blocks.
+fn interfaces_are_merged_in_time_order(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, "0.0.0.0");
+    let specs = [VETH, "lo"].map(|name| LiveSpec { buffer_bytes: 32 << 20, ..LiveSpec::new(name) });
+    let mut live = pair.near.run(|| live::open(&specs, Some(backend)).expect("opens"));
+    let near = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+    let far = pair.far.run(|| UdpSocket::bind((FAR_IP, 0)).expect("binds"));
+    for i in 0..4000 {
+        near.send_to(&[1; 900], "127.0.0.1:4000").expect("sends");
+        if i % 10 == 0 {
+            far.send_to(&[2; 20], (NEAR_IP, 4000)).expect("sends");
+        }
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let frames = drain(&mut live);
+    let of = |interface| frames.iter().filter(|frame| frame.interface == interface).count();
+    assert_eq!((of(0), of(1)), (400, 4000));
+    assert!(frames.is_sorted_by_key(|frame| frame.nanos), "all was there before the first was asked for");
 }
 
 fn a_tunnel_gives_bare_packets(backend: LiveBackend) {

@@ -1,7 +1,7 @@
 //! Loopback and the any device: each frame once, each with its interface and its tags.
 
 use super::{Kept, drain, ethernet, inject, open, sink};
-use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, Pair};
+use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, Pair, VETH};
 use sockeye::capture::live::{self, Direction, LiveSpec};
 use sockeye::capture::{PacketSource, SourceError};
 use sockeye::model::{FrameDirection, LinkType, LiveBackend, SourceKind};
@@ -10,6 +10,16 @@ use std::net::UdpSocket;
 for_backends! {
     loopback_is_seen_once
     any_sees_every_interface_and_loopback_once
+    any_keeps_tags_of_both_ways
+}
+
+#[test]
+fn the_ring_is_what_captures_unless_asked() {
+    let Some(pair) = Pair::new() else { return };
+    for interface in [live::ANY, "lo", VETH] {
+        let live = pair.near.run(|| live::open(&[LiveSpec::new(interface)], None).expect("opens"));
+        assert_eq!(live.info().kind, SourceKind::Live(LiveBackend::Ring));
+    }
 }
 
 fn loopback_is_seen_once(backend: LiveBackend) {
@@ -69,13 +79,15 @@ fn any_sees_every_interface_and_loopback_once(backend: LiveBackend) {
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error}");
 }
 
-/// By our own socket only: libpcap's SLL2 headers lose tags, which is why it is not the default there.
-#[test]
-fn any_keeps_tags_of_both_ways() {
+/// By our own sockets only: libpcap's SLL2 headers lose tags, and it says so.
+fn any_keeps_tags_of_both_ways(backend: LiveBackend) {
     let Some(pair) = Pair::new() else { return };
-    let any = |side: &netns::Namespace| side.run(|| live::open(&[LiveSpec::new(live::ANY)], None).expect("opens"));
+    let any = |side: &netns::Namespace| side.run(|| open(LiveSpec::new(live::ANY), backend));
     let (mut near, mut far) = (any(&pair.near), any(&pair.far));
-    assert_eq!(near.info().kind, SourceKind::Live(LiveBackend::Ring));
+    if backend == LiveBackend::Libpcap {
+        assert!(near.info().warnings.iter().any(|warning| warning.contains("VLAN")));
+        return;
+    }
     let tags: [&[(u16, u16)]; 4] = [&[(0x8100, 100)], &[(0x88a8, 7)], &[(0x88a8, 7), (0x8100, 100)], &[]];
     let sent = tags.map(|tags| ethernet(tags, 0x0800, &[0x45; 60]));
     inject(&pair, &sent);

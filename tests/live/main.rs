@@ -12,6 +12,7 @@ macro_rules! for_backends {
     };
 }
 
+mod account;
 mod faults;
 mod frames;
 mod loopback;
@@ -23,7 +24,7 @@ use netns::{FAR_IP, FAR_MAC, NEAR_IP, NEAR_MAC, Pair, VETH};
 use pnet::datalink::{self, Channel};
 use sockeye::capture::live::{self, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource};
-use sockeye::model::{FrameDirection, LinkType, LiveBackend};
+use sockeye::model::{FrameDirection, FrameMarks, LinkType, LiveBackend};
 use std::net::UdpSocket;
 use std::time::SystemTime;
 
@@ -42,6 +43,7 @@ struct Kept {
     wire_len: u32,
     bytes: Vec<u8>,
     direction: Option<FrameDirection>,
+    marks: FrameMarks,
 }
 
 fn open(spec: LiveSpec, backend: LiveBackend) -> Live {
@@ -50,13 +52,14 @@ fn open(spec: LiveSpec, backend: LiveBackend) -> Live {
 
 /// Everything until it has been quiet for 0.3 s; notices are dropped.
 fn drain(live: &mut Live) -> Vec<Kept> {
+    let before = live.stats().frames;
     let mut kept = Vec::new();
     let mut quiet = 0;
     while quiet < 3 {
         match live.next().expect("no error") {
             Next::Frame(frame) => {
                 quiet = 0;
-                assert_eq!(frame.number, kept.len() as u64 + 1, "frames are counted from 1");
+                assert_eq!(frame.number, before + kept.len() as u64 + 1, "frames are counted from 1");
                 kept.push(Kept {
                     interface: frame.interface,
                     nanos: frame.ts.nanos(),
@@ -64,6 +67,7 @@ fn drain(live: &mut Live) -> Vec<Kept> {
                     wire_len: frame.wire_len,
                     bytes: frame.bytes.to_vec(),
                     direction: frame.direction,
+                    marks: frame.marks,
                 });
             }
             Next::Idle => quiet += 1,

@@ -3,7 +3,7 @@
 use super::{drain, open, send, sink};
 use crate::netns::{self, NEAR_IP, NEAR_MAC, Pair, VETH};
 use sockeye::capture::interfaces::{InterfaceAddress, Interfaces, Obstacle};
-use sockeye::capture::live::{self, LiveSpec};
+use sockeye::capture::live::{self, LiveSpec, TimeStamps};
 use sockeye::capture::permission::Permission;
 use sockeye::capture::{PacketSource, SourceError};
 use sockeye::model::{LinkType, LiveBackend, MacAddr};
@@ -16,6 +16,7 @@ for_backends! {
     several_interfaces_at_once
     names_and_states_are_checked
     link_types_are_listed_and_chosen
+    time_stamps_are_listed_and_chosen
 }
 
 fn the_capture_is_not_inherited(backend: LiveBackend) {
@@ -107,6 +108,29 @@ fn link_types_are_listed_and_chosen(backend: LiveBackend) {
     pair.near.ip("tuntap add dev tun0 mode tun");
     pair.near.ip("link set tun0 up");
     pair.near.run(|| assert_eq!(live::link_types("tun0", Some(backend)).expect("lists")[0], LinkType::RAW));
+}
+
+/// The interfaces of a namespace have no clock: the kernel's times can be asked for by either name, a card's are refused.
+fn time_stamps_are_listed_and_chosen(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    pair.near.run(|| {
+        for interface in [VETH, "lo", live::ANY] {
+            let all = live::time_stamps(interface).expect("lists");
+            assert_eq!(all, [TimeStamps::Host, TimeStamps::HostHighPrecision], "{interface}");
+        }
+        assert!(matches!(live::time_stamps("etho"), Err(SourceError::NoSuchInterface { .. })));
+        for kind in TimeStamps::ALL {
+            let spec = LiveSpec { time_stamps: Some(kind), ..LiveSpec::new(VETH) };
+            match live::open(&[spec], Some(backend)) {
+                Ok(_) => assert!(matches!(kind, TimeStamps::Host | TimeStamps::HostHighPrecision), "{kind:?}"),
+                Err(error) => {
+                    let told = format!("no {} time stamps from this interface; it has host, host_hiprec", kind.name());
+                    assert!(error.to_string().contains(&told), "{error}");
+                }
+            }
+        }
+    });
 }
 
 /// What is listed without asking for a backend is captured without asking for one.

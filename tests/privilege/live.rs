@@ -5,8 +5,8 @@ use super::program::{run, sockeye};
 use super::{Running, SOMEBODY, Wanted, copy_of_the_program, folder, is_root, start, try_everything};
 use std::fs;
 use std::net::UdpSocket;
-use std::os::unix::fs::chown;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Sends datagrams to the near side, where nobody answers them.
@@ -21,7 +21,7 @@ fn send(pair: &Pair, count: usize) {
 }
 
 fn backends() -> Vec<&'static str> {
-    if cfg!(feature = "libpcap") { vec!["pnet", "libpcap"] } else { vec!["pnet"] }
+    if cfg!(feature = "libpcap") { vec!["ring", "pnet", "libpcap"] } else { vec!["ring", "pnet"] }
 }
 
 /// Packets of a capture file, as another run of the program counts them.
@@ -73,6 +73,32 @@ fn root_becomes_nobody() {
         let file = folder.path().join("out.pcapng");
         captured(&pair, capture(backend, &file), &file, &Wanted::NOBODY);
     }
+}
+
+#[test]
+fn files_follow_each_other_after_an_intruder_tried() {
+    let Some(pair) = Pair::new() else { return };
+    let folder = folder();
+    chown(folder.path(), Some(4321), Some(4321)).expect("root may");
+    let mut command = capture("ring", &folder.path().join("out.pcapng"));
+    command.args(["-G", "1", "-z", "touch"]).envs([("SUDO_UID", SOMEBODY), ("SUDO_GID", SOMEBODY)]);
+    let mut running = start(Some(&pair), command).listens();
+    let files = || -> Vec<PathBuf> { fs::read_dir(folder.path()).expect("ours").map(|e| e.expect("an entry").path()).collect() };
+    for round in 1..=3 {
+        send(&pair, 5);
+        running.captures(5 * round);
+        try_everything(running.child.id(), folder.path());
+        Wanted { uid: SOMEBODY, gid: SOMEBODY, groups: Some(""), sandbox: true }.check(running.child.id());
+        assert_eq!(running.descendants().len(), 1, "one helper");
+        without_capabilities(&running);
+        let complete = |files: Vec<PathBuf>| files.iter().filter(|file| file.extension().is_some_and(|e| e == "pcapng")).count();
+        running.wait_until("the end of the file", |_| complete(files()) >= round);
+    }
+    assert!(running.interrupt().success(), "{}", running.stderr());
+    let files = files();
+    assert!(files.len() >= 3 && files.iter().all(|file| fs::metadata(file).expect("there").uid() == 4321), "{files:?}");
+    let merged = run(sockeye().args(["packets", "--count"]).args(files));
+    assert_eq!(merged.stdout, "15 packets\n", "{}", merged.stderr);
 }
 
 #[test]

@@ -10,11 +10,11 @@
 
 use super::batch::{Batch, Slot};
 use super::tap::{Backend, Filled, Opened};
-use super::{Direction, LiveSpec, Place, cannot, socket, sys, unsupported};
+use super::{Direction, LiveSpec, Place, TimeStamps, cannot, socket, sys, unsupported};
 use crate::capture::SourceError;
 use crate::filter::Filter;
 use crate::model::{FrameDirection, FrameMarks, LinkType, Timestamp};
-use pcap::{Active, Capture, Linktype, Precision};
+use pcap::{Active, Capture, Linktype, Precision, TimestampType};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -43,6 +43,12 @@ fn activate(spec: &LiveSpec, place: Place) -> Result<Capture<Active>, SourceErro
         i32::try_from(spec.buffer_bytes).map_err(|_| unsupported(spec, "libpcap takes a buffer of at most 2 GiB".to_owned()))?;
     Capture::from_device(spec.interface.as_str())
         .and_then(|capture| {
+            let capture = match spec.time_stamps {
+                Some(TimeStamps::Adapter) => capture.tstamp_type(TimestampType::Adapter),
+                Some(TimeStamps::AdapterUnsynced) => capture.tstamp_type(TimestampType::AdapterUnsynced),
+                // The kernel's, which are the same whatever they are called.
+                _ => capture,
+            };
             capture
                 .snaplen(spec.snaplen() as i32)
                 .promisc(spec.promiscuous && place.device().is_some())

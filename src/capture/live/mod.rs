@@ -19,10 +19,12 @@ mod program;
 mod raw;
 pub(super) mod socket;
 mod source;
+pub(super) mod stamps;
 pub(super) mod sys;
 pub(super) mod tap;
 
 pub use source::Live;
+pub use stamps::TimeStamps;
 
 use super::SourceError;
 use crate::filter::Filter;
@@ -66,6 +68,8 @@ pub struct LiveSpec {
     /// Each frame at once, at a higher price (by the ring, within 2 ms). Else frames come up to 20 ms late by the ring and by
     /// libpcap, 2 ms by the plain socket.
     pub immediate: bool,
+    /// Whose clock gives the times; `None` = the kernel's. The card's can be had by the ring and by libpcap.
+    pub time_stamps: Option<TimeStamps>,
     /// The filter in words, for [`InterfaceInfo::filter`](crate::model::InterfaceInfo::filter).
     pub filter_text: Option<String>,
 }
@@ -82,6 +86,7 @@ impl LiveSpec {
             direction: None,
             link: None,
             immediate: false,
+            time_stamps: None,
             filter_text: None,
         }
     }
@@ -174,6 +179,15 @@ pub fn libpcap_version() -> Option<String> {
     version
 }
 
+/// The time stamps that can be asked of an interface, the default first.
+///
+/// # Errors
+/// As [`open`]; the driver does not answer.
+pub fn time_stamps(interface: &str) -> Result<Vec<TimeStamps>, SourceError> {
+    let spec = LiveSpec::new(interface);
+    stamps::list(&spec, Place::look(&spec)?)
+}
+
 /// May this thread capture? Asked by trying.
 #[must_use]
 pub fn is_permitted() -> bool {
@@ -196,15 +210,21 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Looks for the interface.
+    fn look(spec: &LiveSpec) -> Result<Self, SourceError> {
+        let name = &spec.interface;
+        let look = |name: &str| sys::device(name).map_err(|error| cannot("cannot look up", spec, error));
+        if name == ANY {
+            Ok(Self::Any(look("lo")?.filter(|lo| lo.is_loopback()).map(|lo| lo.index)))
+        } else {
+            Ok(Self::One(look(name)?.ok_or_else(|| SourceError::NoSuchInterface { interface: name.clone() })?))
+        }
+    }
+
     /// Looks for the interface, and for the right to capture on it.
     fn find(spec: &LiveSpec) -> Result<Self, SourceError> {
         let name = &spec.interface;
-        let look = |name: &str| sys::device(name).map_err(|error| cannot("cannot look up", spec, error));
-        let place = if name == ANY {
-            Self::Any(look("lo")?.filter(|lo| lo.is_loopback()).map(|lo| lo.index))
-        } else {
-            Self::One(look(name)?.ok_or_else(|| SourceError::NoSuchInterface { interface: name.clone() })?)
-        };
+        let place = Self::look(spec)?;
         match sys::packet_socket() {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

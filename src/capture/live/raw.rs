@@ -13,7 +13,7 @@ use super::finish::{Finish, ROOM};
 use super::socket::{self, SPARE, Socket};
 use super::sys::{self, BURST, Receiver};
 use super::tap::{Backend, Filled, Opened};
-use super::{DEFAULT_BUFFER, LiveSpec, Place, cannot};
+use super::{DEFAULT_BUFFER, LiveSpec, Place, cannot, unsupported};
 use crate::capture::SourceError;
 use crate::filter::Filter;
 use crate::model::Timestamp;
@@ -32,6 +32,12 @@ struct Raw {
 /// Opens a socket; nothing is received before the filter stands.
 pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened, SourceError> {
     let fail = |error| cannot("cannot capture on", spec, error);
+    if let Some(stamps) = spec.time_stamps.filter(|stamps| stamps.is_hardware()) {
+        return Err(unsupported(
+            spec,
+            format!("{} time stamps are not to be had by --backend pnet; leave it out", stamps.name()),
+        ));
+    }
     let link = socket::choose_link(spec, place)?;
     filter.prepare(link).map_err(|error| SourceError::Filter(Box::new(error)))?;
     let mut socket = Socket::new().map_err(fail)?;

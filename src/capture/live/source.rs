@@ -8,7 +8,7 @@
 use super::batch::Slot;
 use super::sys::{self, LinkState};
 use super::tap::{Opened, Tap};
-use super::{LiveSpec, Place, raw};
+use super::{LiveSpec, Place, raw, stamps};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice, ring};
 use crate::filter::Filter;
 use crate::model::{
@@ -87,6 +87,7 @@ impl Live {
 
     fn add(&mut self, spec: &LiveSpec, asked: Option<LiveBackend>, filter: &mut Filter) -> Result<(), SourceError> {
         let place = Place::find(spec)?;
+        stamps::check(spec, place)?;
         let kind = super::backend_for(spec, place, asked);
         let Opened { backend, link, warnings } = open_backend(spec, place, kind, filter)?;
         if self.taps.is_empty() {

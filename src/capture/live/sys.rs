@@ -205,6 +205,14 @@ fn no_request() -> libc::ifreq {
     unsafe { mem::zeroed() }
 }
 
+/// Names the interface that a request is about. A longer name than interfaces have is cut, so that it is none's.
+fn write_name(about: &mut libc::ifreq, name: &str) {
+    let room = about.ifr_name.len() - 1;
+    for (to, from) in about.ifr_name.iter_mut().zip(name.bytes().take(room)) {
+        *to = from as libc::c_char;
+    }
+}
+
 fn ask(fd: BorrowedFd<'_>, request: libc::Ioctl, about: &mut libc::ifreq) -> io::Result<()> {
     // SAFETY: the interface ioctls of netdevice(7) read and write one `ifreq`, which is live and exclusive.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(about)) }).map(drop)
@@ -216,9 +224,7 @@ pub(super) fn device(name: &str) -> io::Result<Option<Device>> {
     if name.is_empty() || name.len() >= about.ifr_name.len() || name.contains('\0') {
         return Ok(None);
     }
-    for (to, from) in about.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
+    write_name(&mut about, name);
     let socket = query_socket()?;
     let fd = socket.as_fd();
     match ask(fd, libc::SIOCGIFINDEX, &mut about) {
@@ -246,6 +252,76 @@ pub(super) fn link_state(fd: BorrowedFd<'_>, index: u32) -> LinkState {
     // SAFETY: SIOCGIFFLAGS wrote this member.
     let flags = unsafe { about.ifr_ifru.ifru_flags };
     if c_int::from(flags) & libc::IFF_UP == 0 { LinkState::Down } else { LinkState::Up }
+}
+
+/// `struct ethtool_ts_info` of `linux/ethtool.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct StampingInfo {
+    command: u32,
+    so_timestamping: u32,
+    clock: i32,
+    sent: u32,
+    sent_reserved: [u32; 3],
+    received: u32,
+    received_reserved: [u32; 3],
+}
+
+/// `ETHTOOL_GET_TS_INFO` of `linux/ethtool.h`.
+const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+/// `SIOCETHTOOL` of `linux/sockios.h`.
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+
+/// Which time stamps a driver offers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stamping {
+    /// `SOF_TIMESTAMPING_*` bits.
+    pub(super) sources: u32,
+    /// Bits `1 << HWTSTAMP_FILTER_*`: which received frames it can stamp.
+    pub(super) filters: u32,
+}
+
+/// An ioctl about an interface by name, with a struct for the driver to read and fill.
+fn ask_driver<T>(name: &str, request: libc::Ioctl, data: &mut T) -> io::Result<()> {
+    let mut about = no_request();
+    write_name(&mut about, name);
+    about.ifr_ifru.ifru_data = std::ptr::from_mut(data).cast::<libc::c_char>();
+    // The kernel reads and writes one `T` through the pointer, which is live and exclusive until `ask` is over; the callers in
+    // this file give the type that the request is documented to take.
+    ask(query_socket()?.as_fd(), request, &mut about)
+}
+
+/// An ethtool command about an interface, in words of 32 bits that are answered in place. There must be room for all that the
+/// command may answer.
+pub(in crate::capture) fn ask_ethtool<const N: usize>(name: &str, words: &mut [u32; N]) -> io::Result<()> {
+    ask_driver(name, SIOCETHTOOL, words)
+}
+
+/// Asks the driver of an interface which time stamps it offers; none where it does not say.
+pub(super) fn stamping(name: &str) -> io::Result<Stamping> {
+    let mut info = StampingInfo { command: ETHTOOL_GET_TS_INFO, ..StampingInfo::default() };
+    match ask_driver(name, SIOCETHTOOL, &mut info) {
+        Ok(()) => Ok(Stamping { sources: info.so_timestamping, filters: info.received }),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(Stamping::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has the card of an interface stamp every received frame, unless it does so already. It goes on after the capture.
+pub(super) fn stamp_in_hardware(name: &str) -> io::Result<()> {
+    let every = libc::HWTSTAMP_FILTER_ALL as c_int;
+    let mut config = libc::hwtstamp_config { flags: 0, tx_type: libc::HWTSTAMP_TX_OFF as c_int, rx_filter: 0 };
+    // Whoever has sent frames stamped goes on to have them.
+    if ask_driver(name, libc::SIOCGHWTSTAMP as libc::Ioctl, &mut config).is_ok() && config.rx_filter == every {
+        return Ok(());
+    }
+    config.rx_filter = every;
+    ask_driver(name, libc::SIOCSHWTSTAMP as libc::Ioctl, &mut config)
+}
+
+/// Has the frames of a ring stamped by this source (`SOF_TIMESTAMPING_*`), where it stamps them at all (`PACKET_TIMESTAMP`).
+pub(super) fn stamp_by(fd: BorrowedFd<'_>, source: u32) -> io::Result<()> {
+    set_option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &source)
 }
 
 /// Most frames of one [`Receiver::receive`].

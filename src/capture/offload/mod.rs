@@ -3,8 +3,9 @@
 //!
 //! Names are those of ethtool(8), `-k` and `-K`. It asks the kernel; it changes nothing.
 
-mod sys;
+mod features;
 
+use features::Feature;
 use std::io;
 
 /// An offload that changes what a capture shows, or that people take for one that does.
@@ -108,10 +109,10 @@ impl Offload {
 /// # Errors
 /// There is no such interface, or the kernel does not tell.
 pub fn active(interface: &str) -> io::Result<Vec<Active>> {
-    Ok(among(&sys::features(interface)?))
+    Ok(among(&features::features(interface)?))
 }
 
-fn among(features: &[sys::Feature]) -> Vec<Active> {
+fn among(features: &[Feature]) -> Vec<Active> {
     let of = |names: &[&str]| {
         let on: Vec<_> = features.iter().filter(|feature| feature.active && names.contains(&feature.name.as_str())).collect();
         (!on.is_empty()).then(|| on.iter().any(|feature| feature.changeable))
@@ -123,7 +124,6 @@ fn among(features: &[sys::Feature]) -> Vec<Active> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sys::Feature;
 
     #[test]
     fn offloads_are_made_of_features_that_are_on() {

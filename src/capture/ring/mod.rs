@@ -12,7 +12,7 @@ use super::live::batch::Slot;
 use super::live::finish::{Finish, ROOM};
 use super::live::socket::{self, Socket};
 use super::live::tap::{Backend, Filled, Opened};
-use super::live::{LiveSpec, Place, cannot};
+use super::live::{LiveSpec, Place, cannot, stamps};
 use crate::filter::Filter;
 use crate::model::Timestamp;
 use block::{Broken, Step, Walk};
@@ -63,13 +63,16 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
     let fail = |error| cannot("cannot capture on", spec, error);
     let link = socket::choose_link(spec, place)?;
     filter.prepare(link).map_err(|error| SourceError::Filter(Box::new(error)))?;
+    // Not every system that calls itself Linux has rings.
+    let no_ring = |error| cannot("cannot make a capture ring (--backend pnet needs none) on", spec, error);
     let mut socket = Socket::new().map_err(fail)?;
     let mut warnings = Vec::new();
-    sys::prepare(socket.fd(), ROOM as u32).map_err(fail)?;
-    let layout = make_ring(&socket, spec, &mut warnings).map_err(fail)?;
+    sys::prepare(socket.fd(), ROOM as u32).map_err(no_ring)?;
+    stamps::ask(socket.fd(), spec)?;
+    let layout = make_ring(&socket, spec, &mut warnings).map_err(no_ring)?;
     let gate = socket::gate(spec, place, link);
     warnings.extend(socket.attach(gate, filter.kernel_program(link).as_ref(), spec).map_err(fail)?);
-    let map = Map::new(socket.fd(), layout).map_err(fail)?;
+    let map = Map::new(socket.fd(), layout).map_err(no_ring)?;
     warnings.extend(socket.start(spec, place)?);
     let finish = Finish { link, snaplen: spec.snaplen() as usize, twins_of: gate.twins() };
     let ring = Ring { map, socket, finish, walk: None, next: None, twins: 0, broken: None };

@@ -29,6 +29,9 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
     }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
+    }
     if args.write.write.is_none() {
         return Err(Problem::usage("capture needs a file to write:  -w FILE  (- is standard output)"));
     }
@@ -266,6 +269,18 @@ pub(crate) fn list_link_types(input: &InputArgs, args: &LiveArgs) -> Done {
     let mut text = format!("Data link types for {name} (use option -y to set):\n");
     for link in links {
         let _ = writeln!(text, "  {} ({link})", link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+    }
+    manual::print(&text).map(|()| Exit::Done)
+}
+
+/// `-J`: the time stamps an interface offers.
+pub(crate) fn list_time_stamps(input: &InputArgs) -> Done {
+    let [name] = &input.interface[..] else {
+        return Err(Problem::usage("-J needs one interface:  sockeye packets -i eth0 -J"));
+    };
+    let mut text = format!("Time stamp types for {name} (use option -j to set):\n");
+    for kind in live::time_stamps(name)? {
+        let _ = writeln!(text, "  {} ({})", kind.name(), kind.description());
     }
     manual::print(&text).map(|()| Exit::Done)
 }

@@ -1,26 +1,29 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
-use super::capture::{Writing, list_link_types};
-use super::records::{Out, separated, zeek_form};
+use super::capture::{Writing, list_link_types, list_time_stamps};
+use super::records::{Out, separated, told_unwritten, zeek_form};
 use crate::cli::args::{PacketsArgs, RecordFormat};
-use crate::cli::drive::{drive, finish};
+use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::open::{Manner, Plan, link_type};
 use crate::cli::{Done, manual, settings};
-use sockeye::event::{Event, Keep, Sink};
+use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::model::LinkType;
 use sockeye::output::hold::{Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
-use sockeye::output::{PacketJsonSink, PacketRowsSink};
-use std::io::{self, IsTerminal, Write};
+use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.list_link_types {
         return list_link_types(&args.input, &args.live);
+    }
+    if args.list_time_stamps {
+        return list_time_stamps(&args.input);
     }
     if let Some(list) = &args.file_list {
         args.input.read = listed_files(list)?;
@@ -56,16 +59,14 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants_notes = !lines.plain || args.format.is_some();
     let mut opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
-    let print = match (args.format, args.format.and_then(separated)) {
-        _ if args.count => Print::Count(0),
-        (Some(RecordFormat::Jsonl), _) => Print::Json(PacketJsonSink::new(Out::stdout()?, filter.clone())),
-        (_, Some(form)) => Print::Rows(PacketRowsSink::new(Out::stdout()?, form, &args.fields)?),
-        _ => Print::Lines(Lines {
-            printer: LinePrinter::new(lines).with_names(opened.names.take()),
-            buffer: Vec::new(),
-            at_once: live || args.look.line_buffered,
-        }),
+    let out = || Out::stdout().map(|out| if live { out.live() } else { out });
+    let form = match (args.format, args.format.and_then(separated)) {
+        _ if args.count => Form::Count(0),
+        (Some(RecordFormat::Jsonl), _) => Form::Json(PacketJsonSink::new(out()?, filter.clone())),
+        (_, Some(form)) => Form::Rows(PacketRowsSink::new(out()?, form, &args.fields)?),
+        _ => Form::Lines(LinePrinter::new(lines).with_names(opened.names.take()), out()?),
     };
+    let print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
     let writing = Writing::open(&args.write, &opened)?;
     opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
     let track = !copying && !args.count && wants_notes;
@@ -80,69 +81,139 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
-    let ended = drive(opened, tracker, progress, &mut sink)?;
+    let mut ended = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
-    let counted = match sink.print.map(Hold::into_inner) {
-        Some(Print::Count(n)) => manual::print(&format!("{n} packet{}\n", if n == 1 { "" } else { "s" })),
-        _ => Ok(()),
+    let printed = match sink.print.map(Hold::into_inner) {
+        Some(print) if sink.writing.is_some() => print.end_beside_a_file(live),
+        Some(print) => print.end(&mut ended.summary),
+        None => Ok(()),
     };
-    finish(ended, filter.as_deref(), written.and(counted))
+    finish(ended, filter.as_deref(), written.and(printed))
+}
+
+/// Packets on standard output. Live, one for whose line there is no room is left out, and counted.
+struct Print {
+    form: Form,
+    /// Each is handed on as it comes (`-l`); else when there are many, or nothing more comes just now.
+    at_once: bool,
+    dropped: u64,
 }
 
 /// What is printed.
-enum Print {
-    Lines(Lines),
+enum Form {
+    Lines(LinePrinter, Out),
     Json(PacketJsonSink<Out>),
     Rows(PacketRowsSink<Out>),
     Count(u64),
 }
 
-/// Packet lines to standard output, gathered into large writes unless someone is watching.
-struct Lines {
-    printer: LinePrinter,
-    buffer: Vec<u8>,
-    at_once: bool,
-}
+impl Print {
+    fn out(&mut self) -> Option<&mut Out> {
+        match &mut self.form {
+            Form::Lines(_, out) => Some(out),
+            Form::Json(sink) => Some(sink.get_mut()),
+            Form::Rows(sink) => Some(sink.get_mut()),
+            Form::Count(_) => None,
+        }
+    }
 
-/// Bytes of lines that are gathered.
-const GATHER: usize = 64 << 10;
+    fn packet(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if self.out().is_some_and(|out| !out.has_room(Room::Packet)) {
+            self.dropped += 1;
+            return Ok(Keep::Going);
+        }
+        let answer = match (&mut self.form, event) {
+            (Form::Lines(printer, out), Event::Packet { frame, packet, note }) => {
+                printer.write(out.gathered()?, frame, packet, note);
+                Keep::Going
+            }
+            (Form::Json(sink), _) => sink.on_event(event)?,
+            (Form::Rows(sink), _) => sink.on_event(event)?,
+            (Form::Count(n), _) => {
+                *n += 1;
+                return Ok(Keep::Going);
+            }
+            (Form::Lines(..), _) => Keep::Going,
+        };
+        let at_once = self.at_once;
+        if let Some(out) = self.out() {
+            out.end_of_one();
+            if at_once {
+                io::Write::flush(out)?;
+            }
+        }
+        Ok(answer)
+    }
 
-impl Lines {
-    fn hand_on(&mut self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let done = out.write_all(&self.buffer).and_then(|()| out.flush());
-        self.buffer.clear();
-        done
+    fn other(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        match &mut self.form {
+            Form::Json(sink) => sink.on_event(event),
+            Form::Rows(sink) => sink.on_event(event),
+            Form::Lines(..) | Form::Count(_) => Ok(Keep::Going),
+        }
+    }
+
+    /// Closes the output, and counts what did not get out of it.
+    fn end(self, summary: &mut RunSummary) -> Result<(), Problem> {
+        let closed = self.close()?;
+        summary.dropped_here += closed.unwritten;
+        told_unwritten(closed, "packet")
+    }
+
+    /// The same beside a file, which has all packets: what was not printed is told, and not lost. A live capture into a file does not
+    /// need somebody who reads.
+    fn end_beside_a_file(self, live: bool) -> Result<(), Problem> {
+        let dropped = self.dropped;
+        let closed = self.close()?;
+        if dropped + closed.unwritten > 0 {
+            let packets = units::counted(dropped + closed.unwritten, "packet");
+            say(&format!("{packets} not printed, because the output is read too slowly: the file has them"));
+        }
+        match told_unwritten(Closed { unwritten: 0, ..closed }, "packet") {
+            Err(problem) if live && problem.is_closed_output() => Ok(()),
+            told => told,
+        }
+    }
+
+    fn close(self) -> Result<Closed, Problem> {
+        Ok(match self.form {
+            Form::Lines(_, out) => out.close(),
+            Form::Json(sink) => sink.into_inner().close(),
+            Form::Rows(sink) => sink.into_inner().map_err(Problem::output)?.close(),
+            Form::Count(n) => {
+                manual::print(&format!("{n} packet{}\n", if n == 1 { "" } else { "s" }))?;
+                Closed { unwritten: 0, result: Ok(()) }
+            }
+        })
     }
 }
 
 impl Sink for Print {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        match self {
-            Self::Json(sink) => return sink.on_event(event),
-            Self::Rows(sink) => return sink.on_event(event),
-            Self::Count(n) => *n += u64::from(matches!(event, Event::Packet { .. })),
-            Self::Lines(lines) => match event {
-                Event::Packet { frame, packet, note } => {
-                    lines.printer.write(&mut lines.buffer, frame, packet, note);
-                    if lines.at_once || lines.buffer.len() >= GATHER {
-                        lines.hand_on()?;
-                    }
+        match event {
+            Event::Packet { .. } => return self.packet(event),
+            Event::Drained => self.flush()?,
+            Event::SourcesEnded => {
+                if let Some(out) = self.out() {
+                    out.sources_ended();
                 }
-                Event::Summary(_) => lines.hand_on()?,
-                _ => {}
-            },
+            }
+            // What this output left out, whatever became of the packets elsewhere.
+            Event::Summary(summary) => {
+                let own = RunSummary { dropped_here: self.dropped, ..(*summary).clone() };
+                return self.other(&Event::Summary(&own));
+            }
+            _ => return self.other(event),
         }
         Ok(Keep::Going)
     }
 
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Json(sink) => sink.flush(),
-            Self::Rows(sink) => sink.flush(),
-            Self::Count(_) => Ok(()),
-            Self::Lines(lines) => lines.hand_on(),
-        }
+        self.out().map_or(Ok(()), io::Write::flush)
     }
 }
 
@@ -180,8 +251,13 @@ impl Sink for Both {
         }
     }
 
+    /// What is in the file is not lost when it is not printed.
     fn dropped(&self) -> u64 {
-        self.writing.as_ref().map_or(0, Sink::dropped)
+        match (&self.writing, &self.print) {
+            (Some(writing), _) => writing.dropped(),
+            (None, Some(print)) => print.dropped(),
+            (None, None) => 0,
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

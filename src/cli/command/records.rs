@@ -11,8 +11,8 @@ use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
 use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
 use sockeye::output::{
-    FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, HostNames, Records, Separated, Style, TextOutput, ZeekForm,
-    ZeekSink, units,
+    Closed, FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, HostNames, Records, Room, Separated, Style, TextOutput,
+    WriteError, ZeekForm, ZeekSink, units,
 };
 use std::io;
 use std::path::Path;
@@ -30,7 +30,44 @@ pub(super) enum Output {
 }
 
 impl Output {
-    fn close(self) -> Result<(), Problem> {
+    fn out(&mut self) -> &mut Out {
+        match self {
+            Self::FlowTable(sink) => sink.get_mut(),
+            Self::HandshakeTable(sink) => sink.get_mut(),
+            Self::Json(sink) => sink.get_mut(),
+            Self::Rows(sink) => sink.get_mut(),
+            Self::Zeek(sink) => sink.get_mut(),
+        }
+    }
+
+    /// Takes an event without writing. Says whether a record was left out.
+    fn skip(&mut self, event: &Event<'_>) -> bool {
+        match self {
+            Self::FlowTable(_) => matches!(event, Event::Flow(_)),
+            Self::Zeek(_) => matches!(event, Event::Flow(record) if record.zeek.is_some()),
+            Self::HandshakeTable(sink) => sink.skip(event),
+            Self::Json(sink) => sink.skip(event),
+            Self::Rows(sink) => sink.skip(event),
+        }
+    }
+
+    /// Records told and not written yet.
+    const fn held(&self) -> usize {
+        match self {
+            Self::FlowTable(sink) => sink.held(),
+            Self::HandshakeTable(sink) => sink.held(),
+            Self::Json(_) | Self::Rows(_) | Self::Zeek(_) => 0,
+        }
+    }
+
+    /// Closes the output, and counts what did not get out of it.
+    fn end(self, summary: &mut RunSummary) -> Result<(), Problem> {
+        let closed = self.close()?;
+        summary.records_dropped += closed.unwritten;
+        told_unwritten(closed, "record")
+    }
+
+    fn close(self) -> Result<Closed, Problem> {
         let out = match self {
             Self::FlowTable(sink) => sink.into_inner(),
             Self::HandshakeTable(sink) => sink.into_inner(),
@@ -38,8 +75,18 @@ impl Output {
             Self::Rows(sink) => sink.into_inner().map_err(Problem::output)?,
             Self::Zeek(sink) => sink.into_inner(),
         };
-        Ok(out.close()?)
+        Ok(out.close())
     }
+}
+
+/// The error of a close, with how much did not get out when nobody read.
+pub(super) fn told_unwritten(closed: Closed, noun: &str) -> Result<(), Problem> {
+    closed.result.map_err(|error| match (&error, closed.unwritten) {
+        (WriteError::Unread { .. }, left @ 1..) => {
+            Problem::from(error).help(format!("{} not written", units::counted(left, noun)))
+        }
+        _ => Problem::from(error),
+    })
 }
 
 impl Sink for Output {
@@ -106,6 +153,7 @@ pub(super) fn run(
     let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0 };
     let mut opened = plan.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
+    let out = if opened.live { out.live() } else { out };
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {
         (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),
@@ -122,10 +170,10 @@ pub(super) fn run(
         checksums: of.checksums,
         ..TrackerConfig::default()
     };
-    let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered };
-    let ended = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
+    let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
+    let mut ended = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
-    let closed = if ended.output_error.is_none() { sink.sink.close() } else { Ok(()) };
+    let closed = sink.sink.end(&mut ended.summary);
     let exit = finish(ended, filter.as_deref(), closed)?;
     if let Some(text) = nothing {
         say(&text);
@@ -150,6 +198,42 @@ struct Counted {
     told: u64,
     /// Hand on each record as it comes (`-l`).
     at_once: bool,
+    /// Records that the output took and has not written yet.
+    due: usize,
+    /// Records for which there was no room (live).
+    dropped: u64,
+}
+
+impl Counted {
+    /// Writes the record that an event brings, if it brings one.
+    fn record(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if !self.sink.out().has_room(Room::Record) {
+            self.dropped += u64::from(self.sink.skip(event));
+            return Ok(Keep::Going);
+        }
+        let before = self.so_far();
+        let answer = self.sink.on_event(event)?;
+        self.due += usize::from(self.so_far() != before);
+        if self.at_once {
+            self.flush()?;
+        } else {
+            self.mark();
+        }
+        Ok(answer)
+    }
+
+    /// Changes with each record.
+    fn so_far(&mut self) -> (usize, u64) {
+        (self.sink.held(), self.sink.out().bytes_taken())
+    }
+
+    /// Says which records are among the text now.
+    fn mark(&mut self) {
+        let held = self.sink.held();
+        let out = self.sink.out();
+        (held..self.due).for_each(|_| out.end_of_one());
+        self.due = self.due.min(held);
+    }
 }
 
 impl Sink for Counted {
@@ -160,15 +244,26 @@ impl Sink for Counted {
             (Records::Handshakes, Event::Flow(record) | Event::Handshake(record)) => attempt(record),
             _ => false,
         });
-        let answer = self.sink.on_event(event)?;
-        if self.at_once && matches!(event, Event::Flow(_) | Event::Handshake(_)) {
-            self.sink.flush()?;
+        match event {
+            Event::Flow(_) | Event::Handshake(_) => self.record(event),
+            Event::Drained => io::Write::flush(self.sink.out()).map(|()| Keep::Going),
+            Event::SourcesEnded => {
+                self.sink.out().sources_ended();
+                Ok(Keep::Going)
+            }
+            _ => self.sink.on_event(event),
         }
-        Ok(answer)
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.dropped
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        self.mark();
+        self.sink.flush()?;
+        self.mark();
+        Ok(())
     }
 }
 

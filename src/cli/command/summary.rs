@@ -29,6 +29,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     let wants = Wants { verdicts: true, ..Wants::default() };
     let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
     let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
-    let closed = if ended.output_error.is_none() { sink.into_inner().close() } else { Ok(()) };
+    // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
+    let closed = sink.into_inner().close().result;
     finish(ended, filter.as_deref(), closed.map_err(Into::into))
 }

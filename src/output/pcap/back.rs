@@ -188,7 +188,15 @@ impl Back {
         self.done.packets += open.safe.packets;
         self.done.bytes += open.safe.bytes;
         let mut path = open.target.path().to_owned();
-        if open.target.close().is_ok()
+        let closed = open.target.close().is_ok();
+        if let Some(name) = &open.name
+            && open.safe.packets == 0
+            && self.files.remove(&path).is_ok()
+        {
+            // Nothing is in it, and it was begun only to go on.
+            path.clone_from(name);
+            open.safe = Safe::default();
+        } else if closed
             && let Some(name) = &open.name
             && let Ok(name) = self.rename(&path, name)
         {

@@ -177,14 +177,17 @@ impl Form {
         let only = info.interfaces.len() == 1;
         let own = InterfaceCounters {
             received: stats.received.map(|received| received + stats.rejected_kernel.unwrap_or(0)),
-            accepted: stats.received.filter(|_| live),
             dropped_interface: stats.dropped_interface,
             dropped_kernel: stats.dropped_kernel,
             ..InterfaceCounters::default()
         };
         let own = (only && own != InterfaceCounters::default()).then_some(own);
         for (i, interface) in (0..).zip(&info.interfaces) {
-            if let Some(counters) = interface.counters.or(own) {
+            if let Some(mut counters) = interface.counters.or(own) {
+                if live {
+                    // The kernel counts what passed its filter.
+                    counters.accepted = counters.accepted.or(stats.received.filter(|_| only)).or(counters.received);
+                }
                 notes.interfaces.count((index, i), &counters, &interface.counter_comments, live);
             }
         }

@@ -138,7 +138,7 @@ impl Name {
         Self { base: path.to_owned(), repeats: 0 }
     }
 
-    /// The name as it is, then with `-2`, `-3` … before its endings.
+    /// The name as it is, then with `_00002`, `_00003` … before its endings: so they sort as they were made.
     pub(super) fn candidates(&self) -> impl Iterator<Item = PathBuf> + '_ {
         const MOST: u64 = 10_000;
         (self.repeats..self.repeats + MOST).map(|before| {
@@ -146,7 +146,7 @@ impl Name {
                 return self.base.clone();
             }
             let (mut name, ending) = split(&self.base);
-            name.push(format!("-{}", before + 1));
+            name.push(format!("_{:05}", before + 1));
             name.push(ending);
             name.into()
         })
@@ -213,7 +213,7 @@ mod tests {
         let mut first = |s| names.next(seconds(s)).candidates().next().unwrap().into_os_string().into_string().unwrap();
         assert_eq!(
             [first(10), first(10), first(10), first(11)].map(|n| n),
-            ["t-10%.pcap.zst", "t-10%-2.pcap.zst", "t-10%-3.pcap.zst", "t-11%.pcap.zst"]
+            ["t-10%.pcap.zst", "t-10%_00002.pcap.zst", "t-10%_00003.pcap.zst", "t-11%.pcap.zst"]
         );
         assert!(Names::new(Path::new("100%.pcap"), &on).is_err());
         assert!(Names::new(Path::new("100%.pcap"), &Rotation::default()).is_ok());

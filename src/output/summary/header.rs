@@ -233,12 +233,24 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
     match source.info.kind {
         SourceKind::Live(_) => {
             let of = stats.received.map_or_else(String::new, |n| format!(" of {} received", units::count(n)));
-            Some(format!(
+            let mut line = format!(
                 "Drops: kernel {}, interface {}, sockeye {}{of}",
                 known(stats.dropped_kernel),
                 known(stats.dropped_interface),
                 units::count(summary.dropped_here)
-            ))
+            );
+            let others = [
+                (stats.duplicates, "duplicates (loopback shows each packet twice)"),
+                (stats.unread, "left unread at the end"),
+                (stats.freezes, "times the buffer was full"),
+            ];
+            for (n, what) in others.into_iter().filter_map(|(n, what)| Some((n.filter(|n| *n > 0)?, what))) {
+                line = format!("{line}; {} {what}", units::count(n));
+            }
+            if source.info.interfaces.iter().any(|interface| interface.filter.is_some()) {
+                line = format!("{line}; rejected by the kernel's filter: {}", known(stats.rejected_kernel));
+            }
+            Some(line)
         }
         SourceKind::File(_) if stats.frames == 0 => None,
         SourceKind::File(FileFormat::Pcap { .. }) => {

@@ -136,6 +136,7 @@ impl<W: Write> Sink for SummarySink<W> {
             | Event::Settled(_)
             | Event::Handshake(_)
             | Event::Drained
+            | Event::SourcesEnded
             | Event::Counters { .. }
             | Event::Rotate(_)
             | Event::Tick(_) => {}

@@ -76,6 +76,11 @@ impl<W: Write> ZeekSink<W> {
         self.out
     }
 
+    /// The writer.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     fn header(&mut self) -> io::Result<()> {
         if !std::mem::take(&mut self.header_due) {
             return Ok(());

@@ -51,7 +51,7 @@ fn gone() -> io::Error {
 }
 
 fn refused() -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, "refused by the helper process: it was not named when sockeye started")
+    io::Error::new(io::ErrorKind::InvalidInput, "refused by the helper process: it was not named when sockeye started")
 }
 
 impl Helper {
@@ -90,7 +90,7 @@ impl Helper {
     /// Renames a file that was made by way of this helper; a file that has this name already stays (`AlreadyExists`).
     ///
     /// # Errors
-    /// What the system said; `PermissionDenied` for what was not allowed at the fork; `NotConnected` when the helper is gone.
+    /// What the system said; `InvalidInput` for what was not allowed at the fork; `NotConnected` when the helper is gone.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let ((folder, from), (other, to)) = (self.place(from)?, self.place(to)?);
         if folder != other {

@@ -89,6 +89,10 @@ pub(super) fn check_one(sheet: &mut Sheet, there: &Interfaces, name: &str) -> Re
         let links: Vec<_> = links.iter().map(|link| link.name().map_or_else(|| link.0.to_string(), str::to_owned)).collect();
         sheet.line(Mark::Note, "link types", &format!("{} (-y chooses)", links.join(", ")))?;
     }
+    if let Ok(stamps) = live::time_stamps(name) {
+        let names: Vec<_> = stamps.iter().map(|stamp| stamp.name()).collect();
+        sheet.line(Mark::Note, "time stamps", &format!("{} (-j chooses)", names.join(", ")))?;
+    }
     if name == ANY {
         sheet.line(Mark::Note, "any", "frames get a cooked header in place of their own; promiscuous mode is not possible")?;
     }

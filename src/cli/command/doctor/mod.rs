@@ -42,19 +42,18 @@ pub(crate) fn run(args: &DoctorArgs) -> Done {
 
     rights::check(&mut sheet, standing, &choice)?;
     let works = capture::check(&mut sheet)?;
-    let opens = match asked {
-        Some(name) => interfaces::check_one(&mut sheet, &there, name)?,
-        None => {
-            interfaces::check_all(&mut sheet, &there)?;
-            true
-        }
+    let shut = if let Some(name) = asked {
+        (!interfaces::check_one(&mut sheet, &there, name)?).then_some(name)
+    } else {
+        interfaces::check_all(&mut sheet, &there)?;
+        None
     };
     offloads::check(&mut sheet, &there, asked)?;
     limits::check(&mut sheet, !works.backends.is_empty())?;
     let trial = first_that_works(&works);
     sandbox::check(&mut sheet, choice, trial)?;
 
-    let (exit, verdict) = verdict(&works, asked.filter(|_| !opens));
+    let (exit, verdict) = verdict(&works, shut);
     sheet.end(&verdict)?;
     Ok(exit)
 }

@@ -120,7 +120,7 @@ fn a_name_that_is_taken_is_not_replaced() {
 fn names_that_were_not_allowed_are_refused() {
     let (world, helper) = client();
     let denied = |result: Result<_, OpenError>| match result {
-        Err(OpenError::Failed(error)) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+        Err(OpenError::Failed(error)) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
         other => panic!("{other:?}"),
     };
     denied(helper.open(&world.path("other.pcap"), true));
@@ -147,15 +147,15 @@ fn only_what_was_made_here_is_renamed_removed_or_given_to_commands() {
         helper.rename(&old, &world.path("trace_new")).unwrap_err(),
         helper.finished(&old).unwrap_err(),
     ] {
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     // A name made here that means another file by now is nobody's.
     let mine = world.path("trace_mine");
     helper.open(&mine, false).unwrap();
     fs::remove_file(&mine).unwrap();
     fs::rename(&old, &mine).unwrap();
-    assert_eq!(helper.remove(&mine).unwrap_err().kind(), ErrorKind::PermissionDenied);
-    assert_eq!(helper.finished(&mine).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    assert_eq!(helper.remove(&mine).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(helper.finished(&mine).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(fs::read(&mine).unwrap(), b"old");
     assert!(world.finished.try_recv().is_err());
 }

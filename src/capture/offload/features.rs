@@ -1,14 +1,10 @@
-//! The ioctl by which ethtool(8) asks for the features of an interface. Needs no rights.
+//! The features of an interface, as `ethtool -k` asks for them. Needs no rights.
 //!
 //! Source: `linux/ethtool.h` (`ETHTOOL_GSSET_INFO`, `ETHTOOL_GSTRINGS`, `ETHTOOL_GFEATURES`), netdevice(7).
-#![expect(unsafe_code, reason = "an ioctl without a safe binding")]
 
+use crate::capture::live::sys;
 use std::io;
-use std::mem;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixDatagram;
 
-const SIOCETHTOOL: libc::Ioctl = 0x8946;
 const ETHTOOL_GSTRINGS: u32 = 0x1b;
 const ETHTOOL_GSSET_INFO: u32 = 0x37;
 const ETHTOOL_GFEATURES: u32 = 0x3a;
@@ -17,7 +13,7 @@ const ETH_SS_FEATURES: u32 = 4;
 /// Bytes of a string (`ETH_GSTRING_LEN`).
 const STRING: usize = 32;
 /// Most features that are believed in; Linux 6.18 has 64.
-const MOST: usize = 1024;
+const MOST: usize = 256;
 /// Words of the header of `ethtool_sset_info`, of `ethtool_gstrings`, and of `ethtool_gfeatures`.
 const INFO_HEADER: usize = 4;
 const STRINGS_HEADER: usize = 3;
@@ -38,63 +34,48 @@ pub(super) struct Feature {
 
 /// All features of an interface.
 pub(super) fn features(interface: &str) -> io::Result<Vec<Feature>> {
-    let socket = UnixDatagram::unbound()?;
-    let count = count(&socket, interface)?;
-    let names = names(&socket, interface, count)?;
-    let mut blocks = vec![0; FEATURES_HEADER + BLOCK * count.div_ceil(32)];
+    if interface.len() >= libc::IFNAMSIZ {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    let count = count(interface)?;
+    let names = names(interface, count)?;
+    let mut blocks = [0; FEATURES_HEADER + BLOCK * MOST / 32];
     blocks[0] = ETHTOOL_GFEATURES;
+    // The kernel writes at most so many blocks.
     blocks[1] = count.div_ceil(32) as u32;
-    ask(&socket, interface, &mut blocks)?;
+    sys::ask_ethtool(interface, &mut blocks)?;
     let is_set = |at: usize, word: usize| blocks[FEATURES_HEADER + at / 32 * BLOCK + word] >> (at % 32) & 1 == 1;
     let feature = |(at, name)| Feature { name, active: is_set(at, 2), changeable: is_set(at, 0) && !is_set(at, 3) };
     Ok(names.into_iter().enumerate().map(feature).collect())
 }
 
 /// How many features the kernel knows: a number it was built with.
-fn count(socket: &UnixDatagram, interface: &str) -> io::Result<usize> {
-    // The mask of sets is 64 bits wide; after it come the counts of those that were asked for and exist.
+fn count(interface: &str) -> io::Result<usize> {
+    // The mask of sets is 64 bits wide; after it come the counts of those that were asked for and exist: of one set here.
     let mut info = [0_u32; INFO_HEADER + 1];
     info[0] = ETHTOOL_GSSET_INFO;
     info[2..4].copy_from_slice(&halves(1 << ETH_SS_FEATURES));
-    ask(socket, interface, &mut info)?;
+    sys::ask_ethtool(interface, &mut info)?;
     let count = info[INFO_HEADER] as usize;
     if info[2..4] == [0, 0] || count == 0 || count > MOST { Err(io::Error::from(io::ErrorKind::Unsupported)) } else { Ok(count) }
 }
 
-fn names(socket: &UnixDatagram, interface: &str, count: usize) -> io::Result<Vec<String>> {
-    let mut strings = vec![0_u32; STRINGS_HEADER + count * STRING / mem::size_of::<u32>()];
+fn names(interface: &str, count: usize) -> io::Result<Vec<String>> {
+    // The kernel writes `count` names, whatever the third word says; there is room for the most that are believed in.
+    let mut strings = [0_u32; STRINGS_HEADER + MOST * STRING / 4];
     strings[0] = ETHTOOL_GSTRINGS;
     strings[1] = ETH_SS_FEATURES;
     strings[2] = count as u32;
-    ask(socket, interface, &mut strings)?;
+    sys::ask_ethtool(interface, &mut strings)?;
     let bytes: Vec<u8> = strings[STRINGS_HEADER..].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let name = |text: &[u8]| String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
-    Ok(bytes.chunks(STRING).map(name).collect())
+    Ok(bytes.chunks(STRING).take(count).map(name).collect())
 }
 
 /// A 64-bit number as two words in the order of this machine.
 fn halves(number: u64) -> [u32; 2] {
     let (low, high) = (number as u32, (number >> 32) as u32);
     if cfg!(target_endian = "little") { [low, high] } else { [high, low] }
-}
-
-/// One ethtool command; its words are answered in place.
-fn ask(socket: &UnixDatagram, interface: &str, words: &mut [u32]) -> io::Result<()> {
-    // SAFETY: `ifreq` is integers and unions of integers and pointers; zero is valid.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    if interface.len() >= request.ifr_name.len() {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-        *to = from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
-    // SAFETY: the kernel reads one `ifreq` that lives, and writes no further than the words behind its pointer, which are
-    // borrowed exclusively until the call returns. How much it writes: GSSET_INFO the header and one number for each bit of the
-    // mask, which has one bit; GFEATURES at most the blocks that the second word says, for which there is room; GSTRINGS as
-    // many strings as GSSET_INFO said, for that number is a constant of the running kernel.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]

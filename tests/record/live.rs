@@ -1,0 +1,214 @@
+//! Files one after the other while capturing: by time though nothing comes, by size and time, on request; and what stands in them.
+
+use crate::recorder::{Stage, all_numbers, files_in, names, numbers, others_read, others_read_all, wait_until};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Those that are complete.
+fn complete(stage: &Stage) -> Vec<PathBuf> {
+    stage.files().into_iter().filter(|path| path.extension().is_none_or(|e| e != "part")).collect()
+}
+
+/// Files of a run hold these numbers, each once, in order; others read each file.
+#[track_caller]
+fn hold(files: &[PathBuf], count: u64) {
+    assert_eq!(all_numbers(files), (0..count).collect::<Vec<_>>(), "{:?}", names(files));
+    others_read_all(files, |file| numbers(file).0.len());
+}
+
+#[test]
+fn a_period_ends_by_the_clock_and_empty_ones_have_no_file() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcapng -G 1");
+    stage.send(0..3);
+    wait_until("the file is complete though nothing more comes", || complete(&stage).len() == 1);
+    hold(&complete(&stage), 3);
+    // A second file begins with the next packet, and not before.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(stage.files().len(), 1, "{:?}", names(&stage.files()));
+    stage.send(3..5);
+    wait_until("the next is complete", || complete(&stage).len() == 2);
+    recording.interrupt();
+    let files = stage.files();
+    assert_eq!(files.len(), 2, "{:?}", names(&files));
+    hold(&files, 5);
+    let numbered: Vec<_> = names(&files).iter().map(|name| name[..8].to_owned()).collect();
+    assert_eq!(numbered, ["t_00001_", "t_00002_"]);
+}
+
+#[test]
+fn by_size_and_time_no_packet_is_lost_or_doubled_between_files() {
+    for name in ["t.pcap", "t.pcapng", "t.pcap.zst"] {
+        let Some(stage) = Stage::new() else { return };
+        let recording = stage.start("packets", &format!("-w {name} -C 50k -G 1"));
+        stage.send(0..1500);
+        stage.send_slowly(1500..1700, Duration::from_millis(10));
+        wait_until("the last period is complete", || complete(&stage).len() == stage.files().len());
+        let ran = recording.interrupt();
+        let files = stage.files();
+        assert!(files.len() > 7, "{:?}", names(&files));
+        hold(&files, 1700);
+        assert!(ran.stderr.contains("1700 packets captured\n"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_newest_are_kept_while_it_goes_on() {
+    let Some(stage) = Stage::new() else { return };
+    fs::write(stage.path().join("t_00000_20200101000000.pcap"), "foreign").expect("written");
+    let recording = stage.record("-w t.pcap -C 20k -W 3");
+    for round in 0..20 {
+        stage.send(round * 100..(round + 1) * 100);
+        assert!(stage.files().len() <= 5, "{:?}", names(&stage.files()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    recording.interrupt();
+    let files = stage.files();
+    assert_eq!(files.len(), 4, "{:?}", names(&files));
+    assert_eq!(fs::read_to_string(&files[0]).expect("read"), "foreign");
+    let kept = all_numbers(&files[1..]);
+    assert_eq!(kept, (2000 - kept.len() as u64..2000).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_file_tells_its_share_of_the_counters() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcapng -G 1");
+    for round in 0..3 {
+        stage.send(round * 10..(round + 1) * 10);
+        wait_until("complete", || complete(&stage).len() as u64 == round + 1);
+    }
+    recording.interrupt();
+    let files = stage.files();
+    hold(&files, 30);
+    let (mut received, mut delivered) = (0, 0);
+    for file in &files {
+        let counters = counters(file);
+        assert!(counters.start < counters.end, "{counters:?}");
+        assert_eq!((counters.dropped_kernel, counters.accepted), (Some(0), counters.received));
+        assert_eq!(counters.delivered, Some(10), "{}", file.display());
+        received += counters.received.expect("there");
+        delivered += counters.delivered.expect("there");
+    }
+    assert_eq!((received, delivered), (30, 30));
+}
+
+fn counters(file: &std::path::Path) -> sockeye::model::InterfaceCounters {
+    use sockeye::capture::file::{self, OpenOptions};
+    use sockeye::capture::{Next, PacketSource};
+    let mut source = file::open(file, &OpenOptions::default()).expect("a capture");
+    while !matches!(source.next(), Ok(Next::End)) {}
+    source.info().interfaces[0].counters.expect("statistics")
+}
+
+#[test]
+fn a_hangup_begins_the_next_file() {
+    // By the name of the first; whether rotation is asked for does not matter.
+    for (line, first) in [("-w t.pcapng", "t.pcapng"), ("-w t.pcapng -G 1h", "t_00001_")] {
+        let Some(stage) = Stage::new() else { return };
+        let recording = stage.record(line);
+        stage.send(0..10);
+        recording.signal("USR2");
+        wait_until("written", || stage.files().first().is_some_and(|file| numbers(file).0.len() == 10));
+        recording.signal("HUP");
+        wait_until("the next file is there", || stage.files().len() == 2);
+        wait_until("the first is complete", || !complete(&stage).is_empty());
+        stage.send(10..15);
+        recording.interrupt();
+        let mut files = stage.files();
+        // t.pcapng sorts behind t_00002…
+        files.sort_by_key(|file| numbers(file).0.first().copied());
+        hold(&files, 15);
+        let names = names(&files);
+        assert!(names[0].starts_with(first) && names[1].starts_with("t_00002_"), "{names:?}");
+    }
+}
+
+/// As logrotate works: move the file away, send SIGHUP.
+#[test]
+fn a_file_that_was_moved_away_begins_anew() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcap");
+    stage.send(0..10);
+    recording.signal("USR2");
+    let file = stage.path().join("t.pcap");
+    wait_until("written", || numbers(&file).0.len() == 10);
+    let moved = stage.path().join("t.pcap.1");
+    fs::rename(&file, &moved).expect("moved");
+    recording.signal("HUP");
+    wait_until("it is there again", || file.is_file());
+    stage.send(10..20);
+    recording.interrupt();
+    hold(&[moved, file], 20);
+    assert_eq!(stage.files().len(), 2);
+}
+
+#[test]
+fn asked_to_a_compressed_file_can_be_read_so_far() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcapng.zst");
+    for round in 1..=3 {
+        stage.send((round - 1) * 10..round * 10);
+        std::thread::sleep(Duration::from_millis(50));
+        recording.signal("USR2");
+        let file = stage.path().join("t.pcapng.zst");
+        wait_until("readable", || numbers(&file).0.len() as u64 == 10 * round);
+        others_read(&file, 10 * round as usize);
+    }
+    recording.interrupt();
+    hold(&stage.files(), 30);
+}
+
+/// Packets come all the time and the capture never pauses; nobody asks for a flush.
+#[test]
+fn killed_it_leaves_what_was_flushed_by_the_clock() {
+    for name in ["t.pcap", "t.pcapng", "t.pcapng.zst"] {
+        let Some(stage) = Stage::new() else { return };
+        let recording = stage.record(&format!("-w {name} -G 1h"));
+        let (done, until) = (std::sync::atomic::AtomicBool::new(false), 100_000);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..until {
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    stage.send_slowly(number..number + 1, Duration::from_millis(5));
+                }
+            });
+            let flushed = || stage.files().first().map_or(0, |file| numbers(file).0.len());
+            wait_until("a first flush", || flushed() > 0);
+            let first = flushed();
+            wait_until("another", || flushed() > first + 50);
+            let before = flushed();
+            recording.signal("KILL");
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            let files = files_in(stage.path());
+            assert_eq!(files.len(), 1);
+            assert!(files[0].extension().is_some_and(|e| e == "part"), "{files:?}");
+            wait_until("it is dead", || {
+                let left = numbers(&files[0]).0;
+                left.len() >= before && left == (0..left.len() as u64).collect::<Vec<_>>()
+            });
+        });
+        let ran = recording.end();
+        assert_eq!(ran.signal(), Some(9));
+        let part = &stage.files()[0];
+        let plain = part.with_extension("");
+        fs::rename(part, &plain).expect("renamed");
+        others_read(&plain, numbers(&plain).0.len());
+    }
+}
+
+#[test]
+fn terminated_the_last_file_is_complete() {
+    let Some(stage) = Stage::new() else { return };
+    let recording = stage.record("-w t.pcapng -C 10k -z true");
+    stage.send(0..200);
+    std::thread::sleep(Duration::from_millis(300));
+    recording.signal("TERM");
+    let ran = recording.end();
+    assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("200 packets captured\n"), "{}", ran.stderr);
+    hold(&stage.files(), 200);
+}
