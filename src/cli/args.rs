@@ -505,7 +505,7 @@ pub(crate) struct InterfacesArgs {
 /// `sockeye doctor`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sockeye doctor\n  sudo sockeye doctor -i eth0\n\nIt captures datagrams that it sends to itself on loopback, opens each interface, gives up its rights and tries\nwhat must fail then. Exit code 0: capturing on loopback works (with -i: and on that interface), 4: rights are\nmissing, 1: it fails for another reason."
+    after_help = "Examples:\n  sockeye doctor\n  sudo sockeye doctor -i eth0\n\nIt captures datagrams that it sends to itself on loopback, opens each interface, gives up its rights and tries what must fail then. Exit code 0: capturing on loopback works (with -i: and on that interface), 4: rights are missing, 1: it fails for another reason."
 )]
 pub(crate) struct DoctorArgs {
     /// Look at this interface, in detail; `any` is all of them

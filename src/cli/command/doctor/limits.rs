@@ -100,11 +100,17 @@ fn zone(sheet: &Sheet) -> Result<(), Problem> {
     }
 }
 
-/// Is there a file of that name among the zones, or is it a rule (POSIX, section 8.3), which has a number?
+/// Is there a file of that name among the zones, or is it a rule (POSIX, section 8.3): a name and hours, and if there is a name for
+/// summer, when that begins and ends? (Without these, packet lines have UTC.)
 fn is_zone(word: &str) -> bool {
     let name = word.trim_start_matches(':');
-    let is_utc = ["UTC", "GMT"].contains(&name);
-    is_utc || Path::new(ZONES).join(name).is_file() || (!name.contains('/') && name.chars().any(|c| c.is_ascii_digit()))
+    let after = match name.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>').map_or("", |(_, rest)| rest),
+        None => name.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+    };
+    let summer = after.trim_start_matches(|c: char| c.is_ascii_digit() || "+-:".contains(c));
+    let is_rule = after.len() < name.len() && summer.len() < after.len() && (summer.is_empty() || summer.contains(','));
+    ["UTC", "GMT", "localtime"].contains(&name) || is_rule || Path::new(ZONES).join(name).is_file()
 }
 
 fn terminal(sheet: &Sheet) -> Result<(), Problem> {
@@ -122,10 +128,10 @@ mod tests {
 
     #[test]
     fn zones_are_files_or_rules() {
-        for zone in ["UTC", "CET-1CEST,M3.5.0,M10.5.0/3", ":UTC"] {
+        for zone in ["UTC", "CET-1CEST,M3.5.0,M10.5.0/3", ":UTC", "<+0330>-3:30"] {
             assert!(is_zone(zone), "{zone}");
         }
-        for word in ["Nowhere/Land", "nonsense", "."] {
+        for word in ["Nowhere/Land", "Nowhere/Land+1", "XYZ-1XYST", "nonsense", "2", "."] {
             assert!(!is_zone(word), "{word}");
         }
     }
