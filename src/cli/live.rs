@@ -127,6 +127,7 @@ pub(crate) fn closing_lines(summary: &RunSummary) -> String {
     let rest = [
         (total(|s| s.dropped_interface), "dropped by interface"),
         (summary.dropped_here, "dropped by sockeye"),
+        (summary.read.saturating_sub(summary.matched), "rejected by sockeye's filter"),
         (total(|s| s.rejected_kernel), "rejected by the kernel's filter"),
     ];
     for (n, how) in rest.into_iter().filter(|(n, _)| *n > 0) {
@@ -157,16 +158,17 @@ mod tests {
         let info = SourceInfo::new("eth0", sockeye::model::SourceKind::Live(sockeye::model::LiveBackend::Ring));
         let stats = SourceStats { received: Some(20), dropped_kernel: Some(1), ..SourceStats::default() };
         let source = sockeye::event::SourceSummary { info, stats, cut_frames: 0, problem: None };
-        let mut summary = RunSummary { sources: vec![source], matched: 19, live: true, ..RunSummary::default() };
+        let mut summary = RunSummary { sources: vec![source], read: 19, matched: 19, live: true, ..RunSummary::default() };
         let three = "19 packets captured\n20 packets received by filter\n1 packet dropped by kernel\n";
         assert_eq!(closing_lines(&summary), three);
         summary.dropped_here = 4;
         summary.matched = 14;
-        summary.sources[0].stats = SourceStats { dropped_interface: Some(2), duplicates: Some(5), unread: Some(1), ..stats };
+        summary.sources[0].stats =
+            SourceStats { received: Some(26), dropped_interface: Some(2), duplicates: Some(5), unread: Some(1), ..stats };
         assert_eq!(
             closing_lines(&summary),
-            "10 packets captured\n20 packets received by filter\n1 packet dropped by kernel\n2 packets dropped by interface\n\
-             4 packets dropped by sockeye\n5 duplicates\n1 packet left unread\n"
+            "10 packets captured\n26 packets received by filter\n1 packet dropped by kernel\n2 packets dropped by interface\n\
+             4 packets dropped by sockeye\n5 packets rejected by sockeye's filter\n5 duplicates\n1 packet left unread\n"
         );
     }
 

@@ -128,7 +128,7 @@ verdicts:
   DSACK                       the receiver reported that it got it twice
   captured at its sender      what passes twice there was sent twice
   the capture missed it       acknowledged before it was seen
-  the capture dropped packets when the hole was made: perhaps it made the hole
+  the capture dropped packets when the hole was made: perhaps it is its own
   seen before, fills a hole, same SYN    where the other packet is not told
   window shut, one byte back  what makes it a probe, a keep-alive
   after a pause               of a retransmission timeout

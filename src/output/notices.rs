@@ -254,7 +254,7 @@ mod tests {
             being_dropped(1200, 0, 3, 30_000, 1),
             [
                 "packets are being dropped: 1,203 of 30,000 so far (kernel 1,200, interface 0, sockeye 3)
-  try:  -B 65536   or a capture filter   or -s 128",
+  try:  -B 262144   or a capture filter   or -s 128",
                 "records are being left out: 1 so far, because the output is read too slowly
   try:  write to a file   or a capture filter   or a faster reader",
             ]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 for_backends! {
     no_such_interface
+    time_stamps_that_are_not_there
     an_interface_that_is_down
     down_and_up_again_is_told
     a_vanished_interface_ends_it
@@ -26,6 +27,23 @@ fn refused(pair: &Pair, backend: &str, line: &str) -> Ran {
     let ran = spawn(pair, command).end();
     assert_eq!(ran.stdout, "", "{line}");
     ran
+}
+
+fn time_stamps_that_are_not_there(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let mut command = sockeye();
+    command.args("packets -i veth0 -J --backend".split(' ')).arg(backend);
+    let ran = spawn(&pair, command).end();
+    let list = "Time stamp types for veth0 (use option -j to set):\n  host (Host)\n  host_hiprec (Host, high precision)\n";
+    assert_eq!((ran.code(), ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), list, ""));
+    for kind in ["host_lowprec", "adapter", "adapter_unsynced"] {
+        let ran = refused(&pair, backend, &format!("capture -i veth0 -j {kind} -w /dev/null"));
+        let told = format!("sockeye: veth0: no {kind} time stamps from this interface; it has host, host_hiprec\n");
+        assert_eq!((ran.code(), ran.stderr), (Some(2), told));
+    }
+    let ran = refused(&pair, backend, "packets -i veth0 -j best");
+    let known = "  known: host, host_lowprec, host_hiprec, adapter, adapter_unsynced\n";
+    assert_eq!((ran.code(), ran.stderr), (Some(2), format!("sockeye: -j best: there are no time stamps of this name\n{known}")));
 }
 
 fn no_such_interface(backend: &str) {

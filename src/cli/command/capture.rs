@@ -56,6 +56,8 @@ pub(crate) struct Writing {
     files: Arc<dyn Files>,
     path: PathBuf,
     rotating: bool,
+    live: bool,
+    /// Hand on packets as they come: live all that have come, else each.
     at_once: bool,
     failed: bool,
 }
@@ -113,7 +115,7 @@ impl Writing {
         };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         let writer = PcapWriter::create(&path, &config)?;
-        Ok(Some(Self { writer, files, path, rotating: rotation.is_on(), at_once, failed: false }))
+        Ok(Some(Self { writer, files, path, rotating: rotation.is_on(), live: opened.live, at_once, failed: false }))
     }
 
     /// Can SIGHUP begin the next file?
@@ -242,7 +244,8 @@ impl Sink for Writing {
             _ => self.writer.on_event(event),
         };
         let done = match (answer, event) {
-            (Ok(_), Event::Packet { .. }) if self.at_once => self.flush().map(|()| Keep::Going),
+            (Ok(_), Event::Drained) if self.at_once => self.flush().map(|()| Keep::Going),
+            (Ok(_), Event::Packet { .. }) if self.at_once && !self.live => self.flush().map(|()| Keep::Going),
             (answer, _) => answer,
         };
         self.failed |= done.is_err();

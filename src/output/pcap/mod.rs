@@ -143,6 +143,8 @@ pub struct PcapWriter {
     last: Timestamp,
     /// The time when that was last told (live).
     now: Timestamp,
+    /// Through zstd.
+    packed: bool,
     /// Files can end and begin: it is no pipe, device or standard output.
     regular: bool,
 }
@@ -184,6 +186,7 @@ impl PcapWriter {
             None => None,
         };
         let live = config.when_full == WhenFull::Refuse;
+        let packed = pack.is_some();
         let mut names = Names::new(path, &config.rotation)?;
         let pcapng = config.format == FileFormat::PcapNg;
         let mut back = Back::new(Arc::clone(&config.files), pcapng, pack, &config.rotation);
@@ -220,6 +223,7 @@ impl PcapWriter {
             over: false,
             last: Timestamp::default(),
             now: Timestamp::default(),
+            packed,
             regular,
         })
     }
@@ -311,7 +315,7 @@ impl PcapWriter {
         if self.file.open {
             self.form.begin(&mut self.buffer, false);
             self.hand_over()?;
-            if std::mem::take(&mut self.file.unflushed) {
+            if self.packed && std::mem::take(&mut self.file.unflushed) {
                 self.push(Job::Flush, MESSAGE)?;
             }
         }

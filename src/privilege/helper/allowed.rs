@@ -3,7 +3,9 @@
 //! are renamed or removed, and only while the name still means that file.
 
 use super::protocol::{Existing, Reply, is_name};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, linkat, open, openat, renameat_with, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, linkat, open, openat, renameat_with, stat, statat, unlinkat,
+};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -95,11 +97,17 @@ impl Allowed {
         Self { folders: folders.into_iter().map(held).map(|(fd, folder)| (folder, fd)).collect(), made: VecDeque::new() }
     }
 
-    /// The rule for a name and the folder's descriptor, if the name is allowed.
+    /// The rule for a name and the folder's descriptor, if the name is allowed. A folder that was moved away is not written to
+    /// where it is now: nobody would look for the files there.
     fn place(&self, folder: u16, name: &OsStr) -> Option<Result<(&Rule, &OwnedFd), Errno>> {
         let (folder, held) = self.folders.get(usize::from(folder))?;
         let rule = folder.rule(name)?;
-        Some(held.as_ref().map(|held| (rule, held)).map_err(|errno| *errno))
+        let still_there = |held: &OwnedFd| {
+            let (named, held) = (identity(&stat(&folder.path)?), identity(&fstat(held)?));
+            if named == held { Ok(()) } else { Err(Errno::NOENT) }
+        };
+        let held = held.as_ref().map_err(|errno| *errno);
+        Some(held.and_then(|held| still_there(held).map(|()| (rule, held))))
     }
 
     /// Opens a file for writing; one that exists is not emptied yet.

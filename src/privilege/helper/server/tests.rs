@@ -176,12 +176,13 @@ fn links_planted_in_the_folder_lead_nowhere() {
     let error = helper.open(&world.path("out.pcap"), false).unwrap_err();
     assert!(matches!(&error, OpenError::Failed(e) if e.kind() == ErrorKind::AlreadyExists), "{error:?}");
     assert!(!absent.exists());
-    // The folder itself swapped for a link: the descriptor still means the old one.
+    // The folder itself swapped for a link: neither where it leads nor where the folder is now is anything made.
     let (old, away) = (world.path(""), elsewhere.path().join("away"));
     fs::rename(&old, &away).unwrap();
     symlink(elsewhere.path(), &old).unwrap();
-    helper.open(&old.join("trace_c"), false).unwrap();
-    assert!(away.join("trace_c").exists() && !elsewhere.path().join("trace_c").exists());
+    let error = helper.open(&old.join("trace_c"), false).unwrap_err();
+    assert!(matches!(&error, OpenError::Failed(e) if e.kind() == ErrorKind::NotFound), "{error:?}");
+    assert!(!away.join("trace_c").exists() && !elsewhere.path().join("trace_c").exists());
     fs::remove_file(&old).unwrap();
     fs::rename(&away, &old).unwrap();
     assert_eq!(fs::read(&victim).unwrap(), b"kept");
