@@ -200,6 +200,26 @@ fn the_command_for_rights_helps() {
 }
 
 #[test]
+fn where_setcap_has_no_effect_sudo_is_named() {
+    let Some(pair) = Pair::new() else { return };
+    let (folder, copy) = copy_of_the_program();
+    if !program::has("setpriv") || !program::has("unshare") {
+        return netns::skipped("needs setpriv and unshare");
+    }
+    let place = folder.path().join("nosuid");
+    fs::create_dir(&place).expect("ours");
+    let mut command = with_bare_settings(Command::new("unshare"));
+    let script = "mount -t tmpfs -o nosuid,mode=755 tmpfs \"$0\" && cp \"$1\" \"$0\" && cd / && \
+                  exec setpriv --reuid 4321 --regid 4321 --clear-groups \"$0/sockeye\" doctor";
+    command.args(["-m", "sh", "-c", script]).arg(&place).arg(&copy);
+    let ran = inside(&pair.near, command);
+    assert_eq!(ran.code(), Some(4), "{}{}", ran.stdout, ran.stderr);
+    let expected = format!("none on {0}/sockeye; setcap has no effect here: {0} is mounted nosuid", place.display());
+    assert_eq!(check(&ran, "setcap").1, expected);
+    assert!(ran.stdout.contains("  the right to capture:\n      sudo \"$(command -v sockeye)\" doctor\n"), "{}", ran.stdout);
+}
+
+#[test]
 fn capabilities_in_a_user_namespace_do_not_reach_the_network() {
     let Some(pair) = Pair::new() else { return };
     let mut command = with_bare_settings(Command::new("unshare"));
