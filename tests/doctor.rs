@@ -10,13 +10,12 @@ mod netns;
 mod program;
 
 use netns::{Namespace, Pair, VETH, apart};
-use program::{Ran, run, sockeye, with_bare_settings};
+use program::{Ran, copy_of_the_program, on_a_kernel_without, run, sockeye, with_bare_settings};
 use std::fs;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,13 +56,11 @@ fn inside(namespace: &Namespace, mut command: Command) -> Ran {
     namespace.run(|| run(&mut command))
 }
 
-/// A folder that everybody can look into, with a copy of the program that everybody can start.
-fn copy_of_the_program() -> (TempDir, PathBuf) {
+/// A folder that everybody can look into, with a copy of the program.
+fn copied() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
-    let copy = folder.path().join("sockeye");
-    fs::copy(env!("CARGO_BIN_EXE_sockeye"), &copy).expect("copied");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("ours");
+    let copy = copy_of_the_program(folder.path());
     (folder, copy)
 }
 
@@ -157,7 +154,7 @@ fn without_loopback_the_command_is_named() {
 #[test]
 fn without_rights_the_sandbox_is_tried_all_the_same() {
     let Some(pair) = Pair::new() else { return };
-    let (_folder, copy) = copy_of_the_program();
+    let (_folder, copy) = copied();
     let Some(command) = by_somebody(&copy, &[]) else { return };
     let ran = inside(&pair.near, command);
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(4), ""), "{}", ran.stdout);
@@ -176,7 +173,7 @@ fn without_rights_the_sandbox_is_tried_all_the_same() {
 #[test]
 fn the_command_for_rights_helps() {
     let Some(pair) = Pair::new() else { return };
-    let (_folder, copy) = copy_of_the_program();
+    let (_folder, copy) = copied();
     match Command::new("setcap").arg("cap_net_raw+ep").arg(&copy).status() {
         Ok(status) => assert!(status.success()),
         Err(_) => return netns::skipped("needs setcap"),
@@ -202,7 +199,7 @@ fn the_command_for_rights_helps() {
 #[test]
 fn where_setcap_has_no_effect_sudo_is_named() {
     let Some(pair) = Pair::new() else { return };
-    let (folder, copy) = copy_of_the_program();
+    let (folder, copy) = copied();
     if !program::has("setpriv") || !program::has("unshare") {
         return netns::skipped("needs setpriv and unshare");
     }
@@ -307,27 +304,17 @@ fn a_busy_loopback_changes_nothing() {
     }
 }
 
-/// Runs on a kernel that does not know these system calls.
-#[expect(unsafe_code, reason = "only a child process can do without")]
-fn on_a_kernel_without(pair: &Pair, calls: &[libc::c_long]) -> Ran {
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
-    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
-    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
-    let here = std::env::consts::ARCH.try_into().expect("known");
-    let program: BpfProgram =
-        SeccompFilter::new(rules, SeccompAction::Allow, missing, here).expect("sound").try_into().expect("fits");
-    let mut command = doctor(&[]);
-    // SAFETY: the closure makes two system calls and allocates nothing, unless they fail.
-    unsafe { command.pre_exec(move || apply_filter(&program).map_err(std::io::Error::other)) };
-    inside(&pair.near, command)
-}
-
 #[test]
 fn what_a_kernel_lacks_shows_in_what_is_possible() {
     /// `landlock_create_ruleset(2)`, on every architecture.
     const LANDLOCK: libc::c_long = 444;
     let Some(pair) = Pair::new() else { return };
-    let ran = on_a_kernel_without(&pair, &[LANDLOCK]);
+    let lacking = |calls: &[libc::c_long]| {
+        let mut command = doctor(&[]);
+        on_a_kernel_without(calls, &mut command);
+        inside(&pair.near, command)
+    };
+    let ran = lacking(&[LANDLOCK]);
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     assert_eq!(check(&ran, "missing").0, "limited");
     assert!(check(&ran, "missing").1.starts_with("no Landlock: "), "{}", ran.stdout);
@@ -335,7 +322,7 @@ fn what_a_kernel_lacks_shows_in_what_is_possible() {
     is_ok(&ran, &TRIED[1..]);
     is_ok(&ran, &["capture inside"]);
 
-    let ran = on_a_kernel_without(&pair, &[LANDLOCK, libc::SYS_seccomp]);
+    let ran = lacking(&[LANDLOCK, libc::SYS_seccomp]);
     assert_eq!(ran.code(), Some(0), "{}", ran.stdout);
     for (name, words) in TRIED.into_iter().zip(["possible", "possible", "possible", "possible", "not refused ("]) {
         let (mark, text) = check(&ran, name);

@@ -2,7 +2,7 @@
 
 use super::sheet::{Mark, Sheet};
 use crate::cli::errors::{Problem, shown};
-use sockeye::capture::interfaces::Interfaces;
+use sockeye::capture::interfaces::{Interface, Interfaces};
 use sockeye::capture::offload::{self, Active, Effect, Offload};
 use sockeye::output::summary::next::quote;
 
@@ -11,7 +11,7 @@ const MOST: usize = 24;
 
 /// Looks at the interface that was asked for; else at all that are up, loopback aside: there nothing goes over a wire.
 pub(super) fn check(sheet: &mut Sheet, there: &Interfaces, asked: Option<&str>) -> Result<(), Problem> {
-    let wanted = |interface: &&sockeye::capture::interfaces::Interface| match asked {
+    let wanted = |interface: &&Interface| match asked {
         Some(name) => interface.name == name,
         None => interface.up && !interface.loopback,
     };

@@ -1,5 +1,6 @@
 //! The paper the doctor writes on: a line for each check under short headings, as they are made; at the end what mends what failed.
 
+use crate::cli::errors::Problem;
 use crate::cli::manual;
 use sockeye::output::Style;
 use sockeye::output::style::Tone;
@@ -72,13 +73,13 @@ impl Sheet {
     }
 
     /// A group of checks begins.
-    pub(super) fn heading(&mut self, text: &str) -> Result<(), crate::cli::errors::Problem> {
+    pub(super) fn heading(&mut self, text: &str) -> Result<(), Problem> {
         let gap = if std::mem::replace(&mut self.began, true) { "\n" } else { "" };
         manual::print(&format!("{gap}{}\n", self.style.paint(Tone::Heading, text)))
     }
 
     /// A check, and what it found.
-    pub(super) fn line(&self, mark: Mark, name: &str, text: &str) -> Result<(), crate::cli::errors::Problem> {
+    pub(super) fn line(&self, mark: Mark, name: &str, text: &str) -> Result<(), Problem> {
         let glyph = self.style.paint(mark.tone(), mark.glyph(self.style.ascii));
         let word = self.style.paint(mark.tone(), mark.word());
         let gap = " ".repeat(9 - mark.word().len());
@@ -104,7 +105,7 @@ impl Sheet {
     }
 
     /// The verdict, and the commands to copy.
-    pub(super) fn end(self, verdict: &str) -> Result<(), crate::cli::errors::Problem> {
+    pub(super) fn end(self, verdict: &str) -> Result<(), Problem> {
         manual::print(&format!("\n{}\n", self.style.paint(Tone::Heading, &self.style.glyphs(verdict))))?;
         for (what, command) in &self.mends {
             manual::print(&format!("  {}:\n      {command}\n", self.style.glyphs(what)))?;
