@@ -83,6 +83,8 @@ impl Channel {
         let got = loop {
             match recvmsg(&self.0, &mut [IoSliceMut::new(&mut room[..])], &mut beside, RecvFlags::CMSG_CLOEXEC) {
                 Err(Errno::INTR) => {}
+                // It went before it had read what was asked.
+                Err(Errno::CONNRESET) => return Ok((Came::End, None)),
                 got => break got?,
             }
         };
