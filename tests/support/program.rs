@@ -101,3 +101,28 @@ pub(crate) fn capture(name: &str) -> PathBuf {
 pub(crate) fn has(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().is_ok()
 }
+
+/// A copy of the program that every user can start.
+#[cfg(unix)]
+pub(crate) fn copy_of_the_program(into: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let copy = into.join("sockeye");
+    std::fs::copy(env!("CARGO_BIN_EXE_sockeye"), &copy).expect("copied");
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    copy
+}
+
+/// Has a command run on a kernel that does not know these system calls.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "only a child process can do without")]
+pub(crate) fn on_a_kernel_without(calls: &[libc::c_long], command: &mut Command) {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    use std::os::unix::process::CommandExt;
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
+    let here = std::env::consts::ARCH.try_into().expect("known");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, missing, here).expect("sound");
+    let program: BpfProgram = filter.try_into().expect("fits");
+    // SAFETY: the closure makes two system calls and allocates nothing, unless they fail.
+    unsafe { command.pre_exec(move || apply_filter(&program).map_err(std::io::Error::other)) };
+}
