@@ -102,12 +102,13 @@ pub(crate) fn has(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().is_ok()
 }
 
-/// A copy of the program that every user can start.
+/// A copy of the program that every user can start. Written by another process: had this one the file open for writing while
+/// another test's thread forks, the child would have it, too, and for that moment the copy could not be started (ETXTBSY).
 #[cfg(unix)]
 pub(crate) fn copy_of_the_program(into: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let copy = into.join("sockeye");
-    std::fs::copy(env!("CARGO_BIN_EXE_sockeye"), &copy).expect("copied");
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_sockeye")).arg(&copy).status().expect("cp runs").success());
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("ours");
     copy
 }
