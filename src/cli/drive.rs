@@ -90,7 +90,8 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
     for text in notices::checksums(&summary) {
         say(&text);
     }
-    for text in notices::packets_lost(&summary).into_iter().chain(notices::records_lost(&summary)) {
+    let notices = [notices::packets_lost(&summary), notices::records_lost(&summary), notices::misplaced(&summary)];
+    for text in notices.into_iter().flatten() {
         say(&text);
     }
     Ok(exit)

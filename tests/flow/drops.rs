@@ -90,3 +90,14 @@ fn what_was_dropped_after_the_last_packet_of_an_open_flow_is_among_it() {
     world.tracker.on_drop_counters(0, 30, 0, world.now);
     assert_eq!(drops(world), [Some(30)]);
 }
+
+#[test]
+fn a_connection_during_which_the_clock_was_set_back_is_not_said_to_be_whole() {
+    let mut world = World::new();
+    world.tracker.on_drops(0, world.now, 1);
+    world.open();
+    world.wait(-500).a(seg("P.", 1001, 5001).len(10));
+    assert_eq!(world.active().capture_drops, Some(0), "overtaken by others, as happens");
+    world.wait(-100_000).a(seg("P.", 1011, 5001).len(10));
+    assert_eq!(world.active().capture_drops, None);
+}
