@@ -573,7 +573,8 @@ fn long_texts() {
         schema.trim_start().starts_with('{') && schema.trim_end().ends_with('}') && schema.contains("\"$schema\""),
         "JSON Schema"
     );
-    for command in ["summary", "packets", "flows", "handshakes", "capture", "interfaces", "completions", "man", "help"] {
+    for command in ["summary", "packets", "flows", "handshakes", "capture", "interfaces", "doctor", "completions", "man", "help"]
+    {
         for line in [format!("help {command}"), format!("{command} --help")] {
             let page = ran(&line);
             assert_eq!((page.code(), page.stderr.as_str()), (Some(0), ""), "{line}");

@@ -19,7 +19,8 @@ usage: live send INTERFACE [MIX] [PACE]                 send packets, as fast as
        live check FILE [--sent N]                       which numbers a pcap file holds, and how often
        live slow FILE                                   read a pipe, slow now and then, and count its lines
 MIX:   --frames N (1000000)  --size BYTES of full frames (200)  --open TCP connections at a time (1000)
-       --burst most packets of a connection in a row (4)  --udp percent of the picks (10)  --seed N (1)
+       --burst most packets of a connection in a row (4)  --udp percent of the picks (10)  --clients N (4096)
+       --seed N (1)
 PACE:  --rate N a second  --waves: of ten seconds each, with a burst and a pause  --lossy: what is not taken at once is lost
        --qdisc: through the queueing discipline, where taps of the sending side see it";
 
@@ -55,6 +56,7 @@ fn run(verb: &str, words: &[String]) -> Result<(), String> {
             "--open" => mix.open = number()?.clamp(1, traffic::MOST_OPEN) as usize,
             "--burst" => mix.burst = number()?.max(1),
             "--udp" => mix.udp_percent = number()?.min(100),
+            "--clients" => mix.clients = number()?.clamp(1, traffic::MOST_CLIENTS),
             "--seed" => mix.seed = number()?,
             "--rate" => pace.rate = Some(number()?.max(1)),
             "--sent" => sent = Some(number()?),

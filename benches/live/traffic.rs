@@ -14,8 +14,8 @@ pub(crate) const LARGEST: u64 = 1514;
 pub(crate) const MOST_OPEN: u64 = 1 << 20;
 /// Of so many data segments one is sent twice.
 const RESENT_OF: u64 = 500;
-/// How many clients there are.
-const CLIENTS: u64 = 4096;
+/// Bound of `--clients`: as many have an address of their own.
+pub(crate) const MOST_CLIENTS: u64 = 4096;
 /// Clients' ports: none that a program decodes by its number.
 const DYNAMIC: u16 = 49_152;
 const PORTS: u64 = 10_000;
@@ -36,12 +36,13 @@ pub(crate) struct Mix {
     pub(crate) open: usize,
     pub(crate) burst: u64,
     pub(crate) udp_percent: u64,
+    pub(crate) clients: u64,
     pub(crate) seed: u64,
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { frames: 1_000_000, size: 200, open: 1000, burst: 4, udp_percent: 10, seed: 1 }
+        Self { frames: 1_000_000, size: 200, open: 1000, burst: 4, udp_percent: 10, clients: MOST_CLIENTS, seed: 1 }
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) struct Traffic {
     payload: u32,
     burst: u64,
     udp_percent: u64,
+    clients: u64,
     random: Random,
     left: u64,
     number: u32,
@@ -68,6 +70,7 @@ impl Traffic {
             payload: (mix.size - TCP_HEADERS) as u32,
             burst: mix.burst,
             udp_percent: mix.udp_percent,
+            clients: mix.clients,
             random: Random(mix.seed),
             left: mix.frames,
             number: 0,
@@ -85,7 +88,7 @@ impl Traffic {
 
     fn begin(&mut self) -> Connection {
         self.begun += 1;
-        Connection::new(self.begun, &mut self.random)
+        Connection::new(self.begun, self.clients, &mut self.random)
     }
 
     /// Writes the next frame into `to`, which is of [`LARGEST`] bytes, and gives its length; 0 at the end. Milliseconds are for the
@@ -107,7 +110,7 @@ impl Traffic {
         if left > 0 {
             self.turn = (at, left - 1);
         } else if self.random.below(100) < self.udp_percent {
-            let client = client(self.random.below(CLIENTS));
+            let client = client(self.random.below(self.clients));
             let port = DYNAMIC + self.random.below(PORTS) as u16;
             self.answer = Some((client, port));
             return udp(to, (client, port), (SERVER, 9999), 40);
@@ -166,9 +169,9 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(begun: u64, random: &mut Random) -> Self {
+    fn new(begun: u64, clients: u64, random: &mut Random) -> Self {
         // An address and port come again after tens of millions of connections.
-        let client = (client(begun % CLIENTS), DYNAMIC + (begun / CLIENTS * 7 % PORTS) as u16);
+        let client = (client(begun % clients), DYNAMIC + (begun / clients * 7 % PORTS) as u16);
         let seq = [random.next() as u32, random.next() as u32];
         let server = (SERVER + random.below(100) as u32, 4433);
         Self { client, server, seq, seen: [0; 2], echo: [0; 2], requests: 1 + random.below(3), step: Step::Syn, again: false }

@@ -12,6 +12,8 @@ pub mod interfaces;
 #[cfg(target_os = "linux")]
 pub mod live;
 #[cfg(target_os = "linux")]
+pub mod offload;
+#[cfg(target_os = "linux")]
 pub mod permission;
 #[cfg(target_os = "linux")]
 pub mod ring;

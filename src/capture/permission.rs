@@ -23,6 +23,8 @@ pub struct Permission {
     pub user_namespace: bool,
     /// The program that runs.
     pub program: Option<PathBuf>,
+    /// `CAP_NET_RAW` is among the capabilities of the program's file (`setcap`), to be in force at its start.
+    pub on_file: bool,
     /// The file system the program lies on.
     pub mount: Option<Mount>,
     /// The container around us.
@@ -71,6 +73,7 @@ impl Permission {
             obtainable: has_net_raw(&status, "CapBnd:"),
             no_new_privs: field(&status, "NoNewPrivs:") == Some("1"),
             user_namespace: !is_first_user_namespace(&read("/proc/self/uid_map")),
+            on_file: program.as_deref().is_some_and(carries_net_raw),
             program,
             mount,
             container: container(),
@@ -93,6 +96,21 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 fn has_net_raw(status: &str, set: &str) -> bool {
     let bits = field(status, set).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
     bits >> CAP_NET_RAW & 1 == 1
+}
+
+/// Does the file give `CAP_NET_RAW` to whoever starts it? (`security.capability`, see capabilities(7).)
+fn carries_net_raw(program: &Path) -> bool {
+    let mut value = [0_u8; 64];
+    let length = rustix::fs::getxattr(program, "security.capability", &mut value[..]).unwrap_or(0);
+    gives_net_raw(value.get(..length).unwrap_or_default())
+}
+
+/// `vfs_cap_data` of `linux/capability.h`, little-endian: revision with the flag "effective", then pairs of 32-bit sets, permitted and
+/// inheritable, the low ones first.
+fn gives_net_raw(value: &[u8]) -> bool {
+    let word = |at: usize| value.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    let (Some(revision), Some(permitted)) = (word(0), word(4)) else { return false };
+    revision & 1 == 1 && permitted >> CAP_NET_RAW & 1 == 1
 }
 
 /// The first user namespace maps every number to itself (`user_namespaces(7)`).
@@ -230,6 +248,16 @@ mod tests {
     fn only_the_first_user_namespace_maps_everything() {
         assert!(is_first_user_namespace("         0          0 4294967295\n"));
         assert!(!is_first_user_namespace("         0       1000          1\n"));
+    }
+
+    #[test]
+    fn capabilities_of_files_are_read() {
+        // As `setcap cap_net_raw+ep`, `cap_net_raw+p` and `cap_net_admin+ep` write them.
+        let value = |revision: u32, permitted: u32| [revision, permitted, 0, 0, 0].map(u32::to_le_bytes).concat();
+        assert!(gives_net_raw(&value(0x0200_0001, 1 << 13)));
+        assert!(!gives_net_raw(&value(0x0200_0000, 1 << 13)));
+        assert!(!gives_net_raw(&value(0x0200_0001, 1 << 12)));
+        assert!(!gives_net_raw(&[]));
     }
 
     #[test]

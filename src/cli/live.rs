@@ -6,6 +6,7 @@ use sockeye::capture::interfaces::{Interface, Interfaces};
 use sockeye::capture::permission::Permission;
 use sockeye::event::RunSummary;
 use sockeye::model::{SourceInfo, SourceStats};
+use sockeye::output::summary::next::quote;
 use std::env;
 use std::fmt::Write as _;
 
@@ -16,14 +17,12 @@ pub(crate) fn not_permitted(interface: &str) -> Problem {
 
 /// The words after the program's name as they were typed, to be repeated behind sudo.
 fn typed_words() -> String {
-    let words: Vec<_> =
-        env::args_os().skip(1).map(|word| sockeye::output::summary::next::quote(&word.to_string_lossy()).into_owned()).collect();
+    let words: Vec<_> = env::args_os().skip(1).map(|word| quote(&word.to_string_lossy()).into_owned()).collect();
     words.join(" ")
 }
 
 fn advise(interface: &str, facts: &Permission, words: &str) -> Problem {
     let problem = Problem::new(Exit::Permission, format!("not allowed to capture on {} (needs CAP_NET_RAW)", shown(interface)));
-    let program = facts.program.as_ref().map_or_else(|| "sockeye".to_owned(), |p| shown(&p.display().to_string()));
     let once = if facts.no_new_privs {
         "once:        not from here: no_new_privs is set, so sudo gives nothing; start it from another shell".to_owned()
     } else {
@@ -32,7 +31,7 @@ fn advise(interface: &str, facts: &Permission, words: &str) -> Problem {
     let for_good = if facts.container.is_some() && !facts.obtainable {
         "for good:    run the container with --cap-add NET_RAW".to_owned()
     } else if facts.setcap_helps() {
-        format!("for good:    sudo setcap cap_net_raw+ep {program}      (again after each upgrade)")
+        format!("for good:    {}      (again after each upgrade)", setcap(facts))
     } else {
         format!("for good:    {}", why_setcap_fails(facts))
     };
@@ -42,7 +41,29 @@ fn advise(interface: &str, facts: &Permission, words: &str) -> Problem {
         .help(format!("without it:  sockeye FILE still works; so does  sudo tcpdump -i {} -w - | sockeye -r -", shown(interface)))
 }
 
-fn why_setcap_fails(facts: &Permission) -> String {
+/// The command that gives the right to the program's file.
+fn setcap(facts: &Permission) -> String {
+    let program = facts.program.as_ref().map_or_else(|| "sockeye".to_owned(), |p| shown(&p.display().to_string()));
+    format!("sudo setcap cap_net_raw+ep {}", quote(&program))
+}
+
+/// The one command, or the one step, by which the right to capture is had.
+pub(crate) fn mend_right(facts: &Permission) -> String {
+    if facts.container.is_some() && !facts.obtainable {
+        "run the container with --cap-add NET_RAW".to_owned()
+    } else if facts.effective && facts.user_namespace {
+        "start it outside this user namespace, by sudo".to_owned()
+    } else if facts.no_new_privs {
+        "start it from a shell without no_new_privs, by sudo".to_owned()
+    } else if facts.setcap_helps() && !facts.on_file {
+        setcap(facts)
+    } else {
+        "sudo \"$(command -v sockeye)\" doctor".to_owned()
+    }
+}
+
+/// Why capabilities of the program's file have no effect.
+pub(crate) fn why_setcap_fails(facts: &Permission) -> String {
     match &facts.mount {
         Some(mount) if mount.nosuid => format!("setcap has no effect here: {} is mounted nosuid", mount.point.display()),
         Some(mount) if mount.read_only => format!("setcap cannot be used here: {} is mounted read-only", mount.point.display()),

@@ -18,7 +18,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl
-  What can be captured here:     sockeye interfaces
+  Can I capture here:            sockeye doctor
 
   All commands:                  sockeye --help
   Filters, time, states, ...:    sockeye help filters | time | states | verdicts
@@ -221,7 +221,8 @@ What the kernel lacks of this is said in a line (-q: not), and the run goes on.
 On an interface -v says what is in force. --no-sandbox leaves out Landlock and
 seccomp, for systems that break with them; user and capabilities go nonetheless.
 
-The list of what is still allowed, and how it is tested: docs/privileges.md.
+sockeye doctor tries all of it on this machine. The list of what is still
+allowed, and how it is tested: docs/privileges.md.
 ";
 
 /// Topics of `help`, with their texts.

@@ -59,6 +59,7 @@ fn run(command: Command) -> Done {
         Command::Handshakes(args) => command::handshakes::run(&args),
         Command::Capture(args) => command::capture::run(&args),
         Command::Interfaces(args) => command::interfaces::run(&args),
+        Command::Doctor(args) => command::doctor::run(&args),
         Command::Completions { shell } => manual::completions(shell).map(|()| Exit::Done),
         Command::Man => manual::man().map(|()| Exit::Done),
         Command::Help { topic } => manual::help(topic.as_deref()).map(|()| Exit::Done),

@@ -64,14 +64,8 @@ impl Rights {
         } else if Standing::look().effective_uid == 0 {
             let _ = WRITES_AS.set("root".to_owned());
         }
-        let config = Config {
-            user: choice.becomes,
-            must_become: choice.asked,
-            sandbox: self.sandbox,
-            readable: zone_files().chain(interfaces.iter().map(|name| counters(name))).collect(),
-            helpers,
-        };
-        let report = privilege::enter(&config)?;
+        let becomes = Choice { writes: None, ..choice };
+        let report = privilege::enter(&config(becomes, self.sandbox, interfaces, helpers))?;
         if !report.missing.is_empty() && !self.quiet {
             say(&lacking(&report));
         }
@@ -79,6 +73,17 @@ impl Rights {
             say(&report.to_string());
         }
         Ok(())
+    }
+}
+
+/// What a run still needs when its rights are gone.
+pub(crate) fn config(choice: Choice, sandbox: bool, interfaces: &[String], helpers: Vec<RawFd>) -> Config {
+    Config {
+        user: choice.becomes,
+        must_become: choice.asked,
+        sandbox,
+        readable: zone_files().chain(interfaces.iter().map(|name| counters(name))).collect(),
+        helpers,
     }
 }
 

@@ -17,6 +17,9 @@ use std::io;
 /// Frames turned away whose ports are looked at, to tell which are there when nothing matched.
 const PORTS_FROM: u64 = 100_000;
 
+/// What is told of a packet that nobody looks into.
+const UNREAD: Packet<'static> = Packet::empty(&[]);
+
 /// Everything between a source and a sink.
 pub(super) struct Pipeline {
     pub(super) selection: Selection,
@@ -97,7 +100,7 @@ impl Pipeline {
     fn let_through(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         self.totals.count_matched(frame);
         if self.copy_only {
-            let keep = sink.on_event(&Event::Packet { frame, packet: &Packet::empty(frame.bytes), note: &Note::default() })?;
+            let keep = sink.on_event(&Event::Packet { frame, packet: &UNREAD, note: &Note::NONE })?;
             self.left -= 1;
             return Ok(if self.left == 0 { Keep::Enough } else { keep });
         }

@@ -97,3 +97,17 @@ pub struct Note {
     /// What Wireshark says of it, where that was asked for.
     pub wireshark: Option<super::wireshark::Analysis>,
 }
+
+impl Note {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        flow: None,
+        direction: None,
+        change: None,
+        relative_seq: None,
+        relative_ack: None,
+        window_scale: None,
+        verdict: None,
+        wireshark: None,
+    };
+}

@@ -92,6 +92,7 @@ const fn stand_in(c: char) -> Option<&'static str> {
         '·' => "|",
         '…' => "...",
         '✗' | '×' => "x",
+        '✓' => "+",
         '–' => "-",
         'µ' => "u",
         _ => return None,

@@ -15,12 +15,12 @@ mod saved;
 mod users;
 
 use netns::Pair;
-use program::wait;
+use program::{copy_of_the_program, wait};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -175,14 +175,6 @@ impl Wanted<'_> {
             assert_eq!(status["Seccomp"], if self.sandbox { "2" } else { "0" }, "{}", status["Name"]);
         }
     }
-}
-
-/// A copy of the program that every user can start.
-fn copy_of_the_program(into: &Path) -> PathBuf {
-    let copy = into.join("sockeye");
-    fs::copy(env!("CARGO_BIN_EXE_sockeye"), &copy).expect("copied");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("ours");
-    copy
 }
 
 /// Are we root, with the means of this test?

@@ -101,3 +101,29 @@ pub(crate) fn capture(name: &str) -> PathBuf {
 pub(crate) fn has(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().is_ok()
 }
+
+/// A copy of the program that every user can start. Written by another process: had this one the file open for writing while
+/// another test's thread forks, the child would have it, too, and for that moment the copy could not be started (ETXTBSY).
+#[cfg(unix)]
+pub(crate) fn copy_of_the_program(into: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let copy = into.join("sockeye");
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_sockeye")).arg(&copy).status().expect("cp runs").success());
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    copy
+}
+
+/// Has a command run on a kernel that does not know these system calls.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "only a child process can do without")]
+pub(crate) fn on_a_kernel_without(calls: &[libc::c_long], command: &mut Command) {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    use std::os::unix::process::CommandExt;
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
+    let here = std::env::consts::ARCH.try_into().expect("known");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, missing, here).expect("sound");
+    let program: BpfProgram = filter.try_into().expect("fits");
+    // SAFETY: the closure makes two system calls and allocates nothing, unless they fail.
+    unsafe { command.pre_exec(move || apply_filter(&program).map_err(std::io::Error::other)) };
+}

@@ -179,6 +179,16 @@ pub fn link_types(interface: &str, backend: Option<LiveBackend>) -> Result<Vec<L
     }
 }
 
+/// Version of the libpcap that is built in, in its own words: `libpcap version 1.10.3 (…)`.
+#[must_use]
+pub fn libpcap_version() -> Option<String> {
+    #[cfg(feature = "libpcap")]
+    let version = Some(sys::libpcap_version());
+    #[cfg(not(feature = "libpcap"))]
+    let version = None;
+    version
+}
+
 /// The time stamps that can be asked of an interface, the default first.
 ///
 /// # Errors

@@ -168,6 +168,7 @@ impl Live {
     }
 
     /// The earliest frame at hand; none while an interface that may have an earlier one is to be asked first.
+    #[inline]
     fn earliest(&mut self) -> Option<(usize, Slot)> {
         let at = if self.taps.len() == 1 {
             0
@@ -329,12 +330,16 @@ fn operating_system() -> Option<String> {
 
 impl PacketSource for Live {
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
-        let (at, slot) = match self.advance()? {
-            Step::Frame { tap, slot } => (tap, slot),
-            Step::Notice(notice) => return Ok(Next::Notice(notice)),
-            Step::Idle => return Ok(Next::Idle),
-            Step::Drained => return Ok(Next::Drained),
-            Step::End => return Ok(Next::End),
+        // Nearly always a frame is at hand.
+        let (at, slot) = match self.earliest() {
+            Some(found) => found,
+            None => match self.advance()? {
+                Step::Frame { tap, slot } => (tap, slot),
+                Step::Notice(notice) => return Ok(Next::Notice(notice)),
+                Step::Idle => return Ok(Next::Idle),
+                Step::Drained => return Ok(Next::Drained),
+                Step::End => return Ok(Next::End),
+            },
         };
         self.frames += 1;
         self.undrained = true;

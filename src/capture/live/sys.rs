@@ -73,6 +73,18 @@ pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 
+/// What libpcap says of itself.
+#[cfg(feature = "libpcap")]
+pub(super) fn libpcap_version() -> String {
+    unsafe extern "C" {
+        fn pcap_lib_version() -> *const libc::c_char;
+    }
+    // SAFETY: the function (pcap_lib_version(3PCAP)) takes nothing and gives a text that ends with a zero and lives as long as the
+    // program.
+    let text = unsafe { std::ffi::CStr::from_ptr(pcap_lib_version()) };
+    text.to_string_lossy().into_owned()
+}
+
 /// Sets a socket option to a plain value. `T` is the very C type the option takes.
 pub(in crate::capture) fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // SAFETY: the kernel reads `size_of::<T>()` bytes from a live reference and keeps nothing of them; the callers give
@@ -277,6 +289,12 @@ fn ask_driver<T>(name: &str, request: libc::Ioctl, data: &mut T) -> io::Result<(
     // The kernel reads and writes one `T` through the pointer, which is live and exclusive until `ask` is over; the callers in
     // this file give the type that the request is documented to take.
     ask(query_socket()?.as_fd(), request, &mut about)
+}
+
+/// An ethtool command about an interface, in words of 32 bits that are answered in place. There must be room for all that the
+/// command may answer.
+pub(in crate::capture) fn ask_ethtool<const N: usize>(name: &str, words: &mut [u32; N]) -> io::Result<()> {
+    ask_driver(name, SIOCETHTOOL, words)
 }
 
 /// Asks the driver of an interface which time stamps it offers; none where it does not say.

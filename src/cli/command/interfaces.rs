@@ -21,7 +21,7 @@ pub(crate) fn run(args: &InterfacesArgs) -> Done {
         let _ = writeln!(text, "\nnot network interfaces, not captured here: {}", others.join(", "));
     }
     if there.any.is_some() {
-        let _ = writeln!(text, "\nno right to capture (needs CAP_NET_RAW); try  sudo sockeye interfaces");
+        let _ = writeln!(text, "\nno right to capture (needs CAP_NET_RAW); what to do:  sockeye doctor");
     }
     manual::print(&style.glyphs(&text)).map(|()| Exit::Done)
 }
