@@ -123,6 +123,11 @@ impl Input {
         }
     }
 
+    /// Counters of all sources so far, in their order. Live, the kernel is asked for them.
+    pub fn all_stats(&mut self) -> Vec<SourceStats> {
+        (0..=u16::MAX).map_while(|index| self.stats(index)).collect()
+    }
+
     /// Ends a live capture; see [`PacketSource::close_gate`].
     pub fn close_gate(&mut self) {
         if let Kind::Live(source) = &mut self.0 {

@@ -24,7 +24,7 @@ pub(crate) fn drive(
     progress: args::Progress,
     sink: &mut (impl Sink + Send),
 ) -> Result<Ended, Problem> {
-    let Opened { mut input, beside, filter, selection, limit, duration, live, copying, hangup_rotates, .. } = opened;
+    let Opened { mut input, beside, filter, selection, limit, duration, live, card_time, copying, hangup_rotates, .. } = opened;
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
@@ -38,7 +38,7 @@ pub(crate) fn drive(
             info.warnings.iter().for_each(|w| say(w));
         }
     }
-    let config = Config { selection, limit, tracker, copy_only: copying, live, duration, stop };
+    let config = Config { selection, limit, tracker, copy_only: copying, live, card_time, duration, stop };
     let ended = match beside {
         None => run(&mut input, filter, config, sink, &mut lookout),
         Some(Beside { inputs, spread }) => {
@@ -90,7 +90,8 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
     for text in notices::checksums(&summary) {
         say(&text);
     }
-    for text in notices::packets_lost(&summary).into_iter().chain(notices::records_lost(&summary)) {
+    let notices = [notices::packets_lost(&summary), notices::records_lost(&summary), notices::misplaced(&summary)];
+    for text in notices.into_iter().flatten() {
         say(&text);
     }
     Ok(exit)

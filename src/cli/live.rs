@@ -128,7 +128,6 @@ pub(crate) fn closing_lines(summary: &RunSummary) -> String {
         (total(|s| s.dropped_interface), "dropped by interface"),
         (summary.dropped_here, "dropped by sockeye"),
         (summary.read.saturating_sub(summary.matched), "rejected by sockeye's filter"),
-        (total(|s| s.rejected_kernel), "rejected by the kernel's filter"),
     ];
     for (n, how) in rest.into_iter().filter(|(n, _)| *n > 0) {
         let _ = writeln!(lines, "{} {how}", packets(n));

@@ -40,6 +40,7 @@ pub(crate) struct Opened {
     pub(crate) limit: Option<u64>,
     pub(crate) duration: Option<Span>,
     pub(crate) live: bool,
+    pub(crate) card_time: bool,
     /// Nothing is decoded.
     pub(crate) copying: bool,
     /// SIGHUP does not end the run: it begins the next file of `-w`.
@@ -201,6 +202,8 @@ impl Plan {
             limit: self.limit,
             duration,
             live: live_run,
+            // A driver may keep the card's clock by another scale, such as TAI.
+            card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
             copying,
             hangup_rotates: false,
             source_words,

@@ -1,8 +1,8 @@
 //! What a live run loses while it goes on, and when that is worth a word: at once when it begins, then no more often than somebody
 //! can read. Asked about once a second, never for each packet.
 
-use crate::capture::Input;
 use crate::event::Sink;
+use crate::model::SourceStats;
 use std::time::Duration;
 
 /// Least time between two words about drops.
@@ -25,11 +25,10 @@ pub struct Drops {
 
 impl Drops {
     /// The counters now. Unknown ones count nothing here.
-    pub(super) fn count(input: &mut Input, read: u64, sink: &impl Sink) -> Self {
+    pub(super) fn count(sources: &[SourceStats], read: u64, sink: &impl Sink) -> Self {
         let mut drops = Self { here: sink.dropped(), records: sink.records_dropped(), ..Self::default() };
         let mut received: u64 = 0;
-        for index in 0..=u16::MAX {
-            let Some(stats) = input.stats(index) else { break };
+        for stats in sources {
             received = received.saturating_add(stats.received.unwrap_or(0));
             drops.kernel = drops.kernel.saturating_add(stats.dropped_kernel.unwrap_or(0));
             drops.interface = drops.interface.saturating_add(stats.dropped_interface.unwrap_or(0));

@@ -55,7 +55,7 @@ pub fn run(parts: &mut [Part], spread: Spread, config: Config, sink: &mut (impl 
         Ok(outcomes) => (outcomes, None),
         Err(error) => (Vec::new(), Some(Failed { source_index: 0, error })),
     };
-    end(parts, outcomes, refused, flushed, sink)
+    end(parts, outcomes, refused, (flushed, &plan.exchange), sink)
 }
 
 /// What every thread is given.
@@ -113,7 +113,7 @@ fn end(
     parts: &mut [Part],
     outcomes: Vec<Outcome>,
     refused: Option<Failed>,
-    flushed: io::Result<()>,
+    (flushed, exchange): (io::Result<()>, &Exchange),
     sink: &mut impl Sink,
 ) -> Ended {
     let (mut runs, reads): (Vec<Run>, Vec<io::Result<()>>) = outcomes.into_iter().unzip();
@@ -147,6 +147,7 @@ fn end(
         records_dropped,
         live,
         threads,
+        misplaced: exchange.misplaced(),
         ..totals.summary()
     };
     if output_error.is_none() {

@@ -1,4 +1,5 @@
-//! The way of one packet: selected, filtered, decoded, joined, tracked, told. Each step is one line of [`Pipeline::on_frame`].
+//! The way of one packet: selected, filtered (what the capture dropped before those turned away is carried on), decoded, joined,
+//! tracked, told.
 
 use super::carried::Carried;
 use super::select::Selection;

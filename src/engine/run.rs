@@ -1,7 +1,7 @@
 //! A run from the first frame to the summary, on one thread.
 
 use super::carried::Carried;
-use super::clock::{self, Stopwatch};
+use super::clock::{self, FrameClock, Rounds};
 use super::drops::{DropWatch, Drops};
 use super::pipeline::Pipeline;
 use super::select::Selection;
@@ -13,21 +13,14 @@ use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
 use crate::filter::{Filter, FilterError};
 use crate::flow::wireshark::Labeler;
 use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
-use crate::model::{SourceInfo, Span};
+use crate::model::{SourceInfo, SourceStats, Span, Timestamp};
 use std::io;
 use std::time::Duration;
 
 /// Frames between two looks at clock, signals and progress.
 const LOOK_EVERY: u64 = 1024;
-/// How often the counters of a live source are looked at: what it dropped and no frame names happened between two looks.
-const COUNT_EVERY: Span = Span::from_millis(100);
-/// How often a live run asks whether losses are worth a word.
-const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Live frames may come this much later than their time: no flow is ended by the clock before.
 const LATENESS: Span = Span::from_secs(1);
-
-/// Live, what was captured is handed on at least this often: it is what a sudden end costs.
-const FLUSH_EVERY: Span = Span::from_secs(1);
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +35,8 @@ pub struct Config {
     pub copy_only: bool,
     /// Is the source live?
     pub live: bool,
+    /// Do frames bear the time of a network card's own clock, which need not be the system's?
+    pub card_time: bool,
     /// Stop after this much time by the clock.
     pub duration: Option<Span>,
     /// Flags that may interrupt the run.
@@ -112,11 +107,9 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
 }
 
 /// The counters of live sources, for files that are written.
-fn tell_counters(input: &mut Input, sink: &mut impl Sink) -> io::Result<()> {
-    for index in 0..=u16::MAX {
-        let Some(stats) = input.stats(index) else { break };
-        let Some(info) = input.info(index) else { break };
-        sink.on_event(&Event::Counters { index, info, stats: &stats })?;
+fn tell_counters(counters: &[SourceStats], input: &Input, sink: &mut impl Sink) -> io::Result<()> {
+    for ((index, info), stats) in (0..=u16::MAX).zip(input.infos()).zip(counters) {
+        sink.on_event(&Event::Counters { index, info, stats })?;
     }
     Ok(())
 }
@@ -128,12 +121,13 @@ pub(super) struct Run {
     duration: Option<Span>,
     stop: Stop,
     pub(super) failures: Vec<Failed>,
-    /// When the counters of a live source were last looked at for what it dropped.
-    counted: Stopwatch,
-    /// Since the last flush by the clock.
-    flushed: Stopwatch,
-    /// When it was last asked whether losses are worth a word.
-    told: Stopwatch,
+    /// What is due by the clock, live.
+    rounds: Rounds,
+    frame_clock: FrameClock,
+    /// Frames let through when it was last told that time went by.
+    matched_before: u64,
+    /// Live: all that had come is still told, and no more.
+    closed: bool,
     drops: DropWatch,
 }
 
@@ -161,9 +155,10 @@ impl Run {
             duration: config.duration,
             stop: config.stop,
             failures: Vec::new(),
-            counted: Stopwatch::start(),
-            flushed: Stopwatch::start(),
-            told: Stopwatch::start(),
+            rounds: Rounds::start(),
+            frame_clock: FrameClock::new(config.card_time),
+            matched_before: 0,
+            closed: false,
             drops: DropWatch::default(),
         }
     }
@@ -172,21 +167,19 @@ impl Run {
         for (index, info) in (0..=u16::MAX).zip(input.infos()) {
             sink.on_event(&Event::Source { index, info })?;
         }
-        let started = Stopwatch::start();
+        self.rounds = Rounds::start();
         let mut since_look = 0;
-        // A live run that is stopped goes on until all that had come is told.
-        let mut closed = false;
         loop {
-            if self.stop.is_requested() && !closed {
+            if self.stop.is_requested() && !self.closed {
                 if !self.live {
                     return Ok(());
                 }
-                input.close_gate();
-                closed = true;
+                self.close(input);
             }
             let mut pause = false;
             match input.next() {
                 Ok(Next::Frame(mut frame)) => {
+                    self.frame_clock.on_frame(&frame);
                     // What was handed over by other threads and is earlier comes first.
                     if self.pipeline.number(&mut frame) && self.pipeline.take_in(false, sink)? == Keep::Enough {
                         return Ok(());
@@ -216,8 +209,7 @@ impl Run {
                 Ok(Next::Idle) => {
                     pause = true;
                     self.pipeline.pause();
-                    // Packets from a pipe may be from any time: only theirs tells how late it is.
-                    if self.live && self.pipeline.on_idle(clock::now() - LATENESS, sink)? == Keep::Enough {
+                    if self.on_idle(sink)? == Keep::Enough {
                         return Ok(());
                     }
                     sink.flush()?;
@@ -231,21 +223,33 @@ impl Run {
             since_look += 1;
             if pause || since_look >= LOOK_EVERY {
                 since_look = 0;
-                self.look(input, sink, watch)?;
-            }
-            if self.live && !closed && self.duration.is_some_and(|span| started.is_past(span)) {
-                input.close_gate();
-                closed = true;
+                if self.look(input, sink, watch)? == Keep::Enough {
+                    return Ok(());
+                }
             }
         }
     }
 
+    /// Live: lets nothing more in.
+    fn close(&mut self, input: &mut Input) {
+        input.close_gate();
+        self.closed = true;
+    }
+
+    /// What time it is by the clock of the frames. Packets from a file or a pipe may be from any time: only theirs tells.
+    fn now(&self) -> Option<Timestamp> {
+        if self.live { self.frame_clock.now() } else { None }
+    }
+
+    /// Nothing was let through just now, but time goes by.
+    fn on_idle(&mut self, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.frame_clock.settle();
+        self.now().map_or(Ok(Keep::Going), |now| self.pipeline.on_idle(now - LATENESS, sink))
+    }
+
     /// What need not be looked at with every packet.
-    fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<()> {
-        if self.live && self.counted.is_past(COUNT_EVERY) {
-            self.counted = Stopwatch::start();
-            self.count_drops(input);
-        }
+    fn look(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<Keep> {
+        let keep = if self.live { self.rounds(input, sink, watch)? } else { Keep::Going };
         if watch.wants_progress() {
             watch.on_progress(&self.progress(input));
         }
@@ -256,35 +260,74 @@ impl Run {
         if self.stop.take_flush() {
             sink.flush()?;
         }
-        if self.live && self.flushed.is_past(FLUSH_EVERY) {
-            self.flushed = Stopwatch::start();
-            tell_counters(input, sink)?;
-            sink.flush()?;
-        }
         if self.stop.take_rotate() {
             if self.live {
-                tell_counters(input, sink)?;
+                tell_counters(&input.all_stats(), input, sink)?;
             }
             sink.on_event(&Event::Rotate(clock::now()))?;
         }
-        if self.live && self.told.is_due(TELL_EVERY) {
-            let counts = Drops::count(input, self.pipeline.totals.read(), sink);
-            if self.drops.is_news(counts, TELL_EVERY) {
-                watch.on_drops(&counts);
-            }
+        Ok(keep)
+    }
+
+    /// What is due by the clock: one look at it, and at most one at the counters.
+    fn rounds(&mut self, input: &mut Input, sink: &mut impl Sink, watch: &mut impl Watch) -> io::Result<Keep> {
+        self.frame_clock.settle();
+        let due = self.rounds.look();
+        if !self.closed && self.duration.is_some_and(|span| due.lasted.as_nanos() >= u128::try_from(span.nanos()).unwrap_or(0)) {
+            self.close(input);
         }
-        Ok(())
+        if !due.count || (due.second.is_none() && self.pipeline.tracker.is_none()) {
+            return Ok(Keep::Going);
+        }
+        let counters = input.all_stats();
+        self.tell_drops(&counters);
+        match due.second {
+            Some(since) => self.each_second(since, &counters, input, sink, watch),
+            None => Ok(Keep::Going),
+        }
+    }
+
+    /// What a live run does about once a second, `since` after the last time.
+    fn each_second(
+        &mut self,
+        since: Duration,
+        counters: &[SourceStats],
+        input: &Input,
+        sink: &mut impl Sink,
+        watch: &mut impl Watch,
+    ) -> io::Result<Keep> {
+        // Frames that the filter turns away are no pause, and tell nobody that time goes by.
+        let matched = self.pipeline.totals.matched();
+        let quiet = std::mem::replace(&mut self.matched_before, matched) == matched;
+        let keep = if quiet { self.on_idle(sink)? } else { Keep::Going };
+        tell_counters(counters, input, sink)?;
+        sink.flush()?;
+        let counts = Drops::count(counters, self.pipeline.totals.read(), sink);
+        if self.drops.is_news(counts, since) {
+            watch.on_drops(&counts);
+        }
+        Ok(keep)
     }
 
     /// What the counters of the sources say was dropped, for the flows that it may have spoiled: not every source names it
     /// with the frame that follows.
     pub(super) fn count_drops(&mut self, input: &mut Input) {
+        if self.pipeline.tracker.is_some() {
+            self.tell_drops(&input.all_stats());
+        }
+    }
+
+    fn tell_drops(&mut self, counters: &[SourceStats]) {
+        let now = self.now();
         let Some(tracker) = &mut self.pipeline.tracker else { return };
-        let now = self.live.then(clock::now);
-        for index in 0..=u16::MAX {
-            let Some(stats) = input.stats(index) else { break };
-            if let Some(kernel) = stats.dropped_kernel {
-                tracker.on_drop_counters(index, kernel.saturating_add(stats.dropped_interface.unwrap_or(0)), now);
+        for (index, stats) in (0..=u16::MAX).zip(counters) {
+            let Some(kernel) = stats.dropped_kernel else { continue };
+            let interface = stats.dropped_interface.unwrap_or(0);
+            match now {
+                Some(now) => tracker.on_drop_counters(index, kernel, interface, now),
+                // No frame has told yet what time it is: the counters are not lost, the next look has them.
+                None if self.live => {}
+                None => tracker.on_drop_counters_at_end(index, kernel.saturating_add(interface)),
             }
         }
     }
@@ -301,10 +344,9 @@ impl Run {
     }
 
     pub(super) fn summary(&self, input: &mut Input, sink: &impl Sink) -> RunSummary {
-        let mut sources = Vec::with_capacity(input.sources());
-        for index in 0..=u16::MAX {
-            let Some(stats) = input.stats(index) else { break };
-            let Some(info) = input.info(index).cloned() else { break };
+        let counters = input.all_stats();
+        let mut sources = Vec::with_capacity(counters.len());
+        for ((index, info), stats) in (0..=u16::MAX).zip(input.infos().cloned()).zip(counters) {
             let problem = self.failures.iter().find(|f| f.source_index == index).map(ToString::to_string);
             sources.push(SourceSummary { info, stats, cut_frames: self.pipeline.totals.cut_frames(usize::from(index)), problem });
         }

@@ -13,7 +13,7 @@
 //! thread. What was handed over is never followed before frames that came earlier, but it may be after some that came later: the
 //! threads are as far in time as their rings are, which is some milliseconds apart. So all is in the right record, and of TCP in
 //! fragments, where order matters, the verdicts may be others than those of one thread. An inbox is bounded; where it is full,
-//! the packet is followed where it is: its conversation may then have two records.
+//! the packet is followed where it is, and counted: its conversation may then have two records.
 
 use super::clock;
 use crate::capture::Spread;
@@ -42,6 +42,8 @@ pub(super) struct Exchange {
     numbered: AtomicU64,
     /// Packets that may still be let through (`-c`).
     left: AtomicU64,
+    /// Packets that found an inbox full.
+    misplaced: AtomicU64,
 }
 
 #[derive(Default)]
@@ -83,7 +85,12 @@ impl Exchange {
     pub(super) fn new(spread: Spread, limit: Option<u64>) -> Arc<Self> {
         let inboxes = (0..spread.threads()).map(|_| Inbox::default()).collect();
         let (numbered, left) = (AtomicU64::new(0), AtomicU64::new(limit.unwrap_or(u64::MAX)));
-        Arc::new(Self { spread, inboxes, numbered, left })
+        Arc::new(Self { spread, inboxes, numbered, left, misplaced: AtomicU64::new(0) })
+    }
+
+    /// Packets that were not handed over for want of room, and so followed in another thread than their conversation.
+    pub(super) fn misplaced(&self) -> u64 {
+        self.misplaced.load(Ordering::Relaxed)
     }
 
     /// Was as much let through as is wanted (`-c`)?
@@ -169,6 +176,7 @@ impl Share {
         let Some(inbox) = self.exchange.inboxes.get(owner as usize) else { return false };
         let size = packet.bytes.len() + BESIDE;
         if inbox.bytes.load(Ordering::Relaxed) + size > INBOX {
+            self.exchange.misplaced.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         let parcel = Parcel {

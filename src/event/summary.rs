@@ -36,10 +36,11 @@ impl RunSummary {
         self.matched.saturating_sub(self.dropped_here)
     }
 
-    /// A counter summed over the sources that know it; `None` where none does.
+    /// A counter summed over all sources; `None` where one of them does not know it.
     #[must_use]
     pub fn total(&self, of: impl Fn(&SourceStats) -> Option<u64>) -> Option<u64> {
-        self.sources.iter().filter_map(|source| of(&source.stats)).reduce(u64::saturating_add)
+        let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
+        self.sources.iter().map(|source| of(&source.stats)).reduce(sum).flatten()
     }
 }
 
@@ -84,6 +85,8 @@ pub struct RunSummary {
     pub dropped_here: u64,
     /// Records of flows that were left out for that reason.
     pub records_dropped: u64,
+    /// Packets that the thread which follows their conversation had no room for: their conversations may have two records.
+    pub misplaced: u64,
     /// Was the run live?
     pub live: bool,
     /// Threads that captured side by side; 0 or 1: one, whose packets have numbers in order.

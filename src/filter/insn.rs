@@ -111,6 +111,8 @@ pub mod ancillary {
     pub const PACKET_TYPE: u32 = 4;
     /// Kernel's number of the interface.
     pub const INTERFACE: u32 = 8;
+    /// Hardware type of the interface (`ARPHRD_*`).
+    pub const HARDWARE: u32 = 28;
     /// Tag control information of the VLAN tag the kernel took off.
     pub const VLAN_TAG: u32 = 44;
     /// 1 when the kernel took a VLAN tag off, else 0.

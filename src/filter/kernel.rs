@@ -15,6 +15,8 @@
 //! A frame cut to the snapshot length makes no difference: what fails to load in ours could only be accepted there.
 //! Where a program cannot be put into the kernel, it is given nothing and everything goes through to us.
 
+mod cooked;
+
 use super::apply::{Filter, Sight};
 use super::insn::{Alu, Insn, Op, ancillary, code};
 use super::program::{ACCEPT, KERNEL_INSTRUCTIONS, Program};
@@ -26,6 +28,8 @@ impl Filter {
     /// (attach none). It accepts at least what [`Filter::accepts`] accepts, which has to be asked again. At most
     /// 4096 instructions, without loops. Should the kernel refuse it all the same (it refuses programs from elsewhere that
     /// read scratch memory before writing it), attach none.
+    ///
+    /// Nothing for [`LinkType::LINUX_SLL2`], of which sockets may see frames in different forms.
     pub fn kernel_program(&mut self, link: LinkType) -> Option<Program> {
         // Cooked headers are made up in user space, no socket filter sees them; Linux has no BSD loopback.
         let made_up = [LinkType::LINUX_SLL, LinkType::LINUX_SLL2, LinkType::NULL, LinkType::LOOP].contains(&link);
@@ -50,8 +54,31 @@ impl Filter {
         }
         let mut insns = prologue(&checks);
         insns.extend_from_slice(program.instructions());
-        Program::new(insns).ok().filter(|p| p.instructions().len() <= KERNEL_INSTRUCTIONS)
+        fitting(insns)
     }
+
+    /// As [`Self::kernel_program`], and for [`LinkType::LINUX_SLL2`] a program for a socket of type `SOCK_RAW`, whose frames get
+    /// their SLL2 headers from the capture, and are given to the program with their own.
+    pub fn kernel_program_on_raw_socket(&mut self, link: LinkType) -> Option<Program> {
+        if link != LinkType::LINUX_SLL2 || self.is_everything() {
+            return self.kernel_program(link);
+        }
+        let is_expression = self.text().is_some();
+        let (program, _) = self.decided(link)?;
+        if !kernel_takes(program, is_expression) {
+            return None;
+        }
+        cooked::program(program).and_then(fitting)
+    }
+}
+
+fn fitting(insns: Vec<Insn>) -> Option<Program> {
+    Program::new(insns).ok().filter(|p| p.instructions().len() <= KERNEL_INSTRUCTIONS)
+}
+
+/// Accepts the frame, whole.
+const fn accept() -> Insn {
+    Insn::stmt(code::RET, ACCEPT)
 }
 
 /// A reason to let a frame through undecided.
@@ -85,7 +112,7 @@ fn kernel_takes(program: &Program, is_expression: bool) -> bool {
 
 /// Instructions that accept a frame if a check says so, and else fall through.
 fn prologue(checks: &[Check]) -> Vec<Insn> {
-    let accept = Insn::stmt(code::RET, ACCEPT);
+    let accept = accept();
     let mut insns = Vec::new();
     for check in checks {
         match check {
@@ -127,11 +154,11 @@ mod tests {
     use crate::model::{Frame, FrameDirection, Timestamp};
 
     /// A frame as the kernel's filter sees it.
-    struct Skb {
-        bytes: Vec<u8>,
-        len: u32,
+    pub(super) struct Skb {
+        pub(super) bytes: Vec<u8>,
+        pub(super) len: u32,
         /// TPID and tag control information of a tag taken off.
-        tag: Option<(u16, u16)>,
+        pub(super) tag: Option<(u16, u16)>,
         outgoing: bool,
     }
 
@@ -243,7 +270,7 @@ mod tests {
     }
 
     /// The frame as it was on the wire, and the forms in which the kernel may have it.
-    fn forms(kind: &str, tags: &[(u16, u16)], outgoing: bool) -> (Vec<u8>, Vec<Skb>) {
+    pub(super) fn forms(kind: &str, tags: &[(u16, u16)], outgoing: bool) -> (Vec<u8>, Vec<Skb>) {
         let (ethertype, rest) = payload(kind);
         let build = |tags: &[(u16, u16)]| {
             let mut b = if kind == "arp" { vec![0xff; 6] } else { vec![2, 0, 0, 0, 0, 1] };
@@ -267,7 +294,7 @@ mod tests {
         (build(tags), seen)
     }
 
-    const TAGS: &[&[(u16, u16)]] = &[
+    pub(super) const TAGS: &[&[(u16, u16)]] = &[
         &[],
         &[(0x8100, 5)],
         &[(0x8100, 7)],
@@ -281,9 +308,9 @@ mod tests {
         &[(0x9200, 5)],
     ];
 
-    const KINDS: &[&str] = &["http", "ssh", "dns", "arp", "http6", "long", "stub"];
+    pub(super) const KINDS: &[&str] = &["http", "ssh", "dns", "arp", "http6", "long", "stub"];
 
-    fn frame(bytes: &[u8], wire_len: u32, outgoing: bool) -> Frame<'_> {
+    pub(super) fn frame(bytes: &[u8], wire_len: u32, outgoing: bool) -> Frame<'_> {
         let direction = Some(if outgoing { FrameDirection::Outbound } else { FrameDirection::Inbound });
         let ts = Timestamp::default();
         Frame {

@@ -12,7 +12,7 @@ use super::tcp::{Aspects, Connection};
 use super::timeout::Class;
 use super::wants::Wants;
 use super::zeek::Conn;
-use crate::model::{IpProtocol, Timestamp};
+use crate::model::{IpProtocol, Span, Timestamp};
 
 /// Counters of one end, of every protocol.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,9 @@ impl Body {
     }
 }
 
+/// Packets whose times differ by no more may have overtaken one another, or come by several interfaces.
+const OVERTAKING: Span = Span::from_secs(1);
+
 /// A conversation. Laid out by hand: what a look-up compares and every packet changes fills the first lines of the cache.
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -93,6 +96,8 @@ pub(super) struct Flow {
     pub(super) kind: FlowKind,
     pub(super) originator: End,
     pub(super) reason: DirectionReason,
+    /// A packet came whose time is well before that of the first: a clock was set back.
+    pub(super) stepped_back: bool,
     /// What was said of its first wrong checksum.
     pub(super) wrong_checksum: Option<Judgement>,
     pub(super) sides: [Side; 2],
@@ -135,6 +140,7 @@ impl Flow {
             kind,
             originator: originator.0,
             reason: originator.1,
+            stepped_back: false,
             wrong_checksum: None,
             last_source: place.source,
             first_source: place.source,
@@ -167,7 +173,11 @@ impl Flow {
 
     /// A packet of it, or about it, was seen.
     pub(super) fn seen(&mut self, place: Place) {
-        self.end = self.end.max(place.ts);
+        if place.ts < self.end {
+            self.stepped_back |= self.start - place.ts > OVERTAKING;
+        } else {
+            self.end = place.ts;
+        }
         (self.last_source, self.last_number) = (place.source, place.number);
     }
 

@@ -162,8 +162,6 @@ pub struct SourceStats {
     pub dropped_interface: Option<u64>,
     /// Second copies of frames that a loopback interface shows twice, left out here. `received` counts them.
     pub duplicates: Option<u64>,
-    /// Frames that the kernel's filter turned away.
-    pub rejected_kernel: Option<u64>,
     /// Times the kernel's ring was full and stood still.
     pub freezes: Option<u64>,
     /// Frames that came by the filter and were not asked for any more when the run ended (`-c`, `--duration`).

@@ -147,6 +147,8 @@ fn end(summary: &RunSummary, json: &mut JsonLine) {
     json.number(summary.dropped_here);
     json.key("records_dropped");
     json.number(summary.records_dropped);
+    json.key("packets_misplaced");
+    json.number(summary.misplaced);
     json.key("sources");
     json.open_list();
     for (index, source) in (1..).zip(&summary.sources) {
@@ -171,7 +173,8 @@ fn source_end(file: u64, source: &SourceSummary, json: &mut JsonLine) {
         ("dropped_kernel", stats.dropped_kernel),
         ("dropped_interface", stats.dropped_interface),
         ("duplicates", stats.duplicates),
-        ("rejected_kernel", stats.rejected_kernel),
+        // Linux does not count what a socket filter turns away.
+        ("rejected_kernel", None),
         ("freezes", stats.freezes),
         ("unread", stats.unread),
     ] {

@@ -68,6 +68,17 @@ pub fn records_lost(summary: &RunSummary) -> Option<String> {
     (n > 0).then(|| format!("{} {were} left out, because the output is read too slowly\n  {SLOW_READER}", counted(n, "record")))
 }
 
+/// Packets that were followed apart from their conversations; nothing when none were.
+#[must_use]
+pub fn misplaced(summary: &RunSummary) -> Option<String> {
+    let n = summary.misplaced;
+    let (were, their) = if n == 1 { ("was", "its conversation") } else { ("were", "their conversations") };
+    (n > 0).then(|| {
+        let packets = counted(n, "packet");
+        format!("{packets} {were} not handed to the thread that follows {their}, which had no room: some may have two records\n  fewer --threads avoid it")
+    })
+}
+
 /// What is said while a live run goes on and packets (by kernel, interface, sockeye, of those that came in) or records are lost.
 #[must_use]
 pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64) -> Vec<String> {
@@ -258,6 +269,12 @@ mod tests {
                 "records are being left out: 1 so far, because the output is read too slowly
   try:  write to a file   or a capture filter   or a faster reader",
             ]
+        );
+        assert_eq!(misplaced(&totals()), None);
+        assert_eq!(
+            misplaced(&RunSummary { misplaced: 2000, ..totals() }).unwrap(),
+            "2,000 packets were not handed to the thread that follows their conversations, which had no room: some may have two records
+  fewer --threads avoid it"
         );
         assert_eq!(records_lost(&totals()), None);
         let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }).unwrap();

@@ -69,6 +69,11 @@ pub(super) const END_KEYS: &[Key] = &[
     key("dropped_sockeye", Kind::Integer, "packets of those that are not in this output, because it is read too slowly (live)"),
     key("records_dropped", Kind::Integer, "records of flows left out for that reason"),
     key(
+        "packets_misplaced",
+        Kind::Integer,
+        "packets whose conversations may have two records, because a thread had no room (live)",
+    ),
+    key(
         "sources",
         Kind::List,
         "file, name, packets_read, packets_cut, received, dropped_kernel, dropped_interface, duplicates, rejected_kernel, freezes, \

@@ -12,6 +12,7 @@ use std::time::Duration;
 for_backends! {
     live_and_from_a_file_filters_agree
     inbound_and_outbound_with_q_too
+    files_end_in_time_while_the_filter_turns_everything_away
 }
 
 /// Tags, and the filter's words for what the frames carry: a TCP segment to port 80, one to port 22, a UDP datagram to port 53
@@ -173,4 +174,33 @@ fn inbound_and_outbound_with_q_too(backend: &str) {
         let ran = capturing.interrupt();
         assert_eq!((ran.code(), ran.stdout.lines().count()), (Some(0), count), "{way}: {}{}", ran.stdout, ran.stderr);
     }
+}
+
+/// Packets go by all the time, and none that the filter lets through: time goes by all the same.
+fn files_end_in_time_while_the_filter_turns_everything_away(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = super::silent_sink(&pair);
+    let folder = tempfile::tempdir().expect("made");
+    let base = folder.path().join("r.pcap");
+    // A loop over headers is for us to decide: the kernel lets all packets through.
+    let line = format!("capture -i veth0 -G 1 -w {} -Z root --no-sandbox ip protochain 17 and src port 4999", base.display());
+    let capturing = start(&pair, backend, &line);
+    pair.far.run(|| {
+        let wanted = std::net::UdpSocket::bind((FAR_IP, 4999)).expect("binds");
+        wanted.send_to(b"one", (NEAR_IP, 4000)).expect("sends");
+        let others = std::net::UdpSocket::bind((FAR_IP, 5000)).expect("binds");
+        let complete = || {
+            let names = std::fs::read_dir(folder.path()).expect("reads").map(|entry| entry.expect("reads").file_name());
+            names.filter(|name| !name.to_string_lossy().ends_with(".part")).count() > 0
+        };
+        let start = std::time::Instant::now();
+        while !complete() {
+            assert!(start.elapsed() < super::PATIENCE, "the file is not ended: {}", capturing.stderr());
+            others.send_to(b"other", (NEAR_IP, 4000)).expect("sends");
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let ran = capturing.interrupt();
+    assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("rejected by sockeye's filter"), "{}", ran.stderr);
 }

@@ -285,3 +285,34 @@ fn what_the_capturing_system_said_of_a_packet_stands_in_its_line() {
     assert!(summary.contains("1 packet of veth7 was several on the wire"), "{summary}");
     assert!(summary.contains("ethtool -K veth7 tso off gso off gro off"), "{summary}");
 }
+
+/// One UDP packet of each of these times (seconds), port by port, and what was dropped before it.
+fn steps(path: &Path, packets: &[(u64, u16, u64)]) {
+    let mut out = [LITTLE.section(&[]), LITTLE.interface(101, 0, &[])].concat();
+    for (seconds, port, dropped) in packets {
+        let mut bytes = vec![0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        bytes.extend([&port.to_be_bytes()[..], &[0, 53, 0, 8, 0, 0]].concat());
+        out.extend(LITTLE.packet(0, seconds * 1_000_000, 28, &bytes, &LITTLE.option(4, &LITTLE.u64(*dropped))));
+    }
+    std::fs::write(path, out).unwrap();
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_make_flows_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    steps(
+        &folder.path().join("step.pcapng"),
+        &[
+            (1_000_000, 1, 0),
+            (1_000_001, 1, 7),
+            (999_000, 2, 0),
+            (999_001, 2, 5),
+            (999_100, 3, 0),
+            (999_101, 3, 1),
+            (999_101, 1, 0),
+        ],
+    );
+    let drops = column(folder.path(), "flows step.pcapng --format csv --fields orig.port,capture_drops");
+    // Nobody answers, so that what was dropped later counts, too: of the second what its own clock says is later.
+    assert_eq!(drops, ["2,13", "3,8", "1,"]);
+}

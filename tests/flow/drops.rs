@@ -16,7 +16,7 @@ fn a_source_that_does_not_tell_is_not_one_that_dropped_nothing() {
     // Another source says nothing of this one.
     world.tracker.on_drops(1, world.now, 5);
     assert_eq!(world.active().capture_drops, None);
-    world.tracker.on_drop_counters(0, 0, Some(world.now));
+    world.tracker.on_drop_counters(0, 0, 0, world.now);
     assert_eq!(world.active().capture_drops, Some(0));
     assert_eq!(drops(world), [Some(0)]);
 }
@@ -67,26 +67,37 @@ fn datagrams_are_spoiled_while_an_answer_may_have_been_missed() {
 #[test]
 fn counters_of_a_live_source_tell_what_no_frame_names() {
     let mut world = World::new();
-    world.tracker.on_drop_counters(0, 5, Some(world.now));
+    world.tracker.on_drop_counters(0, 5, 0, world.now);
     world.open();
     world.wait(10).a(seg("P.", 1001, 5001).len(10));
-    world.tracker.on_drop_counters(0, 9, Some(world.now));
+    world.tracker.on_drop_counters(0, 9, 0, world.now);
     assert_eq!(world.active().capture_drops, Some(4));
     // A frame that names what the counters had told already.
     world.wait(10);
     world.tracker.on_drops(0, world.now, 9);
     world.a(seg("P.", 1011, 5001).len(10));
-    world.tracker.on_drop_counters(0, 9, Some(world.now));
+    world.tracker.on_drop_counters(0, 9, 0, world.now);
     assert_eq!(world.active().capture_drops, Some(4));
 }
 
 #[test]
 fn what_was_dropped_after_the_last_packet_of_an_open_flow_is_among_it() {
     let mut world = World::new();
-    world.tracker.on_drop_counters(0, 0, Some(world.now));
+    world.tracker.on_drop_counters(0, 0, 0, world.now);
     world.open();
     // Nothing more comes: the counters are newer than every packet.
     world.wait(50);
-    world.tracker.on_drop_counters(0, 30, Some(world.now));
+    world.tracker.on_drop_counters(0, 30, 0, world.now);
     assert_eq!(drops(world), [Some(30)]);
+}
+
+#[test]
+fn a_connection_during_which_the_clock_was_set_back_is_not_said_to_be_whole() {
+    let mut world = World::new();
+    world.tracker.on_drops(0, world.now, 1);
+    world.open();
+    world.wait(-500).a(seg("P.", 1001, 5001).len(10));
+    assert_eq!(world.active().capture_drops, Some(0), "overtaken by others, as happens");
+    world.wait(-100_000).a(seg("P.", 1011, 5001).len(10));
+    assert_eq!(world.active().capture_drops, None);
 }

@@ -13,6 +13,7 @@ macro_rules! for_backends {
 }
 
 mod account;
+mod cooked;
 mod faults;
 mod frames;
 mod loopback;

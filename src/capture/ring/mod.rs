@@ -93,7 +93,7 @@ fn make(spec: &LiveSpec, place: Place, filter: &mut Filter, filtered: bool) -> R
     stamps::ask(socket.fd(), spec)?;
     let layout = make_ring(&socket, spec, &mut warnings).map_err(no_ring)?;
     let gate = socket::gate(spec, place, link);
-    let program = filter.kernel_program(link);
+    let program = filter.kernel_program_on_raw_socket(link);
     if filtered {
         warnings.extend(socket.attach(gate, program.as_ref(), spec).map_err(fail)?);
     } else {

@@ -88,7 +88,6 @@ fn stats(a: SourceStats, b: SourceStats) -> SourceStats {
         dropped_kernel: add(a.dropped_kernel, b.dropped_kernel),
         dropped_interface: a.dropped_interface.max(b.dropped_interface),
         duplicates: add(a.duplicates, b.duplicates),
-        rejected_kernel: add(a.rejected_kernel, b.rejected_kernel),
         freezes: add(a.freezes, b.freezes),
         unread: add(a.unread, b.unread),
         bytes_read: a.bytes_read + b.bytes_read,

@@ -1,5 +1,6 @@
 //! Several threads with sources made here: what they find is what one thread finds, however badly the frames were shared out.
 
+use super::super::share::Stage;
 use super::super::share::datagrams::{Datagram, Inside};
 use super::*;
 use crate::capture::{Next, PacketSource, SourceNotice};
@@ -25,6 +26,8 @@ struct Fake {
     info: SourceInfo,
     /// Time and bytes of each frame.
     frames: Vec<(i64, Vec<u8>)>,
+    /// Packets dropped before each frame; none before those it lacks.
+    dropped: Vec<u64>,
     notices: Vec<SourceNotice>,
     then: Then,
     read: usize,
@@ -55,7 +58,7 @@ impl PacketSource for Fake {
                 bytes,
                 direction: None,
                 options: None,
-                marks: FrameMarks::NONE,
+                marks: FrameMarks { dropped_before: self.dropped.get(self.read - 1).copied().unwrap_or(0), ..FrameMarks::NONE },
             }));
         }
         if let Some(notice) = self.notices.pop() {
@@ -97,7 +100,7 @@ impl PacketSource for Fake {
 
 fn source(frames: Vec<(i64, Vec<u8>)>, then: Then) -> Fake {
     let info = SourceInfo::new("eth0", SourceKind::Live(LiveBackend::Ring));
-    Fake { info, frames, notices: Vec::new(), then, read: 0, turns: None }
+    Fake { info, frames, dropped: Vec::new(), notices: Vec::new(), then, read: 0, turns: None }
 }
 
 fn part(source: Fake) -> Part {
@@ -248,6 +251,54 @@ fn badly_shared_out_frames_give_the_conversations_of_one_thread() {
         assert_eq!((stats.frames, stats.received), (frames.len() as u64, Some(frames.len() as u64)));
         assert_eq!(stats.dropped_interface, Some(7), "the interface's own counter is one");
     }
+}
+
+#[test]
+fn what_finds_no_room_with_the_right_thread_is_counted() {
+    let spread = Spread::seeded(2, 1);
+    let exchange = Exchange::new(spread, None);
+    let share = Share::new(0, Arc::clone(&exchange), true);
+    let mut source = source(traffic(), Then::End);
+    let (mut handed, mut kept) = (0, 0);
+    while let Ok(Next::Frame(frame)) = source.next() {
+        let packet = crate::decode::decode(&frame);
+        let meta = crate::flow::PacketMeta {
+            source: 0,
+            number: frame.number,
+            ts: frame.ts,
+            wire_bytes: 0,
+            frames: 1,
+            marks: FrameMarks::NONE,
+            pieces: None,
+        };
+        let send = || share.send(Stage::Decoded, &meta, &frame, &packet, true);
+        if !send() {
+            assert_eq!(exchange.misplaced(), 0, "it belongs here");
+            continue;
+        }
+        // The other thread reads nothing.
+        while send() {
+            handed += 1;
+        }
+        kept += 1;
+        break;
+    }
+    assert!(handed > 1000, "{handed}");
+    assert_eq!(exchange.misplaced(), kept);
+}
+
+#[test]
+fn live_losses_after_the_clock_was_set_back_are_told_of_the_flows_that_they_spoil() {
+    let datagram = |n: u8| Datagram::new(host(n), host(200), Inside::Udp(2000 + u16::from(n), 53)).bytes();
+    let at = |seconds: i64| seconds * 1_000_000_000;
+    let frames = [(1_000_000, 1), (1_000_001, 1), (999_000, 2), (999_001, 2)].map(|(second, n)| (at(second), datagram(n)));
+    let fake = Fake { dropped: vec![0, 7, 0, 5], ..source(frames.into(), Then::End) };
+    let (mut input, mut kept) = (Input::live(Box::new(fake)), Kept::default());
+    let config = Config { live: true, tracker: Some(TrackerConfig::default()), ..Config::default() };
+    run::run(&mut input, Filter::everything(), config, &mut kept, &mut Looking::default());
+    let drops: BTreeSet<_> = kept.flows.iter().map(|flow| (flow.start.nanos(), flow.capture_drops)).collect();
+    // Nobody answers, so what was dropped later counts as well; of the second, that is both by their times.
+    assert_eq!(drops, BTreeSet::from([(at(1_000_000), Some(7)), (at(999_000), Some(12))]));
 }
 
 #[test]

@@ -121,22 +121,28 @@ impl Tracker {
         self.drops.before(source, ts, packets);
     }
 
-    /// The counters of a source: it dropped so many packets in all. Of a live one up to `now`, and what no frame has named was
-    /// dropped since the last call; of a file, where there is no now, up to its end.
-    pub fn on_drop_counters(&mut self, source: u16, total: u64, now: Option<Timestamp>) {
-        match now {
-            Some(now) => self.drops.counted(source, now, total),
-            None => self.drops.counted_at_end(source, total),
-        }
+    /// The counters of a live source up to `now`: so many packets in all dropped the kernel, which frames name as well, and so many
+    /// the interface, which no frame names. What was not known was dropped since the last call.
+    pub fn on_drop_counters(&mut self, source: u16, kernel: u64, interface: u64, now: Timestamp) {
+        self.drops.counted(source, now, kernel, interface);
+    }
+
+    /// The counters of a file at its end: so many packets were dropped in all.
+    pub fn on_drop_counters_at_end(&mut self, source: u16, total: u64) {
+        self.drops.counted_at_end(source, total);
     }
 
     /// The record of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, all that
-    /// is known by now.
+    /// is known by now. Nothing where a clock was set back meanwhile to before its first packet.
     fn record(&self, slot: u32, otherwise: Option<EndReason>) -> FlowRecord {
         let flow = self.table.get(slot);
         let mut record = flow.record(otherwise);
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
+        if flow.stepped_back {
+            // When its packets came, in terms of the times that losses have, is not known.
+            return record;
+        }
         record.capture_drops = within(flow.first_source);
         if flow.last_source != flow.first_source {
             record.capture_drops = record.capture_drops.zip(within(flow.last_source)).map(|(a, b)| a.saturating_add(b));

@@ -181,7 +181,7 @@ impl Form {
         let live = matches!(info.kind, SourceKind::Live(_));
         let only = info.interfaces.len() == 1;
         let own = InterfaceCounters {
-            received: stats.received.map(|received| received + stats.rejected_kernel.unwrap_or(0)),
+            received: stats.received,
             dropped_interface: stats.dropped_interface,
             dropped_kernel: stats.dropped_kernel,
             ..InterfaceCounters::default()

@@ -248,7 +248,8 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
                 line = format!("{line}; {} {what}", units::count(n));
             }
             if source.info.interfaces.iter().any(|interface| interface.filter.is_some()) {
-                line = format!("{line}; rejected by the kernel's filter: {}", known(stats.rejected_kernel));
+                // Linux does not count them.
+                line.push_str("; rejected by the kernel's filter: unknown");
             }
             Some(line)
         }
