@@ -108,7 +108,7 @@ impl Back {
                 tried = Some(WriteError::Create { path: name, error: ErrorKind::AlreadyExists.into() });
                 continue;
             }
-            match Target::create(&path, false, &[], self.files.as_ref()) {
+            match Target::make(&path, self.files.as_ref()) {
                 Ok(target) => {
                     self.hold(target, self.parts.then_some(name));
                     return Ok(());
