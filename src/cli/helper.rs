@@ -121,7 +121,7 @@ impl Wanted {
 
     /// Forks it, and the process for names: while there is one thread, and before rights are given up. `identity`: whose rights
     /// the one that makes files keeps; none: those of this process.
-    pub(crate) fn start(self, identity: Option<Identity>, asking: Asking) -> Result<Helped, Problem> {
+    pub(crate) fn start(self, identity: Option<Identity>, asking: &Asking) -> Result<Helped, Problem> {
         if let Some(problem) = self.unfit {
             return Err(problem);
         }

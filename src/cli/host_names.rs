@@ -1,4 +1,4 @@
-//! `-N`: names of hosts, found by the helper process. Live, nothing waits for one; of saved captures, whose packets are told
+//! `-N`: names of hosts, found by a process of its own. Live, nothing waits for one; of saved captures, whose packets are told
 //! faster than any server answers, there is a little patience.
 
 use sockeye::host::lookup::name_of;

@@ -184,7 +184,7 @@ impl Plan {
         signals::is_ignored_hangup();
         let wanted = self.manner.wanted;
         let helped =
-            if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer(), rights.names())?) } else { None };
+            if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer(), &rights.names())?) } else { None };
         let helpers = helped.as_ref().map(|helped| helped.descriptors.clone()).unwrap_or_default();
         rights.give_up(&self.interfaces, helpers, sources.attach_filters())?;
         let mut beside = None;

@@ -64,8 +64,8 @@ pub fn start(task: Task) -> io::Result<Helper> {
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_names(asking: Asking) -> io::Result<Names> {
-    let (ours, _) = forked(|theirs| names::live(&asking, theirs))?;
+pub fn start_names(asking: &Asking) -> io::Result<Names> {
+    let (ours, _) = forked(|theirs| names::live(asking, theirs))?;
     Names::new(ours)
 }
 

@@ -96,12 +96,11 @@ pub(super) fn outlive_signals() {
 /// Standard input is at its end from now on, and what is written to standard output is lost; with `errors`, so is what is written
 /// to standard error. Without `/dev/null` pipes whose other ends are closed must do.
 pub(super) fn no_terminal(errors: bool) -> io::Result<()> {
-    let (input, output) = match OpenOptions::new().read(true).write(true).open("/dev/null") {
-        Ok(nowhere) => (OwnedFd::from(nowhere.try_clone()?), OwnedFd::from(nowhere)),
-        Err(_) => {
-            let ((input, _), (_, output)) = (io::pipe()?, io::pipe()?);
-            (input.into(), output.into())
-        }
+    let (input, output) = if let Ok(nowhere) = OpenOptions::new().read(true).write(true).open("/dev/null") {
+        (OwnedFd::from(nowhere.try_clone()?), OwnedFd::from(nowhere))
+    } else {
+        let ((input, _), (_, output)) = (io::pipe()?, io::pipe()?);
+        (input.into(), output.into())
     };
     rustix::stdio::dup2_stdin(&input)?;
     rustix::stdio::dup2_stdout(&output)?;
