@@ -258,14 +258,18 @@ fn a_pipe_planted_under_a_name_that_comes_gets_nothing_and_holds_nothing_up() {
     for sudo in [None, Some("4321")] {
         let names = written(sudo);
         assert!(names.len() > 1, "{names:?}");
-        names.iter().for_each(|name| fs::remove_file(name).unwrap());
+        for name in &names {
+            fs::remove_file(name).unwrap();
+        }
         let second = names.iter().find(|name| name.to_string_lossy().contains("_00002_")).expect("a second file");
         let planted = PathBuf::from(format!("{}.part", second.display()));
         rustix::fs::mknodat(rustix::fs::CWD, &planted, rustix::fs::FileType::Fifo, 0o666.into(), 0).unwrap();
         let again = written(sudo);
         assert_eq!(again.len(), names.len() + 1, "{again:?}");
         assert!(!again.contains(second), "its packets are under another name: {again:?}");
-        again.iter().for_each(|name| fs::remove_file(name).unwrap());
+        for name in &again {
+            fs::remove_file(name).unwrap();
+        }
     }
 }
 
