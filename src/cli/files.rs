@@ -139,7 +139,8 @@ fn run(command: &OsStr, path: &Path) -> Result<(), String> {
         if path.as_os_str().as_encoded_bytes().starts_with(b"-") { Path::new(".").join(path) } else { path.to_owned() };
     let name = || shown(&command.to_string_lossy());
     let mut child = Command::new(command);
-    child.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+    // Standard input and output of the helper, where this runs, lead nowhere already.
+    child.arg(argument).stdin(Stdio::inherit()).stdout(Stdio::inherit()).process_group(0);
     let status = child.status().map_err(|error| format!("-z {}: {}: {error}", name(), shown_path(path)))?;
     if status.success() { Ok(()) } else { Err(format!("-z {} {}: {}", name(), shown_path(path), ending(status))) }
 }

@@ -3,17 +3,18 @@
 
 use super::errors::{Problem, look_at, shown_path};
 use super::exit::Exit;
-use sockeye::host::lookup::name_of;
 use sockeye::output::WriteError;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::target::is_stdout;
-use sockeye::privilege::helper::{self, Commands, FileNames, Folder, Helper, Identity, Names, OpenError, Rule, folder_of};
+use sockeye::privilege::helper::{
+    self, Asking, Commands, FileNames, Folder, Helper, Identity, Names, OpenError, Rule, folder_of,
+};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ pub(crate) struct Wanted {
     /// Why a helper could not make the files.
     unfit: Option<Problem>,
     command: Option<Arc<dyn Files>>,
-    lookup: Option<helper::Lookup>,
+    names: bool,
 }
 
 /// Targets that are descriptors of this process, opened by it while it had its rights.
@@ -40,8 +41,8 @@ pub(crate) struct Helped {
     pub(crate) files: Arc<dyn Files>,
     /// Who knows names of addresses, if that was wanted.
     pub(crate) names: Option<Names>,
-    /// The socket on which files are asked for.
-    pub(crate) descriptor: RawFd,
+    /// The sockets on which files and names are asked for.
+    pub(crate) descriptors: Vec<RawFd>,
 }
 
 impl Wanted {
@@ -72,16 +73,26 @@ impl Wanted {
             self.unfit = Some(Problem::usage(what));
             return;
         }
-        let fixed = name.iter().enumerate().position(|(at, byte)| (dated && *byte == b'%') || (*byte == b'.' && at > 0));
+        if !(dated && name.contains(&b'%')) {
+            // The number and the time are written between these, behind an underscore.
+            let (mut start, end) = endings(Path::new(OsStr::from_bytes(name)));
+            start.push("_");
+            self.rule(pattern, FileNames::Series { start, end, others: OsString::new() }, false);
+            return;
+        }
+        let fixed = name.iter().enumerate().position(|(at, byte)| *byte == b'%' || (*byte == b'.' && at > 0));
         let start = OsStr::from_bytes(&name[..fixed.unwrap_or(name.len())]).to_owned();
-        let ending = pattern.extension().filter(|ending| !(dated && ending.as_bytes().contains(&b'%')));
+        let ending = pattern.extension().filter(|ending| !ending.as_bytes().contains(&b'%'));
         let end = ending.map_or_else(OsString::new, |ending| [OsStr::new("."), ending].into_iter().collect());
+        // What the pattern says itself, and what the forms of the time hold beside letters and digits: %c has spaces.
+        let others = [name, b" "].concat();
+        let others = OsString::from_vec(others);
         if start.is_empty() && end.is_empty() {
             let what = format!("{}: a part of the name must stay the same", shown_path(pattern));
             self.unfit = Some(Problem::usage(what).help("letters before the first %, or an ending:  %H.pcap"));
             return;
         }
-        self.rule(pattern, FileNames::Series { start, end }, false);
+        self.rule(pattern, FileNames::Series { start, end, others }, false);
     }
 
     /// A command will run on finished files: by this, in the helper.
@@ -91,12 +102,12 @@ impl Wanted {
 
     /// Names will be asked for.
     pub(crate) fn names(&mut self) {
-        self.lookup = Some(name_of);
+        self.names = true;
     }
 
     /// Is there anything to ask? A process that keeps its rights writes its files by itself.
     pub(crate) fn needs_helper(&self, rights_go: bool) -> bool {
-        self.command.is_some() || self.lookup.is_some() || (rights_go && !(self.folders.is_empty() && self.own.is_empty()))
+        self.command.is_some() || self.names || (rights_go && !(self.folders.is_empty() && self.own.is_empty()))
     }
 
     fn rule(&mut self, path: &Path, names: FileNames, force: bool) {
@@ -108,23 +119,38 @@ impl Wanted {
         self.folders[at].rules.push(Rule { names, force });
     }
 
-    /// Forks it: while there is one thread, and before rights are given up. `identity`: whose rights it keeps; none: those of
-    /// this process.
-    pub(crate) fn start(self, identity: Option<Identity>) -> Result<Helped, Problem> {
+    /// Forks it, and the process for names: while there is one thread, and before rights are given up. `identity`: whose rights
+    /// the one that makes files keeps; none: those of this process.
+    pub(crate) fn start(self, identity: Option<Identity>, asking: &Asking) -> Result<Helped, Problem> {
         if let Some(problem) = self.unfit {
             return Err(problem);
         }
         let commands = self.command.map(|command| Box::new(By(command)) as Box<dyn Commands>);
         let runs = commands.is_some();
-        let task = helper::Task { identity, folders: self.folders, commands, lookup: self.lookup };
-        let (helper, names) = helper::start(task).map_err(|error| {
-            Problem::new(Exit::Failed, format!("cannot start the process that writes files and asks for names: {error}"))
-        })?;
-        let descriptor = helper.descriptor();
+        let failed =
+            |what, error: io::Error| Problem::new(Exit::Failed, format!("cannot start the process that {what}: {error}"));
+        let names =
+            self.names.then(|| helper::start_names(asking)).transpose().map_err(|error| failed("asks for names", error))?;
+        let task = helper::Task { identity, folders: self.folders, commands };
+        let helper = helper::start(task).map_err(|error| failed("writes files", error))?;
+        let descriptors = [helper.descriptor()].into_iter().chain(names.as_ref().map(Names::descriptor)).collect();
         let own: Own = self.own.into_iter().map(|(path, force)| (path.clone(), Here.open(&path, force, &[]))).collect();
         let files = Arc::new(ByHelper { helper, own: Mutex::new(own), runs, troubles: Mutex::default() });
-        Ok(Helped { files, names, descriptor })
+        Ok(Helped { files, names, descriptors })
     }
+}
+
+/// A name without its endings, and those: `.pcapng`, `.pcapng.zst`. A number goes between the two.
+fn endings(name: &Path) -> (OsString, OsString) {
+    let (mut stem, mut end) = (name.to_owned(), OsString::new());
+    let packed = name.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zst"));
+    for _ in 0..if packed { 2 } else { 1 } {
+        if let Some(last) = stem.extension().map(OsStr::to_owned) {
+            end = [OsStr::new("."), &last, &end].into_iter().collect();
+            stem.set_extension("");
+        }
+    }
+    (stem.into(), end)
 }
 
 /// Commands on finished files, as whoever creates files runs them.

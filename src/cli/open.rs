@@ -11,11 +11,11 @@ use super::time;
 use super::words;
 use sockeye::capture::file::{OpenOptions, Unread};
 use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
-use sockeye::capture::{Input, Spread};
+use sockeye::capture::{Input, PacketSource, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
-use sockeye::model::{LinkType, LiveBackend, Span};
+use sockeye::model::{LinkType, LiveBackend, SourceKind, Span};
 use sockeye::output::HostNames;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
@@ -61,6 +61,18 @@ enum Sources {
     /// Where no right is needed to open them, each is opened when the one before was begun: thousands of small ones fit.
     Named(OpenOptions),
     Files(Vec<Unread>, OpenOptions),
+}
+
+impl Sources {
+    /// Are filters attached to sockets still when rights are gone? libpcap's is closed by one at the end.
+    fn attach_filters(&self) -> bool {
+        let by_libpcap = |live: &Live| live.info().kind == SourceKind::Live(LiveBackend::Libpcap);
+        match self {
+            Self::Live(live) => by_libpcap(live),
+            Self::Shared(lives, _) => lives.iter().any(by_libpcap),
+            Self::Named(_) | Self::Files(..) => false,
+        }
+    }
 }
 
 /// What further threads read, and how the frames are shared out among all of them.
@@ -172,8 +184,10 @@ impl Plan {
         // The last look at files of the system that cannot be read afterwards.
         signals::is_ignored_hangup();
         let wanted = self.manner.wanted;
-        let helped = if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer())?) } else { None };
-        rights.give_up(&self.interfaces, helped.as_ref().map(|helped| helped.descriptor).into_iter().collect())?;
+        let helped =
+            if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer(), &rights.names())?) } else { None };
+        let helpers = helped.as_ref().map(|helped| helped.descriptors.clone()).unwrap_or_default();
+        rights.give_up(&self.interfaces, helpers, sources.attach_filters())?;
         let mut beside = None;
         let input = match sources {
             Sources::Live(live) => Input::live(live),

@@ -4,7 +4,8 @@ use super::args::RightsArgs;
 use super::drive::say;
 use super::errors::{Problem, shown};
 use super::exit::Exit;
-use sockeye::privilege::helper::Identity;
+use super::host_names::look_up;
+use sockeye::privilege::helper::{Asking, Identity};
 use sockeye::privilege::{self, Choice, Config, PrivilegeError, Report, Standing};
 use std::env;
 use std::os::fd::RawFd;
@@ -55,9 +56,16 @@ impl Rights {
         Some(Identity::of(&user.name, user.uid, user.gid))
     }
 
-    /// Gives them up. `interfaces` are those whose counters are read to the end, `helpers` the sockets to processes that keep
-    /// the caller's rights.
-    pub(crate) fn give_up(self, interfaces: &[String], helpers: Vec<RawFd>) -> Result<(), Problem> {
+    /// Who asks for names: whoever packets are read as.
+    pub(crate) fn names(&self) -> Asking {
+        let user = self.choice.as_ref().and_then(|choice| choice.becomes.as_ref());
+        let identity = user.map(|user| Identity { uid: user.uid, gid: user.gid, groups: Vec::new() });
+        Asking { identity, lookup: look_up, sandbox: self.sandbox }
+    }
+
+    /// Gives them up. `interfaces` are those whose counters are read to the end, `helpers` the sockets to the other processes;
+    /// `attaches`: filters are attached to sockets still.
+    pub(crate) fn give_up(self, interfaces: &[String], helpers: Vec<RawFd>, attaches: bool) -> Result<(), Problem> {
         let Some(choice) = self.choice else { return Ok(()) };
         if let Some(user) = choice.writes {
             let _ = WRITES_AS.set(user.name);
@@ -65,7 +73,8 @@ impl Rights {
             let _ = WRITES_AS.set("root".to_owned());
         }
         let becomes = Choice { writes: None, ..choice };
-        let report = privilege::enter(&config(becomes, self.sandbox, interfaces, helpers))?;
+        let config = Config { attaches_filters: attaches, ..config(becomes, self.sandbox, interfaces, helpers) };
+        let report = privilege::enter(&config)?;
         if !report.missing.is_empty() && !self.quiet {
             say(&lacking(&report));
         }
@@ -84,6 +93,7 @@ pub(crate) fn config(choice: Choice, sandbox: bool, interfaces: &[String], helpe
         sandbox,
         readable: zone_files().chain(interfaces.iter().map(|name| counters(name))).collect(),
         helpers,
+        attaches_filters: false,
     }
 }
 

@@ -4,13 +4,21 @@
 use std::ffi::CStr;
 use std::mem;
 use std::net::IpAddr;
+use thiserror::Error;
 
 /// Longest name that is asked for, its end included (`NI_MAXHOST`).
 const LONGEST: usize = 1025;
 
-/// The name of an address, if it has one. May ask servers in the network and wait for seconds.
-#[must_use]
-pub fn name_of(address: IpAddr) -> Option<String> {
+/// Nobody could say whether an address has a name. It may be asked for again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no answer")]
+pub struct NotAsked;
+
+/// The name of an address: `Ok(None)` if it has none. May ask servers in the network and wait for seconds.
+///
+/// # Errors
+/// Nobody could say: no server answered, or the system could not ask.
+pub fn name_of(address: IpAddr) -> Result<Option<String>, NotAsked> {
     let mut name = [0_u8; LONGEST];
     let mut ask = |socket_address: *const libc::sockaddr, len: usize| {
         // SAFETY: `socket_address` points to a live socket address of `len` bytes; `name` has room for `LONGEST` bytes, and the
@@ -43,10 +51,11 @@ pub fn name_of(address: IpAddr) -> Option<String> {
             ask((&raw const place).cast(), size_of_val(&place))
         }
     };
-    if failed != 0 {
-        return None;
+    match failed {
+        0 => Ok(CStr::from_bytes_until_nul(&name).ok().and_then(|name| name.to_str().ok()).map(str::to_owned)),
+        libc::EAI_AGAIN | libc::EAI_SYSTEM | libc::EAI_MEMORY => Err(NotAsked),
+        _ => Ok(None),
     }
-    CStr::from_bytes_until_nul(&name).ok()?.to_str().ok().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -56,9 +65,13 @@ mod tests {
     #[test]
     fn loopback_has_the_name_that_the_hosts_file_gives_it() {
         let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-        let named = hosts.lines().any(|line| line.split_whitespace().take(2).eq(["127.0.0.1", "localhost"]));
-        if named {
-            assert_eq!(name_of("127.0.0.1".parse().unwrap()).as_deref(), Some("localhost"));
+        let mut lines = hosts.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let named = lines.find_map(|line| line.strip_prefix(&["127.0.0.1"])?.first().copied());
+        let name = name_of("127.0.0.1".parse().unwrap());
+        match named {
+            Some(named) => assert_eq!(name, Ok(Some(named.to_owned()))),
+            // No address of documentation has a name, and where nobody can be asked that is said.
+            None => assert_ne!(name_of("192.0.2.1".parse().unwrap()), Ok(Some(String::new()))),
         }
     }
 }

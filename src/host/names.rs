@@ -1,8 +1,10 @@
 //! Names of addresses: those that are known, and which are being asked for. Names come from strangers (whoever owns an
 //! address says what it is called), so only what looks like the name of a host is taken for one.
 //!
-//! Knows no clock and waits only where the caller says how long.
+//! Knows no clock and waits only where the caller says how long. Answers are looked for when the caller says so ([`NameCache::look`])
+//! and now and then, not for every packet: looking is a system call.
 
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
 use std::io;
@@ -13,6 +15,8 @@ use std::time::Duration;
 const KEPT: usize = 65_536;
 /// Addresses that are being asked for at once.
 const ASKED: usize = 256;
+/// So many addresses without a name yet are found between two looks for answers.
+const BETWEEN_LOOKS: u32 = 64;
 /// Longest name in bytes (RFC 1035, 2.3.4, without the lengths).
 const LONGEST: usize = 253;
 
@@ -25,10 +29,21 @@ pub trait Resolver: Debug + Send {
     ///
     /// # Errors
     /// No more will come.
-    fn answer(&self) -> io::Result<Option<(IpAddr, Option<String>)>>;
+    fn answer(&self) -> io::Result<Option<(IpAddr, Answer)>>;
 
     /// Waits until there is an answer, so long at most. False: there is none.
     fn wait(&self, most: Duration) -> bool;
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The name.
+    Name(String),
+    /// It has none.
+    Nameless,
+    /// Nobody could say.
+    Unknown,
 }
 
 /// What is known of an address.
@@ -48,6 +63,10 @@ pub enum Found<'a> {
 enum Known {
     Asked,
     Nameless,
+    /// Nobody could say. It is not asked for again before [`NameCache::forgive`].
+    Unknown,
+    /// Nobody could say, and it may be asked for again.
+    Again,
     Name(Box<str>),
 }
 
@@ -55,9 +74,13 @@ enum Known {
 #[derive(Debug)]
 pub struct NameCache {
     resolver: Box<dyn Resolver>,
-    known: HashMap<IpAddr, Known>,
+    known: HashMap<IpAddr, Known, RandomState>,
     order: VecDeque<IpAddr>,
+    /// Those of which nobody could say.
+    unknown: Vec<IpAddr>,
     asked: usize,
+    /// Addresses without a name yet that were found since answers were last looked for.
+    found: u32,
     gone: bool,
     kept: usize,
 }
@@ -66,21 +89,54 @@ impl NameCache {
     /// Knows none yet.
     #[must_use]
     pub fn new(resolver: Box<dyn Resolver>) -> Self {
-        Self { resolver, known: HashMap::new(), order: VecDeque::new(), asked: 0, gone: false, kept: KEPT }
+        Self {
+            resolver,
+            known: HashMap::default(),
+            order: VecDeque::new(),
+            unknown: Vec::new(),
+            asked: 0,
+            found: 0,
+            gone: false,
+            kept: KEPT,
+        }
     }
 
     /// What is known of an address. One that was not asked for is asked for now.
     pub fn find(&mut self, address: IpAddr) -> Found<'_> {
-        if !matches!(self.known.get(&address), Some(Known::Name(_) | Known::Nameless)) {
-            self.take_answers();
+        if !matches!(self.known.get(&address), Some(Known::Name(_) | Known::Nameless | Known::Unknown)) {
+            self.found += 1;
+            if self.found >= BETWEEN_LOOKS {
+                self.look();
+            }
             self.ask(address);
         }
         match self.known.get(&address) {
             Some(Known::Name(name)) => Found::Name(name),
-            Some(Known::Nameless) => Found::Nameless,
+            Some(Known::Nameless | Known::Unknown) => Found::Nameless,
             _ if self.gone => Found::Nameless,
             Some(Known::Asked) => Found::Coming,
-            None => Found::Unasked,
+            Some(Known::Again) | None => Found::Unasked,
+        }
+    }
+
+    /// Is an answer awaited, or somebody to be asked for again?
+    #[must_use]
+    pub fn awaits(&self) -> bool {
+        (self.asked > 0 || !self.unknown.is_empty()) && !self.gone
+    }
+
+    /// Takes the answers that came.
+    pub fn look(&mut self) {
+        self.found = 0;
+        self.take_answers();
+    }
+
+    /// Addresses of which nobody could say whether they have a name may be asked for again.
+    pub fn forgive(&mut self) {
+        for address in self.unknown.drain(..) {
+            if let Some(known @ Known::Unknown) = self.known.get_mut(&address) {
+                *known = Known::Again;
+            }
         }
     }
 
@@ -89,14 +145,16 @@ impl NameCache {
         if self.asked == 0 || self.gone || !self.resolver.wait(most) {
             return false;
         }
-        self.take_answers();
+        self.look();
         true
     }
 
     fn ask(&mut self, address: IpAddr) {
-        if self.known.contains_key(&address) {
-            return;
-        }
+        let again = match self.known.get(&address) {
+            None => false,
+            Some(Known::Again) => true,
+            Some(_) => return,
+        };
         let nobody = match address {
             IpAddr::V4(ip) => ip.is_unspecified() || ip.is_broadcast(),
             IpAddr::V6(ip) => ip.is_unspecified(),
@@ -105,7 +163,11 @@ impl NameCache {
             self.keep(address, Known::Nameless);
         } else if !self.gone && self.asked < ASKED && self.resolver.ask(address) {
             self.asked += 1;
-            self.keep(address, Known::Asked);
+            if again {
+                self.known.insert(address, Known::Asked);
+            } else {
+                self.keep(address, Known::Asked);
+            }
         }
     }
 
@@ -122,13 +184,21 @@ impl NameCache {
     fn take_answers(&mut self) {
         while self.asked > 0 && !self.gone {
             match self.resolver.answer() {
-                Ok(Some((address, name))) => {
+                Ok(Some((address, answer))) => {
                     self.asked -= 1;
-                    // It may have been forgotten by now.
-                    if let Some(known) = self.known.get_mut(&address) {
-                        let name = name.as_deref().and_then(host_name);
-                        *known = name.map_or(Known::Nameless, |name| Known::Name(name.into()));
-                    }
+                    // It may have been forgotten by now, or never have been asked for.
+                    let Some(known @ Known::Asked) = self.known.get_mut(&address) else { continue };
+                    *known = match &answer {
+                        Answer::Name(name) => host_name(name).map_or(Known::Nameless, |name| Known::Name(name.into())),
+                        Answer::Nameless => Known::Nameless,
+                        Answer::Unknown => {
+                            // No more of them than are kept, however often they are forgotten and asked for again.
+                            if self.unknown.len() < self.kept {
+                                self.unknown.push(address);
+                            }
+                            Known::Unknown
+                        }
+                    };
                 }
                 Ok(None) => return,
                 Err(_) => self.gone = true,
@@ -162,9 +232,13 @@ mod tests {
     #[derive(Debug, Default)]
     struct State {
         asked: Vec<IpAddr>,
-        answers: VecDeque<(IpAddr, Option<String>)>,
+        answers: VecDeque<(IpAddr, Answer)>,
         names: BTreeMap<IpAddr, String>,
         gone: bool,
+        /// No server answers.
+        silent: bool,
+        /// How often an answer was looked for.
+        looks: usize,
     }
 
     impl Resolver for Fake {
@@ -173,8 +247,9 @@ mod tests {
             true
         }
 
-        fn answer(&self) -> io::Result<Option<(IpAddr, Option<String>)>> {
+        fn answer(&self) -> io::Result<Option<(IpAddr, Answer)>> {
             let mut state = self.0.lock().unwrap();
+            state.looks += 1;
             if state.gone { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(state.answers.pop_front()) }
         }
 
@@ -182,8 +257,12 @@ mod tests {
             let mut state = self.0.lock().unwrap();
             let asked = std::mem::take(&mut state.asked);
             for address in asked {
-                let name = state.names.get(&address).cloned();
-                state.answers.push_back((address, name));
+                let answer = match state.names.get(&address).cloned() {
+                    _ if state.silent => Answer::Unknown,
+                    Some(name) => Answer::Name(name),
+                    None => Answer::Nameless,
+                };
+                state.answers.push_back((address, answer));
             }
             !state.answers.is_empty()
         }
@@ -228,11 +307,44 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_an_address_that_is_asked_for_cost_no_look_each() {
+        let fake = Fake::default();
+        let mut cache = NameCache::new(Box::new(fake.clone()));
+        (0..640).for_each(|_| assert_eq!(cache.find(ip(1)), Found::Coming));
+        assert_eq!(fake.0.lock().unwrap().looks, 10);
+        assert!(cache.awaits());
+    }
+
+    #[test]
+    fn what_nobody_could_say_is_asked_again_when_it_may_be() {
+        let fake = Fake::default();
+        fake.0.lock().unwrap().silent = true;
+        fake.0.lock().unwrap().names.insert(ip(1), "one.example".to_owned());
+        let mut cache = NameCache::new(Box::new(fake.clone()));
+        assert_eq!(cache.find(ip(1)), Found::Coming);
+        assert!(cache.wait(Duration::ZERO));
+        assert_eq!(cache.find(ip(1)), Found::Nameless);
+        assert!(fake.0.lock().unwrap().asked.is_empty(), "not asked again for every packet");
+        fake.0.lock().unwrap().silent = false;
+        cache.forgive();
+        assert_eq!(cache.find(ip(1)), Found::Coming);
+        assert!(cache.wait(Duration::ZERO));
+        assert_eq!(cache.find(ip(1)), Found::Name("one.example"));
+        assert_eq!(cache.order.len(), 1);
+        // An answer nobody asked for changes nothing.
+        fake.0.lock().unwrap().answers.push_back((ip(1), Answer::Name("two.example".to_owned())));
+        assert_eq!(cache.find(ip(2)), Found::Coming);
+        cache.look();
+        assert_eq!(cache.find(ip(1)), Found::Name("one.example"));
+    }
+
+    #[test]
     fn without_a_resolver_addresses_stay() {
         let fake = Fake::default();
         let mut cache = NameCache::new(Box::new(fake.clone()));
         assert_eq!(cache.find(ip(1)), Found::Coming);
         fake.0.lock().unwrap().gone = true;
+        cache.look();
         assert_eq!(cache.find(ip(1)), Found::Nameless);
         assert_eq!(cache.find(ip(2)), Found::Nameless);
         assert!(!cache.wait(Duration::from_secs(9)));

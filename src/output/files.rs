@@ -14,6 +14,12 @@ pub trait Files: Debug + Send + Sync {
     /// is emptied only with `force`, one of `reading` (device and inode) never.
     fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError>;
 
+    /// Makes a file under a name that follows from others (a number, a time): nobody gave it, so whatever has it already was
+    /// planted or is somebody's, and is left alone (`Exists`), pipes too.
+    fn make(&self, path: &Path) -> Result<File, WriteError> {
+        self.open(path, false, &[])
+    }
+
     /// Gives a file another name; a file that has this name already stays, and that is an error (`AlreadyExists`).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
@@ -58,6 +64,15 @@ impl Files for Here {
         options.open(path).map_err(create)
     }
 
+    fn make(&self, path: &Path) -> Result<File, WriteError> {
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match fs::symlink_metadata(path) {
+            Ok(old) if error.kind() == ErrorKind::AlreadyExists => {
+                WriteError::Exists { path: path.to_owned(), size: old.len(), modified: old.modified().ok() }
+            }
+            _ => WriteError::Create { path: path.to_owned(), error },
+        })
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         // A second link fails where the name is taken; rename(2) would replace.
         match fs::hard_link(from, to) {
@@ -77,6 +92,20 @@ impl Files for Here {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_made_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let [fifo, link, free] = ["fifo", "link", "free"].map(|name| folder.path().join(name));
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o666.into(), 0).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("absent"), &link).unwrap();
+        for taken in [&fifo, &link] {
+            assert!(matches!(Here.make(taken), Err(WriteError::Exists { .. })), "{taken:?}");
+        }
+        Here.make(&free).unwrap();
+        assert!(matches!(Here.make(&free), Err(WriteError::Exists { .. })));
+        assert!(!folder.path().join("absent").exists());
+    }
 
     #[test]
     fn a_rename_replaces_nothing() {

@@ -76,6 +76,11 @@ impl Target {
         Self::of(file, path)
     }
 
+    /// The same, of a file that must be new ([`Files::make`]).
+    pub(super) fn make(path: &Path, files: &dyn Files) -> Result<Self, WriteError> {
+        Self::of(files.make(path)?, path)
+    }
+
     pub(super) fn of(file: File, path: &Path) -> Result<Self, WriteError> {
         let data = file.metadata().map_err(|error| WriteError::Create { path: path.to_owned(), error })?;
         // Standard output may be a file that others write to as well: `>>`. It is not cut.

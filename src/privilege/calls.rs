@@ -30,8 +30,6 @@ const FREE: &[c_long] = &[
     libc::SYS_recvmsg,
     libc::SYS_recvmmsg,
     libc::SYS_ppoll,
-    libc::SYS_pselect6,
-    libc::SYS_shutdown,
     // Output files that are open: cut after a failed write, made safe on the disk.
     libc::SYS_ftruncate,
     libc::SYS_fsync,
@@ -57,9 +55,6 @@ const FREE: &[c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_restart_syscall,
-    // The helper's end.
-    libc::SYS_wait4,
-    libc::SYS_waitid,
     // Signals: handlers, their stacks, their ends.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
@@ -85,21 +80,17 @@ const FREE: &[c_long] = &[
 
 /// The same, of systems that still have the older forms.
 #[cfg(target_arch = "x86_64")]
-const FREE_OLD: &[c_long] =
-    &[libc::SYS_poll, libc::SYS_select, libc::SYS_stat, libc::SYS_lstat, libc::SYS_readlink, libc::SYS_time, libc::SYS_getrlimit];
+const FREE_OLD: &[c_long] = &[libc::SYS_poll, libc::SYS_stat, libc::SYS_lstat, libc::SYS_readlink, libc::SYS_getrlimit];
 #[cfg(not(target_arch = "x86_64"))]
 const FREE_OLD: &[c_long] = &[];
 
-/// Calls that write to a descriptor: not to a packet socket, which would send. Their first argument is the descriptor.
+/// Calls that write to a descriptor: not to a socket that captures, which would send. Their first argument is the descriptor.
 const WRITING: &[c_long] = &[libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64];
 
-/// Calls that send a message: to the helper only.
-const SENDING: &[c_long] = &[libc::SYS_sendto, libc::SYS_sendmsg];
+/// `fcntl(2)`: is it open, and how. Not `F_SETFL`, which would take `O_APPEND` off a log. A copy is made of standard output only.
+const FCNTL: &[libc::c_int] = &[libc::F_GETFD, libc::F_SETFD, libc::F_GETFL];
 
-/// `fcntl(2)`: is it open, may it wait. Copies of a descriptor are made of all but packet sockets.
-const FCNTL: &[libc::c_int] = &[libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
-
-/// `ioctl(2)`: is it a terminal and how wide; is an interface up and what is its name; may a socket wait, and what waits in it.
+/// `ioctl(2)`: is it a terminal and how wide; is an interface up and what is its name; may a socket wait.
 #[allow(clippy::unnecessary_cast, reason = "the type of requests differs between C libraries")]
 const IOCTL: &[u64] = &[
     libc::TCGETS as u64,
@@ -108,7 +99,6 @@ const IOCTL: &[u64] = &[
     libc::SIOCGIFFLAGS as u64,
     libc::SIOCGIFINDEX as u64,
     libc::FIONBIO as u64,
-    libc::FIONREAD as u64,
 ];
 
 /// `prctl(2)`: names of threads, and the allocator's names for memory.
@@ -129,18 +119,71 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
-/// Descriptors that are looked through for packet sockets where `/proc` does not tell which there are.
+/// Descriptors that are looked through for sockets where `/proc` does not tell which there are.
 const DESCRIPTORS: RawFd = 1024;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
-/// Filters the calls of every thread. Messages may be sent on `helpers` only, and `packet_sockets` can only be read.
-pub(super) fn filter(helpers: &[RawFd], packet_sockets: &[RawFd]) -> Result<(), Error> {
+/// What the calls of the process for names are not: starting programs, looking into other processes, and what an intruder would
+/// use to leave it. The C library's resolver and whatever it loads need most others.
+const NOT_FOR_NAMES: &[c_long] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_io_uring_setup,
+    libc::SYS_userfaultfd,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+];
+
+/// The same, of systems that still have the older forms.
+#[cfg(target_arch = "x86_64")]
+const NOT_FOR_NAMES_OLD: &[c_long] = &[libc::SYS_fork, libc::SYS_vfork, libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
+#[cfg(not(target_arch = "x86_64"))]
+const NOT_FOR_NAMES_OLD: &[c_long] = &[];
+
+/// What the run does with its sockets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sockets<'a> {
+    /// Messages may be sent on these.
+    pub(super) helpers: &'a [RawFd],
+    /// These can only be read.
+    pub(super) capturing: &'a [RawFd],
+    /// Filters are attached to the end: libpcap's socket is closed by one that lets nothing in.
+    pub(super) attach: bool,
+}
+
+/// Filters the calls of every thread.
+pub(super) fn filter(sockets: Sockets<'_>) -> Result<(), Error> {
     // A filter that lets everything but one call through comes first; of two filters the stricter answer counts.
     let old_clone = Rules::from([(libc::SYS_clone3, Vec::new())]);
     apply(old_clone, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
-    let rules = rules(helpers, packet_sockets)?;
+    let rules = rules(sockets)?;
     apply(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
+}
+
+/// Filters the calls of the process for names.
+pub(super) fn filter_names() -> Result<(), Error> {
+    let old_clone = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    apply(old_clone, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
+    let mut rules: Rules = NOT_FOR_NAMES.iter().chain(NOT_FOR_NAMES_OLD).map(|call| (*call, Vec::new())).collect();
+    let process = low(0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), 0)?;
+    rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![process])?]);
+    apply(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))
 }
 
 fn apply(rules: Rules, others: SeccompAction, these: SeccompAction) -> Result<(), Error> {
@@ -149,12 +192,18 @@ fn apply(rules: Rules, others: SeccompAction, these: SeccompAction) -> Result<()
     apply_filter_all_threads(&program)
 }
 
-/// The open sockets of the family `AF_PACKET`. To be asked while `/proc` may still be read.
-pub(super) fn packet_sockets() -> Vec<RawFd> {
+/// The open sockets that capture: all but `helpers` and what the caller gave as standard input, output and errors, and packet
+/// sockets even there. To be asked while `/proc` may still be read.
+pub(super) fn capturing(helpers: &[RawFd]) -> Vec<RawFd> {
     let number = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
     let open: Vec<RawFd> =
         fs::read_dir("/proc/self/fd").map_or_else(|_| (0..DESCRIPTORS).collect(), |all| all.filter_map(number).collect());
-    open.into_iter().filter(|fd| family(*fd) == Some(libc::AF_PACKET)).collect()
+    let captures = |fd: &RawFd| match family(*fd) {
+        Some(libc::AF_PACKET) => true,
+        Some(_) => *fd > libc::STDERR_FILENO && !helpers.contains(fd),
+        None => false,
+    };
+    open.into_iter().filter(captures).collect()
 }
 
 fn family(fd: RawFd) -> Option<libc::c_int> {
@@ -173,7 +222,7 @@ fn low(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompCondi
 }
 
 /// All that is allowed.
-fn rules(helpers: &[RawFd], packet_sockets: &[RawFd]) -> Result<Rules, BackendError> {
+fn rules(sockets: Sockets<'_>) -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq, Ne};
     let mut rules: Rules = FREE.iter().chain(FREE_OLD).map(|call| (*call, Vec::new())).collect();
     let mut allow = |call: c_long, conditions: Vec<SeccompCondition>| -> Result<(), BackendError> {
@@ -184,14 +233,14 @@ fn rules(helpers: &[RawFd], packet_sockets: &[RawFd]) -> Result<Rules, BackendEr
         }
         Ok(())
     };
-    let no_packet_socket = || packet_sockets.iter().map(|fd| low(0, Ne, *fd as u64)).collect::<Result<Vec<_>, _>>();
+    let not_capturing = || sockets.capturing.iter().map(|fd| low(0, Ne, *fd as u64)).collect::<Result<Vec<_>, _>>();
     for call in WRITING {
-        allow(*call, no_packet_socket()?)?;
+        allow(*call, not_capturing()?)?;
     }
-    for helper in helpers {
-        for call in SENDING {
-            allow(*call, vec![low(0, Eq, *helper as u64)?])?;
-        }
+    // To the helpers only; to no other address, and (unlike by sendmsg) without descriptors.
+    for helper in sockets.helpers {
+        let nowhere_else = SeccompCondition::new(4, SeccompCmpArgLen::Qword, Eq, 0)?;
+        allow(libc::SYS_sendto, vec![low(0, Eq, *helper as u64)?, nowhere_else])?;
     }
     // Files for reading only; which ones is Landlock's to say.
     allow(libc::SYS_openat, vec![low(2, MaskedEq(OPENS_FOR_WRITING), libc::O_RDONLY as u64)?])?;
@@ -200,8 +249,8 @@ fn rules(helpers: &[RawFd], packet_sockets: &[RawFd]) -> Result<Rules, BackendEr
     for operation in FCNTL {
         allow(libc::SYS_fcntl, vec![low(1, Eq, *operation as u64)?])?;
     }
-    let mut copy = vec![low(1, Eq, libc::F_DUPFD_CLOEXEC as u64)?];
-    copy.extend(no_packet_socket()?);
+    let mut copy = vec![low(1, Eq, libc::F_DUPFD_CLOEXEC as u64)?, low(0, Eq, libc::STDOUT_FILENO as u64)?];
+    copy.extend(not_capturing()?);
     allow(libc::SYS_fcntl, copy)?;
     for request in IOCTL {
         allow(libc::SYS_ioctl, vec![low(1, Eq, *request)?])?;
@@ -209,10 +258,12 @@ fn rules(helpers: &[RawFd], packet_sockets: &[RawFd]) -> Result<Rules, BackendEr
     for operation in PRCTL {
         allow(libc::SYS_prctl, vec![low(0, Eq, *operation as u64)?])?;
     }
-    // Counters and errors of sockets; a filter that lets nothing more in, when the end is drained.
+    // Counters and errors of sockets; for libpcap a filter that lets nothing more in, when the end is drained.
     allow(libc::SYS_getsockopt, vec![low(1, Eq, libc::SOL_SOCKET as u64)?])?;
     allow(libc::SYS_getsockopt, vec![low(1, Eq, libc::SOL_PACKET as u64)?])?;
-    allow(libc::SYS_setsockopt, vec![low(1, Eq, libc::SOL_SOCKET as u64)?, low(2, Eq, libc::SO_ATTACH_FILTER as u64)?])?;
+    if sockets.attach {
+        allow(libc::SYS_setsockopt, vec![low(1, Eq, libc::SOL_SOCKET as u64)?, low(2, Eq, libc::SO_ATTACH_FILTER as u64)?])?;
+    }
     // Memory that cannot be executed.
     allow(libc::SYS_mmap, vec![low(2, MaskedEq(libc::PROT_EXEC as u64), 0)?])?;
     allow(libc::SYS_mprotect, vec![low(2, MaskedEq(libc::PROT_EXEC as u64), 0)?])?;
@@ -239,10 +290,17 @@ mod tests {
     #[test]
     fn the_list_is_a_filter_that_the_kernel_can_hold() {
         let architecture = std::env::consts::ARCH.try_into().expect("known");
-        let sockets: Vec<RawFd> = (3..40).collect();
-        let rules = rules(&[7, 8], &sockets).expect("sound");
-        for forbidden in [libc::SYS_socket, libc::SYS_connect, libc::SYS_execve, libc::SYS_ptrace, libc::SYS_bind, libc::SYS_fork]
-        {
+        let capturing: Vec<RawFd> = (9..46).collect();
+        let rules = rules(Sockets { helpers: &[7, 8], capturing: &capturing, attach: true }).expect("sound");
+        for forbidden in [
+            libc::SYS_socket,
+            libc::SYS_connect,
+            libc::SYS_execve,
+            libc::SYS_ptrace,
+            libc::SYS_bind,
+            libc::SYS_fork,
+            libc::SYS_sendmsg,
+        ] {
             assert!(!rules.contains_key(&forbidden));
         }
         let filter = SeccompFilter::new(rules, SeccompAction::Errno(1), SeccompAction::Allow, architecture).expect("sound");
@@ -251,9 +309,9 @@ mod tests {
     }
 
     #[test]
-    fn without_a_helper_nothing_is_sent() {
-        let rules = rules(&[], &[]).expect("sound");
-        assert!(SENDING.iter().all(|call| !rules.contains_key(call)));
+    fn without_a_helper_nothing_is_sent_and_without_libpcap_no_filter_attached() {
+        let rules = rules(Sockets { helpers: &[], capturing: &[], attach: false }).expect("sound");
+        assert!(!rules.contains_key(&libc::SYS_sendto) && !rules.contains_key(&libc::SYS_setsockopt));
         assert!(rules[&libc::SYS_write].is_empty());
     }
 }

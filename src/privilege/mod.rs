@@ -34,6 +34,8 @@ pub struct Config {
     pub readable: Vec<PathBuf>,
     /// The sockets on which messages may still be sent: the way to the process that creates files and asks for names.
     pub helpers: Vec<RawFd>,
+    /// The run attaches filters to sockets still, as it does at the end of a capture by libpcap.
+    pub attaches_filters: bool,
 }
 
 /// What is in force.
@@ -107,11 +109,11 @@ pub fn enter(config: &Config) -> Result<Report, PrivilegeError> {
         Some(several) => return Err(PrivilegeError::Threads(several)),
     }
     let mut report = Report::default();
-    let packet_sockets = calls::packet_sockets();
+    let capturing = calls::capturing(&config.helpers);
     drop::user_and_capabilities(config, &mut report)?;
     drop::for_good()?;
     if config.sandbox {
-        sandbox::close(config, &packet_sockets, &mut report);
+        sandbox::close(config, &capturing, &mut report);
     }
     Ok(report)
 }

@@ -14,17 +14,36 @@ use std::os::fd::RawFd;
 /// The newest version of Landlock whose rights are known here; older kernels get those they have.
 const NEWEST: ABI = ABI::V7;
 
-/// Closes it, for this thread and all that will be made.
-pub(super) fn close(config: &Config, packet_sockets: &[RawFd], report: &mut Report) {
+/// Closes it, for this thread and all that will be made. `capturing`: sockets that are only read.
+pub(super) fn close(config: &Config, capturing: &[RawFd], report: &mut Report) {
     match no_files(config) {
         Ok(Ok(abi)) => report.landlock = Some(abi),
         Ok(Err(why)) => report.missing.push(format!("no Landlock: {why}")),
         Err(error) => report.missing.push(format!("no Landlock: {error}")),
     }
-    match calls::filter(&config.helpers, packet_sockets) {
+    let sockets = calls::Sockets { helpers: &config.helpers, capturing, attach: config.attaches_filters };
+    match calls::filter(sockets) {
         Ok(()) => report.seccomp = true,
         Err(error) => report.missing.push(format!("no seccomp: {error}")),
     }
+}
+
+/// Closes that of the process for names, as far as the kernel has it: no file can be made, changed, renamed or removed, no program
+/// started, no TCP port bound, no process outside sent a signal. Reading and asking servers is what it is for.
+pub(super) fn close_names() {
+    let _ = no_writing();
+    let _ = calls::filter_names();
+}
+
+fn no_writing() -> Result<(), RulesetError> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_write(NEWEST) | AccessFs::Execute)?
+        .handle_access(AccessNet::BindTcp)?
+        .scope(Scope::Signal)?
+        .create()?
+        .restrict_self()?;
+    Ok(())
 }
 
 /// From here on only `config.readable` can be opened, and only to be read; no TCP port is bound, nothing is connected, no

@@ -5,12 +5,14 @@ use crate::netns::{Pair, VETH};
 use crate::program::{run, wait};
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 for_backends! {
     interrupted_it_sums_up
     interrupted_at_once_it_shows_what_came
+    interrupted_while_packets_come_it_ends
     terminated_and_hung_up_it_sums_up
     nohup_is_respected
     a_second_interrupt_stops_at_once
@@ -47,6 +49,26 @@ fn interrupted_at_once_it_shows_what_came(backend: &str) {
     let ran = capturing.interrupt();
     assert_eq!((ran.code(), ran.stdout.lines().count()), (Some(0), 200));
     assert_eq!(ran.stderr, format!("{LISTENING}{}", closing_lines(200, 200, 0)));
+}
+
+/// What goes on coming is not waited for, and not shown: it came after the end.
+fn interrupted_while_packets_come_it_ends(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = silent_sink(&pair);
+    let capturing = start(&pair, backend, "-i veth0");
+    let (stopped, running) = (AtomicBool::new(false), &pair);
+    let ran = thread::scope(|scope| {
+        scope.spawn(|| {
+            send(running, std::iter::repeat_n(9, 1_000_000).take_while(|_| !stopped.load(Ordering::Relaxed)));
+        });
+        capturing.wait_for_lines(300);
+        let ran = capturing.interrupt();
+        stopped.store(true, Ordering::Relaxed);
+        ran
+    });
+    let shown = ran.stdout.lines().count() as u64;
+    assert_eq!(ran.code(), Some(0));
+    assert_eq!(ran.stderr, format!("{LISTENING}{}", closing_lines(shown, shown, 0)));
 }
 
 fn terminated_and_hung_up_it_sums_up(backend: &str) {

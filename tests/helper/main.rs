@@ -143,12 +143,14 @@ fn it_holds_nothing_but_its_sockets_and_standard_error() {
         return;
     }
     let run = halfway("");
-    let held: Vec<_> = fs::read_dir(format!("/proc/{}/fd", run.helper))
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .filter(|entry| !["0", "1", "2"].iter().any(|n| entry.file_name() == *n))
-        .map(|entry| fs::read_link(entry.path()).unwrap().display().to_string())
-        .collect();
+    let held = || -> Vec<String> {
+        let all = fs::read_dir(format!("/proc/{}/fd", run.helper)).unwrap().map(|entry| entry.unwrap());
+        let others = all.filter(|entry| !["0", "1", "2"].iter().any(|n| entry.file_name() == *n));
+        others.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string())).collect()
+    };
+    // The file that it has just handed over it closes in its own time.
+    until("the file is closed there", || !held().iter().any(|target| target.contains("out.pcapng")));
+    let held = held();
     let (sockets, others): (Vec<_>, Vec<_>) = held.iter().partition(|target| target.starts_with("socket:"));
     assert_eq!(sockets.len(), 1, "{held:?}");
     // The folder that it writes to.
@@ -233,6 +235,72 @@ fn a_command_has_the_caller_and_no_capability() {
         let ignored = |mask: &str| u64::from_str_radix(mask, 16).unwrap() & 0x7fff_efff;
         assert_eq!(ignored(&field("SigIgn:")), ignored(&status(std::process::id(), "SigIgn")));
         assert!(told.ends_with("/dev/null\n"));
+    }
+}
+
+#[test]
+fn a_pipe_planted_under_a_name_that_comes_gets_nothing_and_holds_nothing_up() {
+    if !root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let written = |sudo: Option<&str>| {
+        let mut line = sockeye();
+        line.envs(sudo.map(|uid| ("SUDO_UID", uid)));
+        line.current_dir(folder.path()).args(["capture", "-C", "1k", "-w", "f.pcap", "-r"]).arg(capture("http-get.pcap"));
+        let ran = program::run_for(&mut line, PATIENCE);
+        assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+        let mut files: Vec<PathBuf> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    for sudo in [None, Some("4321")] {
+        let names = written(sudo);
+        assert!(names.len() > 1, "{names:?}");
+        for name in &names {
+            fs::remove_file(name).unwrap();
+        }
+        let second = names.iter().find(|name| name.to_string_lossy().contains("_00002_")).expect("a second file");
+        let planted = PathBuf::from(format!("{}.part", second.display()));
+        rustix::fs::mknodat(rustix::fs::CWD, &planted, rustix::fs::FileType::Fifo, 0o666.into(), 0).unwrap();
+        let again = written(sudo);
+        assert_eq!(again.len(), names.len() + 1, "{again:?}");
+        assert!(!again.contains(second), "its packets are under another name: {again:?}");
+        for name in &again {
+            fs::remove_file(name).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_command_is_waited_for_where_whoever_started_us_ignores_children() {
+    let folder = folder();
+    let script = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    let mut line = program::with_bare_settings(std::process::Command::new("python3"));
+    line.current_dir(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_sockeye")]);
+    line.args(["capture", "-w", "out.pcap", "-z", "true", "-r"]).arg(capture("http-get.pcap"));
+    if !program::has("python3") {
+        skipped("needs python3");
+        return;
+    }
+    let ran = run(&mut line);
+    assert_eq!((ran.code(), ran.stderr.contains("child")), (Some(0), false), "{}", ran.stderr);
+}
+
+#[test]
+fn files_are_made_where_there_is_no_proc_and_no_dev() {
+    if !root() {
+        return;
+    }
+    for without in ["umount -l /proc", "mount -t tmpfs none /dev", "umount -l /proc && mount -t tmpfs none /dev"] {
+        let folder = folder();
+        let mut line = program::with_bare_settings(std::process::Command::new("unshare"));
+        line.current_dir(folder.path()).args(["--mount", "sh", "-c", &format!("{without} && exec \"$@\""), "sh"]);
+        line.args([env!("CARGO_BIN_EXE_sockeye"), "capture", "-w", "out.pcap", "-z", "rm", "-r"]).arg(capture("http-get.pcap"));
+        let ran = run(&mut line);
+        assert_eq!(ran.code(), Some(0), "{without}: {}", ran.stderr);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "made, and given to the command");
     }
 }
 

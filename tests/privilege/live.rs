@@ -51,6 +51,8 @@ fn captured(pair: &Pair, command: Command, file: &Path, wanted: &Wanted<'_>) {
 /// What it forked has no capability either.
 fn without_capabilities(running: &Running) {
     for helper in running.descendants() {
+        let maps = fs::read_to_string(format!("/proc/{helper}/maps")).expect("root may");
+        assert!(!maps.is_empty() && !maps.contains("socket:"), "packets are not seen there:\n{maps}");
         for thread in super::threads_of(helper) {
             let status = super::status(thread);
             assert!(["CapInh", "CapPrm", "CapEff", "CapAmb"].iter().all(|set| status[*set] == "0000000000000000"));

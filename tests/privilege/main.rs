@@ -208,6 +208,8 @@ fn try_everything(pid: u32, outputs: &Path) {
     address[..4].copy_from_slice(&[2, 0, 0, 53]);
     let clone_thread_less = i64::from(libc::SIGCHLD);
     let packet_sockets = packet_sockets_of(pid);
+    let words = String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).expect("it runs")).into_owned();
+    assert!(!packet_sockets.is_empty() || !words.contains("\0-i\0"), "a capture has a socket");
     for thread in threads_of(pid) {
         let inside = Inside::stop(thread);
         assert_eq!(inside.call(libc::SYS_getpid, &[]).expect("a call that is allowed"), i64::from(pid));
@@ -234,6 +236,9 @@ fn try_everything(pid: u32, outputs: &Path) {
         denied("a Unix socket", libc::SYS_socket, &[N(libc::AF_UNIX.into()), N(libc::SOCK_STREAM.into()), N(0)]);
         denied("connect", libc::SYS_connect, &[N(0), Bytes(&address), N(16)]);
         denied("bind", libc::SYS_bind, &[N(0), Bytes(&address), N(16)]);
+        denied("sendmsg", libc::SYS_sendmsg, &[N(1), Bytes(&[0; 56]), N(0)]);
+        denied("a log's O_APPEND", libc::SYS_fcntl, &[N(2), N(libc::F_SETFL.into()), N(0)]);
+        denied("a copy of standard errors", libc::SYS_fcntl, &[N(2), N(libc::F_DUPFD_CLOEXEC.into()), N(100)]);
         denied("execve", libc::SYS_execve, &[Bytes(b"/bin/sh\0"), N(0), N(0)]);
         denied("execveat", libc::SYS_execveat, &[N(here), Bytes(b"/bin/sh\0"), N(0), N(0), N(0)]);
         denied("fork", libc::SYS_fork, &[]);
@@ -253,6 +258,10 @@ fn try_everything(pid: u32, outputs: &Path) {
             denied("sending", libc::SYS_sendto, &[N(*socket), Bytes(&[0xff; 60]), N(60), N(0), N(0), N(0)]);
             denied("a copy of the socket", libc::SYS_fcntl, &[N(*socket), N(libc::F_DUPFD_CLOEXEC.into()), N(100)]);
             denied("a copy by dup", libc::SYS_dup, &[N(*socket)]);
+            if !words.contains("libpcap") {
+                let (level, option) = (libc::SOL_SOCKET.into(), libc::SO_ATTACH_FILTER.into());
+                denied("another filter", libc::SYS_setsockopt, &[N(*socket), N(level), N(option), Bytes(&[0; 16]), N(16)]);
+            }
         }
     }
     assert!(fs::read_dir(outside.path()).expect("ours").next().is_none() && !outputs.join("planted").exists());
@@ -274,6 +283,34 @@ fn packet_sockets_of(pid: u32) -> Vec<i64> {
         .map(|entry| entry.expect("an entry").path())
         .filter(|link| fs::read_link(link).is_ok_and(|to| inodes.contains(&to.to_string_lossy().into_owned())));
     sockets.filter_map(|link| link.file_name()?.to_str()?.parse().ok()).collect()
+}
+
+/// What somebody who took over the process for names would try: every call must fail.
+#[cfg(target_arch = "x86_64")]
+#[track_caller]
+fn try_to_leave(pid: u32, outputs: &Path) {
+    use inside::Arg::{Bytes, Number as N};
+    let (here, create) = (i64::from(libc::AT_FDCWD), i64::from(libc::O_CREAT | libc::O_WRONLY));
+    let planted = [outputs.join("planted").as_os_str().as_encoded_bytes(), b"\0"].concat();
+    for thread in threads_of(pid) {
+        let inside = inside::Inside::stop(thread);
+        let denied = |what: &str, number, args: &[inside::Arg<'_>]| {
+            let error = inside.call(number, args).map(|result| panic!("{what} gave {result}")).unwrap_err();
+            assert!([libc::EPERM, libc::EACCES].contains(&error.raw_os_error().expect("the system's")), "{what}: {error}");
+        };
+        denied("a file", libc::SYS_openat, &[N(here), Bytes(&planted), N(create), N(0o600)]);
+        denied("a folder", libc::SYS_mkdir, &[Bytes(&planted), N(0o700)]);
+        denied("execve", libc::SYS_execve, &[Bytes(b"/bin/sh\0"), N(0), N(0)]);
+        denied("fork", libc::SYS_fork, &[]);
+        denied("clone of a process", libc::SYS_clone, &[N(libc::SIGCHLD.into()), N(0), N(0), N(0), N(0)]);
+        denied("kill of others", libc::SYS_kill, &[N(i64::from(std::process::id())), N(0)]);
+        denied("/etc/shadow", libc::SYS_openat, &[N(here), Bytes(b"/etc/shadow\0"), N(0), N(0)]);
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn try_to_leave(_: u32, _: &Path) {
+    netns::skipped("calls from inside are made on x86_64 only");
 }
 
 /// A FIFO.

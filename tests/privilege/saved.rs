@@ -49,6 +49,30 @@ fn rights_are_gone_before_the_first_byte_and_stay_gone() {
 }
 
 #[test]
+fn names_are_asked_for_by_a_process_without_rights() {
+    if !is_root(&[]) {
+        return;
+    }
+    for (more, uid) in [(&[][..], "65534"), (&["-Z", "54321"], "54321")] {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("ours");
+        let path = folder.path().join("fifo");
+        fifo(&path);
+        let (mut running, writing) = reading(&path, &[&["packets", "-N", "-r", "-"], more].concat());
+        let named =
+            |it: &super::Running| it.descendants().into_iter().find(|pid| super::status(*pid as i32)["Name"] == "sockeye-names");
+        let seccomp = |pid: u32| super::status(pid as i32)["Seccomp"] == "2";
+        running.wait_until("rights are given up", |it| named(it).is_some_and(seccomp) && seccomp(it.child.id()));
+        let asks = named(&running).expect("it runs");
+        Wanted { uid, gid: uid, ..Wanted::NOBODY }.check(asks);
+        super::try_to_leave(asks, folder.path());
+        assert!(!folder.path().join("planted").exists());
+        drop(writing);
+        super::wait(&mut running.child, super::PATIENCE);
+    }
+}
+
+#[test]
 fn what_only_root_can_read_is_read() {
     if !is_root(&[]) {
         return;

@@ -90,6 +90,8 @@ pub(super) struct Tap {
     interface_drops: Option<InterfaceDrops>,
     /// Frames dropped that no frame's marks told yet.
     untold: u64,
+    /// The kernel lets more in, but the end is where the counters stood when it was closed.
+    frozen: bool,
 }
 
 impl Tap {
@@ -108,6 +110,7 @@ impl Tap {
             counters: Counters::default(),
             interface_drops,
             untold: 0,
+            frozen: false,
         }
     }
 
@@ -116,11 +119,11 @@ impl Tap {
     }
 
     pub(super) fn head(&mut self) -> Option<Timestamp> {
-        self.backend.head()
+        if self.is_past_the_end() { None } else { self.backend.head() }
     }
 
     pub(super) fn take(&mut self) -> Option<Slot> {
-        self.backend.take()
+        if self.is_past_the_end() { None } else { self.backend.take() }
     }
 
     /// The bytes of the frame taken last.
@@ -144,6 +147,10 @@ impl Tap {
 
     /// Takes the next frames of the kernel's.
     pub(super) fn fill(&mut self) -> io::Result<()> {
+        if self.is_past_the_end() {
+            self.ready = false;
+            return Ok(());
+        }
         let filled = self.backend.fill().inspect_err(|_| self.ready = false)?;
         self.ready = filled.more;
         if filled.count {
@@ -158,6 +165,9 @@ impl Tap {
             return;
         }
         self.twins = self.backend.twins();
+        if self.frozen {
+            return;
+        }
         if let Ok(grown) = sys::take_statistics(self.fd()) {
             self.counters.received += u64::from(grown.tp_packets);
             self.counters.dropped += u64::from(grown.tp_drops);
@@ -169,13 +179,28 @@ impl Tap {
     /// Lets nothing more in. What came before is still to be taken.
     pub(super) fn close(&mut self) {
         if self.ending == Ending::Not {
-            if sys::refuse_all(self.fd()).is_ok() {
-                self.drain();
-            } else {
-                // More would come for ever: what is not taken by now is left.
-                self.finish();
+            if sys::refuse_all(self.fd()).is_err() {
+                if self.twins.is_none() {
+                    // What came cannot be told from what comes: what is not taken by now is left.
+                    self.finish();
+                    return;
+                }
+                // More comes for ever, as in the sandbox, where no filter can be attached: what has come by now is taken.
+                self.count();
+                self.frozen = true;
             }
+            self.drain();
         }
+    }
+
+    /// What had come when it was closed was taken.
+    fn is_past_the_end(&self) -> bool {
+        self.frozen && self.twins.is_some_and(|twins| twins + self.taken() >= self.counters.received)
+    }
+
+    /// Frames that are accounted for, but for twins.
+    const fn taken(&self) -> u64 {
+        self.counters.dropped + self.frames + self.unread
     }
 
     /// Nothing more comes in: only what the kernel holds is still to be taken.
@@ -198,8 +223,8 @@ impl Tap {
     pub(super) fn end_if_drained(&mut self) -> bool {
         let Ending::Draining(looks) = self.ending else { return false };
         self.count();
-        let accounted = self.twins.map(|twins| twins + self.counters.dropped + self.frames + self.unread);
-        if accounted == Some(self.counters.received) || looks == 0 {
+        let accounted = self.twins.map(|twins| twins + self.taken());
+        if accounted == Some(self.counters.received) || self.is_past_the_end() || looks == 0 {
             self.finish();
             return true;
         }
@@ -214,7 +239,7 @@ impl Tap {
             return;
         }
         self.count();
-        let rest = self.counters.received.saturating_sub(self.counters.dropped + self.frames + self.unread);
+        let rest = self.counters.received.saturating_sub(self.taken());
         match self.twins {
             // What libpcap left out is known by what is missing.
             None => self.twins = Some(rest),

@@ -133,6 +133,10 @@ impl Map {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        // SAFETY: exactly the memory just mapped. A process forked later gets none of it, and does not keep the socket alive by it.
+        if unsafe { libc::madvise(start, layout.bytes(), libc::MADV_DONTFORK) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
         let start = NonNull::new(start.cast::<u8>()).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         Ok(Self { start, layout, at: 0, ours: false })
     }

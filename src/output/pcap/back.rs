@@ -119,7 +119,7 @@ impl Back {
                 tried = Some(WriteError::Create { path: name, error: ErrorKind::AlreadyExists.into() });
                 continue;
             }
-            match Target::create(&path, false, &[], self.files.as_ref()) {
+            match Target::make(&path, self.files.as_ref()) {
                 Ok(target) => {
                     self.hold(target, self.parts.then_some(name));
                     // Not before: where no file can be begun, those that are there stay.

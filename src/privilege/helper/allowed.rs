@@ -1,12 +1,14 @@
 //! What may be touched: folders held by descriptor, and in each the names that were allowed at the fork. New files are made
-//! by `openat` with `O_EXCL` and `O_NOFOLLOW`, so a link planted in the folder leads nowhere; only files that were made here
-//! are renamed or removed, and only while the name still means that file.
+//! by `openat` with `O_EXCL` and `O_NOFOLLOW`, so a link planted in the folder leads nowhere; what exists is opened only under
+//! a name that was given as such, never under one of a series. Only files that were made here are renamed or removed, and only
+//! while the name still means that file.
 
 use super::protocol::{Existing, Reply, is_name};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, linkat, open, openat, renameat_with, stat, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, linkat, open, openat, renameat_with, stat, statat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -31,12 +33,15 @@ pub enum Names {
     /// This one, and while it is not complete, it with `.part` behind.
     One(OsString),
     /// Those of files that follow each other: they begin and end so, not with nothing at both ends, and while they are not
-    /// complete have `.part` behind. Such a name never leads through a symbolic link.
+    /// complete have `.part` behind. In between stand letters and digits of ASCII, `_`, `.`, `:`, `+` and `-`. Such files are made
+    /// new; what has the name already is left alone, whatever it is.
     Series {
         /// How they begin.
         start: OsString,
         /// How they end.
         end: OsString,
+        /// Which other bytes may stand in between.
+        others: OsString,
     },
 }
 
@@ -46,12 +51,25 @@ impl Names {
         let whole = name.strip_suffix(b".part").unwrap_or(name);
         match self {
             Self::One(one) => one == OsStr::from_bytes(name) || one == OsStr::from_bytes(whole),
-            Self::Series { start, end } => {
+            Self::Series { start, end, others } => {
                 let (start, end) = (start.as_bytes(), end.as_bytes());
-                let between =
-                    |name: &[u8]| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
-                !(start.is_empty() && end.is_empty()) && (between(name) || between(whole))
+                let plain =
+                    |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:+-".contains(byte) || others.as_bytes().contains(byte);
+                let holds = |name: &[u8]| {
+                    let between = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+                    between.is_some_and(|between| between.iter().all(plain))
+                };
+                !(start.is_empty() && end.is_empty()) && (holds(name) || holds(whole))
             }
+        }
+    }
+
+    /// Is a file of this name always a new one? Names that follow from a pattern are nobody's choice: what has such a name
+    /// already was planted, or is somebody's.
+    fn are_new(&self, name: &OsStr) -> bool {
+        match self {
+            Self::One(one) => one != name,
+            Self::Series { .. } => true,
         }
     }
 }
@@ -77,6 +95,8 @@ struct Made {
     folder: u16,
     name: OsString,
     id: (u64, u64),
+    /// The command had it.
+    finished: bool,
 }
 
 /// The folders, opened with the rights of who serves.
@@ -114,31 +134,33 @@ impl Allowed {
     pub(super) fn create(&mut self, folder: u16, name: &OsStr, force: bool) -> Result<(Reply<'static>, Option<OwnedFd>), Errno> {
         let Some(place) = self.place(folder, name) else { return Ok((Reply::Refused, None)) };
         let (rule, held) = place?;
-        // Names that follow from a pattern are nobody's choice, so nobody wants a link there followed.
-        let (look, follow) = match rule.names {
-            Names::Series { .. } => (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW),
-            Names::One(_) => (AtFlags::empty(), OFlags::empty()),
-        };
         let write = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let is_new = rule.names.are_new(name);
+        let look = if is_new { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
         let regular = match statat(held, name, look) {
+            Ok(old) if is_new => return Ok((Reply::Exists(existing(&old)), None)),
             Ok(old) if FileType::from_raw_mode(old.st_mode).is_file() => {
                 if !(force && rule.force) {
                     return Ok((Reply::Exists(existing(&old)), None));
                 }
                 true
             }
+            Ok(old) if is_planted(&old, held)? => return Err(Errno::ACCESS),
             Ok(_) => false,
             Err(Errno::NOENT) => {
                 let fresh = write | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
                 let file = openat(held, name, fresh, Mode::from_raw_mode(0o666))?;
                 let id = identity(&fstat(&file)?);
-                self.remember(Made { folder, name: name.to_owned(), id });
+                self.remember(Made { folder, name: name.to_owned(), id, finished: false });
                 return Ok((Reply::Opened { new: true }, Some(file)));
             }
             Err(error) => return Err(error),
         };
-        let file = openat(held, name, write | follow, Mode::empty())?;
+        let file = openat(held, name, write, Mode::empty())?;
         let now = fstat(&file)?;
+        if is_planted(&now, held)? {
+            return Err(Errno::ACCESS);
+        }
         // It may have become another file between the look and the opening.
         if FileType::from_raw_mode(now.st_mode).is_file() && !regular {
             return Ok((Reply::Exists(existing(&now)), None));
@@ -173,10 +195,13 @@ impl Allowed {
         Ok(Reply::Done)
     }
 
-    /// The path of a file that was made here, as the caller names it.
-    pub(super) fn path(&self, folder: u16, name: &OsStr) -> Option<PathBuf> {
+    /// The path of a file that was made here, as the caller names it; of each file once.
+    pub(super) fn finish(&mut self, folder: u16, name: &OsStr) -> Option<PathBuf> {
         let (_, held) = self.place(folder, name)?.ok()?;
-        self.made_here(folder, name, held).ok()??;
+        let at = self.made_here(folder, name, held).ok()??;
+        if std::mem::replace(&mut self.made[at].finished, true) {
+            return None;
+        }
         let path = &self.folders.get(usize::from(folder))?.0.path;
         Some(if path == Path::new(".") { PathBuf::from(name) } else { path.join(name) })
     }
@@ -196,12 +221,24 @@ impl Allowed {
     }
 }
 
-fn identity(stat: &rustix::fs::Stat) -> (u64, u64) {
+/// Is this a FIFO that somebody else put into a folder where everyone may make files but only remove his own? The rule of
+/// `fs.protected_fifos` (`Documentation/admin-guide/sysctl/fs.rst` of Linux), which holds only where it is switched on and for
+/// opening with `O_CREAT`.
+fn is_planted(file: &Stat, folder: &OwnedFd) -> Result<bool, Errno> {
+    if !FileType::from_raw_mode(file.st_mode).is_fifo() || file.st_uid == geteuid().as_raw() {
+        return Ok(false);
+    }
+    let folder = fstat(folder)?;
+    let open_to_all = Mode::from_raw_mode(folder.st_mode).contains(Mode::SVTX | Mode::WOTH);
+    Ok(open_to_all && file.st_uid != folder.st_uid)
+}
+
+fn identity(stat: &Stat) -> (u64, u64) {
     #[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "their widths differ between machines")]
     (stat.st_dev as u64, stat.st_ino.into())
 }
 
-fn existing(stat: &rustix::fs::Stat) -> Existing {
+fn existing(stat: &Stat) -> Existing {
     #[expect(clippy::unnecessary_cast, reason = "their widths differ between machines")]
     let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
     Existing { size: stat.st_size as u64, id: identity(stat), modified }

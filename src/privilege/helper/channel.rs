@@ -98,6 +98,11 @@ impl Channel {
         Ok((Self::came(Ok(len), room)?, fd))
     }
 
+    /// Ends it for both sides: who waits for a message gets the end.
+    pub(super) fn end(&self) {
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
+    }
+
     fn came(len: Result<usize, Errno>, room: &Room) -> io::Result<Came<'_>> {
         match len {
             Ok(0) | Err(Errno::CONNRESET) => Ok(Came::End),

@@ -1,7 +1,8 @@
 //! The asking side for files: a request, its answer, one at a time, from any thread.
 
 use super::channel::{Came, Channel, Room};
-use super::protocol::{Existing, LONGEST, Reply, Request};
+use super::protocol::{Existing, LONGEST, LONGEST_NAME, Reply, Request};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -73,7 +74,7 @@ impl Helper {
     }
 
     /// Opens a file for writing. A regular file that exists is opened only with `force`, and not emptied; what is no regular
-    /// file is opened as it is.
+    /// file is opened as it is, if it was named itself: of a series, and under a name with `.part` behind, only new files are made.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -139,6 +140,9 @@ impl Helper {
     fn place<'p>(&self, path: &'p Path) -> io::Result<(u16, &'p OsStr)> {
         let named = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/"));
         let (folder, name) = folder_of(path).zip(named).ok_or(io::ErrorKind::IsADirectory)?;
+        if name.len() > LONGEST_NAME {
+            return Err(io::Error::from_raw_os_error(Errno::NAMETOOLONG.raw_os_error()));
+        }
         let at = self.folders.iter().position(|known| known == folder).ok_or_else(refused)?;
         Ok((u16::try_from(at).map_err(|_| refused())?, name))
     }

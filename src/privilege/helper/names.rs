@@ -1,22 +1,55 @@
 //! Names of addresses, asked for and answered whenever they come: neither side waits for the other. The channel itself is the
-//! queue. Question: 16 bytes of address. Answer: the same, then the name; none when there is no name.
+//! queue. Question: 16 bytes of address. Answer: the same, a byte that says what came of it, then the name if there is one.
+//!
+//! They are asked for in a process of their own: it has no rights, writes no file, starts no program.
 
+use super::super::sandbox;
 use super::channel::{Came, Channel, Room};
-use super::protocol::LONGEST;
+use super::protocol::{LONGEST, Reply};
+use super::server::wait_for_the_end;
+use super::shed::{Identity, shed};
+use super::sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 /// Finds the name of an address; may take seconds.
-pub type Lookup = fn(IpAddr) -> Option<String>;
+pub type Lookup = fn(IpAddr) -> Answer;
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The name.
+    Name(String),
+    /// It has none.
+    Nameless,
+    /// Nobody could say: no server answered, or none could be asked.
+    Unknown,
+}
+
+/// How names are asked for.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// Who asks; none: the user of this process, without capabilities. Who cannot be become here is not.
+    pub identity: Option<Identity>,
+    /// Finds a name.
+    pub lookup: Lookup,
+    /// No file can be written and no program started.
+    pub sandbox: bool,
+}
 
 /// Lookups at once: one that waits for a slow server holds up no other.
 const AT_ONCE: usize = 4;
 /// Longest name in bytes (RFC 1035, 2.3.4: 255 octets).
 const LONGEST_NAME: usize = 255;
+/// What comes behind the address in an answer.
+const NAMELESS: u8 = 0;
+const NAMED: u8 = 1;
+const UNKNOWN: u8 = 2;
 
 /// IPv4 addresses travel as those that are mapped into IPv6.
 fn bytes_of(address: IpAddr) -> [u8; 16] {
@@ -30,11 +63,41 @@ fn address_of(bytes: [u8; 16]) -> IpAddr {
     Ipv6Addr::from(bytes).to_canonical()
 }
 
-/// Answers in threads of their own until the other end is gone.
-pub(super) fn serve(channel: Channel, lookup: Lookup) {
+/// The whole life of the process for names. Gives its exit code.
+pub(super) fn live(asking: &Asking, channel: Channel) -> u8 {
+    if let Err(error) = prepare(asking, &channel) {
+        let _ = channel.send(&Reply::Unfit(&error.to_string()).encode());
+        return 1;
+    }
+    if channel.send(&Reply::Done.encode()).is_err() {
+        return 1;
+    }
     let channel = Arc::new(channel);
+    serve(&channel, asking.lookup);
+    // A lookup that still waits for a server is not waited for.
+    wait_for_the_end(&channel);
+    0
+}
+
+/// Signals, descriptors, rights.
+fn prepare(asking: &Asking, channel: &Channel) -> io::Result<()> {
+    sys::outlive_signals();
+    sys::no_terminal(true)?;
+    sys::close_all_but(&[channel.as_fd()])?;
+    let _ = rustix::thread::set_name(c"sockeye-names");
+    // Where nobody else can be become (user namespaces), the process that reads packets stays who it is, too, and says so.
+    shed(asking.identity.as_ref()).or_else(|_| shed(None))?;
+    if asking.sandbox {
+        // What the kernel lacks the process that reads packets lacks, too, and says so.
+        sandbox::close_names();
+    }
+    Ok(())
+}
+
+/// Answers in threads of their own until the other end is gone.
+pub(super) fn serve(channel: &Arc<Channel>, lookup: Lookup) {
     for _ in 0..AT_ONCE {
-        let channel = Arc::clone(&channel);
+        let channel = Arc::clone(channel);
         // Fewer threads are slower, none at all means no names: worth no words.
         let _ = thread::Builder::new().name("helper-names".to_owned()).spawn(move || answer(&channel, lookup));
     }
@@ -49,8 +112,12 @@ fn answer(channel: &Channel, lookup: Lookup) {
             Ok(Came::End) | Err(_) => return,
         };
         let Some(bytes) = question else { continue };
-        let name = lookup(address_of(bytes)).filter(|name| name.len() <= LONGEST_NAME).unwrap_or_default();
-        if channel.send(&[&bytes, name.as_bytes()].concat()).is_err() {
+        let (what, name) = match lookup(address_of(bytes)) {
+            Answer::Name(name) if (1..=LONGEST_NAME).contains(&name.len()) => (NAMED, name),
+            Answer::Name(_) | Answer::Nameless => (NAMELESS, String::new()),
+            Answer::Unknown => (UNKNOWN, String::new()),
+        };
+        if channel.send(&[&bytes[..], &[what], name.as_bytes()].concat()).is_err() {
             return;
         }
     }
@@ -72,18 +139,29 @@ impl Names {
         self.0.write_now(&bytes_of(address)).unwrap_or(false)
     }
 
-    /// An answer that has come, without waiting: the address and its name, if it has one.
+    /// The socket on which it is asked: by `write`; answers come by `recvfrom`.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+
+    /// An answer that has come, without waiting: the address and what came of it.
     ///
     /// # Errors
     /// When the helper is gone: no answer comes any more.
-    pub fn answer(&self) -> io::Result<Option<(IpAddr, Option<String>)>> {
+    pub fn answer(&self) -> io::Result<Option<(IpAddr, Answer)>> {
         let mut room: Room = [0; LONGEST];
         match self.0.receive_now(&mut room)? {
             None => Ok(None),
             Some(Came::Message(bytes)) => {
-                let (address, name) = bytes.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
-                let name = (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned());
-                Ok(Some((address_of(*address), name)))
+                let (address, rest) = bytes.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+                let answer = match rest {
+                    [NAMED, name @ ..] => Answer::Name(String::from_utf8_lossy(name).into_owned()),
+                    [NAMELESS] => Answer::Nameless,
+                    [UNKNOWN] => Answer::Unknown,
+                    _ => return Err(io::ErrorKind::InvalidData.into()),
+                };
+                Ok(Some((address_of(*address), answer)))
             }
             Some(Came::TooLong) => Err(io::ErrorKind::InvalidData.into()),
             Some(Came::End) => Err(io::ErrorKind::BrokenPipe.into()),

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 /// Longest message in bytes, either way.
 pub(super) const LONGEST: usize = 1024;
 /// Longest name in bytes (`NAME_MAX`).
-const LONGEST_NAME: usize = 255;
+pub(super) const LONGEST_NAME: usize = 255;
 /// Longest text in a reply in bytes.
 const LONGEST_TEXT: usize = LONGEST - 1;
 

@@ -4,13 +4,11 @@
 use super::Task;
 use super::allowed::Allowed;
 use super::channel::{Came, Channel, Room};
-use super::names;
 use super::protocol::{LONGEST, Reply, Request};
 use super::shed::shed;
 use super::sys;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -33,8 +31,8 @@ const MOST_SENTENCES: usize = 100;
 type Shared = Arc<Mutex<Option<Box<dyn Commands>>>>;
 
 /// The whole life of the helper. Gives its exit code.
-pub(super) fn live(task: Task, files: Channel, names: Option<Channel>) -> u8 {
-    let folders = match prepare(&task, &files, names.as_ref()) {
+pub(super) fn live(task: Task, files: Channel) -> u8 {
+    let folders = match prepare(&task, &files) {
         Ok(()) => Allowed::open(task.folders),
         Err(error) => {
             let _ = files.send(&Reply::Unfit(&error.to_string()).encode());
@@ -47,9 +45,6 @@ pub(super) fn live(task: Task, files: Channel, names: Option<Channel>) -> u8 {
         let (files, commands) = (Arc::clone(&files), Arc::clone(&commands));
         thread::Builder::new().name("helper-files".to_owned()).spawn(move || serve(&files, folders, &commands))
     };
-    if let (Some(channel), Some(lookup)) = (names, task.lookup) {
-        names::serve(channel, lookup);
-    }
     let ready = match &serving {
         Ok(_) => files.send(&Reply::Done.encode()),
         Err(error) => files.send(&Reply::Unfit(&error.to_string()).encode()),
@@ -66,20 +61,16 @@ pub(super) fn live(task: Task, files: Channel, names: Option<Channel>) -> u8 {
 }
 
 /// Signals, descriptors, rights.
-fn prepare(task: &Task, files: &Channel, names: Option<&Channel>) -> io::Result<()> {
+fn prepare(task: &Task, files: &Channel) -> io::Result<()> {
     sys::outlive_signals();
-    let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&nowhere)?;
-    rustix::stdio::dup2_stdout(&nowhere)?;
-    drop(nowhere);
-    let keep: Vec<_> = [Some(files), names].into_iter().flatten().map(AsFd::as_fd).collect();
-    sys::close_all_but(&keep)?;
+    sys::no_terminal(false)?;
+    sys::close_all_but(&[files.as_fd()])?;
     let _ = rustix::thread::set_name(c"sockeye-helper");
     shed(task.identity.as_ref())
 }
 
 /// Comes back when the other end of the channel is gone: its process ended, however it did.
-fn wait_for_the_end(files: &Channel) {
+pub(super) fn wait_for_the_end(files: &Channel) {
     loop {
         let mut fds = [PollFd::new(files, PollFlags::empty())];
         match poll(&mut fds, None) {
@@ -95,8 +86,18 @@ fn with<T>(commands: &Shared, then: impl FnOnce(&mut dyn Commands) -> T) -> Opti
     Some(then(commands.as_mut()?.as_mut()))
 }
 
+/// Ends the channel for both sides when the thread that answers ends, by a panic too: who asks must not wait for ever.
+struct Ends<'a>(&'a Channel);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Answers requests, in their order, until the other end is gone.
 fn serve(channel: &Channel, mut folders: Allowed, commands: &Shared) {
+    let _ends = Ends(channel);
     let mut room: Room = [0; LONGEST];
     loop {
         let request = match channel.receive(&mut room) {
@@ -114,14 +115,18 @@ fn answer(channel: &Channel, folders: &mut Allowed, commands: &Shared, request: 
     let done = match request {
         None => Ok(Reply::Refused),
         Some(&Request::Open { folder, force, name }) => match folders.create(folder, name, force) {
-            Ok((reply, Some(file))) => return channel.send_with(&reply.encode(), file.as_fd()),
+            Ok((reply, Some(file))) => match channel.send_with(&reply.encode(), file.as_fd()) {
+                Ok(()) => return Ok(()),
+                // Too many descriptors are under way, or no memory for one more: this file fails, not all that follow.
+                Err(error) => Err(Errno::from_io_error(&error).ok_or(error)?),
+            },
             Ok((reply, None)) => Ok(reply),
             Err(error) => Err(error),
         },
         Some(&Request::Rename { folder, from, to }) => folders.rename(folder, from, to),
         Some(&Request::Remove { folder, name }) => folders.remove(folder, name),
         Some(&Request::Finished { folder, name }) => {
-            let path = folders.path(folder, name);
+            let path = if with(commands, |_| ()).is_some() { folders.finish(folder, name) } else { None };
             let begun = path.and_then(|path| with(commands, |commands| commands.finished(&path)));
             Ok(if begun.is_some() { Reply::Done } else { Reply::Refused })
         }

@@ -33,8 +33,8 @@ struct World {
 fn world() -> (World, Channel) {
     let folder = tempfile::tempdir().unwrap();
     let one = |name: &str, force| Rule { names: Names::One(name.into()), force };
-    let series = Names::Series { start: "trace".into(), end: OsString::new() };
-    let dated = Names::Series { start: OsString::new(), end: ".pcap".into() };
+    let series = Names::Series { start: "trace".into(), end: OsString::new(), others: OsString::new() };
+    let dated = Names::Series { start: OsString::new(), end: ".pcap".into(), others: " é".into() };
     let rules = vec![one("out.pcap", false), one("forced.pcap", true), Rule { names: series, force: false }];
     let mut folders = vec![Folder { path: folder.path().to_owned(), rules }];
     fs::create_dir(folder.path().join("dated")).unwrap();
@@ -127,12 +127,17 @@ fn names_that_were_not_allowed_are_refused() {
     denied(helper.open(&world.path("out.pcap.exe"), true));
     denied(helper.open(Path::new("/tmp/out.pcap"), true));
     denied(helper.open(&world.path("trace/../../x"), true));
-    for bad in [".bashrc", "pcap", ".pcap.part.sh", "a.pcap.par"] {
+    for bad in [".bashrc", "pcap", ".pcap.part.sh", "a.pcap.par", "$(id).pcap", "a\nb.pcap", "`id`.pcap", "a;b.pcap", "\x1b.pcap"]
+    {
         denied(helper.open(&world.path("dated").join(bad), true));
     }
+    denied(helper.open(&world.path("trace$(id)"), true));
+    denied(helper.open(&world.path("trace 1"), true));
+    let long = world.path(&"x".repeat(256));
+    assert!(matches!(helper.open(&long, true), Err(OpenError::Failed(e)) if e.raw_os_error() == Some(libc::ENAMETOOLONG)));
     assert_eq!(world.list(), ["dated"]);
     assert!(fs::read_dir(world.path("dated")).unwrap().next().is_none());
-    for good in ["12.pcap", "12.pcap.part"] {
+    for good in ["12.pcap", "12.pcap.part", "2026-11-21T07:00:00+01:00_00002.pcap", "Sat é 7.pcap"] {
         assert!(helper.open(&world.path("dated").join(good), false).unwrap().new);
     }
 }
@@ -171,7 +176,7 @@ fn links_planted_in_the_folder_lead_nowhere() {
     symlink(&absent, world.path("out.pcap")).unwrap();
     for name in ["trace_a", "trace_b"] {
         let error = helper.open(&world.path(name), true).unwrap_err();
-        assert!(matches!(&error, OpenError::Failed(e) if e.raw_os_error() == Some(libc::ELOOP)), "{error:?}");
+        assert!(matches!(&error, OpenError::Exists(_)), "{error:?}");
     }
     let error = helper.open(&world.path("out.pcap"), false).unwrap_err();
     assert!(matches!(&error, OpenError::Failed(e) if e.kind() == ErrorKind::AlreadyExists), "{error:?}");
@@ -269,6 +274,73 @@ fn a_pipe_is_opened_as_it_is() {
     assert_eq!(reading.join().unwrap(), b"through");
 }
 
+fn make_fifo(path: &Path) {
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o666.into(), 0).unwrap();
+}
+
+#[test]
+fn a_fifo_planted_under_a_name_of_a_series_is_neither_opened_nor_waited_for() {
+    let (world, helper) = client();
+    for name in ["trace_00002", "trace_00003.part", "out.pcap.part"] {
+        make_fifo(&world.path(name));
+        assert!(matches!(helper.open(&world.path(name), true), Err(OpenError::Exists(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_fifo_that_somebody_else_put_where_everyone_may_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: not root");
+        return;
+    }
+    let (world, helper) = client();
+    let fifo = world.path("out.pcap");
+    make_fifo(&fifo);
+    chown(&fifo, Some(4321), Some(4321)).unwrap();
+    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o1777)).unwrap();
+    let error = helper.open(&fifo, true).unwrap_err();
+    assert!(matches!(&error, OpenError::Failed(e) if e.kind() == ErrorKind::PermissionDenied), "{error:?}");
+}
+
+#[test]
+fn a_file_gets_its_command_once() {
+    let (world, helper) = client();
+    let file = world.path("trace_1");
+    helper.open(&file, false).unwrap();
+    helper.finished(&file).unwrap();
+    assert_eq!(helper.finished(&file).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(world.finished.recv().unwrap(), file);
+    assert!(world.finished.try_recv().is_err());
+}
+
+/// Cannot go on.
+struct Broken;
+
+impl Commands for Broken {
+    fn finished(&mut self, _: &Path) {}
+
+    fn settle(&mut self) -> Vec<String> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn when_the_thread_that_answers_ends_that_is_an_error_and_no_hang() {
+    let (ours, theirs) = Channel::pair().unwrap();
+    let theirs = Arc::new(theirs);
+    let serving = thread::spawn({
+        // The thread that waits for the end holds the channel, too.
+        let theirs = Arc::clone(&theirs);
+        move || serve(&theirs, Allowed::open(Vec::new()), &Arc::new(Mutex::new(Some(Box::new(Broken)))))
+    });
+    let helper = Helper::new(ours, Vec::new(), 0);
+    assert_eq!(helper.settle().unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(helper.settle().unwrap_err().kind(), ErrorKind::NotConnected);
+    assert!(serving.join().is_err());
+    wait_for_the_end(&theirs);
+}
+
 #[test]
 fn when_the_helper_is_gone_that_is_an_error_and_no_hang() {
     let (ours, theirs) = Channel::pair().unwrap();
@@ -292,17 +364,18 @@ fn a_folder_that_is_not_there_says_so() {
 
 #[test]
 fn names_are_answered_whenever_they_come() {
-    use super::super::names::Names as Asking;
+    use super::super::names::{self, Answer, Names as Asking};
     let (ours, theirs) = Channel::pair().unwrap();
-    names::serve(theirs, |address| match address.to_string().as_str() {
-        "192.0.2.1" => Some("one.example".to_owned()),
-        "2001:db8::2" => Some("two.example".to_owned()),
-        "192.0.2.9" => Some("x".repeat(300)),
-        _ => None,
+    names::serve(&Arc::new(theirs), |address| match address.to_string().as_str() {
+        "192.0.2.1" => Answer::Name("one.example".to_owned()),
+        "2001:db8::2" => Answer::Name("two.example".to_owned()),
+        "192.0.2.9" => Answer::Name("x".repeat(300)),
+        "192.0.2.8" => Answer::Unknown,
+        _ => Answer::Nameless,
     });
     let names = Asking::new(ours).unwrap();
     assert!(names.answer().unwrap().is_none());
-    let asked = ["192.0.2.1", "2001:db8::2", "192.0.2.3", "192.0.2.9"];
+    let asked = ["192.0.2.1", "2001:db8::2", "192.0.2.3", "192.0.2.9", "192.0.2.8"];
     assert!(asked.iter().all(|address| names.ask(address.parse().unwrap())));
     let mut got = std::collections::BTreeMap::new();
     while got.len() < asked.len() {
@@ -311,7 +384,8 @@ fn names_are_answered_whenever_they_come() {
             got.insert(address.to_string(), name);
         }
     }
-    assert_eq!(got["192.0.2.1"].as_deref(), Some("one.example"));
-    assert_eq!(got["2001:db8::2"].as_deref(), Some("two.example"));
-    assert!(got["192.0.2.3"].is_none() && got["192.0.2.9"].is_none());
+    assert_eq!(got["192.0.2.1"], Answer::Name("one.example".to_owned()));
+    assert_eq!(got["2001:db8::2"], Answer::Name("two.example".to_owned()));
+    assert!(got["192.0.2.3"] == Answer::Nameless && got["192.0.2.9"] == Answer::Nameless);
+    assert_eq!(got["192.0.2.8"], Answer::Unknown);
 }
