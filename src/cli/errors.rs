@@ -58,6 +58,14 @@ impl Problem {
         self
     }
 
+    /// Adds how root himself would fare, where a caller of sudo was denied a file.
+    pub(crate) fn if_denied(mut self, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            self.help.extend(rights::as_root_himself().into_iter().flatten());
+        }
+        self
+    }
+
     /// Writes the message to standard error. That it cannot be written is nobody's to hear.
     pub(crate) fn print(&self) {
         let _ = io::stderr().lock().write_all(settings::message(&format!("sockeye: {self}")).as_bytes());
@@ -85,7 +93,9 @@ impl From<SourceError> for Problem {
         match error {
             SourceError::Io { operation, name, error } => match error.kind() {
                 io::ErrorKind::NotFound => no_such_file(&name),
-                io::ErrorKind::PermissionDenied => Self::new(Exit::Permission, format!("{operation} {}: {error}", shown(&name))),
+                io::ErrorKind::PermissionDenied => {
+                    Self::new(Exit::Permission, format!("{operation} {}: {error}", shown(&name))).if_denied(&error)
+                }
                 _ => Self::new(Exit::Input, format!("{operation} {}: {error}", shown(&name))),
             },
             SourceError::IsDirectory { name } => {
@@ -129,6 +139,8 @@ impl From<WriteError> for Problem {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
                 let why = match rights::writes_as() {
+                    // Ours, not the system's: of a descriptor.
+                    _ if error.raw_os_error().is_none() => error.to_string(),
                     Some("root") => {
                         "sockeye gave up root's power over others' files; choose a folder of root's, or -Z USER".to_owned()
                     }

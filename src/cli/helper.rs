@@ -4,11 +4,12 @@
 use super::errors::{Problem, look_at, shown_path};
 use super::exit::Exit;
 use sockeye::output::WriteError;
-use sockeye::output::files::{Files, Here};
+use sockeye::output::files::Files;
 use sockeye::output::target::is_stdout;
 use sockeye::privilege::helper::{
     self, Asking, Commands, FileNames, Folder, Helper, Identity, Names, OpenError, Rule, folder_of,
 };
+use sockeye::privilege::{self, Use};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,16 +25,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Default)]
 pub(crate) struct Wanted {
     folders: Vec<Folder>,
-    /// Targets that are descriptors of this process, and `--force`.
-    own: Vec<(PathBuf, bool)>,
+    /// Targets that are descriptors of this process: copies of them.
+    own: Own,
     /// Why a helper could not make the files.
     unfit: Option<Problem>,
     command: Option<Arc<dyn Files>>,
     names: bool,
 }
 
-/// Targets that are descriptors of this process, opened by it while it had its rights.
-type Own = BTreeMap<PathBuf, Result<File, WriteError>>;
+/// Targets that are descriptors of this process, duplicated before it opened any, and `--force`.
+type Own = BTreeMap<PathBuf, (io::Result<File>, bool)>;
 
 /// The helper, and what it gives.
 pub(crate) struct Helped {
@@ -46,14 +47,14 @@ pub(crate) struct Helped {
 }
 
 impl Wanted {
-    /// A file will be written. Standard output needs nobody; what names another descriptor of this process is opened by
-    /// [`Self::start`].
+    /// A file will be written. Standard output needs nobody; another descriptor of this process is
+    /// duplicated, now that none is open but those that were inherited.
     pub(crate) fn file(&mut self, path: &Path, force: bool) {
         if is_stdout(path) {
             return;
         }
-        if is_descriptor(path) {
-            self.own.push((path.to_owned(), force));
+        if let Some(fd) = privilege::descriptor_named(path) {
+            self.own.insert(path.to_owned(), (privilege::duplicate(fd, Use::Writing), force));
         } else if let Some(name) = path.file_name() {
             look_at(path);
             self.rule(path, FileNames::One(name.to_owned()), force);
@@ -63,7 +64,7 @@ impl Wanted {
     /// Files that follow each other will be written: of the name, what stands before the first dot stays, and its last ending;
     /// where the name holds the time (`dated`), what stands before its first `%`.
     pub(crate) fn series(&mut self, pattern: &Path, dated: bool) {
-        if is_stdout(pattern) || is_descriptor(pattern) {
+        if is_stdout(pattern) || privilege::descriptor_named(pattern).is_some() {
             return;
         }
         let Some(name) = pattern.file_name().map(OsStr::as_bytes) else { return };
@@ -127,15 +128,18 @@ impl Wanted {
         }
         let commands = self.command.map(|command| Box::new(By(command)) as Box<dyn Commands>);
         let runs = commands.is_some();
-        let failed =
-            |what, error: io::Error| Problem::new(Exit::Failed, format!("cannot start the process that {what}: {error}"));
+        let other = identity.is_some();
+        // What the processes themselves say is that they cannot become who they should.
+        let failed = |what, error: io::Error| {
+            let exit = if other && error.raw_os_error().is_none() { Exit::Permission } else { Exit::Failed };
+            Problem::new(exit, format!("cannot start the process that {what}: {error}"))
+        };
         let names =
             self.names.then(|| helper::start_names(asking)).transpose().map_err(|error| failed("asks for names", error))?;
         let task = helper::Task { identity, folders: self.folders, commands };
         let helper = helper::start(task).map_err(|error| failed("writes files", error))?;
         let descriptors = [helper.descriptor()].into_iter().chain(names.as_ref().map(Names::descriptor)).collect();
-        let own: Own = self.own.into_iter().map(|(path, force)| (path.clone(), Here.open(&path, force, &[]))).collect();
-        let files = Arc::new(ByHelper { helper, own: Mutex::new(own), runs, troubles: Mutex::default() });
+        let files = Arc::new(ByHelper { helper, own: Mutex::new(self.own), runs, troubles: Mutex::default() });
         Ok(Helped { files, names, descriptors })
     }
 }
@@ -166,11 +170,6 @@ impl Commands for By {
     }
 }
 
-/// Does the path name an open descriptor of this process?
-fn is_descriptor(path: &Path) -> bool {
-    ["/dev/fd", "/proc/self/fd", "/dev/stderr", "/dev/stdin"].iter().any(|place| path.starts_with(place))
-}
-
 /// Files by way of the helper.
 #[derive(Debug)]
 struct ByHelper {
@@ -191,11 +190,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Files for ByHelper {
     fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError> {
-        if let Some(opened) = lock(&self.own).remove(path) {
-            return opened;
-        }
         let create = |error| WriteError::Create { path: path.to_owned(), error };
         let being_read = || WriteError::BeingRead { path: path.to_owned() };
+        let own = lock(&self.own).remove(path);
+        if let Some((copy, force)) = own {
+            let file = copy.map_err(create)?;
+            let data = file.metadata().map_err(create)?;
+            if reading.contains(&(data.dev(), data.ino())) {
+                return Err(being_read());
+            }
+            // It is not emptied: whoever opened it chose where writing begins.
+            if data.is_file() && !force {
+                return Err(WriteError::Exists { path: path.to_owned(), size: data.len(), modified: data.modified().ok() });
+            }
+            return Ok(file);
+        }
         let opened = match self.helper.open(path, force) {
             Ok(opened) => opened,
             Err(OpenError::Exists(existing)) if reading.contains(&existing.id) => return Err(being_read()),

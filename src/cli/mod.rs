@@ -37,7 +37,7 @@ pub(crate) fn main() -> ExitCode {
         let _ = manual::print(manual::START);
         return Exit::Usage.into();
     }
-    let done = words::with_command(args).and_then(|args| match Line::try_parse_from(args) {
+    let done = rights::begin(&args).and_then(|()| words::with_command(args)).and_then(|args| match Line::try_parse_from(args) {
         Ok(line) => run(line.command),
         Err(error) => usage(&error),
     });

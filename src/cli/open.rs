@@ -5,13 +5,13 @@ use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
 use super::helper::Wanted;
 use super::host_names::PatientNames;
-use super::rights::Rights;
+use super::rights::{self, Rights};
 use super::signals;
 use super::time;
 use super::words;
 use sockeye::capture::file::{OpenOptions, Unread};
 use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
-use sockeye::capture::{Input, PacketSource, Spread};
+use sockeye::capture::{Input, PacketSource, SourceError, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
 use sockeye::filter::{Filter, FilterError};
@@ -20,8 +20,9 @@ use sockeye::output::HostNames;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
 use sockeye::privilege;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
@@ -160,7 +161,7 @@ impl Plan {
         match (&self.bytecode, &self.filter_text) {
             (Some(_), Some(_)) => Err(Problem::usage("--filter-bytecode and a filter in words exclude each other")),
             (Some(path), None) => {
-                let text = fs::read(path).map_err(|e| unreadable("--filter-bytecode", path, &e))?;
+                let text = rights::open_named(path).and_then(whole).map_err(|e| unreadable("--filter-bytecode", path, &e))?;
                 Ok(Filter::bytecode(&shown_path(path), &text)?)
             }
             (None, Some(text)) => Ok(Filter::expression(text, self.strict)?),
@@ -184,6 +185,7 @@ impl Plan {
         // The last look at files of the system that cannot be read afterwards.
         signals::is_ignored_hangup();
         let wanted = self.manner.wanted;
+        rights::raise()?;
         let helped =
             if wanted.needs_helper(rights.are_there()) { Some(wanted.start(rights.writer(), &rights.names())?) } else { None };
         let helpers = helped.as_ref().map(|helped| helped.descriptors.clone()).unwrap_or_default();
@@ -259,7 +261,7 @@ impl Plan {
             return Ok(Sources::Named(options));
         }
         privilege::allow_open_files(self.files.len());
-        let files: Result<Vec<_>, _> = self.files.iter().map(|path| Unread::open(path)).collect();
+        let files: Result<Vec<_>, _> = self.files.iter().map(|path| unread(path)).collect();
         Ok(Sources::Files(files?, options))
     }
 
@@ -290,7 +292,7 @@ impl Plan {
             specs.push(spec);
         }
         let Some(threads) = args.several_threads() else {
-            return Ok(Sources::Live(Box::new(live::open_filtered(&specs, backend, filter)?)));
+            return Ok(Sources::Live(Box::new(rights::as_root(|| live::open_filtered(&specs, backend, filter))??)));
         };
         if backend.is_some_and(|backend| backend != LiveBackend::Ring) {
             return Err(Problem::usage(
@@ -301,7 +303,20 @@ impl Plan {
             return Err(Problem::usage("--packets goes by the order of all packets, which --threads does not keep"));
         }
         let spread = Spread::new(threads);
-        Ok(Sources::Shared(live::open_shared(&specs, spread, filter)?, spread))
+        Ok(Sources::Shared(rights::as_root(|| live::open_shared(&specs, spread, filter))??, spread))
+    }
+}
+
+/// Opens a saved capture. A descriptor that cannot be opened anew is duplicated.
+fn unread(path: &Path) -> Result<Unread, SourceError> {
+    match Unread::open(path) {
+        Err(SourceError::Io { operation, name, error }) if error.kind() == io::ErrorKind::PermissionDenied => {
+            match rights::open_named(path).and_then(|file| Unread::of(file, &name).map_err(io::Error::other)) {
+                Ok(unread) => Ok(unread),
+                Err(_) => Err(SourceError::Io { operation, name, error }),
+            }
+        }
+        other => other,
     }
 }
 
@@ -405,7 +420,7 @@ pub(crate) fn backend(asked: Option<Backend>) -> Result<Option<LiveBackend>, Pro
 fn filter_text(args: &InputArgs, words: &[String]) -> Result<Option<String>, Problem> {
     let mut texts: Vec<String> = Vec::new();
     if let Some(path) = &args.filter_file {
-        let text = fs::read_to_string(path).map_err(|e| unreadable("-F", path, &e))?;
+        let text = rights::open_named(path).and_then(io::read_to_string).map_err(|e| unreadable("-F", path, &e))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         texts.push(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
     }
@@ -420,8 +435,14 @@ fn filter_text(args: &InputArgs, words: &[String]) -> Result<Option<String>, Pro
     }
 }
 
-fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Problem {
-    Problem::new(Exit::Input, format!("{flag} {}: {error}", shown_path(path)))
+fn whole(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+pub(crate) fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Problem {
+    Problem::new(Exit::Input, format!("{flag} {}: {error}", shown_path(path))).if_denied(error)
 }
 
 /// A link type by name or number.

@@ -6,11 +6,15 @@ use super::errors::{Problem, shown};
 use super::exit::Exit;
 use super::host_names::look_up;
 use sockeye::privilege::helper::{Asking, Identity};
-use sockeye::privilege::{self, Choice, Config, PrivilegeError, Report, Standing};
+use sockeye::privilege::{self, Caller, Choice, Config, Lowered, PrivilegeError, Report, Standing, Use};
 use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the zone of packet lines is read from, again whenever it may have changed.
 const ZONE: [&str; 5] =
@@ -24,11 +28,85 @@ pub(crate) fn writes_as() -> Option<&'static str> {
     WRITES_AS.get().map(String::as_str)
 }
 
+/// The caller, if he had himself made root, and his rights, if they could be taken on.
+static CALLER: OnceLock<(Caller, Identity)> = OnceLock::new();
+/// Root's rights over files, while those of the caller are in force.
+static LOWERED: Mutex<Option<Lowered>> = Mutex::new(None);
+
+/// The very first step: refuses rights that are borrowed from a file's mode, closes what was left open, and takes on the rights
+/// of the caller over files, so that whatever the arguments name is looked at with them.
+pub(crate) fn begin(arguments: &[OsString]) -> Result<(), Problem> {
+    let standing = Standing::look();
+    if standing.is_borrowed() {
+        return Err(Problem::new(Exit::Permission, "sockeye does not run set-user-ID or set-group-ID: use setcap")
+            .help("chmod ug-s PROGRAM; setcap cap_net_raw+ep PROGRAM"));
+    }
+    if !standing.has_rights() {
+        return Ok(());
+    }
+    privilege::close_unnamed(arguments.iter().map(|argument| argument.as_bytes()))
+        .map_err(|error| Problem::new(Exit::Permission, format!("cannot close what was left open: {error}")))?;
+    if let Some(caller) = Caller::look(standing)? {
+        let identity = Identity::of(&caller.user.name, caller.user.uid, caller.user.gid);
+        CALLER.get_or_init(|| (caller, identity));
+        lower();
+    }
+    Ok(())
+}
+
+/// The caller, if he had himself made root.
+pub(crate) fn caller() -> Option<&'static Caller> {
+    CALLER.get().map(|(caller, _)| caller)
+}
+
+/// Where it cannot be done (a user namespace that does not know him), giving up rights says so later.
+fn lower() {
+    let Some((_, identity)) = CALLER.get() else { return };
+    *LOWERED.lock().unwrap_or_else(PoisonError::into_inner) = privilege::lower(identity).ok();
+}
+
+/// Root's rights over files are back.
+pub(crate) fn raise() -> Result<bool, Problem> {
+    let Some(lowered) = LOWERED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(false) };
+    let failed = |error| Problem::new(Exit::Permission, format!("cannot get root's rights back: {error}"));
+    lowered.raise().map_err(failed).map(|()| true)
+}
+
+/// Does what no argument names a file for: devices of interfaces.
+pub(crate) fn as_root<T>(work: impl FnOnce() -> T) -> Result<T, Problem> {
+    let raised = raise()?;
+    let done = work();
+    if raised {
+        lower();
+    }
+    Ok(done)
+}
+
+/// Opens a file that an argument names. A descriptor that cannot be opened anew (a pipe of root's shell) is duplicated.
+pub(crate) fn open_named(path: &Path) -> io::Result<File> {
+    File::open(path).or_else(|error| match privilege::descriptor_named(path) {
+        Some(fd) if error.kind() == io::ErrorKind::PermissionDenied => privilege::duplicate(fd, Use::Reading),
+        _ => Err(error),
+    })
+}
+
+/// What to do where the caller may not read, or write, and root could.
+pub(crate) fn as_root_himself() -> Option<[String; 2]> {
+    let (caller, _) = CALLER.get()?;
+    let name = shown(&caller.user.name);
+    Some([
+        format!("files are opened with the rights of \"{name}\", who called ({})", caller.variable),
+        format!("as root himself:  sudo env -u {} sockeye …", caller.variable),
+    ])
+}
+
 /// Rights that are there and will be given up, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct Rights {
     /// Nothing, where there is nothing to give up.
     choice: Option<Choice>,
+    /// Whose rights files are written with.
+    writer: Option<Identity>,
     sandbox: bool,
     /// What the kernel lacks is not told.
     quiet: bool,
@@ -40,9 +118,15 @@ impl Rights {
     /// Looks at what this process may do, and at what was asked for.
     pub(crate) fn look(args: &RightsArgs, quiet: bool, told: bool) -> Result<Self, Problem> {
         let standing = Standing::look();
-        let choice = privilege::choose(args.user.as_deref(), standing)?;
+        let choice = privilege::choose(args.user.as_deref(), standing, caller())?;
         let choice = standing.has_rights().then_some(choice);
-        Ok(Self { choice, sandbox: !args.no_sandbox, quiet, told })
+        let is_low = LOWERED.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let writer = match (&choice, CALLER.get()) {
+            (Some(_), Some((_, identity))) => is_low.then(|| identity.clone()),
+            (Some(Choice { writes: Some(user), .. }), None) => Some(Identity::of(&user.name, user.uid, user.gid)),
+            _ => None,
+        };
+        Ok(Self { choice, writer, sandbox: !args.no_sandbox, quiet, told })
     }
 
     /// Is there anything to give up?
@@ -52,8 +136,7 @@ impl Rights {
 
     /// Whose rights output files are written with; none: those of this process, without its capabilities.
     pub(crate) fn writer(&self) -> Option<Identity> {
-        let user = self.choice.as_ref()?.writes.as_ref()?;
-        Some(Identity::of(&user.name, user.uid, user.gid))
+        self.writer.clone()
     }
 
     /// Who asks for names: whoever packets are read as.
@@ -66,8 +149,11 @@ impl Rights {
     /// Gives them up. `interfaces` are those whose counters are read to the end, `helpers` the sockets to the other processes;
     /// `attaches`: filters are attached to sockets still.
     pub(crate) fn give_up(self, interfaces: &[String], helpers: Vec<RawFd>, attaches: bool) -> Result<(), Problem> {
-        let Some(choice) = self.choice else { return Ok(()) };
-        if let Some(user) = choice.writes {
+        let Some(choice) = self.choice else {
+            privilege::drop_harmless();
+            return Ok(());
+        };
+        if let Some(user) = choice.writes.filter(|_| self.writer.is_some()) {
             let _ = WRITES_AS.set(user.name);
         } else if Standing::look().effective_uid == 0 {
             let _ = WRITES_AS.set("root".to_owned());
@@ -101,7 +187,7 @@ pub(crate) fn config(choice: Choice, sandbox: bool, interfaces: &[String], helpe
 fn zone_files() -> impl Iterator<Item = PathBuf> {
     let named = env::var_os("TZ").and_then(|zone| {
         let zone = zone.to_str()?.trim_start_matches(':').to_owned();
-        zone.starts_with('/').then(|| PathBuf::from(zone))
+        (zone.starts_with('/') && Path::new(&zone).is_file()).then(|| PathBuf::from(zone))
     });
     ZONE.into_iter().map(PathBuf::from).chain(named)
 }
@@ -120,6 +206,7 @@ impl From<PrivilegeError> for Problem {
     fn from(error: PrivilegeError) -> Self {
         match error {
             PrivilegeError::NoSuchUser(user) => Self::usage(format!("-Z: there is no user \"{}\"", shown(&user))),
+            error @ PrivilegeError::NoSuchCaller { .. } => Self::new(Exit::Permission, shown(&error.to_string())),
             PrivilegeError::NotRoot(user) => {
                 Self::new(Exit::Permission, format!("-Z {}: only root can become another user", shown(&user)))
             }

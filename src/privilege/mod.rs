@@ -7,12 +7,16 @@
 //!
 //! It knows nothing of captures: no other room is imported, and whoever calls it says what the rest of the run needs.
 
+mod caller;
 mod calls;
 mod drop;
 pub mod helper;
+mod inherited;
 mod sandbox;
 
-pub use drop::{Choice, Standing, User, allow_open_files, choose};
+pub use caller::{Caller, Lowered, lower};
+pub use drop::{Choice, Standing, User, allow_open_files, choose, drop_harmless};
+pub use inherited::{Use, close_unnamed, descriptor_named, duplicate};
 
 use std::fmt;
 use std::fs;
@@ -84,6 +88,14 @@ pub enum PrivilegeError {
     /// There is no such user.
     #[error("there is no user \"{0}\"")]
     NoSuchUser(String),
+    /// A variable names a caller that there is not.
+    #[error("{variable}: there is no user or group \"{value}\"")]
+    NoSuchCaller {
+        /// The variable.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+    },
     /// Only root can become another user.
     #[error("only root can become another user: {0}")]
     NotRoot(String),

@@ -4,6 +4,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod callers;
 #[cfg(target_arch = "x86_64")]
 mod inside;
 mod live;

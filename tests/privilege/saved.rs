@@ -117,7 +117,7 @@ fn more_files_than_may_be_open_at_once_by_default() {
     let folder = folder();
     let one = fs::read(capture("raw-ip.pcap")).expect("a capture");
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -S -n 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_sockeye"), "packets", "--count"]);
+    command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_sockeye"), "packets", "--count"]);
     for number in 0..200 {
         let path = folder.path().join(format!("{number}.pcap"));
         fs::write(&path, &one).expect("written");

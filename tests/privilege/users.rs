@@ -99,7 +99,9 @@ fn who_writes_files_must_be_allowed_to() {
     }
     let (folder, his) = (folder(), super::folder());
     chown(his.path(), Some(4321), Some(4321)).expect("root may");
-    for (flags, user, named) in [(["-Z", "daemon"], "4321", "daemon"), (["--color", "never"], "4321", "4321")] {
+    for (flags, user, named) in
+        [(["-Z", "daemon"], "0", "daemon"), (["-Z", "daemon"], "4321", "4321"), (["--color", "never"], "4321", "4321")]
+    {
         for command in ["packets -w", "flows -o"] {
             let run_to = |file: &Path| {
                 let mut line = sockeye();
@@ -115,7 +117,7 @@ fn who_writes_files_must_be_allowed_to() {
             );
             assert_eq!((ran.stderr, ran.status.code()), (told, Some(4)));
             assert!(!file.exists());
-            let file = his.path().join(command.replace(' ', ""));
+            let file = his.path().join(format!("{}{}", command.replace(' ', ""), flags[0]));
             if named == user {
                 assert_eq!(run_to(&file).stderr, "");
                 assert_eq!(fs::metadata(&file).expect("written").uid(), 4321);

@@ -110,6 +110,14 @@ impl Unread {
         raw::open(path).map(Self)
     }
 
+    /// A file that is open already. `name` is for people.
+    ///
+    /// # Errors
+    /// It cannot be read: a directory.
+    pub fn of(file: std::fs::File, name: &str) -> Result<Self, SourceError> {
+        raw::of(file, name.to_owned()).map(Self)
+    }
+
     /// Begins to read: as far as the first packet, or as what is there without waiting.
     pub fn start(self, options: &OpenOptions) -> Result<FileSource, SourceError> {
         FileSource::start(self.0, options)

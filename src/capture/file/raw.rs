@@ -103,6 +103,12 @@ pub(super) fn open(path: &Path) -> Result<Opened, SourceError> {
     };
     let failed = |error| SourceError::Io { operation: "cannot open", name: name.clone(), error };
     let file = opened.map_err(failed)?;
+    of(file, name)
+}
+
+/// A file that is open already.
+pub(super) fn of(file: File, name: String) -> Result<Opened, SourceError> {
+    let failed = |error| SourceError::Io { operation: "cannot open", name: name.clone(), error };
     let data = file.metadata().map_err(failed)?;
     if data.is_dir() {
         return Err(SourceError::IsDirectory { name });

@@ -6,8 +6,8 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::open::{Manner, Plan, in_one_thread, link_type};
-use crate::cli::{Done, manual, settings};
+use crate::cli::open::{Manner, Plan, in_one_thread, link_type, unreadable};
+use crate::cli::{Done, manual, rights, settings};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
 use sockeye::flow::{TrackerConfig, Wants};
@@ -277,8 +277,12 @@ impl Sink for Both {
 
 /// The names in the file of `-V`, one a line.
 fn listed_files(list: &PathBuf) -> Result<Vec<PathBuf>, Problem> {
-    let text = if list.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(list) };
-    let text = text.map_err(|e| Problem::new(Exit::Input, format!("-V {}: {e}", shown_path(list))))?;
+    let text = if list.as_os_str() == "-" {
+        io::read_to_string(io::stdin())
+    } else {
+        rights::open_named(list).and_then(io::read_to_string)
+    };
+    let text = text.map_err(|e| unreadable("-V", list, &e))?;
     let files: Vec<PathBuf> = text.lines().filter(|line| !line.trim().is_empty()).map(PathBuf::from).collect();
     if files.is_empty() {
         return Err(Problem::new(Exit::Input, format!("-V {}: names no file", shown_path(list))));

@@ -23,6 +23,7 @@ pub use names::{Answer, Asking, Lookup, Names};
 pub use protocol::Existing;
 pub use server::Commands;
 pub use shed::Identity;
+pub(super) use sys::close_between;
 
 use channel::{Channel, Room};
 use protocol::{LONGEST, Reply};

@@ -126,7 +126,7 @@ pub(super) fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
     close_between(first, RawFd::MAX)
 }
 
-fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
+pub(in crate::privilege) fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
     if first > last {
         return Ok(());
     }
