@@ -52,7 +52,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: !copying && !args.count };
     let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
