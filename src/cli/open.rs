@@ -107,6 +107,8 @@ pub(crate) struct Manner {
     pub(crate) quiet: bool,
     /// `-v`
     pub(crate) verbose: bool,
+    /// Packets are printed as they come: somebody may be watching.
+    pub(crate) watched: bool,
 }
 
 impl Plan {
@@ -276,6 +278,7 @@ impl Plan {
             let mut spec = LiveSpec::new(name);
             spec.snaplen = args.snaplen.unwrap_or(0);
             spec.promiscuous = args.promisc;
+            spec.immediate = self.manner.watched;
             if let Some(kib) = args.buffer_kib {
                 spec.buffer_bytes = kib as usize * 1024;
             } else if let Some(threads) = args.several_threads() {

@@ -1,6 +1,6 @@
 //! The account is exact: frames handed out + duplicates + dropped by the kernel + unread = received, whatever happens.
 
-use super::{drain, ethernet, inject, open, send, sink};
+use super::{HEADERS, drain, ethernet, inject, open, send, sink};
 use crate::netns::{FAR_IP, NEAR_IP, Pair, VETH};
 use sockeye::capture::live::{self, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource};
@@ -12,7 +12,8 @@ use std::time::Duration;
 for_backends! {
     a_slow_reader_is_stopped_in_the_middle
     what_is_not_asked_for_any_more_is_unread
-    losses_are_told_with_the_next_frame
+    losses_are_told_where_they_happened
+    a_reader_that_is_away_loses_nothing_at_a_low_rate
     what_came_before_the_end_is_still_given
     an_end_without_frames_is_an_end
     bursts_are_told_to_be_over
@@ -115,22 +116,54 @@ fn what_is_not_asked_for_any_more_is_unread(backend: LiveBackend) {
     assert!(matches!(live.next(), Ok(Next::End)));
 }
 
-fn losses_are_told_with_the_next_frame(backend: LiveBackend) {
+/// Sends so many datagrams from the far side, each with its number, which goes on from call to call.
+fn send_numbered(pair: &Pair, numbers: std::ops::Range<u32>) {
+    pair.far.run(|| {
+        let socket = UdpSocket::bind((FAR_IP, 0)).expect("binds");
+        for number in numbers {
+            socket.send_to(&[&number.to_be_bytes()[..], &[0; 56]].concat(), (NEAR_IP, 4000)).expect("sends");
+        }
+    });
+}
+
+/// Each gap in the numbers is named by the frame behind it, and by no other; whoever reads the counters.
+fn losses_are_told_where_they_happened(backend: LiveBackend) {
+    for asks in [false, true] {
+        let Some(pair) = Pair::new() else { return };
+        let _sink = sink(&pair, NEAR_IP);
+        let mut live = pair.near.run(|| open(tiny(VETH), backend));
+        let (mut next, mut told) = (0, 0);
+        for round in 0..3 {
+            send_numbered(&pair, round * 10_000..(round + 1) * 10_000);
+            if asks {
+                assert!(live.stats().dropped_kernel > Some(1000), "nobody was reading");
+            }
+            for frame in drain(&mut live) {
+                let number = u32::from_be_bytes(frame.bytes[HEADERS..HEADERS + 4].try_into().expect("four bytes"));
+                assert_eq!(frame.marks.dropped_before, u64::from(number - next), "before datagram {number}, asked: {asks}");
+                told += frame.marks.dropped_before;
+                next = number + 1;
+            }
+        }
+        assert!(told > 1000);
+        live.skip_rest();
+        assert_exact(live.stats());
+    }
+}
+
+/// It is bytes that use up a buffer, not time.
+fn a_reader_that_is_away_loses_nothing_at_a_low_rate(backend: LiveBackend) {
     let Some(pair) = Pair::new() else { return };
     let _sink = sink(&pair, NEAR_IP);
-    let mut live = pair.near.run(|| open(tiny(VETH), backend));
-    send(&pair, 4000, std::iter::repeat_n(60, 10_000));
-    // Someone asks in between; nothing of it may be forgotten.
-    let early = live.stats().dropped_kernel.expect("known");
-    assert!(early > 1000, "{early}");
-    let mut told: u64 = drain(&mut live).iter().map(|frame| frame.marks.dropped_before).sum();
-    send(&pair, 4000, [1]);
-    let last = drain(&mut live);
-    told += last.iter().map(|frame| frame.marks.dropped_before).sum::<u64>();
-    assert_eq!(last.len(), 1);
-    assert_eq!(live.stats().dropped_kernel, Some(told), "every loss is told once");
-    live.skip_rest();
-    assert_exact(live.stats());
+    for immediate in [false, true] {
+        let mut live = pair.near.run(|| open(LiveSpec { immediate, ..LiveSpec::new(VETH) }, backend));
+        for number in 0..300 {
+            send_numbered(&pair, number..number + 1);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(drain(&mut live).len(), 300);
+        assert_eq!(live.stats().dropped_kernel, Some(0));
+    }
 }
 
 fn what_came_before_the_end_is_still_given(backend: LiveBackend) {

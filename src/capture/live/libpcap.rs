@@ -11,7 +11,7 @@
 use super::batch::{Batch, Slot};
 use super::tap::{Backend, Filled, Opened};
 use super::{Direction, LiveSpec, Place, TimeStamps, cannot, socket, sys, unsupported};
-use crate::capture::SourceError;
+use crate::capture::{SourceError, ring};
 use crate::filter::Filter;
 use crate::model::{FrameDirection, FrameMarks, LinkType, Timestamp};
 use pcap::{Active, Capture, Linktype, Precision, TimestampType};
@@ -20,8 +20,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// Most frames of one dispatch: bounds the batch to 64 frames of the snap length.
 const BURST: usize = 64;
-/// How long the kernel may hold a ring block that is not full.
-const BLOCK_TIMEOUT_MS: i32 = 10;
 
 /// A libpcap handle.
 struct Libpcap {
@@ -53,8 +51,9 @@ fn activate(spec: &LiveSpec, place: Place) -> Result<Capture<Active>, SourceErro
                 .snaplen(spec.snaplen() as i32)
                 .promisc(spec.promiscuous && place.device().is_some())
                 .buffer_size(buffer)
-                .timeout(BLOCK_TIMEOUT_MS)
-                .immediate_mode(spec.immediate)
+                // How long the kernel may hold a ring block that is not full: libpcap's are twice as large as ours. Its immediate
+                // mode would be a ring with a place of the largest size for each frame.
+                .timeout(if spec.immediate { 2 * ring::RETIRE_SOON_MS } else { ring::RETIRE_MS } as i32)
                 .precision(Precision::Nano)
                 .open()
         })
@@ -175,9 +174,9 @@ impl Backend for Libpcap {
             bytes.extend_from_slice(packet.data);
         });
         match done {
-            Ok(count) => Ok(Filled { more: count == BURST, count: count > 0 }),
+            Ok(count) => Ok(Filled { more: count == BURST, count: false }),
             // Frames before the error are good; the error comes again.
-            Err(_) if !slots.is_empty() => Ok(Filled { more: true, count: true }),
+            Err(_) if !slots.is_empty() => Ok(Filled { more: true, count: false }),
             Err(error) => Err(io::Error::other(error.to_string())),
         }
     }

@@ -65,8 +65,8 @@ pub struct LiveSpec {
     pub direction: Option<Direction>,
     /// Link type, where the interface offers several; `None` = its default.
     pub link: Option<LinkType>,
-    /// Each frame at once, at a higher price (by the ring, within 2 ms). Else frames come up to 20 ms late by the ring and by
-    /// libpcap, 2 ms by the plain socket.
+    /// Somebody watches: frames come about 20 ms late at most by the ring and by libpcap, at once by the plain socket. Else it is
+    /// about 80 ms and 2 ms; and as each block of a ring is used for longer, a reader may be away for longer.
     pub immediate: bool,
     /// Whose clock gives the times; `None` = the kernel's. The card's can be had by the ring and by libpcap.
     pub time_stamps: Option<TimeStamps>,

@@ -81,7 +81,7 @@ impl Backend for Raw {
                 self.batch.slots.push(made);
             }
         }
-        Ok(Filled { more: frames.len() == BURST, count: !frames.is_empty() })
+        Ok(Filled { more: frames.len() == BURST, count: false })
     }
 
     fn head(&mut self) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 //!
 //! Each interface has some frames at hand: a block of the ring, or a batch. Those of all interfaces are merged by time, and
 //! whoever runs empty and may have more is looked at before the merge goes on. Between two interfaces time may still step back
-//! by as long as the kernel holds frames (20 ms).
+//! by as long as the kernel holds frames (about 20 ms).
 
 use super::batch::Slot;
 use super::sys::{self, LinkState};
@@ -65,7 +65,9 @@ impl Live {
             let place = Place::find(spec)?;
             stamps::check(spec, place)?;
             let kind = super::backend_for(spec, place, backend);
-            let opened = open_backend(spec, place, kind, filter)?;
+            // Frames that wait in the kernel come out of order with those of another interface.
+            let soon = LiveSpec { immediate: spec.immediate || specs.len() > 1, ..spec.clone() };
+            let opened = open_backend(&soon, place, kind, filter)?;
             live.add(spec, place, kind, opened);
         }
         Ok(live)
@@ -272,6 +274,9 @@ impl Live {
                 continue;
             }
             let (before, now) = (tap.state, tap.look());
+            if (before, now) == (LinkState::Up, LinkState::Down) && tap.awaits_frames() {
+                continue; // the kernel holds frames from before still
+            }
             tap.state = now;
             let interface = at as u32;
             match (before, now) {

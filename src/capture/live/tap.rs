@@ -6,7 +6,8 @@
 use super::batch::Slot;
 use super::interface_drops::InterfaceDrops;
 use super::sys::{self, Device, LinkState};
-use crate::model::{FrameMarks, LinkType, SourceStats, Timestamp};
+use crate::model::{FrameMarks, LinkType, SourceStats, Span, Timestamp};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -15,6 +16,13 @@ const COUNT_EVERY: u64 = 1 << 20;
 /// After the end, so many short waits in a row that bring nothing mean that nothing will come, should the counters
 /// not say so before.
 const LAST_LOOKS: u8 = 20;
+
+/// The counters are read when frames come so long after those of the last time.
+const COUNT_AFTER: Span = Span::from_millis(100);
+/// Looks at an interface that is down while frames of it may be on their way.
+const PATIENCE: u8 = 4;
+/// Losses that wait for the frame that tells them, at most; more are told together.
+const MOST_LOSSES: usize = 1024;
 
 /// What takes frames out of the kernel.
 pub(in crate::capture) trait Backend: Send {
@@ -73,6 +81,38 @@ struct Counters {
     by_interface: Option<u64>,
 }
 
+/// Losses that no frame told yet. The kernel drops what finds the buffer full, behind everything that waits in it: so a loss
+/// belongs behind as many frames as were accepted when it was learned of.
+#[derive(Debug, Default)]
+struct Losses(VecDeque<(u64, u64)>);
+
+impl Losses {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// So many were dropped, and by now so many accepted.
+    fn add(&mut self, accepted: u64, dropped: u64) {
+        if dropped == 0 {
+            return;
+        }
+        let full = self.0.len() >= MOST_LOSSES;
+        match self.0.back_mut() {
+            Some(last) if full || last.0 == accepted => *last = (accepted, last.1 + dropped),
+            _ => self.0.push_back((accepted, dropped)),
+        }
+    }
+
+    /// What is to be told with a frame before which so many accepted ones passed. Each loss is told once.
+    fn before(&mut self, passed: u64) -> u64 {
+        let mut told = 0;
+        while let Some((_, dropped)) = self.0.pop_front_if(|(accepted, _)| *accepted <= passed) {
+            told += dropped;
+        }
+        told
+    }
+}
+
 /// One interface.
 pub(super) struct Tap {
     backend: Box<dyn Backend>,
@@ -88,10 +128,15 @@ pub(super) struct Tap {
     twins: Option<u64>,
     counters: Counters,
     interface_drops: Option<InterfaceDrops>,
-    /// Frames dropped that no frame's marks told yet.
-    untold: u64,
     /// The kernel lets more in, but the end is where the counters stood when it was closed.
     frozen: bool,
+    /// Looks at an interface that is down that may still find frames on their way.
+    patience: u8,
+    /// So many accepted frames have passed at least.
+    behind: u64,
+    /// Time of a frame that came when the counters were last read because of it.
+    counted: Timestamp,
+    losses: Losses,
 }
 
 impl Tap {
@@ -109,8 +154,11 @@ impl Tap {
             unread: 0,
             counters: Counters::default(),
             interface_drops,
-            untold: 0,
             frozen: false,
+            patience: PATIENCE,
+            behind: 0,
+            counted: Timestamp::default(),
+            losses: Losses::default(),
         }
     }
 
@@ -133,11 +181,12 @@ impl Tap {
 
     /// The frame taken last is handed out: what is to be said of it.
     pub(super) fn hand_out(&mut self, slot: &Slot) -> FrameMarks {
-        self.frames += 1;
         if self.frames.is_multiple_of(COUNT_EVERY) {
             self.count();
         }
-        FrameMarks { dropped_before: std::mem::take(&mut self.untold), ..slot.marks }
+        let dropped_before = if self.losses.is_empty() { 0 } else { self.losses.before(self.passed()) };
+        self.frames += 1;
+        FrameMarks { dropped_before, ..slot.marks }
     }
 
     /// The frame taken last is not wanted any more.
@@ -153,10 +202,36 @@ impl Tap {
         }
         let filled = self.backend.fill().inspect_err(|_| self.ready = false)?;
         self.ready = filled.more;
-        if filled.count {
+        let due = self.head().is_some_and(|now| now - self.counted >= COUNT_AFTER || self.counted - now >= COUNT_AFTER);
+        if due {
+            self.counted = self.head().unwrap_or_default();
+        }
+        if filled.count || due {
             self.count();
         }
+        if !filled.more && self.twins.is_none() && self.head().is_none() {
+            // Twins that libpcap hides are not counted; but here all that came has passed.
+            self.behind = self.behind.max(self.counters.received - self.counters.dropped);
+        }
         Ok(())
+    }
+
+    /// How many of the frames that the kernel accepted came before the frame taken last, or would come before the next.
+    fn passed(&self) -> u64 {
+        match self.backend.twins() {
+            Some(twins) => self.frames + self.unread + twins,
+            // On the loopback interface each frame has a twin.
+            None if self.device.is_some() => self.behind.max(2 * (self.frames + self.unread)),
+            None => self.behind.max(self.frames + self.unread),
+        }
+    }
+
+    /// Does the kernel hold frames that came, in a block that is not full? Asked a few times in a row at most.
+    pub(super) fn awaits_frames(&mut self) -> bool {
+        self.count();
+        let waits = self.twins.is_some() && self.passed() < self.counters.received - self.counters.dropped;
+        self.patience = if waits { self.patience.saturating_sub(1) } else { PATIENCE };
+        waits && self.patience > 0
     }
 
     /// Adds up the kernel's counters, which start again at 0 whenever they are read.
@@ -172,7 +247,7 @@ impl Tap {
             self.counters.received += u64::from(grown.tp_packets);
             self.counters.dropped += u64::from(grown.tp_drops);
             self.counters.freezes += u64::from(grown.tp_freeze_q_cnt);
-            self.untold += u64::from(grown.tp_drops);
+            self.losses.add(self.counters.received - self.counters.dropped, u64::from(grown.tp_drops));
         }
     }
 
@@ -195,7 +270,7 @@ impl Tap {
 
     /// What had come when it was closed was taken.
     fn is_past_the_end(&self) -> bool {
-        self.frozen && self.twins.is_some_and(|twins| twins + self.taken() >= self.counters.received)
+        self.frozen && self.backend.twins().is_some_and(|twins| twins + self.taken() >= self.counters.received)
     }
 
     /// Frames that are accounted for, but for twins.

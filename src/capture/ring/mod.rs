@@ -1,6 +1,6 @@
 //! Capture by our own ring: `AF_PACKET` with `TPACKET_V3`, the default on Linux.
 //!
-//! The kernel writes frames into blocks of shared memory and hands over a block when it is full, or after 10 ms. Frames are lent
+//! The kernel writes frames into blocks of shared memory and hands over a block when it is full, or after a while (10 or 40 ms). Frames are lent
 //! out of the block without a copy, and the block goes back when its last frame is done. `block` walks over a
 //! block's bytes, `sys` has the shared memory; what a plain packet socket has in common with the ring is in `capture::live`.
 
@@ -22,20 +22,20 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use sys::{Layout, Map};
 
-/// Bytes of a block, at most. At the highest rates a block is full in some milliseconds; the kernel finds so much memory in one
-/// piece easily.
-const LARGEST_BLOCK: usize = 1 << 20;
-/// A ring has this many blocks where that is possible: a block is given away every 10 ms, however little is in it, so
-/// few blocks are used up soon.
-const BLOCKS: usize = 16;
+/// Bytes of a block, at most: what the longest frames need. A block is given away after a while however little is in it, so it is
+/// their number that says how long a reader may be away.
+const LARGEST_BLOCK: usize = 1 << 17;
+/// A ring has this many blocks where that is possible.
+const BLOCKS: usize = 512;
 /// What a block must hold besides a frame's bytes.
 const BESIDE: usize = 512;
 /// The longest frames that a block must have room for, whatever the snap length: those that Linux cuts or joins itself.
 const LONGEST: usize = 1 << 16;
 /// Blocks that are not full are handed over after this time at the earliest, and twice that at the latest.
-const RETIRE_MS: u32 = 10;
-/// The same where each frame is wanted at once: the shortest there is.
-const RETIRE_AT_ONCE_MS: u32 = 1;
+/// Twice that is less than the wait for a frame, so that silence is silence.
+pub(super) const RETIRE_MS: u32 = 40;
+/// The same where somebody watches.
+pub(super) const RETIRE_SOON_MS: u32 = 10;
 
 /// A ring on one interface, or on all of them.
 pub(super) struct Ring {
@@ -108,7 +108,7 @@ fn make(spec: &LiveSpec, place: Place, filter: &mut Filter, filtered: bool) -> R
 
 /// Gives the socket a ring of the size that was asked for, or of the largest that the kernel has memory for.
 fn make_ring(socket: &Socket, spec: &LiveSpec, warnings: &mut Vec<String>) -> io::Result<Layout> {
-    let retire = if spec.immediate { RETIRE_AT_ONCE_MS } else { RETIRE_MS };
+    let retire = if spec.immediate { RETIRE_SOON_MS } else { RETIRE_MS };
     let mut bytes = spec.buffer_bytes;
     loop {
         let layout = layout(bytes, spec.snaplen() as usize, sys::page());
@@ -205,12 +205,13 @@ mod tests {
             let layout = layout(bytes, snaplen, 4096);
             (layout.block, layout.blocks)
         };
-        assert_eq!(of(64 << 20, 262_144), (1 << 20, 64));
-        assert_eq!(of(2 << 30, 262_144), (1 << 20, 2048));
-        assert_eq!(of(8 << 20, 262_144), (512 << 10, 16));
+        assert_eq!(of(64 << 20, 262_144), (128 << 10, 512));
+        assert_eq!(of(2 << 30, 262_144), (128 << 10, 16_384));
+        assert_eq!(of(8 << 20, 262_144), (128 << 10, 64));
+        assert_eq!(of(8 << 20, 256), (16 << 10, 512));
         assert_eq!(of(64 << 10, 256), (4096, 16));
         assert_eq!(of(64 << 10, 1500), (4096, 16));
         assert_eq!(of(1 << 10, 262_144), (128 << 10, 2), "two of the largest frames, whatever was asked for");
-        assert_eq!(layout(64 << 20, 262_144, 64 << 10), Layout { block: 1 << 20, blocks: 64 });
+        assert_eq!(layout(64 << 20, 262_144, 64 << 10), Layout { block: 128 << 10, blocks: 512 });
     }
 }

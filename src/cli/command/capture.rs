@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
     in_one_thread(&args.live, "capture")?;
-    let manner = Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose };
+    let manner = Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, ..Manner::default() };
     let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {

@@ -16,7 +16,7 @@ use sockeye::output::hold::{Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.list_link_types {
@@ -55,7 +55,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: !copying && !args.count };
     let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
@@ -276,7 +276,7 @@ impl Sink for Both {
 }
 
 /// The names in the file of `-V`, one a line.
-fn listed_files(list: &PathBuf) -> Result<Vec<PathBuf>, Problem> {
+fn listed_files(list: &Path) -> Result<Vec<PathBuf>, Problem> {
     let text = if list.as_os_str() == "-" {
         io::read_to_string(io::stdin())
     } else {

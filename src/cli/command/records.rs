@@ -155,7 +155,7 @@ pub(super) fn run(
     if look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0 };
+    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0, watched: false };
     let mut opened = plan.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let out = if opened.live { out.live() } else { out };

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0 };
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false };
     let mut opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let config = SummaryConfig {
