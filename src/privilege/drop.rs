@@ -230,11 +230,11 @@ pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> io::Result<Optio
 /// Real, effective and saved ids of user and group.
 fn three_ids() -> ([u32; 3], [u32; 3]) {
     let (mut users, mut groups) = ([u32::MAX; 3], [u32::MAX; 3]);
-    let ([a, b, c], [d, e, f]) = (&mut users, &mut groups);
+    let ([real, effective, saved], [real_group, effective_group, saved_group]) = (&mut users, &mut groups);
     // SAFETY: all six pointers are to numbers that live, and are written only; a failure leaves what no id is.
     unsafe {
-        libc::getresuid(a, b, c);
-        libc::getresgid(d, e, f);
+        libc::getresuid(real, effective, saved);
+        libc::getresgid(real_group, effective_group, saved_group);
     }
     (users, groups)
 }
@@ -272,7 +272,7 @@ pub fn allow_open_files(count: usize) {
     if found.current.is_none_or(|current| current >= wanted) {
         return;
     }
-    FILES.get_or_init(|| found.clone());
+    FILES.get_or_init(|| found);
     let most = found.maximum.map(|most| most.max(wanted));
     // Only CAP_SYS_RESOURCE may raise the higher limit. Where both fail, opening says so.
     if setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: most }).is_err() {
@@ -284,7 +284,7 @@ pub fn allow_open_files(count: usize) {
 /// The limits of open files are those that were found: what is started from here inherits them.
 pub(super) fn restore_open_files() {
     if let Some(found) = FILES.get() {
-        let _ = setrlimit(Resource::Nofile, found.clone());
+        let _ = setrlimit(Resource::Nofile, *found);
     }
 }
 

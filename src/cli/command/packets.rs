@@ -16,7 +16,7 @@ use sockeye::output::hold::{Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.list_link_types {
@@ -273,7 +273,7 @@ impl Sink for Both {
 }
 
 /// The names in the file of `-V`, one a line.
-fn listed_files(list: &PathBuf) -> Result<Vec<PathBuf>, Problem> {
+fn listed_files(list: &Path) -> Result<Vec<PathBuf>, Problem> {
     let text = if list.as_os_str() == "-" {
         io::read_to_string(io::stdin())
     } else {
