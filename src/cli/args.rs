@@ -107,7 +107,7 @@ pub(crate) struct InputArgs {
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RightsArgs {
     /// Give up root's rights to this user (name or number) once everything is open, instead of to whoever called sudo, or
-    /// nobody. Output files are written as this user; `root`: stay root, without capabilities
+    /// nobody. Root's output files are written as this user, those of a caller of sudo as him; `root`: stay root, without capabilities
     #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER", help_heading = "Rights")]
     pub(crate) user: Option<String>,
     /// Give up user and capabilities only: no Landlock, no filter of system calls (sockeye help privileges)

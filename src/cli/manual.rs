@@ -224,10 +224,12 @@ Capturing needs root or CAP_NET_RAW; reading saved captures needs nothing:
 Whatever sockeye was started with, it opens what needs rights and gives all of
 them up before it looks at the first byte of a packet or a file:
   started by root        it becomes nobody; files it writes are root's
-  started by sudo        it becomes you; files it writes are yours
-  -Z USER                it becomes USER; files it writes are USER's
+  started by sudo        it becomes you; files that it reads and writes are
+                         opened with your rights (also by pkexec, doas)
+  -Z USER                it becomes USER; files that root writes are USER's
   -Z root                it stays root, without capabilities
   with setcap            it stays you, without capabilities
+  set-user-ID            it does not run
 No capability is left, none can be got back, and the sandbox is closed: of the
 file system only time zones can be read (Landlock), and no file, socket or
 process can be made (seccomp). Output files are created, and -z commands run, by

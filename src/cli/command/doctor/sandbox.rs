@@ -27,7 +27,9 @@ pub(super) fn check(sheet: &mut Sheet, choice: Choice, trial: Option<Trial>) -> 
     sheet.heading("Sandbox")?;
     // All that is needed outside is got ready: inside, nothing is found any more.
     let planted = env::temp_dir().join(format!("sockeye-doctor-{}", process::id()));
-    match privilege::enter(&rights::config(choice, true, &[LOOPBACK.to_owned()], Vec::new())) {
+    // What the datagrams are sent on is left, as the sockets to other processes are in a run.
+    let senders = trial.iter().map(Trial::sender).collect();
+    match privilege::enter(&rights::config(choice, true, &[LOOPBACK.to_owned()], senders)) {
         Ok(report) => tell(sheet, &report)?,
         Err(error) => {
             return sheet.line(Mark::Failed, "entering", &format!("{}; a capture would not begin", shown(&error.to_string())));

@@ -8,6 +8,7 @@ use sockeye::model::{LiveBackend, SourceStats};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// The interface.
@@ -48,6 +49,11 @@ impl Trial {
         };
         let (from, to) = sockets().map_err(|error| failed("cannot have a socket on", error))?;
         Ok(Self { live, from, _to: to, rounds: 0 })
+    }
+
+    /// The socket that it sends on.
+    pub(super) fn sender(&self) -> RawFd {
+        self.from.as_raw_fd()
     }
 
     /// What was not as asked when it was opened.
