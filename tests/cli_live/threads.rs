@@ -462,9 +462,11 @@ fn asked_it_tells_of_all_threads_and_of_its_interface_once() {
     pair.near.ip("link del veth0");
     let ran = capturing.end();
     assert_eq!(ran.code(), Some(1), "{}", ran.stderr);
-    for (said, times) in [("went down", 1), ("is up again", 1), ("vanished", 1), ("listening on", 1)] {
-        assert_eq!(ran.stderr.matches(said).count(), times, "{said}: {}", ran.stderr);
+    for said in ["is up again", "vanished", "listening on"] {
+        assert_eq!(ran.stderr.matches(said).count(), 1, "{said}: {}", ran.stderr);
     }
+    // An interface that is removed goes down first, which may be seen or not.
+    assert!((1..=2).contains(&ran.stderr.matches("went down").count()), "{}", ran.stderr);
     assert_eq!(captured(&ran.stderr), 2 * frames as u64, "also when the interface had been down: {}", ran.stderr);
 }
 
