@@ -250,6 +250,9 @@ fn what_was_dropped_before_packets_that_are_left_out_is_said_by_the_next() {
         ("selection.pcapng", "--packets 10-13", vec![(1, 321), (3, 4000), (4, 50_000)]),
         ("all.pcapng", "", vec![(1, 1), (5, 20), (9, 300), (12, 4000), (13, 50_000)]),
     ] {
+        if name == "filter.pcapng" && !cfg!(feature = "libpcap") {
+            continue; // nothing here can compile it
+        }
         let ran = run_in(folder.path(), &format!("capture -r in.pcapng -w {name} {how}"));
         assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
         let said = marks_of(&read(&std::fs::read(folder.path().join(name)).unwrap()));
@@ -258,8 +261,10 @@ fn what_was_dropped_before_packets_that_are_left_out_is_said_by_the_next() {
         assert_eq!(said, expected, "{how}");
     }
     // Flows are spoiled by what was dropped, whatever the filter.
-    let drops = column(folder.path(), "flows in.pcapng --format csv --fields id,capture_drops tcp port 1002");
-    assert_eq!(drops, ["c1,54300"]);
+    if cfg!(feature = "libpcap") {
+        let drops = column(folder.path(), "flows in.pcapng --format csv --fields id,capture_drops tcp port 1002");
+        assert_eq!(drops, ["c1,54300"]);
+    }
 }
 
 #[test]
