@@ -128,6 +128,14 @@ impl Input {
         (0..=u16::MAX).map_while(|index| self.stats(index)).collect()
     }
 
+    /// As [`Self::all_stats`]; live, only the kernel is asked: see [`PacketSource::kernel_stats`].
+    pub fn kernel_stats(&mut self) -> Vec<SourceStats> {
+        match &mut self.0 {
+            Kind::Live(source) => vec![source.kernel_stats()],
+            Kind::One(_) | Kind::Merged(_) => self.all_stats(),
+        }
+    }
+
     /// Ends a live capture; see [`PacketSource::close_gate`].
     pub fn close_gate(&mut self) {
         if let Kind::Live(source) = &mut self.0 {

@@ -57,6 +57,12 @@ pub trait PacketSource {
     /// Counters so far. Never reset by reading.
     fn stats(&mut self) -> SourceStats;
 
+    /// As [`Self::stats`], for who asks many times a second: what is slow to ask for (live, what the interface dropped) is that of
+    /// the last call of it.
+    fn kernel_stats(&mut self) -> SourceStats {
+        self.stats()
+    }
+
     /// Ends a capture: nothing more comes in. What had come by then is still given by [`Self::next`], which then says
     /// [`Next::End`]; after that the counters are final. Saved captures have no gate.
     fn close_gate(&mut self) {}

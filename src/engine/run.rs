@@ -279,7 +279,7 @@ impl Run {
         if !due.count || (due.second.is_none() && self.pipeline.tracker.is_none()) {
             return Ok(Keep::Going);
         }
-        let counters = input.all_stats();
+        let counters = if due.second.is_some() { input.all_stats() } else { input.kernel_stats() };
         self.tell_drops(&counters);
         match due.second {
             Some(since) => self.each_second(since, &counters, input, sink, watch),

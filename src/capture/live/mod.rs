@@ -1,7 +1,7 @@
 //! Live capture on Linux: one or several interfaces, by our own ring, by libpcap or by a plain packet socket.
 //!
 //! [`open`] gives a [`Live`], which is a [`PacketSource`](super::PacketSource). `source` holds what all ways share (the poll, the merge,
-//! interfaces that go down), `tap` is one interface with its exact account. The backends are `capture::ring`, `libpcap` and `raw`;
+//! interfaces that go down), `tap` is one interface with its exact account, `order` says which of several comes first. The backends are `capture::ring`, `libpcap` and `raw`;
 //! `socket` and `finish` are what the ring and the plain socket have in common, `program` makes the filter for the kernel, `sys` has
 //! the system calls.
 //!
@@ -15,6 +15,7 @@ pub(super) mod finish;
 mod interface_drops;
 #[cfg(feature = "libpcap")]
 mod libpcap;
+mod order;
 pub(in crate::capture) mod program;
 mod raw;
 pub(super) mod socket;

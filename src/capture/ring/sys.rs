@@ -48,8 +48,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Bytes of all blocks; as many as can be addressed, and so more than can be mapped, where they are more.
     pub(super) const fn bytes(self) -> usize {
-        self.block as usize * self.blocks as usize
+        (self.block as usize).saturating_mul(self.blocks as usize)
     }
 }
 
