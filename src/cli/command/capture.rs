@@ -47,9 +47,9 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Ok(Exit::Done);
     };
     opened.hangup_rotates = writing.can_rotate();
-    let ended = drive(opened, None, args.run.progress, &mut writing)?;
+    let (ended, words) = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
-    finish(ended, filter.as_deref(), closed)
+    finish(ended, words, filter.as_deref(), closed)
 }
 
 /// The capture file or files being written.

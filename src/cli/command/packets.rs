@@ -85,14 +85,14 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
-    let mut ended = drive(opened, tracker, progress, &mut sink)?;
+    let (mut ended, words) = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
     let printed = match sink.print.map(Hold::into_inner) {
         Some(print) if sink.writing.is_some() => print.end_beside_a_file(live),
         Some(print) => print.end(&mut ended.summary),
         None => Ok(()),
     };
-    finish(ended, filter.as_deref(), written.and(printed))
+    finish(ended, words, filter.as_deref(), written.and(printed))
 }
 
 /// Packets on standard output. Live, one for whose line there is no room is left out, and counted.
