@@ -7,7 +7,7 @@ use crate::model::{Span, Timestamp};
 
 /// Frames come out of order by less than this unless the clock was set: the kernel holds them for 80 ms at most.
 const WINDOW: Span = Span::from_secs(2);
-/// What is left from before a step is not later than the last frame from before it by more than this.
+/// What is left from before a step is no further from the last frame from before it than this.
 const LEFT: Span = Span::from_secs(60);
 
 /// Whose turn it is, first of all.
@@ -32,7 +32,7 @@ impl Order {
     #[inline]
     pub(super) fn turn(&self, ts: Timestamp) -> Turn {
         match (self.before, self.latest) {
-            (Some(before), Some(latest)) if ts - latest > WINDOW && ts - before <= LEFT => Turn::Left,
+            (Some(before), Some(latest)) if ts - latest > WINDOW && ts - before <= LEFT && before - ts <= LEFT => Turn::Left,
             _ => Turn::Now,
         }
     }
