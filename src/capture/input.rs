@@ -2,7 +2,7 @@
 
 use super::file::{Advance, FileSource, OpenOptions, Unread};
 use super::{Next, PacketSource, SourceError};
-use crate::model::{SourceInfo, SourceStats, Timestamp};
+use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -87,6 +87,15 @@ impl Input {
             Kind::One(source) => source.next().map_err(first),
             Kind::Merged(merged) => merged.next(),
             Kind::Live(source) => source.next().map_err(first),
+        }
+    }
+
+    /// The frames that lie ready behind the one given last; see [`PacketSource::rest`].
+    #[inline]
+    pub fn rest(&mut self, most: u64, each: &mut dyn FnMut(&mut Frame<'_>) -> bool) -> u64 {
+        match &mut self.0 {
+            Kind::Live(source) => source.rest(most, each),
+            Kind::One(_) | Kind::Merged(_) => 0,
         }
     }
 

@@ -184,8 +184,11 @@ impl Plan {
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
-        let sources =
-            if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
+        let sources = if live_run {
+            self.open_live(live, copying, &mut filter)?
+        } else {
+            self.open_files(live, copying, rights.are_there())?
+        };
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
@@ -273,7 +276,7 @@ impl Plan {
         Ok(Sources::Files(files?, options))
     }
 
-    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Sources, Problem> {
+    fn open_live(&self, args: &LiveArgs, copying: bool, filter: &mut Filter) -> Result<Sources, Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -289,6 +292,8 @@ impl Plan {
                 spec.buffer_bytes = kib as usize * 1024;
             } else if let Some(threads) = args.several_threads() {
                 spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
+            } else if copying {
+                spec.buffer_bytes = live::COPYING_BUFFER;
             }
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),

@@ -38,6 +38,9 @@ pub const ANY: &str = "any";
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 /// Bytes of the kernel's buffer when nothing is asked.
 pub const DEFAULT_BUFFER: usize = 64 << 20;
+/// The same where packets are only copied: that keeps up, and may wait for the disk elsewhere. The kernel clears all of a ring when it
+/// is made (`docs/performance.md`).
+pub const COPYING_BUFFER: usize = 16 << 20;
 /// Least buffer in which frames may gather for a few milliseconds.
 const ROOM_TO_GATHER: usize = 4 << 20;
 

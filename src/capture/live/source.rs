@@ -13,7 +13,8 @@ use super::{LiveSpec, Place, raw, stamps};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice, Spread, ring};
 use crate::filter::Filter;
 use crate::model::{
-    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
+    FileNotes, Frame, FrameMarks, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats,
+    Span, Timestamp,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -366,6 +367,28 @@ fn open_backend(spec: &LiveSpec, place: Place, kind: LiveBackend, filter: &mut F
     }
 }
 
+#[inline]
+const fn frame<'a>(
+    number: u64,
+    interface: u32,
+    link: LinkType,
+    (slot, bytes): (&Slot, &'a [u8]),
+    marks: FrameMarks,
+) -> Frame<'a> {
+    Frame {
+        number,
+        source: 0,
+        interface,
+        ts: slot.ts,
+        link,
+        wire_len: slot.wire_len,
+        bytes,
+        direction: slot.direction,
+        options: None,
+        marks,
+    }
+}
+
 fn operating_system() -> Option<String> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(format!("Linux {}", release.trim()))
@@ -388,18 +411,20 @@ impl PacketSource for Live {
         self.undrained = true;
         let tap = &mut self.taps[at];
         let marks = tap.hand_out(&slot);
-        Ok(Next::Frame(Frame {
-            number: self.frames,
-            source: 0,
-            interface: at as u32,
-            ts: slot.ts,
-            link: tap.link,
-            wire_len: slot.wire_len,
-            bytes: tap.bytes(&slot),
-            direction: slot.direction,
-            options: None,
-            marks,
-        }))
+        Ok(Next::Frame(frame(self.frames, at as u32, tap.link, (&slot, tap.bytes(&slot)), marks)))
+    }
+
+    /// Of one interface alone: those of several are merged.
+    fn rest(&mut self, most: u64, each: &mut dyn FnMut(&mut Frame<'_>) -> bool) -> u64 {
+        let [tap] = &mut self.taps[..] else { return 0 };
+        let (link, mut number) = (tap.link, self.frames);
+        let given = tap.rest(most, &mut |slot, bytes| {
+            number += 1;
+            each(&mut frame(number, 0, link, (slot, bytes), slot.marks))
+        });
+        self.frames += given;
+        self.undrained |= given > 0;
+        given
     }
 
     fn info(&self) -> &SourceInfo {

@@ -41,6 +41,20 @@ pub(in crate::capture) trait Backend: Send {
     /// The bytes of the frame taken last.
     fn bytes(&self, slot: &Slot) -> &[u8];
 
+    /// Takes frames at hand, at most `most`, until `each` answers false. Returns how many.
+    fn rest(&mut self, most: u64, each: &mut dyn FnMut(&Slot, &[u8]) -> bool) -> u64 {
+        let mut taken = 0;
+        while taken < most
+            && let Some(slot) = self.take()
+        {
+            taken += 1;
+            if !each(&slot, self.bytes(&slot)) {
+                break;
+            }
+        }
+        taken
+    }
+
     /// Twins of loopback frames left out so far; `None` where the backend leaves them out without a word.
     fn twins(&self) -> Option<u64>;
 }
@@ -210,6 +224,18 @@ impl Tap {
         let dropped_before = if self.losses.is_empty() { 0 } else { self.losses.before(self.passed()) };
         self.frames += 1;
         FrameMarks { dropped_before, ..slot.marks }
+    }
+
+    /// Takes and hands out frames at hand of which nothing is to be said but what the kernel did: none where a loss is to be told,
+    /// the counters are to be read, or the end is near. Returns how many.
+    pub(super) fn rest(&mut self, most: u64, each: &mut dyn FnMut(&Slot, &[u8]) -> bool) -> u64 {
+        if self.frozen || !self.losses.is_empty() {
+            return 0;
+        }
+        let uncounted = self.frames.next_multiple_of(COUNT_EVERY) - self.frames;
+        let taken = self.backend.rest(most.min(uncounted), each);
+        self.frames += taken;
+        taken
     }
 
     /// The frame taken last is not wanted any more.

@@ -77,6 +77,7 @@ impl Walk {
     }
 
     /// The next frame, finished in place.
+    #[inline]
     pub fn step(&mut self, block: &mut [u8], finish: &Finish) -> Result<Step, Broken> {
         let Some((start, received)) = self.find(block)? else { return Ok(Step::End) };
         if finish.is_twin(&received) {
@@ -92,6 +93,7 @@ impl Walk {
     }
 
     /// Where the next frame's bytes start (at least [`ROOM`] free bytes are before them), and what stands beside it.
+    #[inline]
     fn find(&mut self, block: &[u8]) -> Result<Option<(usize, Received)>, Broken> {
         if self.left == 0 {
             return Ok(None);

@@ -139,14 +139,12 @@ fn make_ring(socket: &Socket, spec: &LiveSpec, warnings: &mut Vec<String>) -> io
 }
 
 impl Ring {
-    /// Finds the next frame of the block at hand. The block goes back when there is none.
-    fn step(&mut self) {
+    /// The next frame of the block at hand. The block goes back when there is none.
+    #[inline]
+    fn step(&mut self) -> Option<Slot> {
         while let Some(walk) = &mut self.walk {
             match walk.step(self.map.bytes_mut(), &self.finish) {
-                Ok(Step::Frame(slot)) => {
-                    self.next = Some(slot);
-                    return;
-                }
+                Ok(Step::Frame(slot)) => return Some(slot),
                 Ok(Step::Twin) => self.twins += 1,
                 Ok(Step::End) => self.leave(),
                 Err(broken) => {
@@ -155,6 +153,7 @@ impl Ring {
                 }
             }
         }
+        None
     }
 
     fn leave(&mut self) {
@@ -180,24 +179,23 @@ impl Backend for Ring {
         if self.walk.is_none() {
             self.leave();
         }
-        self.step();
+        self.next = self.step();
         Ok(Filled { more: true, count: taken.losing })
     }
 
     fn head(&mut self) -> Option<Timestamp> {
         if self.next.is_none() {
-            self.step();
+            self.next = self.step();
         }
         self.next.map(|slot| slot.ts)
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Slot> {
-        if self.next.is_none() {
-            self.step();
-        }
-        self.next.take()
+        self.next.take().or_else(|| self.step())
     }
 
+    #[inline]
     fn bytes(&self, slot: &Slot) -> &[u8] {
         self.map.bytes().get(slot.start..slot.start + slot.len).unwrap_or_default()
     }

@@ -254,16 +254,20 @@ fn one_link_type(path: &Path, infos: &[&SourceInfo]) -> Result<(), Problem> {
 
 impl Sink for Writing {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        let answer = match event {
+        let mut done = match event {
             // The end of the file is written by `close`, with the last counters.
-            Event::Summary(_) => Ok(Keep::Going),
+            Event::Summary(_) => return Ok(Keep::Going),
             _ => self.writer.on_event(event),
         };
-        let done = match (answer, event) {
-            (Ok(_), Event::Drained) if self.at_once => self.flush().map(|()| Keep::Going),
-            (Ok(_), Event::Packet { .. }) if self.at_once && !self.live => self.flush().map(|()| Keep::Going),
-            (answer, _) => answer,
-        };
+        let hands_on = self.at_once
+            && match event {
+                Event::Drained => true,
+                Event::Packet { .. } => !self.live,
+                _ => false,
+            };
+        if hands_on && done.is_ok() {
+            done = Sink::flush(&mut self.writer).map(|()| Keep::Going);
+        }
         self.failed |= done.is_err();
         done
     }
