@@ -163,9 +163,9 @@ One file after the other (packets -w can, too):
                      program, FILE the name as -w has it; it runs as whoever
                      started sockeye (root, if not by sudo), with nothing to
                      read, and what it prints goes nowhere, but for errors.
-                     -W AND --keep-bytes DO NOT WAIT FOR IT: a file may be
-                     removed while its command waits or runs. Keep more files
-                     than a slow command can fall behind by.
+                     -W and --keep-bytes remove a file when its command is done,
+                     not before: what a slow command leaves waiting comes on top.
+                     What COMMAND makes of files is never removed.
 A file begins with the first packet that belongs to it, so periods in which
 nothing came have no file; only a capture that sees nothing at all leaves one.
 

@@ -5,7 +5,7 @@ use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat}
 use crate::cli::drive::{drive, finish, say, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::files::{WithCommand, is_command};
+use crate::cli::files::{ForEach, is_command};
 use crate::cli::helper::Wanted;
 use crate::cli::open::{Manner, Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual, time};
@@ -21,6 +21,7 @@ use sockeye::output::queue::WhenFull;
 use sockeye::output::target::is_stdout;
 use sockeye::output::units;
 use sockeye::pcapfile::write::SectionInfo;
+use sockeye::privilege::helper::Commands;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -136,8 +137,9 @@ impl Writing {
             self.end(ended).map(Some)
         };
         let failures = self.files.settle();
-        let written = written?;
-        if let Some(written) = written {
+        let in_all = self.writer.after_commands();
+        if written?.is_some() {
+            let written = in_all;
             written.troubles.iter().for_each(|trouble| say(&shown(trouble)));
             self.tell(&written);
         }
@@ -195,6 +197,9 @@ fn rotation(args: &WriteArgs) -> Result<Rotation, Problem> {
         keep_bytes: args.keep_bytes.as_deref().map(|text| time::size("--keep-bytes", text, 1)).transpose()?,
     };
     match (rotation.is_on(), rotation.keep_files, rotation.keep_bytes) {
+        (_, Some(kept), _) if kept > Rotation::MOST_KEPT => {
+            Err(Problem::usage(format!("-W {kept}: at most {} files can be kept", units::count(Rotation::MOST_KEPT))))
+        }
         (false, Some(_), _) => Err(Problem::usage("-W keeps the newest of several files: say when one ends, with -C or -G")),
         (false, _, Some(_)) => {
             Err(Problem::usage("--keep-bytes keeps the newest of several files: say when one ends, with -C or -G"))
@@ -227,7 +232,7 @@ fn no_single_file(args: &WriteArgs, path: &Path) -> Result<(), Problem> {
 }
 
 /// What runs the command of `-z`, if there is one.
-fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Problem> {
+fn command(args: &WriteArgs, path: &Path) -> Result<Option<Box<dyn Commands>>, Problem> {
     let Some(command) = &args.file_command else { return Ok(None) };
     let name = shown(&command.to_string_lossy());
     if is_stdout(path) {
@@ -237,7 +242,7 @@ fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Prob
         return Err(Problem::usage(format!("-z: no command \"{name}\""))
             .help("a program's name or path, without arguments; it gets the file as its only argument"));
     }
-    Ok(Some(Arc::new(WithCommand::new(command.clone()))))
+    Ok(Some(Box::new(ForEach::new(command.clone()))))
 }
 
 /// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file

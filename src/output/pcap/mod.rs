@@ -149,6 +149,8 @@ pub struct PcapWriter {
     packed: bool,
     /// Files can end and begin: it is no pipe, device or standard output.
     regular: bool,
+    /// The far side, when all is written.
+    left: Option<Box<Back>>,
 }
 
 /// The writing side.
@@ -229,6 +231,7 @@ impl PcapWriter {
             now: Timestamp::default(),
             packed,
             regular,
+            left: None,
         })
     }
 
@@ -387,9 +390,10 @@ impl PcapWriter {
             bytes: back.done.bytes,
             files: back.done.files,
             removed: back.kept.removed,
-            troubles: back.kept.troubles,
+            troubles: back.kept.troubles.clone(),
             ..self.total
         };
+        self.left = Some(Box::new(back));
         done.map_err(|error| self.told_of(error, taken))?;
         Ok(self.total.clone())
     }
@@ -416,8 +420,18 @@ impl PcapWriter {
         }
         self.over = true;
         if let Stage::Running(queue) = std::mem::replace(&mut self.stage, Stage::Over) {
-            drop(self.close(queue));
+            self.left = self.close(queue).map(|(back, _)| Box::new(back));
         }
+    }
+
+    /// What is done with complete files has ended ([`Files::settle`]): removes those that are not kept and could not be removed
+    /// before. What was written in all.
+    pub fn after_commands(&mut self) -> Written {
+        if let Some(mut back) = self.left.take() {
+            back.after_commands();
+            (self.total.removed, self.total.troubles) = (back.kept.removed, back.kept.troubles);
+        }
+        self.total.clone()
     }
 
     fn has_room(&self) -> bool {
