@@ -13,7 +13,6 @@ fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
         ("-w - -G 1", "-G writes several files, and -w - is one stream; name a file"),
         ("-w /dev/null -C 1", "-C writes several files, and /dev/null is no file"),
         ("-w dir -C 1", "-C writes several files, and dir is no file"),
-        ("-w t.pcap -C 1m -W 1000001", "-W 1000001: at most 1,000,000 files can be kept"),
         ("-w t.pcap -W 3", "-W keeps the newest of several files: say when one ends, with -C or -G"),
         ("-w t.pcap --keep-bytes 1g", "--keep-bytes keeps the newest of several files: say when one ends, with -C or -G"),
         ("-w t.pcap -C 1 --force", "-C gives each file a name of its own, so --force has nothing to overwrite"),

@@ -197,9 +197,6 @@ fn rotation(args: &WriteArgs) -> Result<Rotation, Problem> {
         keep_bytes: args.keep_bytes.as_deref().map(|text| time::size("--keep-bytes", text, 1)).transpose()?,
     };
     match (rotation.is_on(), rotation.keep_files, rotation.keep_bytes) {
-        (_, Some(kept), _) if kept > Rotation::MOST_KEPT => {
-            Err(Problem::usage(format!("-W {kept}: at most {} files can be kept", units::count(Rotation::MOST_KEPT))))
-        }
         (false, Some(_), _) => Err(Problem::usage("-W keeps the newest of several files: say when one ends, with -C or -G")),
         (false, _, Some(_)) => {
             Err(Problem::usage("--keep-bytes keeps the newest of several files: say when one ends, with -C or -G"))
