@@ -14,12 +14,11 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfac
     write_number(line, frame.source, frame.number, options.many_sources);
     if interfaces.several(frame.source) {
         line.text(" ");
-        match interfaces.get(frame.source, frame.interface) {
-            Some(name) => line.text(name),
-            None => {
-                line.text("interface ");
-                line.dec(u64::from(frame.interface));
-            }
+        if let Some(name) = interfaces.get(frame.source, frame.interface) {
+            line.text(name);
+        } else {
+            line.text("interface ");
+            line.dec(u64::from(frame.interface));
         }
     }
     if let Some(flow) = note.flow {
