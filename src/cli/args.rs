@@ -300,7 +300,7 @@ pub(crate) struct WriteArgs {
     #[arg(short = 'G', value_name = "TIME", help_heading = "Files one after the other", requires = "write")]
     pub(crate) file_time: Option<String>,
     /// Keep the newest COUNT files of this run
-    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=sockeye::output::pcap::Rotation::MOST_KEPT))]
     pub(crate) file_count: Option<u64>,
     /// Keep at most SIZE of this run's files: bytes, or with k, m, g KiB, MiB, GiB
     #[arg(long, value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]

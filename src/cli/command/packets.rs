@@ -150,10 +150,14 @@ impl Print {
     }
 
     fn other(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        match &mut self.form {
-            Form::Json(sink) => sink.on_event(event),
-            Form::Rows(sink) => sink.on_event(event),
-            Form::Lines(..) | Form::Count(_) => Ok(Keep::Going),
+        match (&mut self.form, event) {
+            (Form::Json(sink), _) => sink.on_event(event),
+            (Form::Rows(sink), _) => sink.on_event(event),
+            (Form::Lines(printer, _), Event::Source { index, info }) => {
+                printer.source(*index, info);
+                Ok(Keep::Going)
+            }
+            (Form::Lines(..) | Form::Count(_), _) => Ok(Keep::Going),
         }
     }
 

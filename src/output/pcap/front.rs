@@ -59,6 +59,8 @@ pub struct PcapWriter {
     packed: bool,
     /// Files can end and begin: it is no pipe, device or standard output.
     regular: bool,
+    /// The far side, when all is written.
+    left: Option<Box<Back>>,
 }
 
 /// The file at hand.
@@ -126,6 +128,7 @@ impl PcapWriter {
             now: Timestamp::default(),
             packed,
             regular,
+            left: None,
         })
     }
 
@@ -279,9 +282,10 @@ impl PcapWriter {
             bytes: back.done.bytes,
             files: back.done.files,
             removed: back.kept.removed,
-            troubles: back.kept.troubles,
+            troubles: back.kept.troubles.clone(),
             ..self.total
         };
+        self.left = Some(back);
         done.map_err(|error| self.told_of(error, taken))?;
         Ok(self.total.clone())
     }
@@ -299,7 +303,19 @@ impl PcapWriter {
             let _ = self.hand_over().and_then(|()| self.push(Job::End));
         }
         self.over = true;
-        self.chunks.close();
+        if let Closed::Done(back, _) = self.chunks.close() {
+            self.left = Some(back);
+        }
+    }
+
+    /// What is done with complete files has ended ([`Files::settle`](crate::output::files::Files::settle)): removes those that are not
+    /// kept and could not be removed before. What was written in all.
+    pub fn after_commands(&mut self) -> Written {
+        if let Some(mut back) = self.left.take() {
+            back.after_commands();
+            (self.total.removed, self.total.troubles) = (back.kept.removed, back.kept.troubles);
+        }
+        self.total.clone()
     }
 
     /// The file at hand is complete.
