@@ -2,6 +2,7 @@
 
 use super::columns::{UnknownField, choose};
 use super::csv::{Rows, Separated};
+use super::interface_names::InterfaceNames;
 use super::packet_json::flag_words;
 use super::units::rfc3339;
 use crate::decode::Packet;
@@ -16,6 +17,7 @@ struct Source<'a> {
     frame: &'a Frame<'a>,
     packet: &'a Packet<'a>,
     note: &'a Note,
+    interface: Option<&'a str>,
 }
 
 /// A column: its name, and what it appends to its cell; nothing where it is not known.
@@ -39,6 +41,7 @@ const COLUMNS: &[Column] = &[
     column("file", |s, cell| put(cell, Some(u64::from(s.frame.source) + 1))),
     column("ts", |s, cell| put(cell, Some(rfc3339(s.frame.ts)))),
     column("interface", |s, cell| put(cell, Some(s.frame.interface))),
+    column("interface_name", |s, cell| put(cell, s.interface)),
     column("length", |s, cell| put(cell, Some(s.frame.wire_len))),
     column("captured", |s, cell| put(cell, Some(s.frame.bytes.len()))),
     column("flow", |s, cell| put(cell, s.note.flow)),
@@ -84,6 +87,7 @@ pub struct PacketRowsSink<W: Write> {
     columns: Vec<&'static Column>,
     cells: Vec<String>,
     header_due: bool,
+    interfaces: InterfaceNames,
 }
 
 impl<W: Write> PacketRowsSink<W> {
@@ -91,7 +95,7 @@ impl<W: Write> PacketRowsSink<W> {
     pub fn new(out: W, form: Separated, fields: &[String]) -> Result<Self, UnknownField> {
         let columns = choose(COLUMNS, |column| column.name, fields)?;
         let cells = vec![String::new(); columns.len()];
-        Ok(Self { rows: Rows::new(out, form), columns, cells, header_due: true })
+        Ok(Self { rows: Rows::new(out, form), columns, cells, header_due: true, interfaces: InterfaceNames::default() })
     }
 
     /// The writer, flushed.
@@ -117,7 +121,7 @@ impl<W: Write> Sink for PacketRowsSink<W> {
         match event {
             Event::Packet { frame, packet, note } => {
                 self.header()?;
-                let source = Source { frame, packet, note };
+                let source = Source { frame, packet, note, interface: self.interfaces.get(frame.source, frame.interface) };
                 for (cell, column) in self.cells.iter_mut().zip(&self.columns) {
                     cell.clear();
                     // A String takes everything.
@@ -125,6 +129,7 @@ impl<W: Write> Sink for PacketRowsSink<W> {
                 }
                 self.rows.row(self.cells.iter().map(String::as_str))?;
             }
+            Event::Source { index, info } => self.interfaces.learn(*index, info),
             Event::Summary(_) => {
                 self.header()?;
                 self.rows.flush()?;
