@@ -5,6 +5,7 @@
 use super::capture::Capture;
 use super::random::mixed;
 use super::wire::{self, ACK, Address, Ends, FIN, PSH, SYN, Segment};
+use std::io::Write;
 
 /// What to make.
 pub(crate) struct Many {
@@ -20,7 +21,7 @@ pub(crate) struct Many {
 const HEADERS: usize = 14 + 20 + 32;
 
 /// Fills the capture. Keeps nothing of a connection: all follows from its number and the packet's.
-pub(crate) fn write(many: &Many, capture: &mut Capture) {
+pub(crate) fn write(many: &Many, capture: &mut Capture<impl Write>) {
     let payload = vec![b'.'; many.size.saturating_sub(HEADERS).max(1)];
     let mut frame = Vec::with_capacity(2048);
     // Rounds: in each, every place has one packet. A step without common factors with the number of places scrambles them.

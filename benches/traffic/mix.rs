@@ -7,6 +7,7 @@ use super::tcp::{End, Path, Script, connection};
 use super::wire::{self, Address, Ends, Segment};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io::Write;
 
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
@@ -54,7 +55,7 @@ struct Flow {
 }
 
 /// Fills the capture.
-pub(crate) fn write(mix: &Mix, capture: &mut Capture) {
+pub(crate) fn write(mix: &Mix, capture: &mut Capture<impl Write>) {
     let mut random = Random(mix.seed);
     let noise: Vec<u8> = (0..NOISE / 8).flat_map(|_| random.next().to_be_bytes()).collect();
     let mut flows: Vec<Flow> = Vec::with_capacity(mix.open);
