@@ -1,9 +1,8 @@
 //! What somebody sends to hurt whoever reads it: each kind aims at one table, list or loop of an analyzer.
 
 use super::capture::Capture;
-use super::mix::client;
 use super::random::Random;
-use super::wire::{self, ACK, Address, Ends, PSH, Piece, SYN, Segment, TCP, UDP};
+use super::wire::{self, ACK, Address, Ends, PSH, Piece, SYN, Segment, TCP, UDP, client};
 use std::io::Write;
 
 /// Nanoseconds between two packets.

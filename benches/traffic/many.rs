@@ -52,7 +52,7 @@ const fn gcd(a: u64, b: u64) -> u64 {
 /// The packet of a connection: handshake, data by turns, and both ends' FIN.
 fn segment(to: &mut Vec<u8>, many: &Many, connection: u64, packet: u64, nanos: u64, payload: &[u8]) {
     let random = mixed(many.seed ^ connection.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let client = Address::V4(super::mix::client((connection / 40_000) as u32 * 13));
+    let client = Address::V4(wire::client((connection / 40_000) as u32 * 13));
     let server = Address::V4(0xc612_0000 | (random as u32 & 0xff));
     let ends = Ends { addresses: [client, server], ports: [20_000 + (connection % 40_000) as u16, 4433], vlan: None };
     let bytes = payload.len() as u64;
