@@ -89,7 +89,8 @@ impl<'f> Packet<'f> {
 
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.
     fn segment(&self) -> Option<&'f [u8]> {
-        if self.fragment.is_piece() || self.is_longer_than_the_wire() {
+        // Where it is too long there is an issue, be it that or a later one.
+        if self.fragment.is_piece() || (self.issue.is_some() && self.is_longer_than_the_wire()) {
             return None;
         }
         let end = if self.transport == Transport::Udp {
