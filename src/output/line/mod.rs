@@ -31,7 +31,6 @@ mod tcp;
 mod tcp_options;
 #[cfg(test)]
 mod tests;
-mod text;
 mod time;
 mod tunnel;
 mod udp;
@@ -44,8 +43,8 @@ use crate::decode::Packet;
 use crate::flow::Note;
 use crate::model::Frame;
 use crate::output::host_names::HostNames;
+use crate::output::text::Text;
 use relative::Relative;
-use text::Text;
 use time::Clock;
 use walk::{KnownScale, Walk};
 
