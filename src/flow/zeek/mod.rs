@@ -67,8 +67,8 @@ pub(in crate::flow) struct Conn {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a connection behind a box of its own costs another miss of the cache a packet")]
 enum Kind {
+    /// Not behind a box of its own, which would be another miss of the cache a packet.
     Tcp(Session),
     /// Bytes by role, once there was a packet that counts.
     Udp([Option<u64>; 2]),

@@ -150,9 +150,8 @@ impl Session {
         let [orig, resp] = &mut self.sides;
         let (side, peer) = if from.is_originator() { (orig, resp) } else { (resp, orig) };
         let letter = if seg.len > 0 { b'D' } else { b'A' };
-        if !(seg.only_goes_on() && seg.window > 0 && side.end.is_open() && peer.end.is_open() && side.end.spoke)
-            || !around.history.has(from, letter)
-        {
+        let open = side.end.is_open() && peer.end.is_open() && side.end.spoke;
+        if !open || !seg.only_goes_on() || seg.window == 0 || !around.history.has(from, letter) {
             return false;
         }
         let (rel, acked) = (side.end.relative(seg.seq), peer.end.relative_ack(seg.ack));
@@ -516,9 +515,12 @@ mod tests {
             });
             for (n, (from, seg)) in opening(isn).into_iter().filter(|_| opens).chain(segments).enumerate() {
                 let ts = Timestamp::from_parts(n as i64, 0);
-                let one = short.with(ts, |session, around| match session.goes_on(from, &seg, around) {
-                    true => (from, Done { timed: true, ..Done::default() }),
-                    false => session.on_segment(from, &seg, around),
+                let one = short.with(ts, |session, around| {
+                    if session.goes_on(from, &seg, around) {
+                        (from, Done { timed: true, ..Done::default() })
+                    } else {
+                        session.on_segment(from, &seg, around)
+                    }
                 });
                 let other = long.with(ts, |session, around| session.on_segment(from, &seg, around));
                 prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
