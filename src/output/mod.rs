@@ -15,6 +15,7 @@ mod formats_doc;
 pub mod handshakes;
 pub mod hold;
 pub mod host_names;
+mod interface_names;
 pub mod json;
 pub mod line;
 pub mod notices;

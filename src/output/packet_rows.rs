@@ -2,6 +2,7 @@
 
 use super::columns::{UnknownField, choose};
 use super::csv::{Rows, Separated};
+use super::interface_names::InterfaceNames;
 use super::packet_json::flag_words;
 use super::text::Text;
 use crate::decode::Packet;
@@ -15,17 +16,27 @@ struct Source<'a> {
     frame: &'a Frame<'a>,
     packet: &'a Packet<'a>,
     note: &'a Note,
+    interface: Option<&'a str>,
 }
 
-/// A column: its name, and what it appends to its cell; nothing where it is not known. No cell needs an escape.
+/// A column: its name, and what stands in its cell; nothing where it is not known.
 #[derive(Debug)]
 struct Column {
     name: &'static str,
-    write: fn(&Source<'_>, &mut Vec<u8>),
+    cell: Cell,
+}
+
+/// How a cell is made.
+#[derive(Debug)]
+enum Cell {
+    /// What it appends needs no escape.
+    Plain(fn(&Source<'_>, &mut Vec<u8>)),
+    /// Any text.
+    Text(for<'a> fn(&Source<'a>) -> Option<&'a str>),
 }
 
 const fn column(name: &'static str, write: fn(&Source<'_>, &mut Vec<u8>)) -> Column {
-    Column { name, write }
+    Column { name, cell: Cell::Plain(write) }
 }
 
 /// Writes a number, where there is one.
@@ -45,6 +56,7 @@ const COLUMNS: &[Column] = &[
     column("file", |s, cell| cell.dec(u64::from(s.frame.source) + 1)),
     column("ts", |s, cell| cell.rfc3339(s.frame.ts)),
     column("interface", |s, cell| cell.dec(s.frame.interface)),
+    Column { name: "interface_name", cell: Cell::Text(|s| s.interface) },
     column("length", |s, cell| cell.dec(s.frame.wire_len)),
     column("captured", |s, cell| cell.dec(s.frame.bytes.len() as u64)),
     column("flow", |s, cell| s.note.flow.into_iter().for_each(|id| cell.flow_id(id))),
@@ -89,13 +101,14 @@ pub struct PacketRowsSink<W: Write> {
     rows: Rows<W>,
     columns: Vec<&'static Column>,
     header_due: bool,
+    interfaces: InterfaceNames,
 }
 
 impl<W: Write> PacketRowsSink<W> {
     /// Rows that are written to `out`, which should be buffered. `fields` names the columns in their order, none means all.
     pub fn new(out: W, form: Separated, fields: &[String]) -> Result<Self, UnknownField> {
         let columns = choose(COLUMNS, |column| column.name, fields)?;
-        Ok(Self { rows: Rows::new(out, form), columns, header_due: true })
+        Ok(Self { rows: Rows::new(out, form), columns, header_due: true, interfaces: InterfaceNames::default() })
     }
 
     /// The writer, flushed.
@@ -121,12 +134,16 @@ impl<W: Write> Sink for PacketRowsSink<W> {
         match event {
             Event::Packet { frame, packet, note } => {
                 self.header()?;
-                let source = Source { frame, packet, note };
+                let source = Source { frame, packet, note, interface: self.interfaces.get(frame.source, frame.interface) };
                 for column in &self.columns {
-                    (column.write)(&source, self.rows.plain());
+                    match column.cell {
+                        Cell::Plain(write) => write(&source, self.rows.plain()),
+                        Cell::Text(text) => self.rows.text(text(&source).unwrap_or_default()),
+                    }
                 }
                 self.rows.end()?;
             }
+            Event::Source { index, info } => self.interfaces.learn(*index, info),
             Event::Summary(_) => {
                 self.header()?;
                 self.rows.flush()?;
