@@ -21,17 +21,15 @@ pub enum Separated {
 pub struct Rows<W: Write> {
     out: W,
     form: Separated,
-    /// The row that is made.
+    /// The row that is made: before each cell, the first as well, what keeps it apart from the one before.
     line: Vec<u8>,
-    /// Its cells so far.
-    cells: usize,
 }
 
 impl<W: Write> Rows<W> {
     /// Rows in this form.
     #[must_use]
     pub fn new(out: W, form: Separated) -> Self {
-        Self { out, form, line: Vec::with_capacity(1024), cells: 0 }
+        Self { out, form, line: Vec::with_capacity(1024) }
     }
 
     /// Writes the names of the columns.
@@ -49,14 +47,11 @@ impl<W: Write> Rows<W> {
     /// looked at. They are to be appended to what comes back.
     #[inline]
     pub(super) fn plain(&mut self) -> &mut Vec<u8> {
-        match (self.form, self.cells) {
-            (Separated::Markdown, 0) => self.line.text("| "),
-            (Separated::Markdown, _) => self.line.text(" | "),
-            (_, 0) => {}
-            (Separated::Csv, _) => self.line.push(b','),
-            (Separated::Tsv, _) => self.line.push(b'\t'),
+        match self.form {
+            Separated::Csv => self.line.push(b','),
+            Separated::Tsv => self.line.push(b'\t'),
+            Separated::Markdown => self.line.text(" | "),
         }
-        self.cells += 1;
         &mut self.line
     }
 
@@ -81,14 +76,14 @@ impl<W: Write> Rows<W> {
     /// Ends a row and writes it in one piece.
     pub fn end(&mut self) -> io::Result<()> {
         match self.form {
-            // An empty line would be no row at all.
-            Separated::Csv if self.cells == 1 && self.line.is_empty() => self.line.text("\"\"\n"),
+            // One empty cell: an empty line would be no row at all.
+            Separated::Csv if self.line == b"," => self.line.text("\"\"\n"),
             Separated::Markdown => self.line.text(" |\n"),
             Separated::Csv | Separated::Tsv => self.line.text("\n"),
         }
-        let written = self.out.write_all(&self.line);
+        // Nothing is before the first cell, and Markdown's bar without the blank.
+        let written = self.out.write_all(self.line.get(1..).unwrap_or_default());
         self.line.clear();
-        self.cells = 0;
         written
     }
 

@@ -109,7 +109,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 /// Is it printable ASCII without any of these? Nearly all text is, and needs no look at its characters one by one.
 pub(super) fn is_plain<const N: usize>(text: &str, without: [u8; N]) -> bool {
     // Not `all`: without a way out of the loop the compiler looks at 16 bytes at once.
-    !text.bytes().fold(false, |odd, b| odd | !(b' '..0x7f).contains(&b) | without.contains(&b))
+    !text.bytes().fold(false, |odd, b| odd | !(b' '..0x7f).contains(&b) | without.iter().fold(false, |is, w| is | (*w == b)))
 }
 
 fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -31,7 +31,12 @@ pub(super) trait Text {
     /// A number in decimal.
     #[inline]
     fn dec(&mut self, n: impl Into<u64>) {
-        number::decimal(self.line(), n.into(), 1);
+        let n = n.into();
+        if n < 10 {
+            // Most counters of most flows.
+            return self.line().push(b'0' + n as u8);
+        }
+        number::decimal(self.line(), n, 1);
     }
 
     /// A number in decimal with at least `width` digits, zeros in front.
