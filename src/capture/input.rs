@@ -2,7 +2,7 @@
 
 use super::file::{Advance, FileSource, OpenOptions, Unread};
 use super::{Next, PacketSource, SourceError};
-use crate::model::{LinkType, SourceInfo, SourceStats, Timestamp};
+use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -105,6 +105,15 @@ impl Input {
         }
     }
 
+    /// The frames that lie ready behind the one given last; see [`PacketSource::rest`].
+    #[inline]
+    pub fn rest(&mut self, most: u64, each: &mut dyn FnMut(&mut Frame<'_>) -> bool) -> u64 {
+        match &mut self.0 {
+            Kind::Live(source) => source.rest(most, each),
+            Kind::One(_) | Kind::Merged(_) => 0,
+        }
+    }
+
     /// How many sources there are. Their frames bear the numbers from 0.
     #[must_use]
     pub fn sources(&self) -> usize {
@@ -141,6 +150,14 @@ impl Input {
     /// Counters of all sources so far, in their order. Live, the kernel is asked for them.
     pub fn all_stats(&mut self) -> Vec<SourceStats> {
         (0..=u16::MAX).map_while(|index| self.stats(index)).collect()
+    }
+
+    /// As [`Self::all_stats`]; live, only the kernel is asked: see [`PacketSource::kernel_stats`].
+    pub fn kernel_stats(&mut self) -> Vec<SourceStats> {
+        match &mut self.0 {
+            Kind::Live(source) => vec![source.kernel_stats()],
+            Kind::One(_) | Kind::Merged(_) => self.all_stats(),
+        }
     }
 
     /// Ends a live capture; see [`PacketSource::close_gate`].

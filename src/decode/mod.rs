@@ -20,6 +20,7 @@ pub mod tcp_options;
 mod extensions;
 mod link;
 mod network;
+mod ones_complement;
 mod ppp;
 mod tags;
 mod transport;

@@ -76,6 +76,7 @@ impl Pipeline {
     }
 
     /// Takes a frame all the way.
+    #[inline]
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         let dropped = frame.marks.dropped_before;
         if dropped > 0

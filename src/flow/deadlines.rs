@@ -83,7 +83,8 @@ mod tests {
     fn the_queue_holds_what_is_wanted_and_no_more() {
         let start = Timestamp::from_parts(1000, 0);
         let mut queue = Deadlines::default();
-        let mut flows: Vec<_> = (0..100).map(|_| Timers::new(ZeekTimers::DEFAULT.inactivity, start)).collect();
+        let mut flows: Vec<_> =
+            (0..100).map(|_| Timers::new(&ZeekTimers::DEFAULT, ZeekTimers::DEFAULT.inactivity, start)).collect();
         for round in 0..50 {
             for (slot, timers) in (0..).zip(&mut flows) {
                 timers.wanted[round % TIMERS] = start + Span::from_secs(round as i64 + i64::from(slot));

@@ -176,10 +176,10 @@ pub(super) fn run(
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
-    let mut ended = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
+    let (mut ended, words) = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
     let closed = sink.sink.end(&mut ended.summary);
-    let exit = finish(ended, filter.as_deref(), closed)?;
+    let exit = finish(ended, words, filter.as_deref(), closed)?;
     if let Some(text) = nothing {
         say(&text);
     }

@@ -22,10 +22,12 @@ pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 pub(super) use self::loss::{KnownPaths, Paths};
+pub(super) use self::options::Options;
 pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
+use super::icmp::Quote;
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
@@ -47,6 +49,15 @@ enum Over {
 
 /// The smallest window that a sender is held to: the first flight after the handshake goes by one without scale.
 const LEAST_WINDOW: u64 = 1 << 16;
+
+/// The flags that change a connection.
+const FLAGS: u16 = TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
+
+/// May what is plain be taken the short way? Tests take the long way, too, and compare.
+#[cfg(not(test))]
+const fn early() -> bool {
+    true
+}
 
 /// A TCP connection.
 #[derive(Clone, Debug)]
@@ -117,7 +128,9 @@ impl Connection {
     pub(super) fn on_segment(&mut self, from: End, segment: &Segment<'_>, number: u64, ts: Timestamp) -> Step {
         let sight = Sight { number, ts };
         let mut change = None;
-        let verdict = if !segment.sound {
+        let verdict = if let Some(newer) = self.goes_on(from, segment) {
+            Verdict { accepted: true, latest: true, newer }
+        } else if !segment.sound {
             self.reject(from)
         } else if segment.has(TcpFlags::RST) {
             self.on_reset(from, segment, sight)
@@ -139,9 +152,20 @@ impl Connection {
         Step { change, relative_seq, relative_ack, window_scale, accepted: verdict.accepted }
     }
 
+    /// The usual segment of an open connection, which changes no state; see [`Endpoint::goes_on`].
+    #[inline]
+    fn goes_on(&mut self, from: End, segment: &Segment<'_>) -> Option<bool> {
+        let ack_only = segment.flags.0 & FLAGS == TcpFlags::ACK.0;
+        if !ack_only || !self.open || !segment.sound || !early() {
+            return None;
+        }
+        let (me, peer) = self.pair(from);
+        me.goes_on(segment, peer)
+    }
+
     /// Counts a segment that its receiver would not take.
     fn reject(&mut self, from: End) -> Verdict {
-        self.pair(from).0.out_of_window += 1;
+        self.pair(from).0.count_out_of_window(1);
         Verdict::REJECTED
     }
 
@@ -194,7 +218,7 @@ impl Connection {
             self.over = Over::No;
             setup.outcome = None;
         }
-        let copies = setup.on_syn(from, true, segment.len > 0, offer, sight);
+        let copies = setup.on_syn(from, segment, offer, sight);
         if open && setup.outcome.is_none() {
             // It was overtaken by what came after it.
             setup.outcome = Some(Outcome::Established);
@@ -240,7 +264,7 @@ impl Connection {
         if let Some((isn, offer)) = rival {
             setup.on_rival(from, isn, offer);
         }
-        setup.on_syn(from, false, segment.len > 0, offer, sight);
+        setup.on_syn(from, segment, offer, sight);
         if first_answer {
             setup.on_syn_acked(from, true, offer.timestamps.map(|(_, echo)| echo), sight.ts);
             *change = setup.leg(from.other()).map(Change::SynAck);
@@ -270,7 +294,7 @@ impl Connection {
             return self.reject(from);
         }
         if let Some(Acks::Far(at)) = acks {
-            me.out_of_window += peer.doubt_ack(at, sent == Sent::Taken, peer_limit);
+            me.count_out_of_window(peer.doubt_ack(at, sent == Sent::Taken, peer_limit));
         }
         if sent == Sent::Held || matches!(acks, Some(Acks::Far(_))) {
             return Verdict::REJECTED;
@@ -386,18 +410,18 @@ impl Connection {
         Verdict::ACCEPTED
     }
 
-    /// An ICMP error quotes a segment of `quoted`, which began with this sequence number.
-    pub(super) fn on_icmp_error(&mut self, quoted: End, seq: Option<u32>, kind: (u8, u8), number: u64, ts: Timestamp) {
+    /// An ICMP error quotes a segment of `quoted`.
+    pub(super) fn on_icmp_error(&mut self, quoted: End, quote: &Quote, number: u64, ts: Timestamp) {
         if self.open || self.over != Over::No {
             return;
         }
         let isn = self.end(quoted).isn();
         let Some(setup) = &mut self.setup else { return };
         // RFC 5927 (4.1): the number quoted must be one that was sent. Only the SYN was.
-        if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != seq {
+        if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != quote.seq {
             return;
         }
-        setup.on_refusal(quoted, Outcome::Unreachable, Some(kind), Sight { number, ts });
+        setup.on_refusal(quoted, Outcome::Unreachable, Some(quote), Sight { number, ts });
         self.word = self.word(quoted, false);
     }
 
@@ -435,3 +459,9 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+use self::tests::early;
+
+#[cfg(test)]
+mod tests;

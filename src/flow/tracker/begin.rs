@@ -8,7 +8,7 @@ use crate::flow::flow::{Body, Flow, kind_of};
 use crate::flow::index::tag_of;
 use crate::flow::key::{End, Ends, FlowKey, outer_addresses};
 use crate::flow::orientation::{self, Guess};
-use crate::flow::profile::{Profile, Rules, ZeekTimers};
+use crate::flow::profile::{Profile, Rules};
 use crate::flow::record::{DirectionReason, EndReason, TunnelRecord};
 use crate::flow::zeek::{self, Beginning, Conn, Reuse};
 
@@ -83,8 +83,7 @@ impl Tracker {
         if let Some(sight) = &seen.sight {
             let turns = profile.direction == Rules::Zeek;
             let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns };
-            let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
-            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
+            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, profile.timers, &mut self.room));
             if let Some(previous) = previous {
                 conn.follow(previous);
             }

@@ -88,11 +88,10 @@ impl Tracker {
         for _ in 0..timers.most_per_packet {
             let Some((slot, timer)) = self.timers.due(now) else { return };
             let Some(conn) = &mut self.table.get_mut(slot).zeek else { continue };
-            conn.timers.armed[timer as usize] = Timestamp::MAX;
             if conn.on_timer(timer, now) {
                 self.end_flow(slot, EndReason::Timeout, sink);
-            } else {
-                self.timers.arm_all(slot, &mut conn.timers);
+            } else if let Some(timers) = conn.changed_timers() {
+                self.timers.arm_all(slot, timers);
             }
         }
     }

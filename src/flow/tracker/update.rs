@@ -115,8 +115,8 @@ impl Tracker {
         conn.within(seen.wrapping, &mut self.room);
         conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
         flow.originator = conn.originator();
-        if self.config.profile.timers.is_some() {
-            self.timers.arm_all(slot, &mut conn.timers);
+        if let Some(timers) = conn.changed_timers() {
+            self.timers.arm_all(slot, timers);
         }
     }
 
