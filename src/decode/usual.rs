@@ -2,9 +2,9 @@
 //! UDP, all lengths as they should be. Whatever is not exactly so is left to the other files, which this one only anticipates:
 //! it gives what they give (tests hold it to that), or nothing.
 //!
-//! Measured: 75 instructions a packet instead of 262.
+//! Measured (callgrind): MEASURE instructions a packet of TCP over IPv4 instead of 260.
 
-use super::packet::{LayerKind, Network, Packet, Transport};
+use super::packet::{Layer, LayerKind, Network, Packet, Transport};
 use super::tunnel;
 use crate::model::IpProtocol;
 
@@ -101,13 +101,19 @@ fn transport(wire_len: u32, packet: &mut Packet<'_>, ip: Ip, vlan: Option<u16>) 
         }
         _ => return false,
     };
-    packet.push_layer(LayerKind::Ethernet, 0);
-    if let Some(vlan) = vlan {
-        packet.push_layer(LayerKind::Vlan, 12);
+    let of = |kind, offset: usize| Layer { kind, offset: offset as u32 }.pack();
+    let (frame, network, transport) = (of(LayerKind::Ethernet, 0), of(ip.layer, ip.at), of(layer, at));
+    let has_payload = payload_at < captured;
+    let payload = if has_payload { of(LayerKind::Payload, payload_at) } else { 0 };
+    let count = if let Some(vlan) = vlan {
         packet.vlan[0] = vlan;
-    }
-    packet.push_layer(ip.layer, ip.at as u32);
-    packet.push_layer(layer, at as u32);
+        packet.layers[..5].copy_from_slice(&[frame, of(LayerKind::Vlan, 12), network, transport, payload]);
+        4
+    } else {
+        packet.layers[..4].copy_from_slice(&[frame, network, transport, payload]);
+        3
+    };
+    packet.layer_count = count + u8::from(has_payload);
     packet.network = ip.network;
     packet.transport = kind;
     packet.protocol = IpProtocol(ip.protocol);
@@ -117,8 +123,5 @@ fn transport(wire_len: u32, packet: &mut Packet<'_>, ip: Ip, vlan: Option<u16>) 
     packet.payload_at = payload_at as u32;
     packet.payload_len = (end - payload_at) as u32;
     packet.captured_end = captured as u32;
-    if payload_at < captured {
-        packet.push_layer(LayerKind::Payload, payload_at as u32);
-    }
     true
 }

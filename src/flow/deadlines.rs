@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(super) struct Deadlines<What> {
     queue: BTreeSet<(Timestamp, u32, What)>,
+    /// The earliest, or [`Timestamp::MAX`].
+    next: Timestamp,
 }
 
 impl<What> Default for Deadlines<What> {
     fn default() -> Self {
-        Self { queue: BTreeSet::new() }
+        Self { queue: BTreeSet::new(), next: Timestamp::MAX }
     }
 }
 
@@ -33,15 +35,25 @@ impl<What: Copy + Ord> Deadlines<What> {
             self.queue.insert((wanted, slot, what));
         }
         *armed = wanted;
+        self.look();
+    }
+
+    /// No moment comes before this one; [`Timestamp::MAX`] where there is none.
+    pub(super) const fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    fn look(&mut self) {
+        self.next = self.queue.first().map_or(Timestamp::MAX, |first| first.0);
     }
 
     /// The earliest moment that has come, taken out. The flow still says that it is armed.
     pub(super) fn due(&mut self, now: Timestamp) -> Option<(u32, What)> {
-        let &(at, slot, what) = self.queue.first()?;
-        if at > now {
+        if self.next > now {
             return None;
         }
-        self.queue.pop_first();
+        let (_, slot, what) = self.queue.pop_first()?;
+        self.look();
         Some((slot, what))
     }
 }
