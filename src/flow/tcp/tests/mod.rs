@@ -111,7 +111,9 @@ fn told(handshake: bool, base: u32, steps: &[Next], long_way: bool) -> (Vec<Stri
         connection.fill_side(end, &mut side);
         side
     });
-    (said, format!("{connection:?}"), sides)
+    // Of one segment alone the short way works nothing out.
+    let whole = if said.len() > 1 { format!("{connection:?}") } else { String::new() };
+    (said, whole, sides)
 }
 
 proptest! {
