@@ -562,13 +562,16 @@ fn usage_errors_have_our_shape() {
 
 #[test]
 fn long_texts() {
-    for topic in ["filters", "time", "states", "linktypes", "exit"] {
+    for topic in ["filters", "time", "states", "json", "linktypes", "exit"] {
         let page = ran(&format!("help {topic}"));
         assert_eq!((page.code(), page.stderr.as_str()), (Some(0), ""), "{topic}");
         let widest = page.stdout.lines().map(|l| l.chars().count()).max();
         assert!(page.stdout.lines().count() > 8 && widest <= Some(80), "{topic}: {widest:?}");
     }
-    let schema = ran("help json").stdout;
+    let page = ran("help json").stdout;
+    let kinds = ["capture ", "packet ", "flow ", "handshake ", "end "].map(|kind| page.find(&format!("\n  {kind}")));
+    assert!(kinds.is_sorted() && kinds[0].is_some() && page.contains("sockeye help schema"), "{page}");
+    let schema = ran("help schema").stdout;
     assert!(
         schema.trim_start().starts_with('{') && schema.trim_end().ends_with('}') && schema.contains("\"$schema\""),
         "JSON Schema"

@@ -81,11 +81,11 @@ pub enum SourceError {
         /// The interface.
         interface: String,
     },
-    /// The interface disappeared while capturing.
-    #[error("{interface} vanished")]
+    /// The interface disappeared while capturing; of several the last ones.
+    #[error("{} vanished", interfaces.join(", "))]
     InterfaceGone {
-        /// The interface.
-        interface: String,
+        /// Those that disappeared together, one at least.
+        interfaces: Vec<String>,
     },
     /// What was asked is not to be had from this backend or interface: a link type, a direction, a buffer size.
     #[error("{interface}: {what}")]

@@ -51,11 +51,24 @@ pub trait PacketSource {
     /// The next frame. An error is final: everything before it was handed out, and a later call gives [`Next::End`].
     fn next(&mut self) -> Result<Next<'_>, SourceError>;
 
+    /// Gives the frames that lie ready behind the one given last, in their order, without a look at anything else: at most `most`,
+    /// until `each` answers false. Returns how many. A source need not give any; then, as where it has none left,
+    /// [`Self::next`] is to be asked.
+    fn rest(&mut self, _most: u64, _each: &mut dyn FnMut(&mut Frame<'_>) -> bool) -> u64 {
+        0
+    }
+
     /// What is known so far: a pcapng file may name more interfaces later on.
     fn info(&self) -> &SourceInfo;
 
     /// Counters so far. Never reset by reading.
     fn stats(&mut self) -> SourceStats;
+
+    /// As [`Self::stats`], for who asks many times a second: what is slow to ask for (live, what the interface dropped) is that of
+    /// the last call of it.
+    fn kernel_stats(&mut self) -> SourceStats {
+        self.stats()
+    }
 
     /// Ends a capture: nothing more comes in. What had come by then is still given by [`Self::next`], which then says
     /// [`Next::End`]; after that the counters are final. Saved captures have no gate.

@@ -127,7 +127,7 @@ pub(crate) struct LiveArgs {
     /// Capture in promiscuous mode: frames for other hosts, too
     #[arg(long, help_heading = "Live capture")]
     pub(crate) promisc: bool,
-    /// Size of the kernel's capture buffer in KiB (65536 unless given); a ring holds two of the largest frames at least
+    /// Size of the kernel's capture buffer in KiB (65536 unless given, 16384 where packets are only copied); a ring holds two of the largest frames at least
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
     pub(crate) buffer_kib: Option<u32>,
     /// Only packets in this direction
@@ -300,7 +300,7 @@ pub(crate) struct WriteArgs {
     #[arg(short = 'G', value_name = "TIME", help_heading = "Files one after the other", requires = "write")]
     pub(crate) file_time: Option<String>,
     /// Keep the newest COUNT files of this run
-    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(short = 'W', value_name = "COUNT", help_heading = "Files one after the other", requires = "write", value_parser = clap::value_parser!(u64).range(1..=sockeye::output::pcap::Rotation::MOST_KEPT))]
     pub(crate) file_count: Option<u64>,
     /// Keep at most SIZE of this run's files: bytes, or with k, m, g KiB, MiB, GiB
     #[arg(long, value_name = "SIZE", help_heading = "Files one after the other", requires = "write")]

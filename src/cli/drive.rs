@@ -1,7 +1,7 @@
 //! Runs the engine over what was opened, and says afterwards what must be said: totals, losses, damage, the exit code.
 
 use super::args;
-use super::errors::{Problem, damage};
+use super::errors::{Problem, damage, it_or_them};
 use super::exit::Exit;
 use super::live;
 use super::open::{Beside, Opened};
@@ -14,20 +14,25 @@ use sockeye::engine::{Config, Ended, Stop, parallel, run};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
-use sockeye::output::{WriteError, notices, units};
+use sockeye::output::notices::{self, Buffer, LossWords};
+use sockeye::output::{WriteError, units};
 use std::io::{self, Write};
 
-/// Drives a run to its end and reports on standard error. The sink is the caller's, to be closed before [`finish`].
+/// Drives a run to its end and reports on standard error; gives also what [`finish`] says of losses. The sink is the caller's, to be
+/// closed before that.
 pub(crate) fn drive(
     opened: Opened,
     tracker: Option<TrackerConfig>,
     progress: args::Progress,
     sink: &mut (impl Sink + Send),
-) -> Result<Ended, Problem> {
-    let Opened { mut input, beside, filter, selection, limit, duration, live, card_time, copying, hangup_rotates, .. } = opened;
+) -> Result<(Ended, LossWords), Problem> {
+    let Opened {
+        mut input, beside, filter, selection, limit, duration, live, card_time, copying, hangup_rotates, buffer, ..
+    } = opened;
+    let words = LossWords { figures: tracker.is_some(), buffer };
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
-    let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }) };
+    let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }), buffer };
     if input.may_wait() {
         signals::end_in_order(&stop, hangup_rotates)?;
     }
@@ -47,11 +52,11 @@ pub(crate) fn drive(
         }
     };
     lookout.line.finish();
-    Ok(ended)
+    Ok((ended, words))
 }
 
 /// Says what must be said after a run, all of it, and gives the exit code of the gravest. `closed`: how the end of the output went.
-pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Problem>) -> super::Done {
+pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, closed: Result<(), Problem>) -> super::Done {
     let Ended { summary, failures, output_error, filter: filtered } = ended;
     let not_written = output_error.map(|error| unwritten(error, summary.live)).or(closed.err());
     let mut exit = Exit::Done;
@@ -90,7 +95,7 @@ pub(crate) fn finish(ended: Ended, filter: Option<&str>, closed: Result<(), Prob
     for text in notices::checksums(&summary) {
         say(&text);
     }
-    let notices = [notices::packets_lost(&summary), notices::records_lost(&summary), notices::misplaced(&summary)];
+    let notices = [notices::packets_lost(&summary, words), notices::records_lost(&summary), notices::misplaced(&summary)];
     for text in notices.into_iter().flatten() {
         say(&text);
     }
@@ -123,9 +128,10 @@ fn outside_the_selection(summary: &RunSummary) -> Option<String> {
 
 fn tell_failure(error: SourceError, summary: &RunSummary) -> Exit {
     let problem = match error {
-        SourceError::InterfaceGone { interface } => {
+        SourceError::InterfaceGone { interfaces } => {
             let after = units::counted(summary.matched, "packet");
-            Problem::new(Exit::Failed, format!("{interface} vanished after {after}; nothing more can be captured on it"))
+            let (names, them) = (interfaces.join(", "), it_or_them(interfaces.len()));
+            Problem::new(Exit::Failed, format!("{names} vanished after {after}; nothing more can be captured on {them}"))
         }
         SourceError::Damaged { name, what, frames, .. } => Problem::new(Exit::Damaged, damage(&name, &what, frames)),
         SourceError::Io { operation, name, error } => Problem::new(Exit::Failed, format!("{operation} {name}: {error}")),
@@ -143,6 +149,7 @@ pub(crate) fn say(text: &str) {
 /// Looks on while a run goes on.
 struct Lookout {
     line: ProgressLine,
+    buffer: Buffer,
 }
 
 impl Watch for Lookout {
@@ -174,7 +181,8 @@ impl Watch for Lookout {
     }
 
     fn on_drops(&mut self, drops: &Drops) {
-        for text in notices::being_dropped(drops.kernel, drops.interface, drops.here, drops.received, drops.records) {
+        let Drops { kernel, interface, here, received, records } = *drops;
+        for text in notices::being_dropped(kernel, interface, here, received, records, self.buffer) {
             say(&text);
         }
     }

@@ -125,8 +125,9 @@ impl From<SourceError> for Problem {
             SourceError::InterfaceDown { interface } => {
                 Self::usage(format!("interface {interface} exists but is down:  sudo ip link set {interface} up"))
             }
-            SourceError::InterfaceGone { interface } => {
-                Self::new(Exit::Failed, format!("{interface} vanished: nothing more can be captured on it"))
+            SourceError::InterfaceGone { interfaces } => {
+                let (names, them) = (interfaces.join(", "), it_or_them(interfaces.len()));
+                Self::new(Exit::Failed, format!("{names} vanished: nothing more can be captured on {them}"))
             }
             SourceError::Unsupported { interface, what } => Self::usage(format!("{interface}: {what}")),
         }
@@ -226,6 +227,11 @@ pub(crate) fn damage(name: &str, what: &str, frames: u64) -> String {
         n => format!("packets 1–{n} are reported"),
     };
     format!("{} {what}; {reported}", shown(name))
+}
+
+/// The word for so many interfaces.
+pub(crate) const fn it_or_them(interfaces: usize) -> &'static str {
+    if interfaces == 1 { "it" } else { "them" }
 }
 
 fn unknown_link_type(name: &str, link: LinkType) -> Problem {

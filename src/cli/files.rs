@@ -1,13 +1,12 @@
-//! Output files made by this process, and the command of `-z` for each that is complete. A few commands run at once, the others wait
-//! their turn; nobody waits for them but [`Files::settle`]. Knows nothing of a run.
+//! The command of `-z` for each complete file, as the helper process runs it. A few run at once, the others wait their turn; nobody
+//! waits for them but [`Commands::settle`]. Knows nothing of a run.
 
 use super::errors::{shown, shown_path};
-use sockeye::output::WriteError;
-use sockeye::output::files::{Files, Here};
+use sockeye::output::pcap::Rotation;
+use sockeye::privilege::helper::{self, Commands};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -22,9 +21,12 @@ const WAITING: usize = 10_000;
 /// Failures told one by one.
 const TOLD: usize = 8;
 
-/// Files by [`Here`], a command for each complete one.
+// What is removed last of all must be remembered still: files that are kept, those that wait, and the one being written.
+const _: () = assert!(Rotation::MOST_KEPT as usize + WAITING + AT_ONCE < helper::REMEMBERED);
+
+/// A command for each complete file.
 #[derive(Debug)]
-pub(crate) struct WithCommand {
+pub(crate) struct ForEach {
     command: OsString,
     work: Arc<Work>,
 }
@@ -39,6 +41,8 @@ struct Work {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<PathBuf>,
+    /// Those whose command runs.
+    running: Vec<PathBuf>,
     runners: usize,
     failures: Vec<String>,
     /// Failures that are not among those.
@@ -61,27 +65,15 @@ impl Work {
     }
 }
 
-impl WithCommand {
+impl ForEach {
     /// `command` is a program's name or path; it gets the file as its only argument.
     pub(crate) fn new(command: OsString) -> Self {
         Self { command, work: Arc::default() }
     }
 }
 
-impl Files for WithCommand {
-    fn open(&self, path: &Path, force: bool, reading: &[(u64, u64)]) -> Result<File, WriteError> {
-        Here.open(path, force, reading)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Here.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        Here.remove(path)
-    }
-
-    fn finished(&self, path: &Path) {
+impl Commands for ForEach {
+    fn finished(&mut self, path: &Path) {
         let mut state = self.work.lock();
         if state.waiting.len() >= WAITING {
             state.failed(format!("-z: {} got no command: too many files wait for theirs", shown_path(path)));
@@ -103,7 +95,12 @@ impl Files for WithCommand {
         }
     }
 
-    fn settle(&self) -> Vec<String> {
+    fn busy(&self, path: &Path) -> bool {
+        let state = self.work.lock();
+        state.running.iter().chain(&state.waiting).any(|busy| busy == path)
+    }
+
+    fn settle(&mut self) -> Vec<String> {
         let mut state = self.work.lock();
         while state.runners > 0 {
             state = self.work.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -121,9 +118,11 @@ impl Files for WithCommand {
 fn run_all(command: &OsStr, work: &Work) {
     let mut state = work.lock();
     while let Some(path) = state.waiting.pop_front() {
+        state.running.push(path.clone());
         drop(state);
         let done = run(command, &path);
         state = work.lock();
+        state.running.retain(|running| *running != path);
         if let Err(what) = done {
             state.failed(what);
         }
@@ -180,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let command = script(folder.path(), r#"sleep 0.02; echo done > "$1.done""#);
         assert!(is_command(&command) && is_command(OsStr::new("sh")) && !is_command(OsStr::new("no-such-command")));
-        let files = WithCommand::new(command);
+        let mut files = ForEach::new(command);
         let names: Vec<PathBuf> = (0..20).map(|i| folder.path().join(format!("{i}"))).collect();
         for name in &names {
             files.finished(name);
@@ -192,13 +191,13 @@ mod tests {
     #[test]
     fn failures_are_told_at_the_end_but_not_without_end() {
         let folder = tempfile::tempdir().unwrap();
-        let files = WithCommand::new(script(folder.path(), "exit 3"));
+        let mut files = ForEach::new(script(folder.path(), "exit 3"));
         (0..12).for_each(|i| files.finished(Path::new(&format!("-{i}"))));
         let told = files.settle();
         assert_eq!((told.len(), told.last().map(String::as_str)), (9, Some("-z: 4 more failed")));
         assert!(told[0].ends_with(": exit code 3"), "{told:?}");
         assert_eq!(files.settle(), Vec::<String>::new());
-        let files = WithCommand::new("no/such".into());
+        let mut files = ForEach::new("no/such".into());
         files.finished(Path::new("x"));
         assert_eq!(files.settle(), ["-z no/such: x: No such file or directory (os error 2)"]);
     }

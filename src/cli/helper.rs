@@ -29,7 +29,7 @@ pub(crate) struct Wanted {
     own: Own,
     /// Why a helper could not make the files.
     unfit: Option<Problem>,
-    command: Option<Arc<dyn Files>>,
+    command: Option<Box<dyn Commands>>,
     names: bool,
 }
 
@@ -97,7 +97,7 @@ impl Wanted {
     }
 
     /// A command will run on finished files: by this, in the helper.
-    pub(crate) fn command(&mut self, command: Arc<dyn Files>) {
+    pub(crate) fn command(&mut self, command: Box<dyn Commands>) {
         self.command = Some(command);
     }
 
@@ -126,8 +126,7 @@ impl Wanted {
         if let Some(problem) = self.unfit {
             return Err(problem);
         }
-        let commands = self.command.map(|command| Box::new(By(command)) as Box<dyn Commands>);
-        let runs = commands.is_some();
+        let runs = self.command.is_some();
         let other = identity.is_some();
         // What the processes themselves say is that they cannot become who they should.
         let failed = |what, error: io::Error| {
@@ -136,7 +135,7 @@ impl Wanted {
         };
         let names =
             self.names.then(|| helper::start_names(asking)).transpose().map_err(|error| failed("asks for names", error))?;
-        let task = helper::Task { identity, folders: self.folders, commands };
+        let task = helper::Task { identity, folders: self.folders, commands: self.command };
         let helper = helper::start(task).map_err(|error| failed("writes files", error))?;
         let descriptors = [helper.descriptor()].into_iter().chain(names.as_ref().map(Names::descriptor)).collect();
         let files = Arc::new(ByHelper { helper, own: Mutex::new(self.own), runs, troubles: Mutex::default() });
@@ -155,19 +154,6 @@ fn endings(name: &Path) -> (OsString, OsString) {
         }
     }
     (stem.into(), end)
-}
-
-/// Commands on finished files, as whoever creates files runs them.
-struct By(Arc<dyn Files>);
-
-impl Commands for By {
-    fn finished(&mut self, path: &Path) {
-        self.0.finished(path);
-    }
-
-    fn settle(&mut self) -> Vec<String> {
-        self.0.settle()
-    }
 }
 
 /// Files by way of the helper.

@@ -163,9 +163,9 @@ One file after the other (packets -w can, too):
                      program, FILE the name as -w has it; it runs as whoever
                      started sockeye (root, if not by sudo), with nothing to
                      read, and what it prints goes nowhere, but for errors.
-                     -W AND --keep-bytes DO NOT WAIT FOR IT: a file may be
-                     removed while its command waits or runs. Keep more files
-                     than a slow command can fall behind by.
+                     -W and --keep-bytes remove a file when its command is
+                     done, not before: what waits for a slow one comes on top.
+                     What COMMAND makes of files is never removed.
 A file begins with the first packet that belongs to it, so periods in which
 nothing came have no file; only a capture that sees nothing at all leaves one.
 
@@ -187,8 +187,8 @@ While the disk is slower than the packets, up to 64 MiB wait in memory. What
 finds no room then is left out and counted, at the end of the capture and, in
 pcapng, at the next packet (epb_dropcount) and in the interface's statistics:
 received, dropped by interface and kernel, accepted, delivered, each file its
-own share, with the time that it covers. They are a second old at most, so drops may
-be told by the file after; received and accepted are what the file holds at
+own share, with the time that it covers. They are a second old at most, so drops
+may be told by the file after; received and accepted are what the file holds at
 least.
 
 At the end a live run prints its counters. Dropped by kernel, by interface, by
@@ -243,6 +243,43 @@ sockeye doctor tries all of it on this machine. The list of what is still
 allowed, and how it is tested: docs/privileges.md.
 ";
 
+const JSON: &str = r#"
+JSON
+
+packets, flows and handshakes write JSON Lines with --format jsonl: one object a
+line, UTF-8.
+
+  sockeye flows --format jsonl capture.pcap
+  sockeye handshakes --format jsonl capture.pcap |
+    jq -r 'select(.type == "handshake" and .handshake.outcome == "refused").id'
+
+Each has a type, and they come in this order:
+  capture    first, one for each file or interface list: name, format, filter,
+             interfaces. Again when a pcapng file names more interfaces.
+  packet     packets: each packet that the filter let through, in file order
+  flow       flows: each conversation when it ends (at the end of a file all
+             that are left)
+  handshake  handshakes: each attempt to connect when its outcome is known
+  end        last, the totals: packets, flows, what was dropped and where, what
+             was not understood. Without it the output was cut off.
+
+A packet names its conversation: "flow":"c1" is the flow with "id":"c1". Numbers
+of packets count from 1 in each file, "file" from 1; interfaces count from 0 in
+"interfaces" of the capture record.
+
+  {"type":"flow","id":"c1","proto":"tcp",
+   "start":"2026-11-20T23:15:14.708004857Z","duration":0.048254358,
+   "state":"closed","orig":{"ip":"10.77.0.1", ...
+
+Times are UTC with nine digits, spans are seconds. What is not known is null,
+never 0 and never left out. Keys are only ever added.
+--fields id,state,orig chooses columns of --format csv, tsv and md: the same
+names, with dots for what is inside: orig.packets. Of flows and handshakes in
+JSON Lines it chooses keys.
+
+Every key: docs/formats.md; as JSON Schema: sockeye help schema
+"#;
+
 /// Topics of `help`, with their texts.
 fn topic_text(topic: &str) -> Option<String> {
     Some(match topic {
@@ -254,15 +291,16 @@ fn topic_text(topic: &str) -> Option<String> {
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
-        "json" | "jsonl" => sockeye::output::schema::json_schema(),
+        "json" | "jsonl" | "records" => JSON.trim_start().to_owned(),
+        "schema" | "json-schema" => sockeye::output::schema::json_schema(),
         "linktypes" | "link-types" => link_types(),
         _ => return None,
     })
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 10] =
-    ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "linktypes", "exit"];
+const TOPICS: [&str; 11] =
+    ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "schema", "linktypes", "exit"];
 
 const ZEEK: &str = "\
 ZEEK'S WORDS
@@ -338,7 +376,7 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "exit"]
+    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "exit"]
         .iter()
         .filter_map(|topic| topic_text(topic))
         .collect();
@@ -374,7 +412,7 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in ["time", "states", "verdicts", "zeek", "privileges", "exit"] {
+        for topic in ["time", "states", "verdicts", "zeek", "recording", "privileges", "json", "exit"] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

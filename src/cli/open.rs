@@ -10,7 +10,7 @@ use super::signals;
 use super::time;
 use super::words;
 use sockeye::capture::file::{OpenOptions, Unread};
-use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
+use sockeye::capture::live::{self, DEFAULT_BUFFER, Direction, Live, LiveSpec, TimeStamps};
 use sockeye::capture::{Input, PacketSource, SourceError, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
@@ -19,12 +19,15 @@ use sockeye::model::{LinkType, LiveBackend, SourceKind, Span};
 use sockeye::output::HostNames;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
+use sockeye::output::notices::Buffer;
 use sockeye::privilege;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// KiB of the capture buffer when nothing is asked.
+const USUAL_BUFFER: u32 = (DEFAULT_BUFFER >> 10) as u32;
 /// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
 /// memory at once.
 const BUFFERS: usize = 512 << 20;
@@ -42,6 +45,8 @@ pub(crate) struct Opened {
     pub(crate) duration: Option<Span>,
     pub(crate) live: bool,
     pub(crate) card_time: bool,
+    /// The capture buffer that was asked for.
+    pub(crate) buffer: Buffer,
     /// Nothing is decoded.
     pub(crate) copying: bool,
     /// SIGHUP does not end the run: it begins the next file of `-w`.
@@ -179,8 +184,11 @@ impl Plan {
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
-        let sources =
-            if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
+        let sources = if live_run {
+            self.open_live(live, copying, &mut filter)?
+        } else {
+            self.open_files(live, copying, rights.are_there())?
+        };
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
@@ -222,6 +230,7 @@ impl Plan {
             live: live_run,
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
+            buffer: Buffer::of(live.buffer_kib, USUAL_BUFFER),
             copying,
             hangup_rotates: false,
             source_words,
@@ -267,7 +276,7 @@ impl Plan {
         Ok(Sources::Files(files?, options))
     }
 
-    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Sources, Problem> {
+    fn open_live(&self, args: &LiveArgs, copying: bool, filter: &mut Filter) -> Result<Sources, Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -283,6 +292,8 @@ impl Plan {
                 spec.buffer_bytes = kib as usize * 1024;
             } else if let Some(threads) = args.several_threads() {
                 spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
+            } else if copying {
+                spec.buffer_bytes = live::COPYING_BUFFER;
             }
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),

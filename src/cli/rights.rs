@@ -177,19 +177,18 @@ pub(crate) fn config(choice: Choice, sandbox: bool, interfaces: &[String], helpe
         user: choice.becomes,
         must_become: choice.asked,
         sandbox,
-        readable: zone_files().chain(interfaces.iter().map(|name| counters(name))).collect(),
+        readable: ZONE.into_iter().map(PathBuf::from).chain(interfaces.iter().map(|name| counters(name))).collect(),
+        readable_file: named_zone(),
         helpers,
         attaches_filters: false,
     }
 }
 
-/// Files of time zones, those that TZ names included.
-fn zone_files() -> impl Iterator<Item = PathBuf> {
-    let named = env::var_os("TZ").and_then(|zone| {
-        let zone = zone.to_str()?.trim_start_matches(':').to_owned();
-        (zone.starts_with('/') && Path::new(&zone).is_file()).then(|| PathBuf::from(zone))
-    });
-    ZONE.into_iter().map(PathBuf::from).chain(named)
+/// The file that TZ names, if it names one.
+fn named_zone() -> Option<PathBuf> {
+    let zone = env::var_os("TZ")?;
+    let zone = zone.to_str()?.trim_start_matches(':');
+    zone.starts_with('/').then(|| PathBuf::from(zone))
 }
 
 /// Where the system counts what an interface dropped.

@@ -143,6 +143,8 @@ pub struct QuotedDatagram<'a> {
     pub fragment: Fragment,
     /// Its length by its own IP header.
     pub ip_len: u32,
+    /// Its identification ([`Packet::datagram_id`]): it tells which of several equal datagrams is quoted, where each has its own.
+    pub id: Option<u32>,
     /// What is quoted after its IP headers, extensions of IPv6 included. May hold the sender's padding at the end.
     pub transport: &'a [u8],
 }
@@ -166,7 +168,15 @@ impl<'a> QuotedDatagram<'a> {
             at => bytes.get(at as usize..).unwrap_or_default(),
         };
         let (source, target) = packet.addresses()?;
-        Some(Self { source, target, protocol: packet.protocol, fragment: packet.fragment, ip_len: packet.ip_len, transport })
+        Some(Self {
+            source,
+            target,
+            protocol: packet.protocol,
+            fragment: packet.fragment,
+            ip_len: packet.ip_len,
+            id: packet.datagram_id(),
+            transport,
+        })
     }
 
     fn has_transport(&self, protocols: &[IpProtocol]) -> bool {
@@ -186,6 +196,16 @@ impl<'a> QuotedDatagram<'a> {
     #[must_use]
     pub fn tcp_seq(&self) -> Option<u32> {
         if self.has_transport(&[IpProtocol::TCP]) { be32(self.transport, 4) } else { None }
+    }
+
+    /// What is quoted of TCP's options: some, all, or none.
+    #[must_use]
+    pub fn tcp_options(&self) -> &'a [u8] {
+        let end = self.transport.get(12).map_or(0, |offset| usize::from(offset >> 4) * 4);
+        if !self.has_transport(&[IpProtocol::TCP]) {
+            return &[];
+        }
+        self.transport.get(20..end.min(self.transport.len())).unwrap_or_default()
     }
 
     /// The ICMP message that is quoted (an echo request whose time to live ran out).

@@ -13,7 +13,7 @@ use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
 use crate::filter::{Filter, FilterError};
 use crate::flow::wireshark::Labeler;
 use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
-use crate::model::{SourceInfo, SourceStats, Span, Timestamp};
+use crate::model::{Frame, SourceInfo, SourceStats, Span, Timestamp};
 use std::io;
 use std::time::Duration;
 
@@ -177,14 +177,18 @@ impl Run {
                 self.close(input);
             }
             let mut pause = false;
+            self.pipeline.look_ahead(input);
             match input.next() {
                 Ok(Next::Frame(mut frame)) => {
-                    self.frame_clock.on_frame(&frame);
-                    // What was handed over by other threads and is earlier comes first.
-                    if self.pipeline.number(&mut frame) && self.pipeline.take_in(false, sink)? == Keep::Enough {
-                        return Ok(());
+                    let mut told = self.on_frame(&mut frame, sink);
+                    if matches!(told, Ok(Keep::Going)) {
+                        // Up to the next look, those that lie ready behind it.
+                        since_look += input.rest(LOOK_EVERY.saturating_sub(since_look + 1), &mut |frame| {
+                            told = self.on_frame(frame, sink);
+                            matches!(told, Ok(Keep::Going))
+                        });
                     }
-                    if self.pipeline.on_frame(&frame, sink)? == Keep::Enough {
+                    if told? == Keep::Enough {
                         return Ok(());
                     }
                 }
@@ -228,6 +232,17 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// A frame came.
+    #[inline]
+    fn on_frame(&mut self, frame: &mut Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
+        self.frame_clock.on_frame(frame);
+        // What was handed over by other threads and is earlier comes first.
+        if self.pipeline.number(frame) && self.pipeline.take_in(false, sink)? == Keep::Enough {
+            return Ok(Keep::Enough);
+        }
+        self.pipeline.on_frame(frame, sink)
     }
 
     /// Live: lets nothing more in.
@@ -279,7 +294,7 @@ impl Run {
         if !due.count || (due.second.is_none() && self.pipeline.tracker.is_none()) {
             return Ok(Keep::Going);
         }
-        let counters = input.all_stats();
+        let counters = if due.second.is_some() { input.all_stats() } else { input.kernel_stats() };
         self.tell_drops(&counters);
         match due.second {
             Some(since) => self.each_second(since, &counters, input, sink, watch),

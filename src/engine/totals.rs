@@ -72,6 +72,7 @@ impl Totals {
         self.read
     }
 
+    #[inline]
     pub(super) fn count_matched(&mut self, frame: &Frame<'_>) {
         self.matched += 1;
         self.wire_bytes += u64::from(frame.wire_len);

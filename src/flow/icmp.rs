@@ -4,6 +4,7 @@
 //! other are its type and code.
 
 use super::key::Ends;
+use super::tcp::Options;
 use crate::decode::Packet;
 use crate::model::{Endpoint, IpProtocol};
 
@@ -66,12 +67,22 @@ pub(super) const fn is_unreachable(v6: bool, kind: (u8, u8)) -> bool {
     }
 }
 
+/// What differs between copies of a segment: IPv4's identification, often (RFC 6864), and the value of the timestamp option
+/// (RFC 7323). What is not there, or was not quoted, is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CopyMark {
+    pub(super) ip_id: Option<u16>,
+    pub(super) time: Option<u32>,
+}
+
 /// What an ICMP error says of which conversation.
 pub(super) struct Quote {
     /// The ends of the quoted packet, its sender first.
     pub(super) ends: Ends,
     /// TCP: the sequence number quoted.
     pub(super) seq: Option<u32>,
+    /// What tells which copy of a segment is quoted.
+    pub(super) copy: CopyMark,
     /// Type and code of the error.
     pub(super) kind: (u8, u8),
     pub(super) v6: bool,
@@ -96,7 +107,9 @@ pub(super) fn quote(packet: &Packet<'_>) -> Option<Quote> {
     let source = Endpoint::new(quoted.source, sport);
     let target = Endpoint::new(quoted.target, dport);
     let ends = Ends { two_way, ..Ends::new(source, target, quoted.protocol) };
-    Some(Quote { ends, seq: quoted.tcp_seq(), kind: (message.kind(), message.code()), v6 })
+    let ip_id = if v6 { None } else { quoted.id.and_then(|id| u16::try_from(id).ok()) };
+    let copy = CopyMark { ip_id, time: Options::read(quoted.tcp_options()).times.map(|(value, _)| value) };
+    Some(Quote { ends, seq: quoted.tcp_seq(), copy, kind: (message.kind(), message.code()), v6 })
 }
 
 #[cfg(test)]

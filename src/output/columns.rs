@@ -19,7 +19,7 @@ impl fmt::Display for UnknownField {
         if let Some(suggestion) = &self.suggestion {
             return write!(f, "; did you mean {suggestion}?");
         }
-        f.write_str("; all of them: sockeye help json, docs/formats.md")
+        f.write_str("; all of them: sockeye help schema, docs/formats.md")
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
             "no field \"orig.pakets\"; did you mean orig.packets?"
         );
         assert_eq!(chosen(&["packets"]).unwrap_err().to_string(), "no field \"packets\"; did you mean orig.packets?");
-        let none_near = "no field \"xyzzy\\x1b\"; all of them: sockeye help json, docs/formats.md";
+        let none_near = "no field \"xyzzy\\x1b\"; all of them: sockeye help schema, docs/formats.md";
         assert_eq!(chosen(&["xyzzy\x1b"]).unwrap_err().to_string(), none_near);
         assert_eq!(chosen(&["prot"]).unwrap_err().suggestion.as_deref(), Some("proto"));
     }

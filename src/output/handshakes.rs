@@ -265,9 +265,15 @@ fn details(record: &FlowRecord, h: &Handshake, file: Option<u16>) -> Vec<String>
             steps.push(format!("{} {what} {after}", packet_number(file, number)));
         }
     };
-    step("SYN,ACK", h.last_syn, h.syn_ack);
+    // Of a SYN that was repeated it may be known which copy was answered.
+    let answered = |answer: Option<(u64, Timestamp)>| {
+        let from = answer.zip(h.rtt_responder).filter(|_| h.syn_retries > 0).map(|((_, ts), leg)| ts - leg);
+        from.filter(|from| h.syn.is_some_and(|(_, first)| first <= *from)).or(h.last_syn)
+    };
+    step("SYN,ACK", answered(h.syn_ack), h.syn_ack);
     step("ACK", h.syn_ack.map(|s| s.1), h.ack);
-    step(if h.icmp.is_some() { "ICMP" } else { "RST" }, h.last_syn, h.refusal);
+    let to_refusal = if h.syn_ack.is_none() { answered(h.refusal) } else { h.last_syn };
+    step(if h.icmp.is_some() { "ICMP" } else { "RST" }, to_refusal, h.refusal);
     if h.syn_ack_retries > 0 {
         steps.push(format!("SYN,ACK repeated {}×", h.syn_ack_retries));
     }

@@ -42,9 +42,53 @@ pub fn nothing_seen(summary: &RunSummary, filter: Option<&str>) -> Option<String
     })
 }
 
+/// The capture buffer that was asked for, as far as it matters for what helps against losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Buffer {
+    /// A smaller one than is had without asking.
+    Small,
+    /// None, or not much more than is had without asking.
+    #[default]
+    Usual,
+    /// As large as is advised.
+    Large,
+}
+
+impl Buffer {
+    /// By what was asked for, in KiB, and what is had without asking.
+    #[must_use]
+    pub const fn of(asked: Option<u32>, usual: u32) -> Self {
+        match asked {
+            Some(kib) if kib < usual => Self::Small,
+            Some(kib) if kib >= ADVISED => Self::Large,
+            _ => Self::Usual,
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Small => "try:  leave -B off (65536 is the default)   or a capture filter   or -s 128",
+            Self::Usual => "try:  -B 262144   or a capture filter   or -s 128",
+            Self::Large => "try:  a capture filter   or -s 128",
+        }
+    }
+}
+
+/// The capture buffer that is advised, in KiB.
+const ADVISED: u32 = 262_144;
+
+/// What the words about losses depend on besides their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossWords {
+    /// The output tells what was lost on the network, and it may be that the capture lost it.
+    pub figures: bool,
+    /// How large the capture buffer is.
+    pub buffer: Buffer,
+}
+
 /// Packets lost while live, with what may help; nothing when none were.
 #[must_use]
-pub fn packets_lost(summary: &RunSummary) -> Option<String> {
+pub fn packets_lost(summary: &RunSummary, words: LossWords) -> Option<String> {
     if !summary.live {
         return None;
     }
@@ -57,8 +101,14 @@ pub fn packets_lost(summary: &RunSummary) -> Option<String> {
     // Some counters of received packets hold the dropped ones, some do not: at least what was read, and lost before, came in.
     let all = total(|s| s.received).max(summary.read.saturating_add(lost.before()));
     // What was read and not shown is in the flows all the same.
-    let unreliable = if lost.before() > 0 { ": loss figures are unreliable" } else { "" };
-    Some(format!("{} of {} packets were dropped {}{unreliable}\n  {}", count(lost.all()), count(all), lost.split(), lost.help()))
+    let unreliable = if words.figures && lost.before() > 0 { ": loss figures are unreliable" } else { "" };
+    Some(format!(
+        "{} of {} packets were dropped {}{unreliable}\n  {}",
+        count(lost.all()),
+        count(all),
+        lost.split(),
+        lost.help(words.buffer)
+    ))
 }
 
 /// Records left out while live; nothing when none were.
@@ -81,12 +131,12 @@ pub fn misplaced(summary: &RunSummary) -> Option<String> {
 
 /// What is said while a live run goes on and packets (by kernel, interface, sockeye, of those that came in) or records are lost.
 #[must_use]
-pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64) -> Vec<String> {
+pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64, buffer: Buffer) -> Vec<String> {
     let lost = Lost { kernel, interface, here };
     let mut out = Vec::new();
     if lost.all() > 0 {
         let (n, of) = (count(lost.all()), count(received.max(lost.all())));
-        out.push(format!("packets are being dropped: {n} of {of} so far {}\n  {}", lost.split(), lost.help()));
+        out.push(format!("packets are being dropped: {n} of {of} so far {}\n  {}", lost.split(), lost.help(buffer)));
     }
     if records > 0 {
         let n = count(records);
@@ -121,8 +171,8 @@ impl Lost {
     }
 
     /// What helps against the most frequent cause.
-    const fn help(self) -> &'static str {
-        if self.here > self.before() { SLOW_READER } else { "try:  -B 262144   or a capture filter   or -s 128" }
+    const fn help(self, buffer: Buffer) -> &'static str {
+        if self.here > self.before() { SLOW_READER } else { buffer.help() }
     }
 }
 
@@ -236,6 +286,8 @@ mod tests {
     #[test]
     fn lost_packets_are_never_silent() {
         let mut summary = RunSummary { live: true, read: 1_186_331, ..totals() };
+        let words = LossWords { figures: true, ..LossWords::default() };
+        let packets_lost = |summary: &RunSummary| super::packets_lost(summary, words);
         assert_eq!(packets_lost(&summary), None);
         summary.sources[0].info.kind = SourceKind::Live(LiveBackend::Libpcap);
         summary.sources[0].stats.dropped_kernel = Some(18_220);
@@ -244,6 +296,13 @@ mod tests {
             packets_lost(&summary).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0): loss figures are unreliable
   try:  -B 262144   or a capture filter   or -s 128"
+        );
+        // A command without such figures says nothing of them; and nobody is told to ask for less than is had without asking.
+        let small = LossWords { figures: false, buffer: Buffer::of(Some(1024), 65_536) };
+        assert_eq!(
+            super::packets_lost(&summary, small).unwrap(),
+            "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0)
+  try:  leave -B off (65536 is the default)   or a capture filter   or -s 128"
         );
         summary.sources[0].stats.dropped_interface = Some(u64::MAX);
         assert!(packets_lost(&summary).unwrap().starts_with("18,446,744,073,709,551,615 of"));
@@ -260,9 +319,11 @@ mod tests {
 
     #[test]
     fn what_is_being_lost_is_told_by_cause() {
-        assert!(being_dropped(0, 0, 0, 5, 0).is_empty());
+        assert!(being_dropped(0, 0, 0, 5, 0, Buffer::Usual).is_empty());
+        let large = being_dropped(1, 0, 0, 5, 0, Buffer::of(Some(262_144), 65_536));
+        assert!(large[0].ends_with("\n  try:  a capture filter   or -s 128"), "{large:?}");
         assert_eq!(
-            being_dropped(1200, 0, 3, 30_000, 1),
+            being_dropped(1200, 0, 3, 30_000, 1, Buffer::of(Some(100_000), 65_536)),
             [
                 "packets are being dropped: 1,203 of 30,000 so far (kernel 1,200, interface 0, sockeye 3)
   try:  -B 262144   or a capture filter   or -s 128",

@@ -198,7 +198,7 @@ fn rows_have_what_the_records_have() {
         rows(&["number", "ip.src", "src_port", "tcp.flags", "tcp.ack", "flow"]),
         "number,ip.src,src_port,tcp.flags,tcp.ack,flow\n7,10.0.0.1,49370,SYN,,\n"
     );
-    assert!(rows(&[]).starts_with("number,file,ts,interface,length,captured,flow,side,"));
+    assert!(rows(&[]).starts_with("number,file,ts,interface,interface_name,length,captured,flow,side,"));
     let error = PacketRowsSink::new(Vec::new(), Separated::Csv, &["tcp.flag".into()]).unwrap_err();
     assert_eq!(error.to_string(), "no field \"tcp.flag\"; did you mean tcp.flags?");
 }

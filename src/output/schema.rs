@@ -1,4 +1,4 @@
-//! JSON Schema (2020-12) of the records, made from the same lists that the records are made from: `sockeye help json`.
+//! JSON Schema (2020-12) of the records, made from the same lists that the records are made from: `sockeye help schema`.
 
 use super::packet_keys::PACKET_KEYS;
 use super::values::Records;

@@ -38,6 +38,7 @@ pub fn pcap_header(out: &mut Vec<u8>, nanoseconds: bool, snaplen: u32, link: Lin
 
 /// Appends a record of a classic file. False: its time is not between 1970 and 2106 and became the nearest that is.
 #[must_use]
+#[inline]
 pub fn pcap_record(out: &mut Vec<u8>, nanoseconds: bool, frame: &Frame<'_>) -> bool {
     let nanos = frame.ts.subsec_nanos();
     let fraction = if nanoseconds { nanos } else { nanos / 1000 };

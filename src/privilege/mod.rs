@@ -36,6 +36,8 @@ pub struct Config {
     pub sandbox: bool,
     /// Files, and folders with all below them, that may still be opened for reading. Those that are not there are left out.
     pub readable: Vec<PathBuf>,
+    /// A file that may still be opened for reading, if it is a regular one: whoever called named it, and a folder would open all below it.
+    pub readable_file: Option<PathBuf>,
     /// The sockets on which messages may still be sent: the way to the process that creates files and asks for names.
     pub helpers: Vec<RawFd>,
     /// The run attaches filters to sockets still, as it does at the end of a capture by libpcap.

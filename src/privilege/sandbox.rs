@@ -6,10 +6,12 @@
 
 use super::{Config, Report, calls};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
+use rustix::fs::FileType;
 use std::os::fd::RawFd;
+use std::path::Path;
 
 /// The newest version of Landlock whose rights are known here; older kernels get those they have.
 const NEWEST: ABI = ABI::V7;
@@ -46,10 +48,18 @@ fn no_writing() -> Result<(), RulesetError> {
     Ok(())
 }
 
-/// From here on only `config.readable` can be opened, and only to be read; no TCP port is bound, nothing is connected, no
+/// A regular file. It is looked at when it is opened: what the name means may change.
+fn regular(path: &Path) -> Option<PathFd> {
+    let file = PathFd::new(path).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    FileType::from_raw_mode(stat.st_mode).is_file().then_some(file)
+}
+
+/// From here on only `config.readable` and `config.readable_file` can be opened, and only to be read; no TCP port is bound, nothing is connected, no
 /// process outside is sent a signal. Gives the ABI in force, or why there is none.
 fn no_files(config: &Config) -> Result<Result<i32, &'static str>, RulesetError> {
     let rules = path_beneath_rules(&config.readable, AccessFs::ReadFile | AccessFs::ReadDir);
+    let file = config.readable_file.as_deref().and_then(regular).map(|file| PathBeneath::new(file, AccessFs::ReadFile));
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
@@ -57,6 +67,7 @@ fn no_files(config: &Config) -> Result<Result<i32, &'static str>, RulesetError> 
         .scope(Scope::from_all(NEWEST))?
         .create()?
         .add_rules(rules)?
+        .add_rules(file.map(Ok::<_, RulesetError>))?
         .restrict_self()?;
     Ok(match status.landlock {
         LandlockStatus::NotImplemented => Err("this kernel does not have it"),
@@ -64,4 +75,24 @@ fn no_files(config: &Config) -> Result<Result<i32, &'static str>, RulesetError> 
         LandlockStatus::Available { .. } if status.ruleset == RulesetStatus::NotEnforced => Err("this kernel did not take it"),
         LandlockStatus::Available { effective_abi, kernel_abi } => Ok(kernel_abi.unwrap_or(effective_abi as i32)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_a_regular_file_may_be_read_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, other, fifo] = ["file", "link", "other", "fifo"].map(|name| folder.path().join(name));
+        fs::write(&file, "zone").unwrap();
+        symlink(&file, &link).unwrap();
+        symlink(folder.path(), &other).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, 0o666.into(), 0).unwrap();
+        assert!(regular(&file).is_some() && regular(&link).is_some());
+        assert!(regular(folder.path()).is_none() && regular(&other).is_none() && regular(&fifo).is_none());
+        assert!(regular(&folder.path().join("absent")).is_none());
+    }
 }

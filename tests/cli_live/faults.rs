@@ -128,7 +128,7 @@ fn lost_packets_are_never_silent(backend: &str) {
             "sockeye: {with_comma} of 5,000 packets were dropped (kernel {with_comma}, interface 0, sockeye 0): loss figures are unreliable"
         )
     );
-    assert_eq!(advice, "  try:  -B 262144   or a capture filter   or -s 128");
+    assert_eq!(advice, "  try:  leave -B off (65536 is the default)   or a capture filter   or -s 128");
 }
 
 fn loopback_is_counted_once(backend: &str) {

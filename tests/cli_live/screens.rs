@@ -4,7 +4,7 @@ use super::{LISTENING, closing_lines, start};
 use crate::netns::{FAR_IP, Pair, VETH};
 use crate::program::{has, with_bare_settings};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,21 @@ for_backends! {
     the_summary_comes_at_the_end
     records_of_flows_are_complete
     a_web_page_fetched_by_curl
+    lines_name_the_interface_where_there_are_several
+}
+
+fn lines_name_the_interface_where_there_are_several(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let capturing = start(&pair, backend, "packets -i veth0 -i lo udp port 7");
+    let send = |to: &str| pair.near.run(|| UdpSocket::bind("0.0.0.0:0").expect("binds").send_to(b"x", to).expect("sends"));
+    send(&format!("{FAR_IP}:7"));
+    capturing.wait_for_lines(1);
+    send("127.0.0.1:7");
+    capturing.wait_for_lines(2);
+    let ran = capturing.interrupt();
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("10.77.0.2.7: ") && lines[0].ends_with(" ; #1 veth0 u1"), "{}", ran.stdout);
+    assert!(lines[1].contains("127.0.0.1.7: ") && lines[1].ends_with(" ; #2 lo u2"), "{}", ran.stdout);
 }
 
 /// One connection that is answered and closed, one that is refused. From the near side.

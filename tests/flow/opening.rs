@@ -1,6 +1,6 @@
 //! How connections begin: the eight outcomes, retries, round trips, options.
 
-use crate::world::{A, B, Host, World, icmp_error, seg, tcp_bytes};
+use crate::world::{A, B, Host, World, icmp, icmp_error, seg, tcp_bytes};
 use etherparse::TcpOptionElement as Opt;
 use sockeye::flow::record::TcpState;
 use sockeye::flow::{Change, DirectionReason, EndReason, Outcome, State};
@@ -102,6 +102,53 @@ fn the_answer_to_a_repeated_syn_is_timed_from_the_copy_that_its_echo_names() {
         w.a(seg(".", 1001, 5001));
         let h = w.only().handshake.expect("a handshake");
         assert_eq!((h.rtt_responder, h.rtt_ambiguous, h.syn_retries), (expected, ambiguous, 1), "echo {echo}");
+    }
+}
+
+#[test]
+fn an_answer_to_the_third_of_four_syns_is_timed_from_that() {
+    let mut w = World::new();
+    for value in [10, 20, 30, 40] {
+        w.wait(1000).a(seg("S", 1000, 0).timestamps(value, 0));
+    }
+    w.wait(30).b(seg("S.", 5000, 1001).timestamps(7, 30));
+    let h = w.only().handshake.expect("a handshake");
+    assert_eq!((h.rtt_responder, h.rtt_ambiguous), (Some(ms(1030)), false));
+}
+
+#[test]
+fn an_icmp_error_is_timed_from_the_syn_that_it_quotes_where_that_is_told() {
+    // Identifications of the copies, that of the quote, how much is quoted, and what is measured.
+    let (short, long) = (28, usize::MAX);
+    for (ids, quoted, length, expected, ambiguous) in [
+        ([7, 8, 9], 7, short, 2030, false),
+        ([7, 8, 9], 8, short, 1030, false),
+        ([7, 8, 9], 9, long, 30, false),
+        // Nobody's, and everybody's: a router may write it anew (RFC 6864).
+        ([7, 8, 9], 5, short, 30, true),
+        ([0, 0, 0], 0, short, 30, true),
+        // The timestamp tells, if it is quoted.
+        ([0, 0, 0], 0, long, 1030, false),
+        ([7, 7, 8], 7, short, 30, true),
+    ] {
+        let mut w = World::new();
+        let mut copies = Vec::new();
+        for (at, id) in ids.iter().enumerate() {
+            let mut bytes = tcp_bytes(A, B, &seg("S", 1000, 0).timestamps(10 + at as u32, 0));
+            bytes[4..6].copy_from_slice(&u16::to_be_bytes(*id));
+            w.wait(if at == 0 { 0 } else { 1000 }).send(&bytes);
+            copies.push(bytes);
+        }
+        // The middle one of those that are alike.
+        let at = ids.iter().position(|id| *id == quoted).unwrap_or(1).max(usize::from(quoted == 0));
+        let mut quote = copies[at].clone();
+        quote[4..6].copy_from_slice(&u16::to_be_bytes(quoted));
+        quote.truncate(length);
+        let error = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &quote].concat();
+        w.wait(30).send(&icmp([10, 0, 0, 9], A.0, &error));
+        let h = w.only().handshake.expect("a handshake");
+        let measured = (h.outcome, h.rtt_responder, h.rtt_ambiguous);
+        assert_eq!(measured, (Outcome::Unreachable, Some(ms(expected)), ambiguous), "{ids:?} {quoted} {length}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What goes wrong: full buffers, interfaces that go down or vanish, missing rights.
 
 use super::{drain, open, send, sink};
-use crate::netns::{self, NEAR_IP, Pair, VETH};
+use crate::netns::{self, FAR_IP, NEAR_IP, Pair, VETH};
 use sockeye::capture::live::{self, Live, LiveSpec};
 use sockeye::capture::{Next, PacketSource, SourceError, SourceNotice};
 use sockeye::model::LiveBackend;
@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 for_backends! {
     drops_are_counted
     down_and_up_are_told_and_survived
+    up_again_is_told_before_what_comes_then
     a_deleted_interface_ends_the_capture
     frames_from_before_come_when_the_interface_is_gone
     one_of_several_interfaces_may_vanish
+    those_that_vanish_together_are_all_drained_and_named
     news_of_one_interface_comes_through_the_traffic_of_another
     without_rights_it_says_so
 }
@@ -68,6 +70,32 @@ fn down_and_up_are_told_and_survived(backend: LiveBackend) {
     assert_eq!(count(&mut live), 5);
 }
 
+/// Packets go on coming, so that it is never quiet.
+fn up_again_is_told_before_what_comes_then(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    let mut live = pair.near.run(|| open(LiveSpec::new(VETH), backend));
+    let sender = pair.far.run(|| UdpSocket::bind((FAR_IP, 0)).expect("binds"));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _ = sender.send_to(b"on and on", (NEAR_IP, 4000));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pair.near.ip(&format!("link set {VETH} down"));
+            assert_eq!(count_until_notice(&mut live).1, SourceNotice::Down { interface: 0 });
+            while !matches!(live.next().expect("no error"), Next::Idle) {}
+            pair.near.ip(&format!("link set {VETH} up"));
+            count_until_notice(&mut live)
+        }));
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(told.expect("told"), (0, SourceNotice::Up { interface: 0 }), "before its first packet");
+    });
+}
+
 /// Datagrams until it is quiet.
 fn count(live: &mut Live) -> usize {
     let mut frames = 0;
@@ -108,7 +136,7 @@ fn a_deleted_interface_ends_the_capture(backend: LiveBackend) {
             Err(error) => break error,
         }
     };
-    assert!(matches!(&end, SourceError::InterfaceGone { interface } if interface == VETH), "{end}");
+    assert!(matches!(&end, SourceError::InterfaceGone { interfaces } if interfaces == &[VETH]), "{end}");
     assert!(matches!(live.next(), Ok(Next::End)));
     assert_eq!(live.stats().frames, before);
     assert_eq!(live.stats().received, Some(before), "the counters outlive the interface");
@@ -153,6 +181,35 @@ fn one_of_several_interfaces_may_vanish(backend: LiveBackend) {
     });
     let frames = drain(&mut live);
     assert_eq!((frames.len(), frames[0].interface), (1, 1));
+}
+
+/// One has packets in its ring's open block or its queue still when the other, which has none, is done with.
+fn those_that_vanish_together_are_all_drained_and_named(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, NEAR_IP);
+    pair.near.ip("link add quiet0 type veth peer name quiet1");
+    pair.near.ip("link set quiet1 up");
+    pair.near.ip("link set quiet0 up group 7");
+    pair.near.ip(&format!("link set {VETH} group 7"));
+    let specs = ["quiet0", VETH].map(LiveSpec::new);
+    let mut live = pair.near.run(|| live::open(&specs, Some(backend)).expect("opens"));
+    send(&pair, 4000, [1; 40]);
+    pair.near.ip("link del group 7");
+    let mut datagrams = 0;
+    let end = loop {
+        match live.next() {
+            Ok(Next::Frame(frame)) if frame.bytes[23] == 17 => datagrams += 1,
+            Ok(Next::Notice(SourceNotice::Gone { .. })) => panic!("nothing goes on"),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    let SourceError::InterfaceGone { mut interfaces } = end else { panic!("{end}") };
+    interfaces.sort();
+    assert_eq!(interfaces, ["quiet0", VETH]);
+    assert_eq!(datagrams, 40);
+    assert!(matches!(live.next(), Ok(Next::End)));
+    assert_eq!(live.stats().unread, Some(0));
 }
 
 /// On the loopback interface it is never quiet for as long as a poll lasts.

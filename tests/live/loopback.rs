@@ -4,6 +4,7 @@ use super::{Kept, drain, ethernet, inject, open, sink};
 use crate::netns::{self, FAR_IP, FAR_MAC, NEAR_IP, Pair, VETH};
 use sockeye::capture::live::{self, Direction, LiveSpec};
 use sockeye::capture::{PacketSource, SourceError};
+use sockeye::filter::Filter;
 use sockeye::model::{FrameDirection, LinkType, LiveBackend, SourceKind};
 use std::net::UdpSocket;
 
@@ -11,6 +12,8 @@ for_backends! {
     loopback_is_seen_once
     any_sees_every_interface_and_loopback_once
     any_keeps_tags_of_both_ways
+    sent_ones_of_all_interfaces_have_an_exact_account
+    twins_that_nobody_can_count_are_unknown
 }
 
 #[test]
@@ -100,5 +103,55 @@ fn any_keeps_tags_of_both_ways(backend: LiveBackend) {
             assert_eq!(got.bytes[20..], want[14..], "all that follows");
             assert_eq!(got.wire_len as usize, want.len() + 6);
         }
+    }
+}
+
+/// libpcap drops what the loopback interface sends: it says so, and counts none of it.
+fn sent_ones_of_all_interfaces_have_an_exact_account(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let near = sink(&pair, "0.0.0.0");
+    let spec = LiveSpec { direction: Some(Direction::Out), ..LiveSpec::new(live::ANY) };
+    let mut live = pair.near.run(|| open(spec, backend));
+    let sender = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+    for _ in 0..50 {
+        sender.send_to(b"round", "127.0.0.1:4000").expect("sends");
+    }
+    let _other = pair.far.run(|| UdpSocket::bind((FAR_IP, 4001)).expect("binds"));
+    for _ in 0..30 {
+        near.send_to(b"out", (FAR_IP, 4001)).expect("sends");
+    }
+    live.close_gate();
+    let want = if backend == LiveBackend::Libpcap { 30 } else { 80 };
+    let frames = drain(&mut live);
+    assert_eq!(frames.len() as u64, want);
+    assert!(frames.iter().all(|frame| frame.direction == Some(FrameDirection::Outbound)));
+    let stats = live.stats();
+    assert_eq!((stats.received, stats.duplicates, stats.unread), (Some(want), Some(0), Some(0)));
+    let told = live.info().warnings.iter().any(|warning| warning.contains("loopback"));
+    assert_eq!(told, backend == LiveBackend::Libpcap, "{:?}", live.info().warnings);
+}
+
+/// A filter that does not fit into the kernel twice, as twins need it.
+fn twins_that_nobody_can_count_are_unknown(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let sink = sink(&pair, "127.0.0.1");
+    let program = format!("2201\n{}6 0 0 262144\n", "0 0 0 7\n".repeat(2200));
+    for interface in ["lo", live::ANY] {
+        let mut filter = Filter::bytecode("by hand", program.as_bytes()).expect("a program");
+        let specs = [LiveSpec::new(interface)];
+        let mut live = pair.near.run(|| live::open_filtered(&specs, Some(backend), &mut filter).expect("opens"));
+        let sender = pair.near.run(|| UdpSocket::bind("127.0.0.1:0").expect("binds"));
+        for _ in 0..50 {
+            sender.send_to(b"round", sink.local_addr().expect("bound")).expect("sends");
+        }
+        live.close_gate();
+        assert_eq!(drain(&mut live).len(), 50);
+        live.skip_rest();
+        let stats = live.stats();
+        // By libpcap `any` has no filter in the kernel, so twins come in.
+        let counted = backend == LiveBackend::Libpcap && interface == live::ANY;
+        let want = if counted { (Some(100), Some(50)) } else { (Some(50), None) };
+        assert_eq!((stats.received, stats.duplicates), want, "{interface}");
+        assert_eq!((stats.frames, stats.unread), (50, Some(0)), "{interface}");
     }
 }

@@ -80,12 +80,33 @@ fn each_complete_file_gets_its_command_the_last_one_included() {
     assert_eq!(cut(one.path(), "-w-t.pcap -z gzip"), ["-t.pcap.gz"]);
 }
 
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
+}
+
+#[test]
+fn no_file_is_removed_before_its_command_has_done_with_it() {
+    let (all, beside) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let all_names = cut(all.path(), "-w t.pcap -C 20k");
+    let (slow, seen) = (beside.path().join("slow"), beside.path().join("seen"));
+    script(&slow, &format!("sleep 0.1\ntest -s \"$1\" && echo \"$1\" >> {}", seen.display()));
+    for (limit, left) in [("-W 2", 2), ("--keep-bytes 21k", 1), ("-W 1 --keep-bytes 70k", 1)] {
+        let some = tempfile::tempdir().expect("a folder");
+        let kept = cut(some.path(), &format!("-w t.pcap -C 20k {limit} -z {}", slow.display()));
+        assert_eq!(kept, all_names[all_names.len() - left..], "{limit}");
+        let text = fs::read_to_string(&seen).expect("written");
+        let mut names: Vec<&str> = text.lines().collect();
+        names.sort_unstable();
+        assert_eq!(names, all_names, "{limit}: each file has been seen by its command");
+        fs::remove_file(&seen).expect("removed");
+    }
+}
+
 #[test]
 fn a_command_that_fails_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = folder.path().join("fails");
-    fs::write(&script, "#!/bin/sh\nexit 7\n").expect("written");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
+    script(&folder.path().join("fails"), "exit 7");
     let ran = run_in(folder.path(), &format!("capture -r {} -w t.pcap -z ./fails", tour()));
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(1), "sockeye: -z ./fails t.pcap: exit code 7\n"));
     assert!(folder.path().join("t.pcap").is_file());

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 /// `rx_missed_errors` and `rx_fifo_errors`, as libpcap counts it.
 pub(super) struct InterfaceDrops {
     files: [File; 2],
-    at_start: u64,
+    /// What they showed the last time.
+    shown: [u64; 2],
+    dropped: u64,
 }
 
 impl InterfaceDrops {
@@ -19,18 +21,24 @@ impl InterfaceDrops {
             return None;
         }
         let file = |name| open(&folder.join("statistics").join(name));
-        let mut drops = Self { files: [file("rx_missed_errors")?, file("rx_fifo_errors")?], at_start: 0 };
-        drops.at_start = drops.since_start()?;
-        Some(drops)
+        Self::of([file("rx_missed_errors")?, file("rx_fifo_errors")?])
     }
 
-    /// Frames dropped since this was made; `None` when the interface is gone.
-    pub(super) fn since_start(&self) -> Option<u64> {
-        let mut sum = 0_u64;
-        for file in &self.files {
-            sum = sum.saturating_add(number(file)?);
+    fn of(files: [File; 2]) -> Option<Self> {
+        let [missed, fifo] = &files;
+        Some(Self { shown: [number(missed)?, number(fifo)?], files, dropped: 0 })
+    }
+
+    /// Frames dropped since this was made, by what the files show now. One that cannot be read, as when the interface is gone, adds
+    /// nothing.
+    pub(super) fn count(&mut self) -> u64 {
+        for (file, shown) in self.files.iter().zip(&mut self.shown) {
+            let Some(now) = number(file) else { continue };
+            // A driver that starts anew (a reset of the card, another queue) counts from 0.
+            self.dropped = self.dropped.saturating_add(now.checked_sub(*shown).unwrap_or(now));
+            *shown = now;
         }
-        Some(sum.saturating_sub(self.at_start))
+        self.dropped
     }
 }
 
@@ -43,4 +51,31 @@ fn number(file: &File) -> Option<u64> {
     let mut text = [0; 24];
     let length = file.read_at(&mut text, 0).ok()?;
     std::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn only_what_is_added_counts_also_when_a_driver_starts_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ["missed", "fifo"].map(|name| folder.path().join(name));
+        let show = |numbers: [&str; 2]| {
+            for (path, number) in paths.iter().zip(numbers) {
+                fs::write(path, number).expect("written");
+            }
+        };
+        show(["100\n", "7\n"]);
+        let files = [&paths[0], &paths[1]].map(|path| File::open(path).expect("opens"));
+        let mut drops = InterfaceDrops::of(files).expect("numbers");
+        assert_eq!(drops.count(), 0, "what was before is not ours");
+        show(["105\n", "7\n"]);
+        assert_eq!((drops.count(), drops.count()), (5, 5));
+        show(["2\n", "8\n"]);
+        assert_eq!(drops.count(), 5 + 2 + 1);
+        show(["", "9\n"]);
+        assert_eq!(drops.count(), 9, "one that is gone adds nothing");
+    }
 }

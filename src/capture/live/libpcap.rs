@@ -9,6 +9,7 @@
 //! this module, and libpcap never waits.
 
 use super::batch::{Batch, Slot};
+use super::program::Gate;
 use super::tap::{Backend, Filled, Opened};
 use super::{Direction, LiveSpec, Place, TimeStamps, cannot, socket, sys, unsupported};
 use crate::capture::{SourceError, ring};
@@ -124,14 +125,15 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
     };
     capture.direction(direction).map_err(|error| failed(spec, &error))?;
     // The cooked headers are made behind the socket, so nothing is to be kept for them.
-    let gate = socket::gate(spec, place, LinkType::ETHERNET);
+    let gate = Gate { no_sent_loopback: true, ..socket::gate(spec, place, LinkType::ETHERNET) };
     // libpcap has no filter of its own set, so it filters nothing in user space, and the kernel's program is ours
     // alone. The few frames between its bind and our program come through: user space decides again anyway.
-    let mut warnings = Vec::new();
-    warnings.extend(
-        socket::attach(capture.as_fd(), gate, filter.kernel_program(link).as_ref(), spec)
-            .map_err(|error| cannot("cannot capture on", spec, error))?,
-    );
+    let attached = socket::attach(capture.as_fd(), gate, filter.kernel_program(link).as_ref(), spec)
+        .map_err(|error| cannot("cannot capture on", spec, error))?;
+    let mut warnings = Vec::from_iter(attached.warning);
+    if spec.direction == Some(Direction::Out) && gate.loopback.is_some() {
+        warnings.push("any: libpcap shows loopback packets as incoming only, so none here; --backend ring does".to_owned());
+    }
     if place.device().is_none() {
         warnings.push("any: libpcap shows no VLAN tags here; --backend ring does".to_owned());
     }
@@ -142,8 +144,14 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
         Direction::In => FrameDirection::Inbound,
         Direction::Out => FrameDirection::Outbound,
     });
-    let backend = Libpcap { capture, batch: Batch::default(), link, direction, sees_twins: gate.twins().is_some() };
-    Ok(Opened { backend: Box::new(backend), link, warnings })
+    let backend = Libpcap {
+        capture,
+        batch: Batch::default(),
+        link,
+        direction,
+        sees_twins: gate.twins().is_some() && !attached.refuses_twins,
+    };
+    Ok(Opened { backend: Box::new(backend), link, warnings, refuses_twins: attached.refuses_twins })
 }
 
 impl Backend for Libpcap {

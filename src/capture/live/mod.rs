@@ -1,7 +1,7 @@
 //! Live capture on Linux: one or several interfaces, by our own ring, by libpcap or by a plain packet socket.
 //!
 //! [`open`] gives a [`Live`], which is a [`PacketSource`](super::PacketSource). `source` holds what all ways share (the poll, the merge,
-//! interfaces that go down), `tap` is one interface with its exact account. The backends are `capture::ring`, `libpcap` and `raw`;
+//! interfaces that go down), `tap` is one interface with its exact account, `order` says which of several comes first. The backends are `capture::ring`, `libpcap` and `raw`;
 //! `socket` and `finish` are what the ring and the plain socket have in common, `program` makes the filter for the kernel, `sys` has
 //! the system calls.
 //!
@@ -15,6 +15,7 @@ pub(super) mod finish;
 mod interface_drops;
 #[cfg(feature = "libpcap")]
 mod libpcap;
+mod order;
 pub(in crate::capture) mod program;
 mod raw;
 pub(super) mod socket;
@@ -37,6 +38,9 @@ pub const ANY: &str = "any";
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 /// Bytes of the kernel's buffer when nothing is asked.
 pub const DEFAULT_BUFFER: usize = 64 << 20;
+/// The same where packets are only copied: that keeps up, and may wait for the disk elsewhere. The kernel clears all of a ring when it
+/// is made (`docs/performance.md`).
+pub const COPYING_BUFFER: usize = 16 << 20;
 /// Least buffer in which frames may gather for a few milliseconds.
 const ROOM_TO_GATHER: usize = 4 << 20;
 

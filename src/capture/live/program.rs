@@ -34,6 +34,8 @@ pub(in crate::capture) struct Gate {
     pub(in crate::capture) loopback: Option<u32>,
     /// The socket sees more interfaces than the loopback one.
     pub(in crate::capture) many: bool,
+    /// What the loopback interface sends is refused where only sent frames are asked for: whoever reads the socket would drop it.
+    pub(in crate::capture) no_sent_loopback: bool,
     /// Bytes to keep of a frame, `None` = all.
     pub(in crate::capture) keep: Option<u32>,
 }
@@ -46,11 +48,28 @@ impl Gate {
     }
 }
 
-/// The program for a socket; empty when every frame is to be kept whole.
-pub(super) fn compose(gate: Gate, filter: Option<&Program>) -> Vec<Insn> {
+/// The program for a socket.
+#[derive(Debug)]
+pub(super) struct Composed {
+    /// Empty when every frame is to be kept whole.
+    pub(super) program: Vec<Insn>,
+    /// Twins are refused with frames that nobody wants, so nobody can count them.
+    pub(super) refuses_twins: bool,
+}
+
+/// Makes the program for a socket.
+pub(super) fn compose(gate: Gate, filter: Option<&Program>) -> Composed {
     let keep = gate.keep.unwrap_or(u32::MAX);
     let outgoing = [load_ancillary(ancillary::PACKET_TYPE), Insn::jump(code::JEQ, OUTGOING, 0, 1)];
+    let whole = |program| Composed { program, refuses_twins: false };
     let mut program = match (gate.direction, gate.twins()) {
+        (Some(Direction::Out), _) if gate.no_sent_loopback && gate.loopback.is_some() => vec![
+            load_ancillary(ancillary::INTERFACE),
+            Insn::jump(code::JEQ, gate.loopback.unwrap_or_default(), 2, 0),
+            load_ancillary(ancillary::PACKET_TYPE),
+            Insn::jump(code::JEQ, OUTGOING, 1, 0),
+            REFUSE,
+        ],
         (Some(Direction::Out), _) => {
             vec![load_ancillary(ancillary::PACKET_TYPE), Insn::jump(code::JEQ, OUTGOING, 1, 0), REFUSE]
         }
@@ -68,15 +87,15 @@ pub(super) fn compose(gate: Gate, filter: Option<&Program>) -> Vec<Insn> {
             // The rare filter that is too long to stand there twice: its twins are refused, and so not counted.
             let fits = program.len() + twins.len() <= KERNEL_INSTRUCTIONS;
             program.extend(if fits { twins } else { vec![REFUSE] });
-            return program;
+            return Composed { program, refuses_twins: !fits };
         }
-        (None, None) if filter.is_none() && gate.keep.is_none() => return Vec::new(),
+        (None, None) if filter.is_none() && gate.keep.is_none() => return whole(Vec::new()),
         (None, None) => Vec::new(),
     };
     let clean = program.is_empty();
     // What is first of all has a clean accumulator.
     program.extend(body(filter, keep).into_iter().skip(usize::from(clean && filter.is_some())));
-    program
+    whole(program)
 }
 
 /// The filter's program, keeping at most `keep` bytes of a frame.
@@ -105,20 +124,20 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_no_program() {
-        assert!(compose(Gate::default(), None).is_empty());
+        assert!(compose(Gate::default(), None).program.is_empty());
     }
 
     #[test]
     fn a_snap_length_alone_is_one_return() {
         let gate = Gate { keep: Some(96), ..Gate::default() };
-        assert_eq!(compose(gate, None), [Insn::stmt(code::RET, 96)]);
+        assert_eq!(compose(gate, None).program, [Insn::stmt(code::RET, 96)]);
     }
 
     #[test]
     fn the_callers_program_follows_the_gate_with_a_clean_accumulator_and_short_returns() {
         let filter = Program::new(vec![Insn::stmt(code::RET, 262_144), REFUSE]).expect("sound");
         let gate = Gate { direction: Some(Direction::In), keep: Some(128), ..Gate::default() };
-        let program = compose(gate, Some(&filter));
+        let program = compose(gate, Some(&filter)).program;
         assert_eq!(program.len(), 3 + 1 + 2);
         assert_eq!(program[3], Insn::stmt(code::LD_IMM, 0));
         assert_eq!(program[4], Insn::stmt(code::RET, 128));

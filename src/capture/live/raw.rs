@@ -53,11 +53,13 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
         ));
     }
     let gate = socket::gate(spec, place, link);
-    warnings.extend(socket.attach(gate, filter.kernel_program_on_raw_socket(link).as_ref(), spec).map_err(fail)?);
+    let attached = socket.attach(gate, filter.kernel_program_on_raw_socket(link).as_ref(), spec).map_err(fail)?;
+    socket.lock();
+    warnings.extend(attached.warning);
     warnings.extend(socket.start(spec, place)?);
     let finish = Finish { link, snaplen: spec.snaplen() as usize, twins_of: gate.twins() };
     let raw = Raw { socket, receiver: Receiver::new(), batch: Batch::default(), finish, twins: 0 };
-    Ok(Opened { backend: Box::new(raw), link, warnings })
+    Ok(Opened { backend: Box::new(raw), link, warnings, refuses_twins: attached.refuses_twins })
 }
 
 impl Backend for Raw {

@@ -1,6 +1,6 @@
 //! What our own packet sockets have in common, the ring's and the plain one: link types, the filter, promiscuous mode, the bind.
 
-use super::program::{self, Gate};
+use super::program::{self, Composed, Gate};
 use super::sys;
 use super::{LiveSpec, Place, cannot, unsupported};
 use crate::capture::SourceError;
@@ -52,20 +52,32 @@ pub(in crate::capture) fn gate(spec: &LiveSpec, place: Place, link: LinkType) ->
         direction: spec.direction,
         loopback: place.loopback(),
         many: place.device().is_none(),
+        no_sent_loopback: false,
         keep: spec.cut().map(|len| len + spare),
     }
 }
 
+/// How a filter was put in place.
+#[derive(Debug, Default)]
+pub(in crate::capture) struct Attached {
+    /// The kernel refused it.
+    pub(in crate::capture) warning: Option<String>,
+    /// It refuses the twins of loopback frames, so that nobody counts them.
+    pub(in crate::capture) refuses_twins: bool,
+}
+
 /// Puts the program on a socket. A filter that the kernel refuses is left out, with a warning: it is a
 /// superset of what user space decides anyway.
-pub(super) fn attach(fd: BorrowedFd<'_>, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Option<String>> {
-    let program = program::compose(gate, filter);
-    let Some(error) = attach_some(fd, &program).err() else { return Ok(None) };
+pub(super) fn attach(fd: BorrowedFd<'_>, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Attached> {
+    let Composed { program, refuses_twins } = program::compose(gate, filter);
+    let Some(error) = attach_some(fd, &program).err() else { return Ok(Attached { warning: None, refuses_twins }) };
     if filter.is_none() {
         return Err(error);
     }
-    attach_some(fd, &program::compose(gate, None))?;
-    Ok(Some(format!("{}: the kernel did not take the filter ({error}); sockeye filters alone", spec.interface)))
+    let Composed { program, refuses_twins } = program::compose(gate, None);
+    attach_some(fd, &program)?;
+    let warning = Some(format!("{}: the kernel did not take the filter ({error}); sockeye filters alone", spec.interface));
+    Ok(Attached { warning, refuses_twins })
 }
 
 fn attach_some(fd: BorrowedFd<'_>, program: &[Insn]) -> io::Result<()> {
@@ -84,13 +96,8 @@ impl Socket {
         self.0.as_fd()
     }
 
-    /// Puts the filter in place. Returns a warning where the kernel refuses it.
-    pub(in crate::capture) fn attach(
-        &mut self,
-        gate: Gate,
-        filter: Option<&Program>,
-        spec: &LiveSpec,
-    ) -> io::Result<Option<String>> {
+    /// Puts the filter in place.
+    pub(in crate::capture) fn attach(&mut self, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Attached> {
         attach(self.fd(), gate, filter, spec)
     }
 
@@ -99,18 +106,24 @@ impl Socket {
         sys::refuse_all(self.fd())
     }
 
-    /// Puts the filter in place of the one that let nothing in. Returns a warning where the kernel refuses it.
-    pub(in crate::capture) fn open_gate(
-        &self,
-        gate: Gate,
-        filter: Option<&Program>,
-        spec: &LiveSpec,
-    ) -> io::Result<Option<String>> {
-        if program::compose(gate, filter).is_empty() {
+    /// Puts the filter in place of the one that let nothing in.
+    pub(in crate::capture) fn open_gate(&self, gate: Gate, filter: Option<&Program>, spec: &LiveSpec) -> io::Result<Attached> {
+        if program::compose(gate, filter).program.is_empty() {
             sys::attach_filter(self.fd(), program::ACCEPT)?;
-            return Ok(None);
+            return Ok(Attached::default());
         }
         attach(self.fd(), gate, filter, spec)
+    }
+
+    /// From now on nobody can put another filter in place of this one, nor another program that shares out frames, not even whoever
+    /// took over the process.
+    ///
+    /// The price: the capture cannot be ended by a filter that lets nothing in. Our own sockets need none, for they see every twin
+    /// that comes in and so know from the counters when all that had come by a moment was taken (`Tap::close`); in the sandbox,
+    /// where no filter can be attached, they end so anyway. libpcap hides twins, so its sockets are not locked.
+    pub(in crate::capture) fn lock(&self) {
+        // Linux 3.9. A system that has no such lock has the sandbox at most.
+        let _ = sys::lock_filter(self.fd());
     }
 
     /// Promiscuous mode, if it is asked for; then frames come in. Returns a warning where it is not to be had.

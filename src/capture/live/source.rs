@@ -1,18 +1,20 @@
 //! The live source: polls every interface, hands out frames in time order, and notices when an interface goes
 //! down, comes back, or vanishes.
 //!
-//! Each interface has some frames at hand: a block of the ring, or a batch. Those of all interfaces are merged by time, and
+//! Each interface has some frames at hand: a block of the ring, or a batch. Those of all interfaces are merged by time (`order`), and
 //! whoever runs empty and may have more is looked at before the merge goes on. Between two interfaces time may still step back
 //! by as long as the kernel holds frames (about 20 ms).
 
 use super::batch::Slot;
+use super::order::Order;
 use super::sys::{self, LinkState};
-use super::tap::{Opened, Tap};
+use super::tap::{Asked, Opened, Tap};
 use super::{LiveSpec, Place, raw, stamps};
 use crate::capture::{Next, PacketSource, SourceError, SourceNotice, Spread, ring};
 use crate::filter::Filter;
 use crate::model::{
-    FileNotes, Frame, InterfaceCounters, InterfaceInfo, LiveBackend, SourceInfo, SourceKind, SourceStats, Span, Timestamp,
+    FileNotes, Frame, FrameMarks, InterfaceCounters, InterfaceInfo, LinkType, LiveBackend, SourceInfo, SourceKind, SourceStats,
+    Span, Timestamp,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -39,6 +41,10 @@ pub struct Live {
     notices: VecDeque<SourceNotice>,
     /// Every interface is a plain socket's that may be late by [`GATHER_MS`], with room for what comes meanwhile.
     gathers: bool,
+    /// Whose turn it is, where there are several.
+    order: Order,
+    /// Interfaces that vanished and of which everything was taken; to be told.
+    vanished: Vec<usize>,
     /// Time of a frame that came when the interfaces were last looked at.
     looked: Timestamp,
     frames: u64,
@@ -100,6 +106,8 @@ impl Live {
             },
             notices: VecDeque::new(),
             gathers: true,
+            order: Order::default(),
+            vanished: Vec::new(),
             looked: Timestamp::default(),
             frames: 0,
             undrained: false,
@@ -109,7 +117,7 @@ impl Live {
     }
 
     fn add(&mut self, spec: &LiveSpec, place: Place, kind: LiveBackend, opened: Opened) {
-        let Opened { backend, link, warnings } = opened;
+        let Opened { backend, link, warnings, refuses_twins } = opened;
         if self.taps.is_empty() {
             // Of the first, where they differ.
             self.info.kind = SourceKind::Live(kind);
@@ -126,12 +134,12 @@ impl Live {
             os: operating_system(),
             ..InterfaceInfo::default()
         });
-        self.taps.push(Tap::new(&spec.interface, backend, link, place.device()));
+        self.taps.push(Tap::new(&spec.interface, backend, link, place.device(), refuses_twins));
     }
 
     /// Counters of each interface, in the order of [`SourceInfo::interfaces`].
     pub fn interface_stats(&mut self) -> Vec<SourceStats> {
-        self.taps.iter_mut().map(Tap::stats).collect()
+        self.taps.iter_mut().map(|tap| tap.stats(Asked::All)).collect()
     }
 
     fn advance(&mut self) -> Result<Step, SourceError> {
@@ -148,6 +156,11 @@ impl Live {
             let quiet = self.poll()?;
             let taken = self.fill()?;
             if taken {
+                if self.is_one_back()
+                    && let Some(notice) = self.notices.pop_front()
+                {
+                    return Ok(Step::Notice(notice));
+                }
                 if self.is_look_due() {
                     self.look_at_interfaces();
                     self.end_drained()?;
@@ -175,15 +188,20 @@ impl Live {
         let at = if self.taps.len() == 1 {
             0
         } else {
-            let mut first: Option<(Timestamp, usize)> = None;
+            let mut first = None;
             for (at, tap) in self.taps.iter_mut().enumerate() {
                 match tap.head() {
-                    Some(ts) if first.is_none_or(|(earliest, _)| ts < earliest) => first = Some((ts, at)),
+                    Some(ts) => {
+                        let next = (self.order.turn(ts), ts, at);
+                        first = Some(first.map_or(next, |first| next.min(first)));
+                    }
                     None if tap.ready => return None,
-                    _ => {}
+                    None => {}
                 }
             }
-            first?.1
+            let (turn, ts, at) = first?;
+            self.order.took(turn, ts);
+            at
         };
         Some((at, self.taps.get_mut(at)?.take()?))
     }
@@ -288,6 +306,20 @@ impl Live {
         }
     }
 
+    /// Frames of an interface that was down: is it up again, or are they from before?
+    fn is_one_back(&mut self) -> bool {
+        let mut back = false;
+        for at in 0..self.taps.len() {
+            let tap = &mut self.taps[at];
+            if tap.state == LinkState::Down && tap.head().is_some() && tap.look() == LinkState::Up {
+                tap.state = LinkState::Up;
+                self.notices.push_back(SourceNotice::Up { interface: at as u32 });
+                back = true;
+            }
+        }
+        back
+    }
+
     /// Interfaces of which nothing more comes, and of which everything was taken, are done with.
     fn end_drained(&mut self) -> Result<(), SourceError> {
         for at in 0..self.taps.len() {
@@ -295,20 +327,27 @@ impl Live {
                 // poll(2) ignores negative descriptors.
                 self.descriptors[at].fd = -1;
                 if self.taps[at].state == LinkState::Gone {
-                    self.gone(at)?;
+                    self.vanished.push(at);
                 }
             }
         }
         self.ended |= self.taps.iter().all(Tap::is_done);
-        Ok(())
+        self.tell_vanished()
     }
 
-    fn gone(&mut self, at: usize) -> Result<(), SourceError> {
-        if self.taps.iter().all(|tap| tap.state == LinkState::Gone) {
-            self.ended = true;
-            return Err(SourceError::InterfaceGone { interface: self.name(at) });
+    /// Says which interfaces vanished: while others go on it is news; of the last ones, which may vanish together, it is the end,
+    /// when everything was taken of each.
+    fn tell_vanished(&mut self) -> Result<(), SourceError> {
+        if self.vanished.is_empty() {
+            return Ok(());
         }
-        self.notices.push_back(SourceNotice::Gone { interface: at as u32 });
+        let is_gone = |tap: &Tap| tap.state == LinkState::Gone || (!tap.is_done() && tap.look() == LinkState::Gone);
+        if !self.taps.iter().all(is_gone) {
+            self.notices.extend(self.vanished.drain(..).map(|at| SourceNotice::Gone { interface: at as u32 }));
+        } else if self.ended {
+            let vanished = std::mem::take(&mut self.vanished);
+            return Err(SourceError::InterfaceGone { interfaces: vanished.into_iter().map(|at| self.name(at)).collect() });
+        }
         Ok(())
     }
 
@@ -325,6 +364,28 @@ fn open_backend(spec: &LiveSpec, place: Place, kind: LiveBackend, filter: &mut F
         LiveBackend::Libpcap => super::libpcap::open(spec, place, filter),
         #[cfg(not(feature = "libpcap"))]
         LiveBackend::Libpcap => Err(super::not_built_in(spec)),
+    }
+}
+
+#[inline]
+const fn frame<'a>(
+    number: u64,
+    interface: u32,
+    link: LinkType,
+    (slot, bytes): (&Slot, &'a [u8]),
+    marks: FrameMarks,
+) -> Frame<'a> {
+    Frame {
+        number,
+        source: 0,
+        interface,
+        ts: slot.ts,
+        link,
+        wire_len: slot.wire_len,
+        bytes,
+        direction: slot.direction,
+        options: None,
+        marks,
     }
 }
 
@@ -350,18 +411,20 @@ impl PacketSource for Live {
         self.undrained = true;
         let tap = &mut self.taps[at];
         let marks = tap.hand_out(&slot);
-        Ok(Next::Frame(Frame {
-            number: self.frames,
-            source: 0,
-            interface: at as u32,
-            ts: slot.ts,
-            link: tap.link,
-            wire_len: slot.wire_len,
-            bytes: tap.bytes(&slot),
-            direction: slot.direction,
-            options: None,
-            marks,
-        }))
+        Ok(Next::Frame(frame(self.frames, at as u32, tap.link, (&slot, tap.bytes(&slot)), marks)))
+    }
+
+    /// Of one interface alone: those of several are merged.
+    fn rest(&mut self, most: u64, each: &mut dyn FnMut(&mut Frame<'_>) -> bool) -> u64 {
+        let [tap] = &mut self.taps[..] else { return 0 };
+        let (link, mut number) = (tap.link, self.frames);
+        let given = tap.rest(most, &mut |slot, bytes| {
+            number += 1;
+            each(&mut frame(number, 0, link, (slot, bytes), slot.marks))
+        });
+        self.frames += given;
+        self.undrained |= given > 0;
+        given
     }
 
     fn info(&self) -> &SourceInfo {
@@ -378,15 +441,27 @@ impl PacketSource for Live {
         loop {
             match self.advance() {
                 Ok(Step::Frame { tap, .. }) => self.taps[tap].leave_unread(),
-                Ok(Step::End) | Err(_) => break,
+                Ok(Step::End) => break,
+                // What is at hand is still to be counted.
+                Err(_) => self.ended = true,
                 Ok(Step::Notice(_) | Step::Idle | Step::Drained) => {}
             }
         }
         self.taps.iter_mut().for_each(Tap::finish);
     }
 
-    /// The sum over the interfaces.
     fn stats(&mut self) -> SourceStats {
+        self.sum(Asked::All)
+    }
+
+    fn kernel_stats(&mut self) -> SourceStats {
+        self.sum(Asked::Kernel)
+    }
+}
+
+impl Live {
+    /// The sum over the interfaces.
+    fn sum(&mut self, asked: Asked) -> SourceStats {
         let none = Some(0).filter(|_| !self.taps.is_empty());
         let mut sum = SourceStats {
             received: none,
@@ -398,7 +473,8 @@ impl PacketSource for Live {
             ..SourceStats::default()
         };
         let add = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b);
-        for (at, one) in self.interface_stats().into_iter().enumerate() {
+        for (at, tap) in self.taps.iter_mut().enumerate() {
+            let one = tap.stats(asked);
             sum.frames += one.frames;
             sum.received = add(sum.received, one.received);
             sum.dropped_kernel = add(sum.dropped_kernel, one.dropped_kernel);

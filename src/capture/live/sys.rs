@@ -154,6 +154,11 @@ pub(super) fn refuse_all(fd: BorrowedFd<'_>) -> io::Result<()> {
     attach_filter(fd, &[Insn::stmt(code::RET, 0)])
 }
 
+/// Keeps the filter in place for as long as the socket lives (`SO_LOCK_FILTER`).
+pub(super) fn lock_filter(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &1)
+}
+
 /// Starts receiving every protocol of an interface; index 0 is all interfaces.
 pub(super) fn bind(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let mut address = no_address();

@@ -41,6 +41,20 @@ pub(in crate::capture) trait Backend: Send {
     /// The bytes of the frame taken last.
     fn bytes(&self, slot: &Slot) -> &[u8];
 
+    /// Takes frames at hand, at most `most`, until `each` answers false. Returns how many.
+    fn rest(&mut self, most: u64, each: &mut dyn FnMut(&Slot, &[u8]) -> bool) -> u64 {
+        let mut taken = 0;
+        while taken < most
+            && let Some(slot) = self.take()
+        {
+            taken += 1;
+            if !each(&slot, self.bytes(&slot)) {
+                break;
+            }
+        }
+        taken
+    }
+
     /// Twins of loopback frames left out so far; `None` where the backend leaves them out without a word.
     fn twins(&self) -> Option<u64>;
 }
@@ -59,6 +73,17 @@ pub(in crate::capture) struct Opened {
     pub(in crate::capture) backend: Box<dyn Backend>,
     pub(in crate::capture) link: LinkType,
     pub(in crate::capture) warnings: Vec<String>,
+    /// Twins of loopback frames are refused with frames that nobody wants: how many there were is unknown.
+    pub(in crate::capture) refuses_twins: bool,
+}
+
+/// Which counters are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Those that cost little: the kernel's. The interface's are those of the last time.
+    Kernel,
+    /// Also the interface's, for which the kernel may have to ask its driver, and the driver the card.
+    All,
 }
 
 /// How far the end of a capture has come.
@@ -130,6 +155,10 @@ pub(super) struct Tap {
     interface_drops: Option<InterfaceDrops>,
     /// The kernel lets more in, but the end is where the counters stood when it was closed.
     frozen: bool,
+    /// The same where that place cannot be found, because twins are not counted: the end is behind what was at hand.
+    blind: bool,
+    /// Twins are not counted, for the kernel refuses them.
+    refuses_twins: bool,
     /// Looks at an interface that is down that may still find frames on their way.
     patience: u8,
     /// So many accepted frames have passed at least.
@@ -140,7 +169,13 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new(name: &str, backend: Box<dyn Backend>, link: LinkType, device: Option<Device>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        backend: Box<dyn Backend>,
+        link: LinkType,
+        device: Option<Device>,
+        refuses_twins: bool,
+    ) -> Self {
         let interface_drops = device.and_then(|device| InterfaceDrops::new(name, device));
         Self {
             twins: backend.twins(),
@@ -152,9 +187,11 @@ impl Tap {
             ending: Ending::Not,
             frames: 0,
             unread: 0,
-            counters: Counters::default(),
+            counters: Counters { by_interface: interface_drops.as_ref().map(|_| 0), ..Counters::default() },
             interface_drops,
             frozen: false,
+            blind: false,
+            refuses_twins,
             patience: PATIENCE,
             behind: 0,
             counted: Timestamp::default(),
@@ -189,6 +226,18 @@ impl Tap {
         FrameMarks { dropped_before, ..slot.marks }
     }
 
+    /// Takes and hands out frames at hand of which nothing is to be said but what the kernel did: none where a loss is to be told,
+    /// the counters are to be read, or the end is near. Returns how many.
+    pub(super) fn rest(&mut self, most: u64, each: &mut dyn FnMut(&Slot, &[u8]) -> bool) -> u64 {
+        if self.frozen || !self.losses.is_empty() {
+            return 0;
+        }
+        let uncounted = self.frames.next_multiple_of(COUNT_EVERY) - self.frames;
+        let taken = self.backend.rest(most.min(uncounted), each);
+        self.frames += taken;
+        taken
+    }
+
     /// The frame taken last is not wanted any more.
     pub(super) fn leave_unread(&mut self) {
         self.unread += 1;
@@ -196,7 +245,7 @@ impl Tap {
 
     /// Takes the next frames of the kernel's.
     pub(super) fn fill(&mut self) -> io::Result<()> {
-        if self.is_past_the_end() {
+        if self.blind || self.is_past_the_end() {
             self.ready = false;
             return Ok(());
         }
@@ -255,14 +304,11 @@ impl Tap {
     pub(super) fn close(&mut self) {
         if self.ending == Ending::Not {
             if sys::refuse_all(self.fd()).is_err() {
-                if self.twins.is_none() {
-                    // What came cannot be told from what comes: what is not taken by now is left.
-                    self.finish();
-                    return;
-                }
-                // More comes for ever, as in the sandbox, where no filter can be attached: what has come by now is taken.
+                // More comes for ever, as in the sandbox, where no filter can be attached: what has come by now is taken. Where that
+                // cannot be told from what comes, only what is at hand.
                 self.count();
                 self.frozen = true;
+                self.blind = self.twins.is_none();
             }
             self.drain();
         }
@@ -299,7 +345,7 @@ impl Tap {
         let Ending::Draining(looks) = self.ending else { return false };
         self.count();
         let accounted = self.twins.map(|twins| twins + self.taken());
-        if accounted == Some(self.counters.received) || self.is_past_the_end() || looks == 0 {
+        if accounted == Some(self.counters.received) || self.is_past_the_end() || self.blind || looks == 0 {
             self.finish();
             return true;
         }
@@ -316,10 +362,13 @@ impl Tap {
         self.count();
         let rest = self.counters.received.saturating_sub(self.taken());
         match self.twins {
+            // Twins and what was left are one number.
+            None if self.blind => {}
             // What libpcap left out is known by what is missing.
             None => self.twins = Some(rest),
             Some(twins) => self.unread += rest.saturating_sub(twins),
         }
+        self.count_interface();
         self.ready = false;
         self.ending = Ending::Done;
     }
@@ -332,19 +381,28 @@ impl Tap {
         }
     }
 
-    pub(super) fn stats(&mut self) -> SourceStats {
+    /// Adds up what the interface dropped; not any more when the capture is over.
+    fn count_interface(&mut self) {
+        if !self.is_done()
+            && let Some(drops) = &mut self.interface_drops
+        {
+            self.counters.by_interface = Some(drops.count());
+        }
+    }
+
+    pub(super) fn stats(&mut self, asked: Asked) -> SourceStats {
         self.count();
-        if let Some(drops) = self.interface_drops.as_ref().and_then(InterfaceDrops::since_start) {
-            self.counters.by_interface = Some(drops);
+        if asked == Asked::All {
+            self.count_interface();
         }
         SourceStats {
             frames: self.frames,
             received: Some(self.counters.received),
             dropped_kernel: Some(self.counters.dropped),
             dropped_interface: self.counters.by_interface,
-            duplicates: self.twins,
+            duplicates: self.twins.filter(|_| !self.refuses_twins),
             freezes: Some(self.counters.freezes),
-            unread: self.is_done().then_some(self.unread),
+            unread: (self.is_done() && !self.blind).then_some(self.unread),
             ..SourceStats::default()
         }
     }

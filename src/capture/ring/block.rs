@@ -77,6 +77,7 @@ impl Walk {
     }
 
     /// The next frame, finished in place.
+    #[inline]
     pub fn step(&mut self, block: &mut [u8], finish: &Finish) -> Result<Step, Broken> {
         let Some((start, received)) = self.find(block)? else { return Ok(Step::End) };
         if finish.is_twin(&received) {
@@ -92,6 +93,7 @@ impl Walk {
     }
 
     /// Where the next frame's bytes start (at least [`ROOM`] free bytes are before them), and what stands beside it.
+    #[inline]
     fn find(&mut self, block: &[u8]) -> Result<Option<(usize, Received)>, Broken> {
         if self.left == 0 {
             return Ok(None);
@@ -105,17 +107,17 @@ impl Walk {
         if mac < HEADERS + ROOM {
             return Err(Broken("a frame begins inside its header"));
         }
-        // Neither can overflow: both summands are below 2^32, and offsets within a block are small.
-        let (start, after) = (self.at + mac, mac + stored);
-        if self.at + after > self.end {
+        let (start, after) = (self.at.checked_add(mac), mac.checked_add(stored));
+        let end = after.and_then(|after| self.at.checked_add(after));
+        let (Some(start), Some(after), true) = (start, after, end.is_some_and(|end| end <= self.end)) else {
             return Err(Broken("a frame ends behind its block"));
-        }
+        };
         self.left -= 1;
         if self.left > 0 {
             if next < after {
                 return Err(Broken("a frame reaches into the next one"));
             }
-            self.at += next;
+            self.at = self.at.checked_add(next).ok_or(Broken("a frame begins behind its block"))?;
         }
         let received = Received {
             stored,

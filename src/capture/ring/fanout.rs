@@ -87,11 +87,15 @@ pub(in crate::capture) fn open(
         rings.push(made);
     }
     for made in rings.iter_mut().rev() {
-        let opened = made.ring.socket.open_gate(made.gate, made.program.as_ref(), spec);
-        made.warnings.extend(opened.map_err(fail)?);
+        let opened = made.ring.socket.open_gate(made.gate, made.program.as_ref(), spec).map_err(fail)?;
+        made.attached(opened);
     }
     if let Some(first) = rings.first() {
         sys::share_out(first.ring.socket.fd(), &program(spread)).map_err(fail)?;
+    }
+    // Only now: a locked socket takes no program for its group, either.
+    for made in &rings {
+        made.ring.socket.lock();
     }
     Ok(rings.into_iter().map(Made::opened).collect())
 }

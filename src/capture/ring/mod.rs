@@ -12,7 +12,7 @@ use super::SourceError;
 use super::live::batch::Slot;
 use super::live::finish::{Finish, ROOM};
 use super::live::program::Gate;
-use super::live::socket::{self, Socket};
+use super::live::socket::{self, Attached, Socket};
 use super::live::tap::{Backend, Filled, Opened};
 use super::live::{LiveSpec, Place, cannot, stamps};
 use crate::filter::{Filter, Program};
@@ -62,7 +62,9 @@ fn layout(bytes: usize, snaplen: usize, page: usize) -> Layout {
 /// Opens a ring; no frame gets in before the filter stands. In this order: socket without a protocol, ring, filter, map, promiscuous
 /// mode, bind. (A fan-out group is joined last, for only a bound socket may: `fanout`.)
 pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result<Opened, SourceError> {
-    make(spec, place, filter, true).map(Made::opened)
+    let made = make(spec, place, filter, true)?;
+    made.ring.socket.lock();
+    Ok(made.opened())
 }
 
 /// A ring, and what its filter is made of.
@@ -72,11 +74,18 @@ struct Made {
     gate: Gate,
     program: Option<Program>,
     warnings: Vec<String>,
+    refuses_twins: bool,
 }
 
 impl Made {
     fn opened(self) -> Opened {
-        Opened { backend: Box::new(self.ring), link: self.link, warnings: self.warnings }
+        let Self { ring, link, warnings, refuses_twins, .. } = self;
+        Opened { backend: Box::new(ring), link, warnings, refuses_twins }
+    }
+
+    fn attached(&mut self, attached: Attached) {
+        self.warnings.extend(attached.warning);
+        self.refuses_twins = attached.refuses_twins;
     }
 }
 
@@ -94,8 +103,9 @@ fn make(spec: &LiveSpec, place: Place, filter: &mut Filter, filtered: bool) -> R
     let layout = make_ring(&socket, spec, &mut warnings).map_err(no_ring)?;
     let gate = socket::gate(spec, place, link);
     let program = filter.kernel_program_on_raw_socket(link);
+    let mut attached = Attached::default();
     if filtered {
-        warnings.extend(socket.attach(gate, program.as_ref(), spec).map_err(fail)?);
+        attached = socket.attach(gate, program.as_ref(), spec).map_err(fail)?;
     } else {
         socket.close_gate().map_err(fail)?;
     }
@@ -103,7 +113,9 @@ fn make(spec: &LiveSpec, place: Place, filter: &mut Filter, filtered: bool) -> R
     warnings.extend(socket.start(spec, place)?);
     let finish = Finish { link, snaplen: spec.snaplen() as usize, twins_of: gate.twins() };
     let ring = Ring { map, socket, finish, walk: None, next: None, twins: 0, broken: None };
-    Ok(Made { ring, link, gate, program, warnings })
+    let mut made = Made { ring, link, gate, program, warnings, refuses_twins: false };
+    made.attached(attached);
+    Ok(made)
 }
 
 /// Gives the socket a ring of the size that was asked for, or of the largest that the kernel has memory for.
@@ -127,14 +139,12 @@ fn make_ring(socket: &Socket, spec: &LiveSpec, warnings: &mut Vec<String>) -> io
 }
 
 impl Ring {
-    /// Finds the next frame of the block at hand. The block goes back when there is none.
-    fn step(&mut self) {
+    /// The next frame of the block at hand. The block goes back when there is none.
+    #[inline]
+    fn step(&mut self) -> Option<Slot> {
         while let Some(walk) = &mut self.walk {
             match walk.step(self.map.bytes_mut(), &self.finish) {
-                Ok(Step::Frame(slot)) => {
-                    self.next = Some(slot);
-                    return;
-                }
+                Ok(Step::Frame(slot)) => return Some(slot),
                 Ok(Step::Twin) => self.twins += 1,
                 Ok(Step::End) => self.leave(),
                 Err(broken) => {
@@ -143,6 +153,7 @@ impl Ring {
                 }
             }
         }
+        None
     }
 
     fn leave(&mut self) {
@@ -168,24 +179,23 @@ impl Backend for Ring {
         if self.walk.is_none() {
             self.leave();
         }
-        self.step();
+        self.next = self.step();
         Ok(Filled { more: true, count: taken.losing })
     }
 
     fn head(&mut self) -> Option<Timestamp> {
         if self.next.is_none() {
-            self.step();
+            self.next = self.step();
         }
         self.next.map(|slot| slot.ts)
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Slot> {
-        if self.next.is_none() {
-            self.step();
-        }
-        self.next.take()
+        self.next.take().or_else(|| self.step())
     }
 
+    #[inline]
     fn bytes(&self, slot: &Slot) -> &[u8] {
         self.map.bytes().get(slot.start..slot.start + slot.len).unwrap_or_default()
     }

@@ -48,8 +48,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Bytes of all blocks; as many as can be addressed, and so more than can be mapped, where they are more.
     pub(super) const fn bytes(self) -> usize {
-        self.block as usize * self.blocks as usize
+        (self.block as usize).saturating_mul(self.blocks as usize)
     }
 }
 
@@ -142,6 +143,7 @@ impl Map {
     }
 
     /// The address of the block at hand.
+    #[inline]
     fn block(&self) -> NonNull<u8> {
         // SAFETY: `at` is below the number of blocks, so the offset lies within the mapping, which is no longer than
         // what mmap(2) can map (isize::MAX).
@@ -164,6 +166,7 @@ impl Map {
     }
 
     /// The block at hand, empty where it is not ours.
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         let length = if self.ours { self.layout.block as usize } else { 0 };
         // SAFETY: while `ours` is set the kernel does not write to the block (it reads the status word at most); the
@@ -172,6 +175,7 @@ impl Map {
     }
 
     /// As [`Self::bytes`], to be changed.
+    #[inline]
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         let length = if self.ours { self.layout.block as usize } else { 0 };
         // SAFETY: as in `bytes`; and `self` is borrowed exclusively, so nobody else of us looks at the block.

@@ -5,7 +5,7 @@ use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat}
 use crate::cli::drive::{drive, finish, say, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
-use crate::cli::files::{WithCommand, is_command};
+use crate::cli::files::{ForEach, is_command};
 use crate::cli::helper::Wanted;
 use crate::cli::open::{Manner, Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual, time};
@@ -21,6 +21,7 @@ use sockeye::output::queue::WhenFull;
 use sockeye::output::target::is_stdout;
 use sockeye::output::units;
 use sockeye::pcapfile::write::SectionInfo;
+use sockeye::privilege::helper::Commands;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -47,9 +48,9 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Ok(Exit::Done);
     };
     opened.hangup_rotates = writing.can_rotate();
-    let ended = drive(opened, None, args.run.progress, &mut writing)?;
+    let (ended, words) = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
-    finish(ended, filter.as_deref(), closed)
+    finish(ended, words, filter.as_deref(), closed)
 }
 
 /// The capture file or files being written.
@@ -136,8 +137,9 @@ impl Writing {
             self.end(ended).map(Some)
         };
         let failures = self.files.settle();
-        let written = written?;
-        if let Some(written) = written {
+        let in_all = self.writer.after_commands();
+        if written?.is_some() {
+            let written = in_all;
             written.troubles.iter().for_each(|trouble| say(&shown(trouble)));
             self.tell(&written);
         }
@@ -227,7 +229,7 @@ fn no_single_file(args: &WriteArgs, path: &Path) -> Result<(), Problem> {
 }
 
 /// What runs the command of `-z`, if there is one.
-fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Problem> {
+fn command(args: &WriteArgs, path: &Path) -> Result<Option<Box<dyn Commands>>, Problem> {
     let Some(command) = &args.file_command else { return Ok(None) };
     let name = shown(&command.to_string_lossy());
     if is_stdout(path) {
@@ -237,7 +239,7 @@ fn command(args: &WriteArgs, path: &Path) -> Result<Option<Arc<dyn Files>>, Prob
         return Err(Problem::usage(format!("-z: no command \"{name}\""))
             .help("a program's name or path, without arguments; it gets the file as its only argument"));
     }
-    Ok(Some(Arc::new(WithCommand::new(command.clone()))))
+    Ok(Some(Box::new(ForEach::new(command.clone()))))
 }
 
 /// A pcap file holds one link type. Where the sources are known to differ, that is said before the file is created. A pcapng file
@@ -254,16 +256,20 @@ fn one_link_type(path: &Path, infos: &[&SourceInfo]) -> Result<(), Problem> {
 
 impl Sink for Writing {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        let answer = match event {
+        let mut done = match event {
             // The end of the file is written by `close`, with the last counters.
-            Event::Summary(_) => Ok(Keep::Going),
+            Event::Summary(_) => return Ok(Keep::Going),
             _ => self.writer.on_event(event),
         };
-        let done = match (answer, event) {
-            (Ok(_), Event::Drained) if self.at_once => self.flush().map(|()| Keep::Going),
-            (Ok(_), Event::Packet { .. }) if self.at_once && !self.live => self.flush().map(|()| Keep::Going),
-            (answer, _) => answer,
-        };
+        let hands_on = self.at_once
+            && match event {
+                Event::Drained => true,
+                Event::Packet { .. } => !self.live,
+                _ => false,
+            };
+        if hands_on && done.is_ok() {
+            done = Sink::flush(&mut self.writer).map(|()| Keep::Going);
+        }
         self.failed |= done.is_err();
         done
     }

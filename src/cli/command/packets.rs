@@ -85,14 +85,14 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
-    let mut ended = drive(opened, tracker, progress, &mut sink)?;
+    let (mut ended, words) = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
     let printed = match sink.print.map(Hold::into_inner) {
         Some(print) if sink.writing.is_some() => print.end_beside_a_file(live),
         Some(print) => print.end(&mut ended.summary),
         None => Ok(()),
     };
-    finish(ended, filter.as_deref(), written.and(printed))
+    finish(ended, words, filter.as_deref(), written.and(printed))
 }
 
 /// Packets on standard output. Live, one for whose line there is no room is left out, and counted.
@@ -150,10 +150,14 @@ impl Print {
     }
 
     fn other(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        match &mut self.form {
-            Form::Json(sink) => sink.on_event(event),
-            Form::Rows(sink) => sink.on_event(event),
-            Form::Lines(..) | Form::Count(_) => Ok(Keep::Going),
+        match (&mut self.form, event) {
+            (Form::Json(sink), _) => sink.on_event(event),
+            (Form::Rows(sink), _) => sink.on_event(event),
+            (Form::Lines(printer, _), Event::Source { index, info }) => {
+                printer.source(*index, info);
+                Ok(Keep::Going)
+            }
+            (Form::Lines(..) | Form::Count(_), _) => Ok(Keep::Going),
         }
     }
 

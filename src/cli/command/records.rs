@@ -176,10 +176,10 @@ pub(super) fn run(
         ..TrackerConfig::default()
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
-    let mut ended = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
+    let (mut ended, words) = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
     let closed = sink.sink.end(&mut ended.summary);
-    let exit = finish(ended, filter.as_deref(), closed)?;
+    let exit = finish(ended, words, filter.as_deref(), closed)?;
     if let Some(text) = nothing {
         say(&text);
     }
@@ -189,7 +189,8 @@ pub(super) fn run(
 /// What the records tell of, and nothing else is worked out.
 fn wants(records: Records, format: RecordFormat, fields: &[&Field], verbose: bool) -> Wants {
     match (records, format) {
-        (Records::Handshakes, _) => Wants::default(),
+        (Records::Handshakes, RecordFormat::Table) => Wants::default(),
+        (Records::Handshakes, _) => Wants { community_id: Field::needs_of(fields).community_id, ..Wants::default() },
         (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, measures: verbose, ..Wants::default() },
         (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
         (Records::Flows, _) => Field::needs_of(fields),

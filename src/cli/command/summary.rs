@@ -28,8 +28,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let wants = Wants { verdicts: true, ..Wants::default() };
     let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
-    let ended = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().close().result;
-    finish(ended, filter.as_deref(), closed.map_err(Into::into))
+    finish(ended, words, filter.as_deref(), closed.map_err(Into::into))
 }

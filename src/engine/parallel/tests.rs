@@ -72,7 +72,7 @@ impl PacketSource for Fake {
             }
             Then::Vanish => {
                 self.then = Then::End;
-                Err(SourceError::InterfaceGone { interface: "eth0".to_owned() })
+                Err(SourceError::InterfaceGone { interfaces: vec!["eth0".to_owned()] })
             }
         }
     }

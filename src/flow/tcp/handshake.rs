@@ -4,11 +4,13 @@
 //! Round trips. The leg to the responder runs from the originator's last SYN to the first packet that acknowledges it; the
 //! leg to the originator from the responder's last SYN (normally its SYN-ACK) to the first packet that acknowledges that.
 //! So the same two rules measure a normal, a simultaneous and a split set-up. Where a SYN was repeated it is open which copy
-//! was answered (Karn's problem): the timestamp echo tells where both sides use timestamps; otherwise the last copy is
-//! taken and the record says that the round trip is ambiguous.
+//! was answered (Karn's problem): the timestamp echo tells where both sides use timestamps; an ICMP error quotes the copy's IP
+//! header (RFC 792, RFC 4443 section 3.1), whose identification often is its own, and perhaps its timestamp. Otherwise the last
+//! copy is taken and the record says that the round trip is ambiguous.
 
-use super::segment::Offer;
+use super::segment::{Offer, Segment};
 use super::seq::Seq;
+use crate::flow::icmp::{CopyMark, Quote};
 use crate::flow::key::End;
 use crate::flow::record::Outcome;
 use crate::model::{Span, Timestamp};
@@ -30,15 +32,46 @@ impl Sight {
     }
 }
 
-/// One side's SYN and the answer to it.
+/// A copy of a SYN: when, the value of its timestamp option, the identification of its datagram; 0: none.
 #[derive(Clone, Copy, Debug, Default)]
+struct SynCopy {
+    ts: Timestamp,
+    value: u32,
+    ip_id: u16,
+}
+
+/// Copies after the first that are remembered, the newest; Linux sends six by itself (`tcp_syn_retries`).
+const REPEATS: usize = 7;
+
+/// Most SYNs are not repeated: these have a place of their own.
+#[derive(Clone, Debug, Default)]
+struct Repeats {
+    newest: [SynCopy; REPEATS],
+    len: u8,
+}
+
+impl Repeats {
+    fn push(&mut self, sent: SynCopy) {
+        if usize::from(self.len) == REPEATS {
+            self.newest.rotate_left(1);
+            self.newest[REPEATS - 1] = sent;
+        } else {
+            self.newest[usize::from(self.len)] = sent;
+            self.len += 1;
+        }
+    }
+
+    fn get(&self) -> &[SynCopy] {
+        &self.newest[..usize::from(self.len)]
+    }
+}
+
+/// One side's SYN and the answer to it.
+#[derive(Clone, Debug, Default)]
 struct Knock {
-    /// First and last copy.
-    first: Timestamp,
-    last: Timestamp,
-    /// Timestamp option's value in both.
-    first_value: u32,
-    last_value: u32,
+    first: SynCopy,
+    /// The copies after it.
+    repeats: Option<Box<Repeats>>,
     copies: u32,
     /// Time from the copy that was answered to the answer.
     leg: Option<Span>,
@@ -49,6 +82,48 @@ struct Knock {
 }
 
 impl Knock {
+    /// Another copy.
+    fn send(&mut self, sent: SynCopy) {
+        if self.copies == 0 {
+            self.first = sent;
+        } else {
+            self.repeats.get_or_insert_default().push(sent);
+        }
+        self.copies += 1;
+    }
+
+    fn last(&self) -> SynCopy {
+        self.repeats.as_ref().and_then(|repeats| repeats.get().last()).map_or(self.first, |last| *last)
+    }
+
+    /// The only copy that is so.
+    fn only(&self, is: impl Fn(&SynCopy) -> bool) -> Option<Timestamp> {
+        let repeats = self.repeats.as_ref().map_or(&[][..], |repeats| repeats.get());
+        let mut such = std::iter::once(&self.first).chain(repeats).filter(|sent| is(sent));
+        such.next().filter(|_| such.next().is_none()).map(|sent| sent.ts)
+    }
+
+    /// Which copy an echo of the timestamp answers.
+    fn echoed(&self, echo: u32) -> Option<Timestamp> {
+        self.only(|sent| echo != 0 && sent.value == echo)
+    }
+
+    /// Which copy an ICMP error quotes: what it tells must all be so, and tell it from the others.
+    fn quoted(&self, quoted: CopyMark) -> Option<Timestamp> {
+        if quoted == CopyMark::default() {
+            return None;
+        }
+        self.only(|sent| quoted.ip_id.is_none_or(|id| id == sent.ip_id) && quoted.time.is_none_or(|value| value == sent.value))
+    }
+
+    /// An answer came, to the copy of that time if something tells which.
+    fn answered(&mut self, answer: Timestamp, copy: Option<Timestamp>) {
+        self.ambiguous |= self.copies > 1 && copy.is_none();
+        // A lone SYN needs nothing that tells it from others.
+        let copy = copy.filter(|_| self.copies > 1).unwrap_or_else(|| self.last().ts);
+        self.set_leg(answer, copy);
+    }
+
     /// The answer to the copy of that time came. A capture whose clock stepped back meanwhile has not measured it.
     fn set_leg(&mut self, answer: Timestamp, copy: Timestamp) {
         let leg = answer - copy;
@@ -97,17 +172,13 @@ impl Setup {
     }
 
     /// A SYN or SYN-ACK of `from`. Says how many copies of it have now been seen.
-    pub(super) fn on_syn(&mut self, from: End, bare: bool, data: bool, offer: Offer, sight: Sight) -> u32 {
+    pub(super) fn on_syn(&mut self, from: End, segment: &Segment<'_>, offer: Offer, sight: Sight) -> u32 {
+        let (bare, data) = (segment.is_bare_syn(), segment.len > 0);
         let value = offer.timestamps.map_or(0, |(value, _)| value);
         let knock = &mut self.knocks[from.index()];
-        if knock.copies == 0 {
-            knock.first = sight.ts;
-            knock.first_value = value;
-        }
         // The SYN-ACK of a simultaneous open is no copy of the bare SYN before it: that is what the other side answers.
         if bare || !self.sent_syn[from.index()] {
-            knock.copies += 1;
-            (knock.last, knock.last_value) = (sight.ts, value);
+            knock.send(SynCopy { ts: sight.ts, value, ip_id: segment.syn_id });
         }
         knock.bare = bare;
         self.fast_open |= bare && (data || offer.fast_open);
@@ -133,7 +204,8 @@ impl Setup {
     /// A SYN-ACK of `from` with another first number than that of the one before it, which had these.
     pub(super) fn on_rival(&mut self, from: End, isn: Seq, offer: Offer) {
         let sight = if self.syn_ack.is_none() { Sight::default() } else { self.syn_ack };
-        self.rival = Some(Box::new(Rival { from, isn, offer, sight: Sight { ts: self.knocks[from.index()].last, ..sight } }));
+        self.rival =
+            Some(Box::new(Rival { from, isn, offer, sight: Sight { ts: self.knocks[from.index()].last().ts, ..sight } }));
         // Its copies are counted for itself, so that its round trip is none of theirs.
         self.knocks[from.index()] = Knock::default();
         self.syn_ack = Sight::default();
@@ -143,7 +215,7 @@ impl Setup {
     pub(super) fn choose(&mut self, rival: &Rival) {
         self.syn_ack = rival.sight;
         let ts = rival.sight.ts;
-        self.knocks[rival.from.index()] = Knock { first: ts, last: ts, copies: 1, ..Knock::default() };
+        self.knocks[rival.from.index()] = Knock { first: SynCopy { ts, ..SynCopy::default() }, copies: 1, ..Knock::default() };
     }
 
     /// `from` acknowledges the other side's SYN for the first time, perhaps with a SYN of its own.
@@ -152,16 +224,7 @@ impl Setup {
         if knock.copies == 0 || knock.leg.is_some() {
             return;
         }
-        let answered = match echo {
-            _ if knock.copies == 1 => knock.last,
-            Some(echo) if echo != 0 && echo == knock.last_value => knock.last,
-            Some(echo) if echo != 0 && echo == knock.first_value => knock.first,
-            _ => {
-                knock.ambiguous = true;
-                knock.last
-            }
-        };
-        knock.set_leg(ts, answered);
+        knock.answered(ts, echo.and_then(|echo| knock.echoed(echo)));
         let to_bare_syn = knock.bare;
         if to_bare_syn && !with_syn && self.knocks[from.index()].copies == 0 {
             self.acked_first = true;
@@ -169,17 +232,17 @@ impl Setup {
     }
 
     /// The other side's answer to `of`'s SYN was a reset or an ICMP error.
-    pub(super) fn on_refusal(&mut self, of: End, outcome: Outcome, icmp: Option<(u8, u8)>, sight: Sight) {
+    pub(super) fn on_refusal(&mut self, of: End, outcome: Outcome, icmp: Option<&Quote>, sight: Sight) {
         if self.outcome == Some(outcome) {
             return; // The first that says so is the evidence.
         }
         let knock = &mut self.knocks[of.index()];
         if knock.copies > 0 {
-            knock.ambiguous = knock.copies > 1;
-            knock.set_leg(sight.ts, knock.last);
+            knock.ambiguous = false;
+            knock.answered(sight.ts, icmp.and_then(|quote| knock.quoted(quote.copy)));
         }
         self.refusal = sight;
-        self.icmp = icmp;
+        self.icmp = icmp.map(|quote| quote.kind);
         self.outcome = Some(outcome);
     }
 
@@ -255,7 +318,7 @@ impl Setup {
     /// Time of the last copy of this end's SYN.
     pub(super) fn last_syn(&self, end: End) -> Option<Timestamp> {
         let knock = &self.knocks[end.index()];
-        (knock.copies > 0).then_some(knock.last)
+        (knock.copies > 0).then(|| knock.last().ts)
     }
 }
 

@@ -22,10 +22,12 @@ pub(super) use self::aspects::{Aspects, Sighting};
 use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 pub(super) use self::loss::{KnownPaths, Paths};
+pub(super) use self::options::Options;
 pub(super) use self::reassembly::Tell;
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
+use super::icmp::Quote;
 use super::key::End;
 use super::note::Change;
 use super::record::{Outcome, State};
@@ -216,7 +218,7 @@ impl Connection {
             self.over = Over::No;
             setup.outcome = None;
         }
-        let copies = setup.on_syn(from, true, segment.len > 0, offer, sight);
+        let copies = setup.on_syn(from, segment, offer, sight);
         if open && setup.outcome.is_none() {
             // It was overtaken by what came after it.
             setup.outcome = Some(Outcome::Established);
@@ -262,7 +264,7 @@ impl Connection {
         if let Some((isn, offer)) = rival {
             setup.on_rival(from, isn, offer);
         }
-        setup.on_syn(from, false, segment.len > 0, offer, sight);
+        setup.on_syn(from, segment, offer, sight);
         if first_answer {
             setup.on_syn_acked(from, true, offer.timestamps.map(|(_, echo)| echo), sight.ts);
             *change = setup.leg(from.other()).map(Change::SynAck);
@@ -408,18 +410,18 @@ impl Connection {
         Verdict::ACCEPTED
     }
 
-    /// An ICMP error quotes a segment of `quoted`, which began with this sequence number.
-    pub(super) fn on_icmp_error(&mut self, quoted: End, seq: Option<u32>, kind: (u8, u8), number: u64, ts: Timestamp) {
+    /// An ICMP error quotes a segment of `quoted`.
+    pub(super) fn on_icmp_error(&mut self, quoted: End, quote: &Quote, number: u64, ts: Timestamp) {
         if self.open || self.over != Over::No {
             return;
         }
         let isn = self.end(quoted).isn();
         let Some(setup) = &mut self.setup else { return };
         // RFC 5927 (4.1): the number quoted must be one that was sent. Only the SYN was.
-        if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != seq {
+        if setup.answered() || isn.is_none() || isn.map(|isn| isn.0) != quote.seq {
             return;
         }
-        setup.on_refusal(quoted, Outcome::Unreachable, Some(kind), Sight { number, ts });
+        setup.on_refusal(quoted, Outcome::Unreachable, Some(quote), Sight { number, ts });
         self.word = self.word(quoted, false);
     }
 

@@ -21,6 +21,8 @@ pub(in crate::flow) struct Segment<'f> {
     pub(in crate::flow) options: Options<'f>,
     /// It is not all of them.
     pub(in crate::flow) options_cut: bool,
+    /// IPv4's identification of a SYN, of others 0: it tells copies apart.
+    pub(in crate::flow) syn_id: u16,
     /// As it stands in the header.
     pub(in crate::flow) checksum: u16,
     /// The data offset makes sense, and so does the checksum where that is looked at. Without either no host takes the segment.
@@ -39,6 +41,7 @@ impl<'f> Segment<'f> {
             window: header.window(),
             len: packet.payload_len,
             options: Options::read(header.option_bytes()),
+            syn_id: if header.flags().intersects(TcpFlags::SYN) { ip_id(packet) } else { 0 },
             checksum: header.checksum(),
             options_cut: header.options_are_cut(),
             sound: header.has_valid_offset(),
@@ -68,6 +71,11 @@ impl<'f> Segment<'f> {
     pub(in crate::flow) const fn is_syn_ack(&self) -> bool {
         self.flags.contains(SYN_ACK) && !self.has(TcpFlags::RST)
     }
+}
+
+/// IPv4's identification; 0 where there is none.
+fn ip_id(packet: &Packet<'_>) -> u16 {
+    packet.ipv4().map_or(0, |header| header.id())
 }
 
 /// What a SYN or SYN-ACK offers.

@@ -18,7 +18,7 @@ impl Tracker {
         if let Body::Tcp(connection) = &mut flow.body
             && icmp::is_unreachable(quote.v6, quote.kind)
         {
-            connection.on_icmp_error(quoted, quote.seq, quote.kind, meta.number, meta.ts);
+            connection.on_icmp_error(quoted, &quote, meta.number, meta.ts);
         }
         let direction = flow.direction(quoted).flip();
         Some(Note { flow: Some(flow.id()), direction: Some(direction), change: Some(Change::IcmpError), ..Note::default() })

@@ -31,7 +31,6 @@ mod tcp;
 mod tcp_options;
 #[cfg(test)]
 mod tests;
-mod text;
 mod time;
 mod tunnel;
 mod udp;
@@ -42,10 +41,11 @@ pub use options::{HexMode, InterfaceName, LineOptions, TimeFormat, Zone};
 
 use crate::decode::Packet;
 use crate::flow::Note;
-use crate::model::Frame;
+use crate::model::{Frame, SourceInfo};
 use crate::output::host_names::HostNames;
+use crate::output::interface_names::InterfaceNames;
+use crate::output::text::Text;
 use relative::Relative;
-use text::Text;
 use time::Clock;
 use walk::{KnownScale, Walk};
 
@@ -56,6 +56,7 @@ pub struct LinePrinter {
     clock: Clock,
     relative: Relative,
     names: Option<Box<dyn HostNames>>,
+    interfaces: InterfaceNames,
     printed: u64,
 }
 
@@ -63,13 +64,25 @@ impl LinePrinter {
     /// A printer that has printed nothing yet.
     #[must_use]
     pub fn new(options: LineOptions) -> Self {
-        Self { options, clock: Clock::default(), relative: Relative::new(relative::CAPACITY), names: None, printed: 0 }
+        Self {
+            options,
+            clock: Clock::default(),
+            relative: Relative::new(relative::CAPACITY),
+            names: None,
+            interfaces: InterfaceNames::default(),
+            printed: 0,
+        }
     }
 
     /// The same printer with names of hosts in place of their addresses, where they are known.
     #[must_use]
     pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
         Self { names, ..self }
+    }
+
+    /// Takes in what is known of a source: where it has several interfaces, our part of a line names the packet's.
+    pub fn source(&mut self, index: u16, info: &SourceInfo) {
+        self.interfaces.learn(index, info);
     }
 
     /// The settings.
@@ -104,7 +117,7 @@ impl LinePrinter {
             })
         };
         if !options.plain {
-            note::write(out, frame, note, options);
+            note::write(out, frame, note, &self.interfaces, options);
         }
         hex::dump(out, options, frame.bytes, header);
         out.push(b'\n');

@@ -1,25 +1,29 @@
-//! Our part of a line: ` ; #2 c1 rtt 22.499ms`. Number of the packet in its file, flow, what the packet changed, and what it
+//! Our part of a line: ` ; #2 c1 rtt 22.499ms`. Number of the packet in its file, the interface (`#2 eth0 c1`) where there are several, flow, what the packet changed, and what it
 //! is if it is not the next one expected: ` ; #394 c3 resent (hole #219, 70.7ms old, IP id newer): sure`. Then what the
 //! capture dropped before it, and with `-v` what it left to a network card.
 
 use super::options::LineOptions;
-use super::text::Text;
-use crate::flow::{Change, Confidence, Evidence, FlowKind, Note, Verdict, VerdictKind};
+use crate::flow::{Change, Confidence, Evidence, Note, Verdict, VerdictKind};
 use crate::model::{Frame, FrameMarks, Span};
+use crate::output::interface_names::InterfaceNames;
+use crate::output::text::Text;
 
 /// Writes our part.
-pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, options: &LineOptions) {
+pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfaces: &InterfaceNames, options: &LineOptions) {
     line.text(" ; ");
     write_number(line, frame.source, frame.number, options.many_sources);
+    if interfaces.several(frame.source) {
+        line.text(" ");
+        if let Some(name) = interfaces.get(frame.source, frame.interface) {
+            line.text(name);
+        } else {
+            line.text("interface ");
+            line.dec(u64::from(frame.interface));
+        }
+    }
     if let Some(flow) = note.flow {
-        line.text(match flow.kind {
-            FlowKind::Tcp => " c",
-            FlowKind::Udp => " u",
-            FlowKind::Icmp => " i",
-            FlowKind::Sctp => " s",
-            FlowKind::Other => " x",
-        });
-        line.dec(flow.number);
+        line.push(b' ');
+        line.flow_id(flow);
     }
     // Of a SYN that came before the verdict tells more, and another if it is a copy.
     let change = note.change.filter(|change| note.verdict.is_none() || !matches!(change, Change::SynRetry(_)));
@@ -282,7 +286,7 @@ mod tests {
             let verdict = Some(verdict(kind, Some(Confidence::Sure), evidence));
             let note = Note { change: Some(Change::SynRetry(2)), verdict, ..Note::default() };
             let mut line = Vec::new();
-            write(&mut line, &frame, &note, &LineOptions::default());
+            write(&mut line, &frame, &note, &InterfaceNames::default(), &LineOptions::default());
             String::from_utf8(line).unwrap()
         };
         let again = told(VerdictKind::Resent, Evidence::SYN_AGAIN);

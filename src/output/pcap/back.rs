@@ -122,6 +122,7 @@ impl Back {
             match Target::make(&path, self.files.as_ref()) {
                 Ok(target) => {
                     self.hold(target, self.parts.then_some(name));
+                    self.kept.remove_late(self.files.as_ref());
                     // Not before: where no file can be begun, those that are there stay.
                     self.kept.prune(1, 0, self.files.as_ref());
                     return Ok(());
@@ -202,6 +203,11 @@ impl Back {
         }
         self.count();
         Ok(())
+    }
+
+    /// All commands on files have ended: removes those that had to wait for them.
+    pub(super) fn after_commands(&mut self) {
+        self.kept.finish(self.files.as_ref());
     }
 
     /// Cuts the file back to its last whole packet, and gives it its name if it can.

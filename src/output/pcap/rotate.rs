@@ -25,6 +25,9 @@ pub struct Rotation {
 }
 
 impl Rotation {
+    /// Files remembered to be removed later; of more, the oldest go at once.
+    pub const MOST_KEPT: u64 = 1_000_000;
+
     /// Are there to be several files?
     #[must_use]
     pub const fn is_on(&self) -> bool {

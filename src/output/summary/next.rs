@@ -53,6 +53,7 @@ fn packets_of(record: &FlowRecord, within: Option<&str>) -> String {
         filter = format!("({filter}) or {}", if b.ip.is_ipv6() { "icmp6" } else { "icmp" });
     }
     match within {
+        Some(within) if within == filter => filter,
         Some(within) if filter.contains(" or ") => format!("({within}) and ({filter})"),
         Some(within) => format!("({within}) and {filter}"),
         None => filter,

@@ -9,14 +9,14 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Most files that are remembered as made here; of older ones none can be renamed or removed any more.
-const REMEMBERED: usize = 65_536;
+/// Most files that are remembered as made by a helper; of older ones none can be renamed or removed any more.
+pub const REMEMBERED: usize = 1 << 20;
 
 /// Names that may be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,16 +94,56 @@ impl Folder {
 struct Made {
     folder: u16,
     name: OsString,
-    id: (u64, u64),
+    id: Id,
     /// The command had it.
     finished: bool,
+}
+
+/// Device and inode.
+type Id = (u64, u64);
+
+/// The files that were made here, by what they are and in their order.
+#[derive(Debug, Default)]
+struct MadeHere {
+    files: BTreeMap<u64, Made>,
+    by_id: BTreeMap<Id, u64>,
+    next: u64,
+}
+
+impl MadeHere {
+    fn remember(&mut self, made: Made) {
+        if self.files.len() >= REMEMBERED
+            && let Some((at, oldest)) = self.files.pop_first()
+            && self.by_id.get(&oldest.id) == Some(&at)
+        {
+            self.by_id.remove(&oldest.id);
+        }
+        // The system may give a file the number of one that somebody removed.
+        if let Some(former) = self.by_id.insert(made.id, self.next) {
+            self.files.remove(&former);
+        }
+        self.files.insert(self.next, made);
+        self.next += 1;
+    }
+
+    /// None: the name means another file, or one that was there before.
+    fn find(&self, folder: u16, name: &OsStr, id: Id) -> Option<u64> {
+        let at = *self.by_id.get(&id)?;
+        self.files.get(&at).is_some_and(|made| made.folder == folder && made.name == name).then_some(at)
+    }
+
+    fn forget(&mut self, id: Id) {
+        if let Some(at) = self.by_id.remove(&id) {
+            self.files.remove(&at);
+        }
+    }
 }
 
 /// The folders, opened with the rights of who serves.
 #[derive(Debug)]
 pub(super) struct Allowed {
     folders: Vec<(Folder, Result<OwnedFd, Errno>)>,
-    made: VecDeque<Made>,
+    made: MadeHere,
 }
 
 /// How an operation ended.
@@ -114,7 +154,7 @@ impl Allowed {
     pub(super) fn open(folders: Vec<Folder>) -> Self {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let held = |folder: Folder| (open(&folder.path, flags, Mode::empty()), folder);
-        Self { folders: folders.into_iter().map(held).map(|(fd, folder)| (folder, fd)).collect(), made: VecDeque::new() }
+        Self { folders: folders.into_iter().map(held).map(|(fd, folder)| (folder, fd)).collect(), made: MadeHere::default() }
     }
 
     /// The rule for a name and the folder's descriptor, if the name is allowed. A folder that was moved away is not written to
@@ -151,7 +191,7 @@ impl Allowed {
                 let fresh = write | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
                 let file = openat(held, name, fresh, Mode::from_raw_mode(0o666))?;
                 let id = identity(&fstat(&file)?);
-                self.remember(Made { folder, name: name.to_owned(), id, finished: false });
+                self.made.remember(Made { folder, name: name.to_owned(), id, finished: false });
                 return Ok((Reply::Opened { new: true }, Some(file)));
             }
             Err(error) => return Err(error),
@@ -172,7 +212,8 @@ impl Allowed {
     pub(super) fn rename(&mut self, folder: u16, from: &OsStr, to: &OsStr) -> Answer {
         let (Some(old), Some(new)) = (self.place(folder, from), self.place(folder, to)) else { return Ok(Reply::Refused) };
         let ((_, held), _) = (old?, new?);
-        let Some(at) = self.made_here(folder, from, held)? else { return Ok(Reply::Refused) };
+        let id = named(from, held)?;
+        let Some(at) = self.made.find(folder, from, id) else { return Ok(Reply::Refused) };
         match renameat_with(held, from, held, to, RenameFlags::NOREPLACE) {
             // File systems without it: a second link fails where the name is taken.
             Err(Errno::INVAL | Errno::NOSYS) => {
@@ -181,7 +222,9 @@ impl Allowed {
             }
             done => done?,
         }
-        to.clone_into(&mut self.made[at].name);
+        if let Some(made) = self.made.files.get_mut(&at) {
+            to.clone_into(&mut made.name);
+        }
         Ok(Reply::Done)
     }
 
@@ -189,36 +232,36 @@ impl Allowed {
     pub(super) fn remove(&mut self, folder: u16, name: &OsStr) -> Answer {
         let Some(place) = self.place(folder, name) else { return Ok(Reply::Refused) };
         let (_, held) = place?;
-        let Some(at) = self.made_here(folder, name, held)? else { return Ok(Reply::Refused) };
+        let id = named(name, held)?;
+        if self.made.find(folder, name, id).is_none() {
+            return Ok(Reply::Refused);
+        }
         unlinkat(held, name, AtFlags::empty())?;
-        self.made.remove(at);
+        self.made.forget(id);
         Ok(Reply::Done)
     }
 
     /// The path of a file that was made here, as the caller names it; of each file once.
     pub(super) fn finish(&mut self, folder: u16, name: &OsStr) -> Option<PathBuf> {
         let (_, held) = self.place(folder, name)?.ok()?;
-        let at = self.made_here(folder, name, held).ok()??;
-        if std::mem::replace(&mut self.made[at].finished, true) {
+        let id = named(name, held).ok()?;
+        let at = self.made.find(folder, name, id)?;
+        if std::mem::replace(&mut self.made.files.get_mut(&at)?.finished, true) {
             return None;
         }
+        self.path(folder, name)
+    }
+
+    /// A name in a folder as the caller names it.
+    pub(super) fn path(&self, folder: u16, name: &OsStr) -> Option<PathBuf> {
         let path = &self.folders.get(usize::from(folder))?.0.path;
         Some(if path == Path::new(".") { PathBuf::from(name) } else { path.join(name) })
     }
+}
 
-    /// Where a file that was made here is remembered. None: the name means another file, or one that was there before.
-    fn made_here(&self, folder: u16, name: &OsStr, held: &OwnedFd) -> Result<Option<usize>, Errno> {
-        let id = identity(&statat(held, name, AtFlags::SYMLINK_NOFOLLOW)?);
-        Ok(self.made.iter().position(|made| made.folder == folder && made.name == name && made.id == id))
-    }
-
-    fn remember(&mut self, made: Made) {
-        self.made.retain(|old| old.folder != made.folder || old.name != made.name);
-        if self.made.len() >= REMEMBERED {
-            self.made.pop_front();
-        }
-        self.made.push_back(made);
-    }
+/// Which file a name in a folder means.
+fn named(name: &OsStr, held: &OwnedFd) -> Result<Id, Errno> {
+    Ok(identity(&statat(held, name, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Is this a FIFO that somebody else put into a folder where everyone may make files but only remove his own? The rule of
@@ -233,7 +276,7 @@ fn is_planted(file: &Stat, folder: &OwnedFd) -> Result<bool, Errno> {
     Ok(open_to_all && file.st_uid != folder.st_uid)
 }
 
-fn identity(stat: &Stat) -> (u64, u64) {
+fn identity(stat: &Stat) -> Id {
     #[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "their widths differ between machines")]
     (stat.st_dev as u64, stat.st_ino.into())
 }

@@ -103,7 +103,7 @@ impl Helper {
     /// Removes a file that was made by way of this helper.
     ///
     /// # Errors
-    /// As [`Self::rename`].
+    /// As [`Self::rename`]; `ResourceBusy` while its command waits or runs.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         let (folder, name) = self.place(path)?;
         self.ask(&Request::Remove { folder, name }.encode(), |reply, _| done(&reply))

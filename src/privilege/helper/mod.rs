@@ -17,7 +17,7 @@ mod server;
 mod shed;
 mod sys;
 
-pub use allowed::{Folder, Names as FileNames, Rule};
+pub use allowed::{Folder, Names as FileNames, REMEMBERED, Rule};
 pub use client::{Helper, Open, OpenError, folder_of};
 pub use names::{Answer, Asking, Lookup, Names};
 pub use protocol::Existing;

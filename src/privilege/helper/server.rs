@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -19,6 +19,9 @@ use std::thread;
 pub trait Commands: Send {
     /// Begins it with a file, or lets it wait for its turn. Does not wait itself.
     fn finished(&mut self, path: &Path);
+
+    /// Does a file wait for its turn, or is something being done with it?
+    fn busy(&self, path: &Path) -> bool;
 
     /// Waits for all of it and says what went wrong, a sentence each.
     fn settle(&mut self) -> Vec<String>;
@@ -124,7 +127,10 @@ fn answer(channel: &Channel, folders: &mut Allowed, commands: &Shared, request: 
             Err(error) => Err(error),
         },
         Some(&Request::Rename { folder, from, to }) => folders.rename(folder, from, to),
-        Some(&Request::Remove { folder, name }) => folders.remove(folder, name),
+        Some(&Request::Remove { folder, name }) => {
+            let busy = |path: PathBuf| with(commands, |commands| commands.busy(&path)) == Some(true);
+            if folders.path(folder, name).is_some_and(busy) { Err(Errno::BUSY) } else { folders.remove(folder, name) }
+        }
         Some(&Request::Finished { folder, name }) => {
             let path = if with(commands, |_| ()).is_some() { folders.finish(folder, name) } else { None };
             let begun = path.and_then(|path| with(commands, |commands| commands.finished(&path)));

@@ -24,6 +24,7 @@ fn segment(flags: u16, window: u16, len: u32) -> Segment<'static> {
         len,
         options: Options::default(),
         options_cut: false,
+        syn_id: 0,
         checksum: 0,
         sound: true,
     }

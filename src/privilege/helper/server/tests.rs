@@ -18,6 +18,10 @@ impl Commands for Noted {
         self.0.send(path.to_owned()).unwrap();
     }
 
+    fn busy(&self, path: &Path) -> bool {
+        path.ends_with("trace-busy")
+    }
+
     fn settle(&mut self) -> Vec<String> {
         (0..150).map(|n| format!("failure {n}: {}", "ö".repeat(1000))).collect()
     }
@@ -56,7 +60,9 @@ fn client() -> (World, Helper) {
 
 impl World {
     fn list(&self) -> Vec<OsString> {
-        fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        let mut names: Vec<_> = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort_unstable();
+        names
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -87,6 +93,18 @@ fn a_file_is_made_written_renamed_and_removed() {
     helper.remove(&whole).unwrap();
     assert!(!whole.exists());
     assert_eq!(helper.remove(&whole).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_file_is_not_removed_while_something_is_done_with_it() {
+    let (world, helper) = client();
+    let (busy, idle) = (world.path("trace-busy"), world.path("trace-idle"));
+    for path in [&busy, &idle] {
+        drop(helper.open(path, false).unwrap());
+    }
+    assert_eq!(helper.remove(&busy).unwrap_err().kind(), ErrorKind::ResourceBusy);
+    helper.remove(&idle).unwrap();
+    assert_eq!(world.list(), ["dated", "trace-busy"].map(OsString::from));
 }
 
 #[test]
@@ -319,6 +337,10 @@ struct Broken;
 
 impl Commands for Broken {
     fn finished(&mut self, _: &Path) {}
+
+    fn busy(&self, _: &Path) -> bool {
+        false
+    }
 
     fn settle(&mut self) -> Vec<String> {
         panic!("on purpose")
