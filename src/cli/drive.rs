@@ -10,7 +10,7 @@ use super::{settings, signals};
 use sockeye::capture::{SourceError, SourceNotice};
 use sockeye::engine::drops::Drops;
 use sockeye::engine::run::{Progress, Watch};
-use sockeye::engine::{Config, Ended, Stop, parallel, run};
+use sockeye::engine::{Config, Ended, Stop, parallel, run, saved};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
@@ -27,7 +27,19 @@ pub(crate) fn drive(
     sink: &mut (impl Sink + Send),
 ) -> Result<(Ended, LossWords), Problem> {
     let Opened {
-        mut input, beside, filter, selection, limit, duration, live, card_time, copying, hangup_rotates, buffer, ..
+        mut input,
+        beside,
+        threads,
+        filter,
+        selection,
+        limit,
+        duration,
+        live,
+        card_time,
+        copying,
+        hangup_rotates,
+        buffer,
+        ..
     } = opened;
     let words = LossWords { figures: tracker.is_some(), buffer };
     let stop = Stop::default();
@@ -45,6 +57,7 @@ pub(crate) fn drive(
     }
     let config = Config { selection, limit, tracker, copy_only: copying, live, card_time, duration, stop };
     let ended = match beside {
+        None if threads > 1 => saved::run(&mut input, filter, config, threads, sink, &mut lookout),
         None => run(&mut input, filter, config, sink, &mut lookout),
         Some(Beside { inputs, spread }) => {
             let mut parts: Vec<_> = [input].into_iter().chain(inputs).map(|input| (input, filter.clone())).collect();

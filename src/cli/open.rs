@@ -37,6 +37,8 @@ pub(crate) struct Opened {
     pub(crate) input: Input,
     /// The other threads' part of the frames (`--threads`).
     pub(crate) beside: Option<Beside>,
+    /// Threads that follow the conversations of saved files.
+    pub(crate) threads: usize,
     pub(crate) filter: Filter,
     /// The filter in words.
     pub(crate) filter_text: Option<String>,
@@ -222,6 +224,7 @@ impl Plan {
         Ok(Opened {
             input,
             beside,
+            threads: live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize),
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -405,7 +408,6 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.time_stamps.is_some(), "-j"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
-        (args.threads.is_some(), "--threads"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
 }

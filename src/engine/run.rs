@@ -148,6 +148,7 @@ impl Run {
             left: config.limit.unwrap_or(u64::MAX),
             share: None,
             carried: Carried::default(),
+            dealer: None,
         };
         Self {
             pipeline,
@@ -352,7 +353,7 @@ impl Run {
         Progress {
             read: self.pipeline.totals.read(),
             matched: self.pipeline.totals.matched(),
-            flows: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().total()),
+            flows: self.pipeline.flows(),
             bytes_read,
             bytes_total,
         }

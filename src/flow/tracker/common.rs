@@ -4,7 +4,7 @@
 
 use crate::flow::note::FlowKind;
 use crate::flow::tcp::{KnownPaths, Paths};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Kinds of flows, each with numbers of its own.
@@ -20,14 +20,33 @@ struct Inner {
     begun: [AtomicU64; KINDS],
     /// Flows in all tables now.
     active: AtomicUsize,
+    /// Flows are numbered by each tracker, and bounded only when it turns out that they are too many.
+    crowd: bool,
+    /// It did.
+    crowded: AtomicBool,
     paths: Arc<Mutex<KnownPaths>>,
 }
 
 impl Common {
-    /// A flow begins: its number, in the order in which the trackers ask.
-    pub(super) fn begin(&self, kind: FlowKind) -> u64 {
+    /// For the parts of a saved capture ([`Tracker::part`](super::Tracker::part)). They are not at the same moment of it, so
+    /// that the flows of all at once say nothing: whoever puts in order what they tell says when there are too many.
+    #[must_use]
+    pub fn crowd() -> Self {
+        Self(Arc::new(Inner { crowd: true, ..Inner::default() }))
+    }
+
+    /// There are as many flows as there may be: from now on old ones make room for new ones.
+    pub fn is_crowded(&self) {
+        self.0.crowded.store(true, Ordering::Relaxed);
+    }
+
+    /// A flow begins: its number, in the order in which the trackers ask. `own`: the tracker's own count.
+    pub(super) fn begin(&self, kind: FlowKind, own: u64) -> u64 {
         // Relaxed: the counts order nothing else.
         self.0.active.fetch_add(1, Ordering::Relaxed);
+        if self.0.crowd {
+            return own;
+        }
         self.0.begun[kind as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -36,9 +55,10 @@ impl Common {
         self.0.active.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Flows of all trackers at this moment.
+    /// Flows of all trackers at this moment, as far as they are to be bounded.
     pub(super) fn active(&self) -> usize {
-        self.0.active.load(Ordering::Relaxed)
+        let counts = !self.0.crowd || self.0.crowded.load(Ordering::Relaxed);
+        if counts { self.0.active.load(Ordering::Relaxed) } else { 0 }
     }
 
     pub(super) fn paths(&self) -> Paths {

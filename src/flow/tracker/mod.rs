@@ -8,6 +8,7 @@ mod end;
 mod icmp_error;
 mod outer;
 mod packet;
+mod ranks;
 mod stats;
 mod time;
 mod update;
@@ -20,8 +21,9 @@ pub use self::stats::TrackerStats;
 
 use self::ahead::Ahead;
 use self::packet::Seen;
+use self::ranks::Ranks;
 use super::capture_drops::CaptureDrops;
-use super::checksums::{ChecksumStats, Judge, Judgement};
+use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
 use super::key::{Ends, KeyMaker};
@@ -65,6 +67,8 @@ pub struct Tracker {
     tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
+    /// Where other trackers follow the rest of a saved capture: when each flow was seen last, among all packets.
+    ranks: Option<Ranks>,
     /// Packets that will come soon.
     upcoming: Ahead,
 }
@@ -96,6 +100,7 @@ impl Tracker {
             settling: Deadlines::default(),
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
+            ranks: None,
             upcoming: Ahead::default(),
         }
     }
@@ -107,9 +112,32 @@ impl Tracker {
         Self { common: Some(common.clone()), paths: common.paths(), ..Self::new(config) }
     }
 
+    /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
+    /// [places](super::key::place), while others follow the rest. Together they tell what one would: each is told of the time of
+    /// every packet, of its [number](Self::number_packet), and of what the capture dropped; flows have numbers of this tracker's
+    /// own. `common`, a [`Common::crowd`], bounds the flows of all; `peers` know what checksums the others found.
+    #[must_use]
+    pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
+        let mut tracker = Self { common: Some(common.clone()), ranks: Some(Ranks::default()), ..Self::new(config) };
+        tracker.judge.ask(peers);
+        tracker
+    }
+
+    /// The number, among those of all trackers, of the packet that comes next: rising, from 1.
+    pub const fn number_packet(&mut self, number: u64) {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.now = number;
+        }
+    }
+
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         self.on_packet_time(meta.ts, sink);
+        self.on_timed_packet(meta, packet, sink)
+    }
+
+    /// Takes a packet whose time [`Self::on_packet_time`] was told.
+    pub fn on_timed_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         if let Transport::Icmp | Transport::Icmpv6 = packet.transport
             && let Some(note) = self.on_icmp_error(meta, packet)
         {
@@ -226,6 +254,12 @@ impl Tracker {
     #[must_use]
     pub const fn checksums(&self) -> ChecksumStats {
         self.judge.stats()
+    }
+
+    /// What several trackers found of checksums, as one would say it.
+    #[must_use]
+    pub fn checksums_of_all(parts: &[Self]) -> ChecksumStats {
+        Judge::stats_of_all(parts.iter().map(|part| &part.judge))
     }
 
     /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.

@@ -1,14 +1,14 @@
 //! The two legs between the capture and the ends, as the shortest times there and back tell them: what a round trip is, and
 //! where the capture was made. Flows between the same two hosts share what they learn.
 
-use crate::flow::key::{End, Hosts};
+use crate::flow::key::{End, Hosts, PLACES};
 use crate::flow::record::Vantage;
 use crate::model::Span;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most pairs of hosts remembered in each of the two generations: together some 16 MB.
-const MOST_PAIRS: usize = 65_536;
+/// Most pairs of hosts remembered in each of the two generations: together some 16 MB. So many in each place.
+const MOST_PAIRS: usize = 65_536 / PLACES;
 
 /// One leg is this much shorter than the other: the capture is near that end.
 const NEAR: i64 = 10;
@@ -138,14 +138,31 @@ impl Paths {
     }
 }
 
-/// The ways themselves. The pairs not asked for longest are forgotten.
+/// The ways themselves, by the place of their hosts: what is forgotten in one depends on no other, so that several threads, each
+/// with places of its own, know what one would.
+#[derive(Debug)]
+pub(in crate::flow) struct KnownPaths(Box<[Place; PLACES]>);
+
+impl Default for KnownPaths {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| Place::default())))
+    }
+}
+
+impl KnownPaths {
+    fn share(&mut self, hosts: Hosts, own: &mut Path) {
+        self.0[hosts.place()].share(hosts, own);
+    }
+}
+
+/// The pairs of one place. Those not asked for longest are forgotten.
 #[derive(Debug, Default)]
-pub(in crate::flow) struct KnownPaths {
+struct Place {
     young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
     old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
 }
 
-impl KnownPaths {
+impl Place {
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
