@@ -50,9 +50,9 @@ impl<'f> Segment<'f> {
 
     /// To be kept. `None` with SACK blocks, which are a part of the packet.
     pub(super) const fn kept(&self) -> Option<Segment<'static>> {
-        let Self { seq, ack, flags, window, len, options_cut, checksum, sound, .. } = *self;
+        let Self { seq, ack, flags, window, len, options_cut, checksum, sound, syn_id, .. } = *self;
         match self.options.kept() {
-            Some(options) => Some(Segment { seq, ack, flags, window, len, options, options_cut, checksum, sound }),
+            Some(options) => Some(Segment { seq, ack, flags, window, len, options, options_cut, checksum, sound, syn_id }),
             None => None,
         }
     }
