@@ -52,7 +52,7 @@ impl<'f> Segment<'f> {
     pub(super) const fn kept(&self) -> Option<Segment<'static>> {
         let Self { seq, ack, flags, window, len, options_cut, checksum, sound, syn_id, .. } = *self;
         match self.options.kept() {
-            Some(options) => Some(Segment { seq, ack, flags, window, len, options, options_cut, checksum, sound, syn_id }),
+            Some(options) => Some(Segment { seq, ack, flags, window, len, options, options_cut, syn_id, checksum, sound }),
             None => None,
         }
     }
