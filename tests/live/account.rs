@@ -11,6 +11,7 @@ use std::time::Duration;
 
 for_backends! {
     a_slow_reader_is_stopped_in_the_middle
+    an_end_in_the_middle_of_twins_is_exact
     what_is_not_asked_for_any_more_is_unread
     losses_are_told_where_they_happened
     a_reader_that_is_away_loses_nothing_at_a_low_rate
@@ -88,6 +89,46 @@ fn a_slow_reader_is_stopped_in_the_middle(backend: LiveBackend) {
         assert!(matches!(live.next(), Ok(Next::End)));
         assert_eq!(live.stats(), stats);
     }
+}
+
+/// Ends a flood, also when a check fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// As by Ctrl-C and by -c, again and again while both copies of frames keep coming.
+fn an_end_in_the_middle_of_twins_is_exact(backend: LiveBackend) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = sink(&pair, "0.0.0.0");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = End(&done);
+        scope.spawn(|| flood(&pair, &done));
+        scope.spawn(|| flood(&pair, &done));
+        for round in 0..40 {
+            let interface = if round % 4 == 0 { live::ANY } else { "lo" };
+            let mut live = pair.near.run(|| open(tiny(interface), backend));
+            let mut frames = 0;
+            while frames < 20 + round {
+                frames += u64::from(matches!(live.next().expect("no error"), Next::Frame(_)));
+            }
+            if round % 2 == 0 {
+                // The buffer fills up.
+                std::thread::sleep(Duration::from_millis(5));
+                live.close_gate();
+                frames += to_the_end(&mut live);
+            }
+            live.skip_rest();
+            let stats = live.stats();
+            assert_exact(stats);
+            assert_eq!(stats.frames, frames, "round {round}");
+            assert!(round % 2 == 1 || stats.unread == Some(0), "round {round}: {stats:?}");
+        }
+    });
 }
 
 fn what_is_not_asked_for_any_more_is_unread(backend: LiveBackend) {

@@ -26,7 +26,6 @@ struct Raw {
     receiver: Receiver,
     batch: Batch,
     finish: Finish,
-    twins: u64,
 }
 
 /// Opens a socket; nothing is received before the filter stands.
@@ -58,7 +57,7 @@ pub(super) fn open(spec: &LiveSpec, place: Place, filter: &mut Filter) -> Result
     warnings.extend(attached.warning);
     warnings.extend(socket.start(spec, place)?);
     let finish = Finish { link, snaplen: spec.snaplen() as usize, twins_of: gate.twins() };
-    let raw = Raw { socket, receiver: Receiver::new(), batch: Batch::default(), finish, twins: 0 };
+    let raw = Raw { socket, receiver: Receiver::new(), batch: Batch::default(), finish };
     Ok(Opened { backend: Box::new(raw), link, warnings, refuses_twins: attached.refuses_twins })
 }
 
@@ -76,11 +75,11 @@ impl Backend for Raw {
         let frames = self.receiver.receive(self.socket.as_fd(), &mut self.batch.bytes, slot, ROOM)?;
         for (i, received) in frames.iter().enumerate() {
             if self.finish.is_twin(received) {
-                self.twins += 1;
+                self.batch.push_twin();
             } else if let Some(bytes) = self.batch.bytes.get_mut(i * slot..(i + 1) * slot) {
                 let mut made = self.finish.finish(received, bytes);
                 made.start += i * slot;
-                self.batch.slots.push(made);
+                self.batch.push(made);
             }
         }
         Ok(Filled { more: frames.len() == BURST, count: false })
@@ -99,6 +98,6 @@ impl Backend for Raw {
     }
 
     fn twins(&self) -> Option<u64> {
-        Some(self.twins)
+        Some(self.batch.twins())
     }
 }

@@ -55,7 +55,8 @@ pub(in crate::capture) trait Backend: Send {
         taken
     }
 
-    /// Twins of loopback frames left out so far; `None` where the backend leaves them out without a word.
+    /// Twins of loopback frames left out: all that came before the frame taken or looked at last, and none from behind it. `None`
+    /// where the backend leaves them out without a word.
     fn twins(&self) -> Option<u64>;
 }
 
@@ -204,11 +205,15 @@ impl Tap {
     }
 
     pub(super) fn head(&mut self) -> Option<Timestamp> {
-        if self.is_past_the_end() { None } else { self.backend.head() }
+        let ts = self.backend.head()?;
+        // Asked behind the twins that were stepped over.
+        if self.is_past_the_end() { None } else { Some(ts) }
     }
 
     pub(super) fn take(&mut self) -> Option<Slot> {
-        if self.is_past_the_end() { None } else { self.backend.take() }
+        let slot = self.backend.take()?;
+        // Asked behind the twins that were stepped over: the end may be between them and this frame.
+        if self.is_past_the_end() { None } else { Some(slot) }
     }
 
     /// The bytes of the frame taken last.
@@ -314,7 +319,7 @@ impl Tap {
         }
     }
 
-    /// What had come when it was closed was taken.
+    /// What had come when it was closed was taken. (Twins count up to the next frame at hand.)
     fn is_past_the_end(&self) -> bool {
         self.frozen && self.backend.twins().is_some_and(|twins| twins + self.taken() >= self.counters.received)
     }
@@ -366,7 +371,12 @@ impl Tap {
             None if self.blind => {}
             // What libpcap left out is known by what is missing.
             None => self.twins = Some(rest),
-            Some(twins) => self.unread += rest.saturating_sub(twins),
+            Some(twins) => {
+                // Of those that were stepped over, some may be from after the end.
+                let twins = twins.min(rest);
+                self.twins = Some(twins);
+                self.unread += rest - twins;
+            }
         }
         self.count_interface();
         self.ready = false;
@@ -404,6 +414,104 @@ impl Tap {
             freezes: Some(self.counters.freezes),
             unread: (self.is_done() && !self.blind).then_some(self.unread),
             ..SourceStats::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Batch;
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    /// Hands out what is written down, in batches: `T` is a twin, `F` a frame.
+    struct Written {
+        fd: File,
+        batches: Vec<&'static str>,
+        batch: Batch,
+        read: usize,
+    }
+
+    impl Backend for Written {
+        fn fd(&self) -> BorrowedFd<'_> {
+            self.fd.as_fd()
+        }
+
+        fn fill(&mut self) -> io::Result<Filled> {
+            self.batch.clear();
+            if self.batches.is_empty() {
+                return Ok(Filled { more: false, count: false });
+            }
+            for kind in self.batches.remove(0).chars() {
+                if kind == 'T' {
+                    self.batch.push_twin();
+                } else {
+                    let (ts, marks) = (Timestamp::default(), FrameMarks::NONE);
+                    self.batch.push(Slot { ts, wire_len: 60, start: self.read, len: 60, direction: None, marks });
+                }
+                self.read += 1;
+            }
+            Ok(Filled { more: true, count: false })
+        }
+
+        fn head(&mut self) -> Option<Timestamp> {
+            self.batch.head()
+        }
+
+        fn take(&mut self) -> Option<Slot> {
+            self.batch.take()
+        }
+
+        fn bytes(&self, slot: &Slot) -> &[u8] {
+            self.batch.bytes(slot)
+        }
+
+        fn twins(&self) -> Option<u64> {
+            Some(self.batch.twins())
+        }
+    }
+
+    /// `text` cut behind each letter whose bit is set.
+    fn cut(text: &'static str, bits: usize) -> Vec<&'static str> {
+        let ends: Vec<usize> = (1..text.len()).filter(|at| bits >> (at - 1) & 1 == 1).chain([text.len()]).collect();
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        starts.zip(ends.iter().copied()).map(|(from, to)| &text[from..to]).collect()
+    }
+
+    /// The kernel lets more in after the end: wherever the end is, and however what came is cut into batches, frames from before it
+    /// are given, and none from after it.
+    #[test]
+    fn the_end_is_exact_between_twins_and_frames() {
+        for (came, looks) in ["TFTFTF", "TTFFTF", "FTTFFT", "TTTFFF"].into_iter().flat_map(|came| [(came, false), (came, true)]) {
+            for (end, cuts) in (0..=came.len()).flat_map(|end| (0..1 << (came.len() - 1)).map(move |cuts| (end, cuts))) {
+                let batches = cut(came, cuts);
+                let case = format!("{batches:?}, the end behind {end}, looks: {looks}");
+                let fd = File::open("/dev/null").expect("opens");
+                let backend = Written { fd, batches, batch: Batch::default(), read: 0 };
+                let mut tap = Tap::new("written", Box::new(backend), LinkType::ETHERNET, None, false);
+                tap.counters.received = end as u64;
+                tap.close();
+                assert!(tap.frozen, "no filter can be attached to it");
+                let mut given = Vec::new();
+                while !tap.is_done() {
+                    while !looks || tap.head().is_some() {
+                        let Some(slot) = tap.take() else { break };
+                        tap.hand_out(&slot);
+                        given.push(slot.start);
+                    }
+                    if tap.ready {
+                        tap.fill().expect("no error");
+                    }
+                    if tap.head().is_none() {
+                        tap.end_if_drained();
+                    }
+                }
+                let want: Vec<usize> = came.char_indices().take(end).filter(|(_, kind)| *kind == 'F').map(|(at, _)| at).collect();
+                assert_eq!(given, want, "{case}");
+                let stats = tap.stats(Asked::Kernel);
+                assert_eq!((stats.duplicates, stats.unread), (Some((end - want.len()) as u64), Some(0)), "{case}");
+            }
         }
     }
 }
