@@ -206,11 +206,15 @@ impl Watch for Lookout {
             named.unwrap_or_else(|| "an interface".to_owned())
         };
         let at = super::time::clock_now();
-        let after = units::counted(progress.matched, "packet");
+        let mut after = units::counted(progress.matched, "packet");
+        let mut wait = "waiting for it (Ctrl-C to stop)";
+        if info.interfaces.len() > 1 {
+            // Packets are counted together.
+            after.push_str(" in all");
+            wait = "waiting for it; the others go on (Ctrl-C to stop)";
+        }
         say(&match notice {
-            SourceNotice::Down { interface } => {
-                format!("{} went down at {at} after {after}; waiting for it (Ctrl-C to stop)", name(interface))
-            }
+            SourceNotice::Down { interface } => format!("{} went down at {at} after {after}; {wait}", name(interface)),
             SourceNotice::Up { interface } => format!("{} is up again at {at}", name(interface)),
             SourceNotice::Gone { interface } => format!("{} vanished at {at} after {after}; the others go on", name(interface)),
         });

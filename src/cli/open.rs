@@ -26,11 +26,25 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// KiB of the capture buffer when nothing is asked.
-const USUAL_BUFFER: u32 = (DEFAULT_BUFFER >> 10) as u32;
 /// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
 /// memory at once.
 const BUFFERS: usize = 512 << 20;
+
+/// Bytes of the capture buffer of each thread when nothing is asked.
+fn usual_buffer(args: &LiveArgs, copying: bool) -> usize {
+    match args.several_threads() {
+        Some(threads) => DEFAULT_BUFFER.min(BUFFERS / threads as usize),
+        None if copying => live::COPYING_BUFFER,
+        None => DEFAULT_BUFFER,
+    }
+}
+
+/// The capture buffer of this run, for the advice after losses.
+fn buffer(args: &LiveArgs, copying: bool) -> Buffer {
+    let kib = |bytes: usize| u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
+    let most = args.several_threads().map_or(Buffer::MOST_ADVISED, |threads| kib(BUFFERS / threads as usize));
+    Buffer::of(args.buffer_kib, kib(usual_buffer(args, copying)), most.min(Buffer::MOST_ADVISED))
+}
 
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
@@ -233,7 +247,7 @@ impl Plan {
             live: live_run,
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
-            buffer: Buffer::of(live.buffer_kib, USUAL_BUFFER),
+            buffer: buffer(live, copying),
             copying,
             hangup_rotates: false,
             source_words,
@@ -291,13 +305,7 @@ impl Plan {
             spec.snaplen = args.snaplen.unwrap_or(0);
             spec.promiscuous = args.promisc;
             spec.immediate = self.manner.watched;
-            if let Some(kib) = args.buffer_kib {
-                spec.buffer_bytes = kib as usize * 1024;
-            } else if let Some(threads) = args.several_threads() {
-                spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
-            } else if copying {
-                spec.buffer_bytes = live::COPYING_BUFFER;
-            }
+            spec.buffer_bytes = args.buffer_kib.map_or_else(|| usual_buffer(args, copying), |kib| kib as usize * 1024);
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),
                 Some(WhichWay::Out) => Some(Direction::Out),
@@ -478,5 +486,27 @@ impl From<FilterError> for Problem {
             problem = problem.help(line.strip_prefix("  ").unwrap_or(line));
         }
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_advised_only_where_it_is_larger() {
+        let advice = |buffer_kib, threads, copying| buffer(&LiveArgs { buffer_kib, threads, ..LiveArgs::default() }, copying);
+        let larger = Buffer::Middling { larger: 262_144 };
+        assert_eq!(advice(None, None, false), larger);
+        assert_eq!(advice(None, None, true), larger);
+        // Without -B a run has 64 MiB, one that copies 16, and 16 threads 32 each.
+        assert_eq!(advice(Some(32_768), None, false), Buffer::Small { usual: 65_536 });
+        assert_eq!(advice(Some(32_768), None, true), larger);
+        assert_eq!(advice(Some(8192), None, true), Buffer::Small { usual: 16_384 });
+        assert_eq!(advice(Some(262_144), None, true), Buffer::Large);
+        assert_eq!(advice(Some(16_384), Some(16), false), Buffer::Small { usual: 32_768 });
+        assert_eq!(advice(None, Some(16), false), Buffer::Large, "512 MiB together");
+        assert_eq!(advice(None, Some(4), false), Buffer::Middling { larger: 131_072 });
+        assert_eq!(advice(Some(40_000), Some(16), false), Buffer::Large);
     }
 }

@@ -42,40 +42,52 @@ pub fn nothing_seen(summary: &RunSummary, filter: Option<&str>) -> Option<String
     })
 }
 
-/// The capture buffer that was asked for, as far as it matters for what helps against losses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The capture buffer of a run, as far as it matters for what helps against losses. In KiB, of each thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Buffer {
-    /// A smaller one than is had without asking.
-    Small,
-    /// None, or not much more than is had without asking.
-    #[default]
-    Usual,
+    /// A smaller one was asked for than this run has without asking.
+    Small {
+        /// What it has without asking.
+        usual: u32,
+    },
+    /// There is a larger one to ask for.
+    Middling {
+        /// That one.
+        larger: u32,
+    },
     /// As large as is advised.
     Large,
 }
 
-impl Buffer {
-    /// By what was asked for, in KiB, and what is had without asking.
-    #[must_use]
-    pub const fn of(asked: Option<u32>, usual: u32) -> Self {
-        match asked {
-            Some(kib) if kib < usual => Self::Small,
-            Some(kib) if kib >= ADVISED => Self::Large,
-            _ => Self::Usual,
-        }
-    }
-
-    const fn help(self) -> &'static str {
-        match self {
-            Self::Small => "try:  leave -B off (65536 is the default)   or a capture filter   or -s 128",
-            Self::Usual => "try:  -B 262144   or a capture filter   or -s 128",
-            Self::Large => "try:  a capture filter   or -s 128",
-        }
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::Middling { larger: Self::MOST_ADVISED }
     }
 }
 
-/// The capture buffer that is advised, in KiB.
-const ADVISED: u32 = 262_144;
+impl Buffer {
+    /// The largest capture buffer that is advised, in KiB.
+    pub const MOST_ADVISED: u32 = 262_144;
+
+    /// By what was asked for, what this run has without asking, and the most that is to be advised to it.
+    #[must_use]
+    pub const fn of(asked: Option<u32>, usual: u32, most: u32) -> Self {
+        match asked {
+            Some(kib) if kib < usual => Self::Small { usual },
+            Some(kib) if kib >= most => Self::Large,
+            None if usual >= most => Self::Large,
+            _ => Self::Middling { larger: most },
+        }
+    }
+
+    fn help(self) -> String {
+        match self {
+            Self::Small { usual } => format!("try:  leave -B off ({usual} is the default)   or a capture filter   or -s 128"),
+            Self::Middling { larger } => format!("try:  -B {larger}   or a capture filter   or -s 128"),
+            Self::Large => "try:  a capture filter   or -s 128".to_owned(),
+        }
+    }
+}
 
 /// What the words about losses depend on besides their numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,8 +183,8 @@ impl Lost {
     }
 
     /// What helps against the most frequent cause.
-    const fn help(self, buffer: Buffer) -> &'static str {
-        if self.here > self.before() { SLOW_READER } else { buffer.help() }
+    fn help(self, buffer: Buffer) -> String {
+        if self.here > self.before() { SLOW_READER.to_owned() } else { buffer.help() }
     }
 }
 
@@ -298,7 +310,7 @@ mod tests {
   try:  -B 262144   or a capture filter   or -s 128"
         );
         // A command without such figures says nothing of them; and nobody is told to ask for less than is had without asking.
-        let small = LossWords { figures: false, buffer: Buffer::of(Some(1024), 65_536) };
+        let small = LossWords { figures: false, buffer: Buffer::of(Some(1024), 65_536, 262_144) };
         assert_eq!(
             super::packets_lost(&summary, small).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0)
@@ -319,11 +331,11 @@ mod tests {
 
     #[test]
     fn what_is_being_lost_is_told_by_cause() {
-        assert!(being_dropped(0, 0, 0, 5, 0, Buffer::Usual).is_empty());
-        let large = being_dropped(1, 0, 0, 5, 0, Buffer::of(Some(262_144), 65_536));
+        assert!(being_dropped(0, 0, 0, 5, 0, Buffer::default()).is_empty());
+        let large = being_dropped(1, 0, 0, 5, 0, Buffer::of(Some(262_144), 65_536, 262_144));
         assert!(large[0].ends_with("\n  try:  a capture filter   or -s 128"), "{large:?}");
         assert_eq!(
-            being_dropped(1200, 0, 3, 30_000, 1, Buffer::of(Some(100_000), 65_536)),
+            being_dropped(1200, 0, 3, 30_000, 1, Buffer::of(Some(100_000), 65_536, 262_144)),
             [
                 "packets are being dropped: 1,203 of 30,000 so far (kernel 1,200, interface 0, sockeye 3)
   try:  -B 262144   or a capture filter   or -s 128",

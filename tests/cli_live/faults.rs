@@ -13,6 +13,7 @@ for_backends! {
     time_stamps_that_are_not_there
     an_interface_that_is_down
     down_and_up_again_is_told
+    of_several_that_one_is_down_is_told
     a_vanished_interface_ends_it
     lost_packets_are_never_silent
     loopback_is_counted_once
@@ -87,6 +88,18 @@ fn down_and_up_again_is_told(backend: &str) {
         send(&pair, [3]);
         thread::sleep(Duration::from_millis(100));
     }
+    assert_eq!(capturing.interrupt().code(), Some(0));
+}
+
+fn of_several_that_one_is_down_is_told(backend: &str) {
+    let Some(pair) = Pair::new() else { return };
+    let _sink = silent_sink(&pair);
+    let capturing = start(&pair, backend, "packets -i veth0 -i lo");
+    send(&pair, [1, 2]);
+    capturing.wait_for_lines(2);
+    pair.near.ip(&format!("link set {VETH} down"));
+    let after = " after 2 packets in all; waiting for it; the others go on (Ctrl-C to stop)\n";
+    capturing.wait_until("it is told", |_, stderr| stderr.contains("sockeye: veth0 went down at ") && stderr.contains(after));
     assert_eq!(capturing.interrupt().code(), Some(0));
 }
 
