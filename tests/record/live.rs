@@ -71,6 +71,21 @@ fn the_newest_are_kept_while_it_goes_on() {
     assert_eq!(kept, (2000 - kept.len() as u64..2000).collect::<Vec<_>>());
 }
 
+/// The last file begins when the sockets are closed already: it must not get the number of one, to which nobody may write.
+#[test]
+fn a_file_that_begins_at_the_end_is_written_too() {
+    for backend in ["ring", "pnet"] {
+        for count in [3, 4, 5] {
+            let Some(stage) = Stage::new() else { return };
+            let recording = stage.record(&format!("--backend {backend} -w t.pcap -C 1k -c {count}"));
+            stage.send(0..12);
+            let ran = recording.end();
+            assert_eq!(ran.code(), Some(0), "{backend} {count}: {}", ran.stderr);
+            hold(&stage.files(), count);
+        }
+    }
+}
+
 #[test]
 fn a_recording_says_what_is_in_force_when_asked() {
     let Some(stage) = Stage::new() else { return };
