@@ -17,6 +17,7 @@ use sockeye::model::{SourceInfo, SourceStats};
 use sockeye::output::notices::{self, Buffer, LossWords};
 use sockeye::output::{WriteError, units};
 use std::io::{self, Write};
+use std::sync::Once;
 
 /// Drives a run to its end and reports on standard error; gives also what [`finish`] says of losses. The sink is the caller's, to be
 /// closed before that.
@@ -78,7 +79,7 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
         Some(problem) if problem.is_closed_output() => return Err(problem),
         not_written => {
             if summary.live {
-                let _ = io::stderr().write_all(live::closing_lines(&summary).as_bytes());
+                tell_counters(&summary);
             }
             if let Some(problem) = not_written {
                 problem.print();
@@ -113,6 +114,14 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
         say(&text);
     }
     Ok(exit)
+}
+
+/// Says the counters of a live run, once: here, or before its end where that has to wait.
+pub(crate) fn tell_counters(summary: &RunSummary) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let _ = io::stderr().write_all(live::closing_lines(summary).as_bytes());
+    });
 }
 
 /// An error of the output. A live capture says what it costs, too.

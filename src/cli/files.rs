@@ -3,6 +3,7 @@
 
 use super::errors::{shown, shown_path};
 use sockeye::output::pcap::Rotation;
+use sockeye::output::units;
 use sockeye::privilege::helper::{self, Commands};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// Commands at once.
 const AT_ONCE: usize = 4;
@@ -47,6 +49,10 @@ struct State {
     failures: Vec<String>,
     /// Failures that are not among those.
     more: u64,
+    /// Nothing is begun any more.
+    stopped: bool,
+    /// Files that got no command for that reason.
+    left: u64,
 }
 
 impl State {
@@ -73,8 +79,12 @@ impl ForEach {
 }
 
 impl Commands for ForEach {
-    fn finished(&mut self, path: &Path) {
+    fn finished(&self, path: &Path) {
         let mut state = self.work.lock();
+        if state.stopped {
+            state.left += 1;
+            return;
+        }
         if state.waiting.len() >= WAITING {
             state.failed(format!("-z: {} got no command: too many files wait for theirs", shown_path(path)));
             return;
@@ -100,17 +110,38 @@ impl Commands for ForEach {
         state.running.iter().chain(&state.waiting).any(|busy| busy == path)
     }
 
-    fn settle(&mut self) -> Vec<String> {
-        let mut state = self.work.lock();
-        while state.runners > 0 {
-            state = self.work.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+    fn settle(&self, patience: Option<Duration>) -> Result<Vec<String>, u64> {
+        let at_work = |state: &mut State| state.runners > 0;
+        let state = self.work.lock();
+        let mut state = match patience {
+            None => self.work.ended.wait_while(state, at_work).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.work.ended.wait_timeout_while(state, patience, at_work);
+                let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() {
+                    return Err((state.waiting.len() + state.running.len()) as u64);
+                }
+                state
+            }
+        };
         let mut failures = std::mem::take(&mut state.failures);
         let more = std::mem::take(&mut state.more);
         if more > 0 {
             failures.push(format!("-z: {more} more failed"));
         }
-        failures
+        let left = std::mem::take(&mut state.left);
+        if left > 0 {
+            let command = shown(&self.command.to_string_lossy());
+            failures.push(format!("-z {command}: {} got no command: the run was ended first", units::counted(left, "file")));
+        }
+        Ok(failures)
+    }
+
+    fn stop(&self) {
+        let mut state = self.work.lock();
+        state.stopped = true;
+        state.left += state.waiting.len() as u64;
+        state.waiting.clear();
     }
 }
 
@@ -179,26 +210,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let command = script(folder.path(), r#"sleep 0.02; echo done > "$1.done""#);
         assert!(is_command(&command) && is_command(OsStr::new("sh")) && !is_command(OsStr::new("no-such-command")));
-        let mut files = ForEach::new(command);
+        let files = ForEach::new(command);
         let names: Vec<PathBuf> = (0..20).map(|i| folder.path().join(format!("{i}"))).collect();
         for name in &names {
             files.finished(name);
         }
-        assert_eq!(files.settle(), Vec::<String>::new());
+        assert_eq!(files.settle(None), Ok(Vec::new()));
         assert!(names.iter().all(|name| name.with_extension("done").is_file()));
     }
 
     #[test]
     fn failures_are_told_at_the_end_but_not_without_end() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = ForEach::new(script(folder.path(), "exit 3"));
+        let files = ForEach::new(script(folder.path(), "exit 3"));
         (0..12).for_each(|i| files.finished(Path::new(&format!("-{i}"))));
-        let told = files.settle();
+        let told = files.settle(None).unwrap();
         assert_eq!((told.len(), told.last().map(String::as_str)), (9, Some("-z: 4 more failed")));
         assert!(told[0].ends_with(": exit code 3"), "{told:?}");
-        assert_eq!(files.settle(), Vec::<String>::new());
-        let mut files = ForEach::new("no/such".into());
+        assert_eq!(files.settle(None), Ok(Vec::new()));
+        let files = ForEach::new("no/such".into());
         files.finished(Path::new("x"));
-        assert_eq!(files.settle(), ["-z no/such: x: No such file or directory (os error 2)"]);
+        assert_eq!(files.settle(None).unwrap(), ["-z no/such: x: No such file or directory (os error 2)"]);
+    }
+
+    #[test]
+    fn when_it_is_stopped_what_runs_ends_and_nothing_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = folder.path().join("gate");
+        let text = format!(r#"echo > "$1.begun"; until test -e {}; do sleep 0.01; done; echo > "$1.done""#, gate.display());
+        let files = ForEach::new(script(folder.path(), &text));
+        let name = |i| folder.path().join(format!("{i}"));
+        (0..AT_ONCE + 3).for_each(|i| files.finished(&name(i)));
+        while !(0..AT_ONCE).all(|i| name(i).with_extension("begun").exists()) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(files.settle(Some(Duration::ZERO)), Err(7));
+        files.stop();
+        files.finished(&name(100));
+        assert_eq!(files.settle(Some(Duration::ZERO)), Err(4));
+        fs::write(gate, "").unwrap();
+        let told = files.settle(None).unwrap();
+        assert!(told.len() == 1 && told[0].ends_with("script: 4 files got no command: the run was ended first"), "{told:?}");
+        let with = |ending: &str| (0..101).filter(|i| name(*i).with_extension(ending).exists()).count();
+        assert_eq!((with("begun"), with("done")), (AT_ONCE, AT_ONCE));
     }
 }

@@ -216,7 +216,7 @@ impl Files for ByHelper {
         self.helper.rename(from, to)
     }
 
-    fn remove(&self, path: &Path) -> io::Result<()> {
+    fn remove(&self, path: &Path) -> io::Result<bool> {
         self.helper.remove(path)
     }
 
@@ -232,10 +232,10 @@ impl Files for ByHelper {
         }
     }
 
-    fn settle(&self) -> Vec<String> {
+    fn settle(&self, waiting: &mut dyn FnMut(u64)) -> Vec<String> {
         let mut told = std::mem::take(&mut *lock(&self.troubles));
         if self.runs {
-            match self.helper.settle() {
+            match self.helper.settle(waiting) {
                 Ok(more) => told.extend(more),
                 Err(error) => told.push(format!("-z: {error}")),
             }

@@ -163,9 +163,12 @@ One file after the other (packets -w can, too):
                      program, FILE the name as -w has it; it runs as whoever
                      started sockeye (root, if not by sudo), with nothing to
                      read, and what it prints goes nowhere, but for errors.
-                     -W and --keep-bytes remove a file when its command is
-                     done, not before: what waits for a slow one comes on top.
-                     What COMMAND makes of files is never removed.
+                     -W and --keep-bytes remove a file within a second or two
+                     after its command is done, not before: what waits for a
+                     slow one comes on top, up to 10,000 files, and is told when
+                     it gets behind. What COMMAND makes of files is never
+                     removed. A second Ctrl-C does not wait: commands that run
+                     go on, the files that are left get none.
 A file begins with the first packet that belongs to it, so periods in which
 nothing came have no file; only a capture that sees nothing at all leaves one.
 
@@ -198,7 +201,8 @@ Who reads the output (a pipe, a paused pager) is waited for while it reads, and
 2 seconds when it does not; what it did not get is counted.
 
 When something fails (disk full, folder gone, read-only), the file is cut after
-its last whole packet, the capture stops and says what was not saved: exit 1.
+its last whole packet (.zst: after the last flush, so up to a second more is
+lost), the capture stops and says what was not saved: exit 1.
 ";
 
 const EXIT: &str = "\

@@ -316,6 +316,8 @@ impl Plan {
             spec.filter_text.clone_from(&self.filter_text);
             specs.push(spec);
         }
+        // Output files are opened later, and get none of the sockets' numbers.
+        let _low = privilege::LowNumbers::take();
         let Some(threads) = args.several_threads() else {
             return Ok(Sources::Live(Box::new(rights::as_root(|| live::open_filtered(&specs, backend, filter))??)));
         };

@@ -23,14 +23,15 @@ pub trait Files: Debug + Send + Sync {
     /// Gives a file another name; a file that has this name already stays, and that is an error (`AlreadyExists`).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file.
-    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a file. False: it stays for now, as something is being done with it ([`Self::finished`]).
+    fn remove(&self, path: &Path) -> io::Result<bool>;
 
     /// A file is complete under this name: whatever is to be done with it (`-z`) may begin, and is not waited for.
     fn finished(&self, _path: &Path) {}
 
-    /// Waits for what [`Self::finished`] began, and says what went wrong with it, a sentence each.
-    fn settle(&self) -> Vec<String> {
+    /// Waits for what [`Self::finished`] began, and says what went wrong with it, a sentence each. When it takes longer than about a
+    /// second, `waiting` is told with how many files it is not done yet.
+    fn settle(&self, _waiting: &mut dyn FnMut(u64)) -> Vec<String> {
         Vec::new()
     }
 }
@@ -84,8 +85,8 @@ impl Files for Here {
         }
     }
 
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+    fn remove(&self, path: &Path) -> io::Result<bool> {
+        fs::remove_file(path).map(|()| true)
     }
 }
 

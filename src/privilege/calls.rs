@@ -84,7 +84,8 @@ const FREE_OLD: &[c_long] = &[libc::SYS_poll, libc::SYS_stat, libc::SYS_lstat, l
 #[cfg(not(target_arch = "x86_64"))]
 const FREE_OLD: &[c_long] = &[];
 
-/// Calls that write to a descriptor: not to a socket that captures, which would send. Their first argument is the descriptor.
+/// Calls that write to a descriptor: not to a socket that captures, which would send. Their first argument is the descriptor. Its
+/// number stays forbidden when the socket is closed: see [`LowNumbers`](super::LowNumbers).
 const WRITING: &[c_long] = &[libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64];
 
 /// `fcntl(2)`: is it open, and how. Not `F_SETFL`, which would take `O_APPEND` off a log. A copy is made of standard output only.

@@ -4,12 +4,14 @@
 #![expect(unsafe_code, reason = "descriptors known by their numbers only; each with its SAFETY note")]
 
 use super::helper::close_between;
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Resource, getrlimit};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -69,6 +71,27 @@ pub fn descriptor_named(path: &Path) -> Option<RawFd> {
     }
     let digits = PLACES.iter().find_map(|place| text.strip_prefix(place))?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+/// Descriptors that are opened while this lives get numbers above the lowest that are free, and those become free with it. The
+/// sandbox knows a socket that captures by its number and lets nobody write to it; when such a socket is closed, the system gives
+/// the lowest free number to the next file, which must not be that one (`open(2)`).
+#[derive(Debug)]
+pub struct LowNumbers {
+    _taken: Vec<OwnedFd>,
+}
+
+impl LowNumbers {
+    /// More than what a run opens after its rights are gone: outputs, and the zone's file for a moment.
+    const MOST: u64 = 32;
+
+    /// Takes them, as many as leave most of what the system allows.
+    #[must_use]
+    pub fn take() -> Self {
+        let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let taken = (0..Self::MOST.min(allowed / 8)).map_while(|_| eventfd(0, EventfdFlags::CLOEXEC).ok());
+        Self { _taken: taken.collect() }
+    }
 }
 
 /// A copy of a descriptor that was inherited, where it was opened for this use.

@@ -16,7 +16,7 @@ mod sandbox;
 
 pub use caller::{Caller, Lowered, lower};
 pub use drop::{Choice, Standing, User, allow_open_files, choose, drop_harmless};
-pub use inherited::{Use, close_unnamed, descriptor_named, duplicate};
+pub use inherited::{LowNumbers, Use, close_unnamed, descriptor_named, duplicate};
 
 use std::fmt;
 use std::fs;

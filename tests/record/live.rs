@@ -2,6 +2,7 @@
 
 use crate::recorder::{Stage, all_numbers, files_in, names, numbers, others_read, others_read_all, wait_until};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +70,21 @@ fn the_newest_are_kept_while_it_goes_on() {
     assert_eq!(fs::read_to_string(&files[0]).expect("read"), "foreign");
     let kept = all_numbers(&files[1..]);
     assert_eq!(kept, (2000 - kept.len() as u64..2000).collect::<Vec<_>>());
+}
+
+/// The last file begins when the sockets are closed already: it must not get the number of one, to which nobody may write.
+#[test]
+fn a_file_that_begins_at_the_end_is_written_too() {
+    for backend in ["ring", "pnet"] {
+        for count in [3, 4, 5] {
+            let Some(stage) = Stage::new() else { return };
+            let recording = stage.record(&format!("--backend {backend} -w t.pcap -C 1k -c {count}"));
+            stage.send(0..12);
+            let ran = recording.end();
+            assert_eq!(ran.code(), Some(0), "{backend} {count}: {}", ran.stderr);
+            hold(&stage.files(), count);
+        }
+    }
 }
 
 #[test]
@@ -251,4 +267,61 @@ fn terminated_the_last_file_is_complete() {
     assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("200 packets captured\n"), "{}", ran.stderr);
     hold(&stage.files(), 200);
+}
+
+/// A command for `-z` in the folder beside the files.
+fn command(stage: &Stage, text: &str) -> PathBuf {
+    let path = stage.path().join("command");
+    fs::create_dir_all(stage.path().join("files")).expect("made");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+    path
+}
+
+#[test]
+fn a_file_goes_when_its_command_is_done_and_not_with_the_next_file_only() {
+    let Some(stage) = Stage::new() else { return };
+    let command = command(&stage, "sleep 0.2");
+    let recording = stage.record(&format!("-w files/t.pcap -C 1k -W 1 -z {}", command.display()));
+    stage.send(0..12);
+    // The one being written is all that is kept, and no other begins.
+    wait_until("those before are gone", || names(&files_in(&stage.path().join("files"))).len() == 1);
+    recording.interrupt();
+}
+
+#[test]
+fn files_that_wait_for_a_command_that_hangs_are_told() {
+    let Some(stage) = Stage::new() else { return };
+    let command = command(&stage, "until test -e gate; do sleep 0.05; done");
+    let recording = stage.record(&format!("-w files/t.pcap -C 1k -W 1 -z {}", command.display()));
+    stage.send(0..40);
+    wait_until("it is told", || recording.stderr().contains(" files wait for -z "));
+    assert!(recording.stderr().contains(": -W and --keep-bytes cannot remove them yet\n"), "{}", recording.stderr());
+    recording.signal("INT");
+    wait_until("the wait is told", || recording.stderr().contains("sockeye: waiting for -z "));
+    let told = recording.stderr();
+    assert!(told.find("40 packets captured\n") < told.find("sockeye: waiting for -z ") && told.contains("40 packets"), "{told}");
+    fs::write(stage.path().join("gate"), "").expect("written");
+    let ran = recording.end();
+    assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("40 packets captured\n").count(), 1, "{}", ran.stderr);
+    assert_eq!(names(&files_in(&stage.path().join("files"))).len(), 1);
+}
+
+#[test]
+fn a_second_interrupt_begins_no_more_commands() {
+    let Some(stage) = Stage::new() else { return };
+    let command = command(&stage, "echo \"$1\" >> begun; until test -e gate; do sleep 0.05; done; echo \"$1\" >> done");
+    let mut recording = stage.record(&format!("-w files/t.pcap -C 1k -z {}", command.display()));
+    stage.send(0..40);
+    let lines = |name: &str| fs::read_to_string(stage.path().join(name)).map_or(0, |text| text.lines().count());
+    wait_until("four run", || lines("begun") == 4);
+    recording.signal("INT");
+    wait_until("the wait is told", || recording.stderr().contains("sockeye: waiting for -z "));
+    recording.signal("INT");
+    assert_eq!(recording.ended().code(), Some(130));
+    fs::write(stage.path().join("gate"), "").expect("written");
+    let told = || recording.stderr().contains(" files got no command: the run was ended first\n");
+    wait_until("those that run end, and what else was to come is told", || lines("done") == 4 && told());
+    assert_eq!(lines("begun"), 4);
 }

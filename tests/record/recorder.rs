@@ -111,6 +111,12 @@ impl Recording {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ran {
+        self.ended()
+    }
+
+    /// The same; what others still write to its standard error can be read.
+    #[track_caller]
+    pub(crate) fn ended(&mut self) -> Ran {
         let status = wait(&mut self.child, PATIENCE);
         Ran { stdout: self.stdout(), stderr: self.stderr(), status }
     }

@@ -2,7 +2,7 @@
 
 use super::records::being_read;
 use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat};
-use crate::cli::drive::{drive, finish, say, unwritten};
+use crate::cli::drive::{drive, finish, say, tell_counters, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::files::{ForEach, is_command};
@@ -12,7 +12,7 @@ use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
 use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
-use sockeye::model::{FileFormat, SourceInfo, SourceKind};
+use sockeye::model::{FileFormat, SourceInfo, SourceKind, Timestamp};
 use sockeye::output::WriteError;
 use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
@@ -63,6 +63,36 @@ pub(crate) struct Writing {
     /// Hand on packets as they come: live all that have come, else each.
     at_once: bool,
     failed: bool,
+    /// The command of `-z`, as it is told.
+    command: String,
+    late: Late,
+}
+
+/// Files that are to be removed and whose command is not done, as far as it was told.
+#[derive(Debug, Default)]
+struct Late {
+    /// There has been one ever since.
+    since: Option<Timestamp>,
+    told: bool,
+}
+
+impl Late {
+    /// More than this are told at once: more than commands run at a time, so they get behind.
+    const MANY: u64 = 4;
+    /// Fewer are told after so many nanoseconds in which there was always one.
+    const LONG: i64 = 60_000_000_000;
+
+    /// Is it time to tell that there are so many?
+    fn is_due(&mut self, files: u64, now: Timestamp) -> bool {
+        if files == 0 {
+            self.since = None;
+            return false;
+        }
+        let since = *self.since.get_or_insert(now);
+        let due = !self.told && (files > Self::MANY || now.nanos().saturating_sub(since.nanos()) >= Self::LONG);
+        self.told |= due;
+        due
+    }
 }
 
 impl Writing {
@@ -118,7 +148,17 @@ impl Writing {
         };
         let at_once = args.packet_buffered || (opened.live && is_stdout(&path));
         let writer = PcapWriter::create(&path, &config)?;
-        Ok(Some(Self { writer, files, path, rotating: rotation.is_on(), live: opened.live, at_once, failed: false }))
+        Ok(Some(Self {
+            writer,
+            files,
+            path,
+            rotating: rotation.is_on(),
+            live: opened.live,
+            at_once,
+            failed: false,
+            command: args.file_command.as_ref().map(|command| shown(&command.to_string_lossy())).unwrap_or_default(),
+            late: Late::default(),
+        }))
     }
 
     /// Can SIGHUP begin the next file?
@@ -136,7 +176,21 @@ impl Writing {
         } else {
             self.end(ended).map(Some)
         };
-        let failures = self.files.settle();
+        // Whoever waits is told for what, and what is known already.
+        let failures = self.files.settle(&mut |files| {
+            if ended.summary.live {
+                tell_counters(&ended.summary);
+            }
+            let them = units::counted(files, "file");
+            say(&format!(
+                "waiting for -z {} on {them}{}",
+                self.command,
+                match self.writer.late() {
+                    0 => String::new(),
+                    late => format!("; -W and --keep-bytes remove {} only then", units::count(late)),
+                }
+            ));
+        });
         let in_all = self.writer.after_commands();
         if written?.is_some() {
             let written = in_all;
@@ -261,6 +315,16 @@ impl Sink for Writing {
             Event::Summary(_) => return Ok(Keep::Going),
             _ => self.writer.on_event(event),
         };
+        if let Event::Tick(now) = event {
+            let late = self.writer.late();
+            if self.late.is_due(late, *now) {
+                let (files, wait, them) = match late {
+                    1 => ("1 file".to_owned(), "waits", "it"),
+                    late => (units::counted(late, "file"), "wait", "them"),
+                };
+                say(&format!("{files} {wait} for -z {}: -W and --keep-bytes cannot remove {them} yet", self.command));
+            }
+        }
         let hands_on = self.at_once
             && match event {
                 Event::Drained => true,

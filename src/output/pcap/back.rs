@@ -26,6 +26,8 @@ pub(super) enum Job {
     End,
     /// The next file.
     Begin(Box<Begin>),
+    /// Files that were in use when they were to be removed may be free now.
+    RemoveLate,
 }
 
 /// How the next file is called.
@@ -97,6 +99,11 @@ impl Back {
     pub(super) fn watch(&mut self) -> Arc<Moved> {
         self.piece = PIECE;
         Arc::clone(&self.moved)
+    }
+
+    /// How many files should be removed and are in use.
+    pub(super) fn late(&self) -> Arc<AtomicU64> {
+        self.kept.how_many_late()
     }
 
     pub(super) fn saved(&self) -> Arc<AtomicU64> {
@@ -224,7 +231,7 @@ impl Back {
         let closed = open.target.close().is_ok();
         if let Some(name) = &open.name
             && open.safe.packets == 0
-            && self.files.remove(&path).is_ok()
+            && matches!(self.files.remove(&path), Ok(true))
         {
             // Nothing is in it, and it was begun only to go on.
             path.clone_from(name);
@@ -303,6 +310,7 @@ impl Consumer for Back {
             Job::Flush if self.pack.is_some() => self.end_frame()?,
             Job::Flush => {}
             Job::End => self.end()?,
+            Job::RemoveLate => self.kept.remove_late(self.files.as_ref()),
             Job::Begin(begin) => self.begin(&begin).map_err(|error| match error {
                 WriteError::Create { path, error } => WriteError::Rotate { path, operation: "create", error, unsaved: 0 },
                 error => error,

@@ -17,6 +17,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Files in use are asked for again after so many nanoseconds.
+const ASK_AGAIN: i64 = 1_000_000_000;
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,10 @@ pub struct PcapWriter {
     last: Timestamp,
     /// The time when that was last told (live).
     now: Timestamp,
+    /// When files in use were last asked for.
+    asked: Timestamp,
+    /// Files that should be removed and are in use.
+    late: Arc<AtomicU64>,
     /// Through zstd.
     packed: bool,
     /// Files can end and begin: it is no pipe, device or standard output.
@@ -96,6 +104,7 @@ impl PcapWriter {
         let mut names = Names::new(path, &config.rotation)?;
         let pcapng = config.format == FileFormat::PcapNg;
         let mut back = Back::new(Arc::clone(&config.files), pcapng, pack, &config.rotation);
+        let late = back.late();
         let (mut regular, mut reader) = (true, None);
         let mut file = Current { start: config.start, ..Current::default() };
         if !config.rotation.is_on() {
@@ -126,6 +135,8 @@ impl PcapWriter {
             over: false,
             last: Timestamp::default(),
             now: Timestamp::default(),
+            asked: config.start,
+            late,
             packed,
             regular,
             left: None,
@@ -255,7 +266,19 @@ impl PcapWriter {
         if !self.over && self.periods.has_ended(now) && self.file.packets > 0 {
             self.end(now)?;
         }
+        // What is done with them may have ended; a clock that was set back is no reason to wait.
+        let due = now < self.asked || now.nanos().saturating_sub(self.asked.nanos()) >= ASK_AGAIN;
+        if !self.over && self.late() > 0 && due {
+            self.asked = now;
+            self.push(Job::RemoveLate)?;
+        }
         Ok(())
+    }
+
+    /// Files that are too many ([`Rotation::keep_files`], [`Rotation::keep_bytes`]) and in use still, so that they cannot be removed.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
     }
 
     /// Writes the end of the file, closes it, and waits for all that; a file whose writer is dropped without it lacks its counters.

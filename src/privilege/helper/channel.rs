@@ -1,6 +1,7 @@
 //! A pair of sockets that carry whole messages (`SOCK_SEQPACKET`), and descriptors beside them. Source: unix(7).
 
 use super::protocol::LONGEST;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -96,6 +97,13 @@ impl Channel {
         }
         let len = if got.flags.contains(ReturnFlags::TRUNC) { LONGEST + 1 } else { got.bytes };
         Ok((Self::came(Ok(len), room)?, fd))
+    }
+
+    /// Is the other end gone?
+    pub(super) fn is_at_its_end(&self) -> bool {
+        let mut fds = [PollFd::new(self, PollFlags::empty())];
+        let asked = retry_on_intr(|| poll(&mut fds, Some(&Timespec::default())));
+        asked.is_err() || fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
     }
 
     /// Ends it for both sides: who waits for a message gets the end.

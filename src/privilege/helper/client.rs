@@ -100,13 +100,16 @@ impl Helper {
         self.ask(&Request::Rename { folder, from, to }.encode(), |reply, _| done(&reply))
     }
 
-    /// Removes a file that was made by way of this helper.
+    /// Removes a file that was made by way of this helper. False: it stays, as its command waits or runs.
     ///
     /// # Errors
-    /// As [`Self::rename`]; `ResourceBusy` while its command waits or runs.
-    pub fn remove(&self, path: &Path) -> io::Result<()> {
+    /// As [`Self::rename`].
+    pub fn remove(&self, path: &Path) -> io::Result<bool> {
         let (folder, name) = self.place(path)?;
-        self.ask(&Request::Remove { folder, name }.encode(), |reply, _| done(&reply))
+        self.ask(&Request::Remove { folder, name }.encode(), |reply, _| match reply {
+            Reply::InUse => Ok(false),
+            reply => done(&reply).map(|()| true),
+        })
     }
 
     /// A file that was made by way of this helper is complete: the command begins, or takes its turn. Nothing is waited for.
@@ -118,11 +121,12 @@ impl Helper {
         self.ask(&Request::Finished { folder, name }.encode(), |reply, _| done(&reply))
     }
 
-    /// Waits for the commands that were begun; what went wrong, a sentence each.
+    /// Waits for the commands that were begun; what went wrong, a sentence each. When it takes longer than about a second, `waiting`
+    /// is told for how many files.
     ///
     /// # Errors
     /// `NotConnected` when the helper is gone.
-    pub fn settle(&self) -> io::Result<Vec<String>> {
+    pub fn settle(&self, waiting: &mut dyn FnMut(u64)) -> io::Result<Vec<String>> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         channel.send(&Request::Settle.encode()).map_err(|_| gone())?;
         let mut sentences = Vec::new();
@@ -130,6 +134,7 @@ impl Helper {
         loop {
             match message(channel.receive(&mut room)?)? {
                 Reply::Said(text) => sentences.push(text.to_owned()),
+                Reply::Waiting { files } => waiting(files),
                 Reply::Done => return Ok(sentences),
                 other => return Err(error_of(&other)),
             }

@@ -6,7 +6,7 @@
 //! more rights than the process that reads packets, but for the network.
 //!
 //! Whoever asks is taken for an attacker (`protocol.rs`, `allowed.rs`). Both end when the process that asks has ended, however that
-//! ended; the one of files after the commands that still run.
+//! ended; the one of files after the commands that still run; it begins none then.
 
 mod allowed;
 mod channel;

@@ -24,7 +24,8 @@ pub(super) enum Request<'a> {
     Remove { folder: u16, name: &'a OsStr },
     /// The file is complete: the command may run on it.
     Finished { folder: u16, name: &'a OsStr },
-    /// Wait for the commands; what went wrong comes as [`Reply::Said`], then [`Reply::Done`].
+    /// Wait for the commands; when that takes a while, [`Reply::Waiting`] comes once. What went wrong comes as [`Reply::Said`], then
+    /// [`Reply::Done`].
     Settle,
 }
 
@@ -45,6 +46,10 @@ pub(super) enum Reply<'a> {
     Said(&'a str),
     /// The helper cannot work: why.
     Unfit(&'a str),
+    /// The file cannot be removed now: its command waits or runs.
+    InUse,
+    /// So many files wait for their command, or it runs.
+    Waiting { files: u64 },
 }
 
 /// A file that exists.
@@ -145,6 +150,8 @@ impl<'a> Reply<'a> {
             Self::Refused => vec![5],
             Self::Said(text) => [&[6], cut(text).as_bytes()].concat(),
             Self::Unfit(text) => [&[7], cut(text).as_bytes()].concat(),
+            Self::InUse => vec![8],
+            Self::Waiting { files } => [&[9][..], &files.to_le_bytes()].concat(),
         }
     }
 
@@ -164,6 +171,8 @@ impl<'a> Reply<'a> {
             (5, []) => Some(Self::Refused),
             (6, text) => Some(Self::Said(std::str::from_utf8(text).ok()?)),
             (7, text) => Some(Self::Unfit(std::str::from_utf8(text).ok()?)),
+            (8, []) => Some(Self::InUse),
+            (9, rest) => Some(Self::Waiting { files: u64::from_le_bytes(rest.try_into().ok()?) }),
             _ => None,
         }
     }
@@ -209,6 +218,8 @@ mod tests {
                 Reply::Failed { errno },
                 Reply::Exists(Existing { size, id, modified }),
                 Reply::Refused,
+                Reply::InUse,
+                Reply::Waiting { files: size },
             ] {
                 let bytes = reply.encode();
                 prop_assert_eq!(Reply::decode(&bytes), Some(reply));
@@ -219,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_for_a_message_is_that_message_alone(bytes in prop::collection::vec(any::<u8>(), 0..600), tag in 0_u8..8) {
+        fn what_is_taken_for_a_message_is_that_message_alone(bytes in prop::collection::vec(any::<u8>(), 0..600), tag in 0_u8..10) {
             let mut bytes = bytes;
             if let Some(first) = bytes.first_mut() {
                 *first = tag;

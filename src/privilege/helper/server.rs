@@ -12,26 +12,34 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-/// What is done with finished files.
-pub trait Commands: Send {
+/// What is done with finished files. Several threads ask.
+pub trait Commands: Send + Sync {
     /// Begins it with a file, or lets it wait for its turn. Does not wait itself.
-    fn finished(&mut self, path: &Path);
+    fn finished(&self, path: &Path);
 
     /// Does a file wait for its turn, or is something being done with it?
     fn busy(&self, path: &Path) -> bool;
 
-    /// Waits for all of it and says what went wrong, a sentence each.
-    fn settle(&mut self) -> Vec<String>;
+    /// Waits for all of it, at most so long, and says what went wrong, a sentence each. The error: it is not done yet with so many
+    /// files.
+    fn settle(&self, patience: Option<Duration>) -> Result<Vec<String>, u64>;
+
+    /// Nothing is begun any more, neither with files that wait nor with others.
+    fn stop(&self);
 }
 
 /// Most sentences that are handed on at once.
 const MOST_SENTENCES: usize = 100;
 
 /// The commands, shared by the thread of the files and the one that waits for the end.
-type Shared = Arc<Mutex<Option<Box<dyn Commands>>>>;
+type Shared = Arc<Option<Box<dyn Commands>>>;
+
+/// After this long whoever waits for the commands is told so.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// The whole life of the helper. Gives its exit code.
 pub(super) fn live(task: Task, files: Channel) -> u8 {
@@ -42,7 +50,7 @@ pub(super) fn live(task: Task, files: Channel) -> u8 {
             return 1;
         }
     };
-    let commands: Shared = Arc::new(Mutex::new(task.commands));
+    let commands: Shared = Arc::new(task.commands);
     let files = Arc::new(files);
     let serving = {
         let (files, commands) = (Arc::clone(&files), Arc::clone(&commands));
@@ -56,11 +64,23 @@ pub(super) fn live(task: Task, files: Channel) -> u8 {
         return 1;
     }
     wait_for_the_end(&files);
-    // Nobody is left to hear what goes wrong now but whoever reads standard error.
-    for sentence in with(&commands, |commands| commands.settle()).unwrap_or_default() {
-        let _ = rustix::io::write(rustix::stdio::stderr(), format!("sockeye: {sentence}\n").as_bytes());
+    // Where the end came in order, all was settled before. Else whoever ended the run does not expect it to go on.
+    if let Some(commands) = commands.as_ref() {
+        commands.stop();
+        say(&commands.settle(None).unwrap_or_default());
+    }
+    // It may have been asked to wait for the commands, too, and have heard first what went wrong.
+    if let Ok(serving) = serving {
+        let _ = serving.join();
     }
     0
+}
+
+/// What goes wrong when nobody is left to hear it but whoever reads standard error.
+fn say(sentences: &[String]) {
+    for sentence in sentences {
+        let _ = rustix::io::write(rustix::stdio::stderr(), format!("sockeye: {sentence}\n").as_bytes());
+    }
 }
 
 /// Signals, descriptors, rights.
@@ -82,11 +102,6 @@ pub(super) fn wait_for_the_end(files: &Channel) {
             Err(_) => return,
         }
     }
-}
-
-fn with<T>(commands: &Shared, then: impl FnOnce(&mut dyn Commands) -> T) -> Option<T> {
-    let mut commands = commands.lock().unwrap_or_else(PoisonError::into_inner);
-    Some(then(commands.as_mut()?.as_mut()))
 }
 
 /// Ends the channel for both sides when the thread that answers ends, by a panic too: who asks must not wait for ever.
@@ -128,16 +143,30 @@ fn answer(channel: &Channel, folders: &mut Allowed, commands: &Shared, request: 
         },
         Some(&Request::Rename { folder, from, to }) => folders.rename(folder, from, to),
         Some(&Request::Remove { folder, name }) => {
-            let busy = |path: PathBuf| with(commands, |commands| commands.busy(&path)) == Some(true);
-            if folders.path(folder, name).is_some_and(busy) { Err(Errno::BUSY) } else { folders.remove(folder, name) }
+            let busy = |path: PathBuf| commands.as_ref().as_ref().is_some_and(|commands| commands.busy(&path));
+            if folders.path(folder, name).is_some_and(busy) { Ok(Reply::InUse) } else { folders.remove(folder, name) }
         }
         Some(&Request::Finished { folder, name }) => {
-            let path = if with(commands, |_| ()).is_some() { folders.finish(folder, name) } else { None };
-            let begun = path.and_then(|path| with(commands, |commands| commands.finished(&path)));
-            Ok(if begun.is_some() { Reply::Done } else { Reply::Refused })
+            let begun = commands.as_ref().as_ref().and_then(|commands| {
+                commands.finished(&folders.finish(folder, name)?);
+                Some(Reply::Done)
+            });
+            Ok(begun.unwrap_or(Reply::Refused))
         }
         Some(Request::Settle) => {
-            let wrong = with(commands, |commands| commands.settle()).unwrap_or_default();
+            let wrong = match commands.as_ref().as_ref().map(|commands| (commands, commands.settle(Some(TOLD_AFTER)))) {
+                Some((commands, Err(files))) => {
+                    channel.send(&Reply::Waiting { files }.encode())?;
+                    let wrong = commands.settle(None).unwrap_or_default();
+                    if channel.is_at_its_end() {
+                        say(&wrong);
+                        return Ok(());
+                    }
+                    wrong
+                }
+                Some((_, Ok(wrong))) => wrong,
+                None => Vec::new(),
+            };
             for sentence in wrong.iter().take(MOST_SENTENCES) {
                 channel.send(&Reply::Said(sentence).encode())?;
             }

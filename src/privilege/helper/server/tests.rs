@@ -14,7 +14,7 @@ use tempfile::TempDir;
 struct Noted(mpsc::Sender<PathBuf>);
 
 impl Commands for Noted {
-    fn finished(&mut self, path: &Path) {
+    fn finished(&self, path: &Path) {
         self.0.send(path.to_owned()).unwrap();
     }
 
@@ -22,9 +22,14 @@ impl Commands for Noted {
         path.ends_with("trace-busy")
     }
 
-    fn settle(&mut self) -> Vec<String> {
-        (0..150).map(|n| format!("failure {n}: {}", "ö".repeat(1000))).collect()
+    fn settle(&self, patience: Option<Duration>) -> Result<Vec<String>, u64> {
+        if patience.is_some() {
+            return Err(7);
+        }
+        Ok((0..150).map(|n| format!("failure {n}: {}", "ö".repeat(1000))).collect())
     }
+
+    fn stop(&self) {}
 }
 
 /// A folder in which `out.pcap`, `forced.pcap` (force) and `trace…` may be written, in it one for `….pcap`, and the noted
@@ -46,7 +51,7 @@ fn world() -> (World, Channel) {
     let (ours, theirs) = Channel::pair().unwrap();
     let (sender, finished) = mpsc::channel();
     thread::spawn(move || {
-        let commands: Shared = Arc::new(Mutex::new(Some(Box::new(Noted(sender)))));
+        let commands: Shared = Arc::new(Some(Box::new(Noted(sender))));
         serve(&theirs, Allowed::open(folders), &commands);
     });
     (World { folder, finished }, ours)
@@ -102,8 +107,8 @@ fn a_file_is_not_removed_while_something_is_done_with_it() {
     for path in [&busy, &idle] {
         drop(helper.open(path, false).unwrap());
     }
-    assert_eq!(helper.remove(&busy).unwrap_err().kind(), ErrorKind::ResourceBusy);
-    helper.remove(&idle).unwrap();
+    assert!(!helper.remove(&busy).unwrap());
+    assert!(helper.remove(&idle).unwrap());
     assert_eq!(world.list(), ["dated", "trace-busy"].map(OsString::from));
 }
 
@@ -269,7 +274,9 @@ fn descriptors_sent_to_it_are_not_kept() {
 #[test]
 fn sentences_are_bounded_in_length_and_number() {
     let (_world, helper) = client();
-    let sentences = helper.settle().unwrap();
+    let mut waiting = Vec::new();
+    let sentences = helper.settle(&mut |files| waiting.push(files)).unwrap();
+    assert_eq!(waiting, [7]);
     assert_eq!(sentences.len(), MOST_SENTENCES + 1);
     assert!(sentences.iter().all(|s| s.len() <= LONGEST));
     assert!(sentences[0].starts_with("failure 0: öö"));
@@ -336,15 +343,17 @@ fn a_file_gets_its_command_once() {
 struct Broken;
 
 impl Commands for Broken {
-    fn finished(&mut self, _: &Path) {}
+    fn finished(&self, _: &Path) {}
 
     fn busy(&self, _: &Path) -> bool {
         false
     }
 
-    fn settle(&mut self) -> Vec<String> {
+    fn settle(&self, _: Option<Duration>) -> Result<Vec<String>, u64> {
         panic!("on purpose")
     }
+
+    fn stop(&self) {}
 }
 
 #[test]
@@ -354,11 +363,11 @@ fn when_the_thread_that_answers_ends_that_is_an_error_and_no_hang() {
     let serving = thread::spawn({
         // The thread that waits for the end holds the channel, too.
         let theirs = Arc::clone(&theirs);
-        move || serve(&theirs, Allowed::open(Vec::new()), &Arc::new(Mutex::new(Some(Box::new(Broken)))))
+        move || serve(&theirs, Allowed::open(Vec::new()), &Arc::new(Some(Box::new(Broken))))
     });
     let helper = Helper::new(ours, Vec::new(), 0);
-    assert_eq!(helper.settle().unwrap_err().kind(), ErrorKind::NotConnected);
-    assert_eq!(helper.settle().unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(helper.settle(&mut |_| ()).unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(helper.settle(&mut |_| ()).unwrap_err().kind(), ErrorKind::NotConnected);
     assert!(serving.join().is_err());
     wait_for_the_end(&theirs);
 }
@@ -370,7 +379,7 @@ fn when_the_helper_is_gone_that_is_an_error_and_no_hang() {
     let helper = Helper::new(ours, vec![PathBuf::from(".")], 0);
     let Err(OpenError::Failed(error)) = helper.open(Path::new("out.pcap"), false) else { panic!() };
     assert_eq!(error.kind(), ErrorKind::NotConnected);
-    assert_eq!(helper.settle().unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(helper.settle(&mut |_| ()).unwrap_err().kind(), ErrorKind::NotConnected);
 }
 
 #[test]
