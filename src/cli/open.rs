@@ -5,6 +5,7 @@ use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
 use super::helper::Wanted;
 use super::host_names::PatientNames;
+use super::memory::Memory;
 use super::rights::{self, Rights};
 use super::signals;
 use super::time;
@@ -28,9 +29,6 @@ use std::sync::Arc;
 
 /// KiB of the capture buffer when nothing is asked.
 const USUAL_BUFFER: u32 = (DEFAULT_BUFFER >> 10) as u32;
-/// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
-/// memory at once.
-const BUFFERS: usize = 512 << 20;
 
 /// Sources, filter and selection of a run.
 pub(crate) struct Opened {
@@ -47,6 +45,8 @@ pub(crate) struct Opened {
     pub(crate) card_time: bool,
     /// The capture buffer that was asked for.
     pub(crate) buffer: Buffer,
+    /// How memory is divided.
+    pub(crate) memory: Memory,
     /// Nothing is decoded.
     pub(crate) copying: bool,
     /// SIGHUP does not end the run: it begins the next file of `-w`.
@@ -114,6 +114,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Packets are printed as they come: somebody may be watching.
     pub(crate) watched: bool,
+    /// `--max-memory`
+    pub(crate) memory: Memory,
 }
 
 impl Plan {
@@ -178,17 +180,18 @@ impl Plan {
 
     /// Opens the sources, gives up all rights, and only then reads what the sources say of themselves. `copying`: frames of
     /// unknown link types are welcome, nothing is decoded.
-    pub(crate) fn open(self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
+    pub(crate) fn open(mut self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
         let mut filter = self.filter()?;
         let live_run = !self.interfaces.is_empty();
+        if live_run {
+            self.manner.memory = self.manner.memory.for_live(live, self.interfaces.len(), copying)?;
+        }
+        let memory = self.manner.memory;
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
-        let sources = if live_run {
-            self.open_live(live, copying, &mut filter)?
-        } else {
-            self.open_files(live, copying, rights.are_there())?
-        };
+        let sources =
+            if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
@@ -231,6 +234,7 @@ impl Plan {
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
             buffer: Buffer::of(live.buffer_kib, USUAL_BUFFER),
+            memory,
             copying,
             hangup_rotates: false,
             source_words,
@@ -267,7 +271,12 @@ impl Plan {
                 Problem::usage(format!("--link-type: sockeye cannot decode {link}")).help("known: sockeye help linktypes")
             );
         }
-        let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
+        let options = OpenOptions {
+            force_link: self.force_link,
+            allow_unknown_link: copying,
+            memory: self.manner.memory.input(),
+            ..OpenOptions::default()
+        };
         if !all_at_once {
             return Ok(Sources::Named(options));
         }
@@ -276,7 +285,7 @@ impl Plan {
         Ok(Sources::Files(files?, options))
     }
 
-    fn open_live(&self, args: &LiveArgs, copying: bool, filter: &mut Filter) -> Result<Sources, Problem> {
+    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Sources, Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -288,13 +297,7 @@ impl Plan {
             spec.snaplen = args.snaplen.unwrap_or(0);
             spec.promiscuous = args.promisc;
             spec.immediate = self.manner.watched;
-            if let Some(kib) = args.buffer_kib {
-                spec.buffer_bytes = kib as usize * 1024;
-            } else if let Some(threads) = args.several_threads() {
-                spec.buffer_bytes = spec.buffer_bytes.min(BUFFERS / threads as usize);
-            } else if copying {
-                spec.buffer_bytes = live::COPYING_BUFFER;
-            }
+            spec.buffer_bytes = self.manner.memory.ring();
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),
                 Some(WhichWay::Out) => Some(Direction::Out),

@@ -21,6 +21,10 @@ struct Links {
     next: u32,
 }
 
+/// Places by which the table grows, and bytes of one.
+const SLOTS: usize = 4096;
+const SLOT: usize = size_of::<Flow>() + size_of::<Links>();
+
 #[derive(Clone, Copy, Debug)]
 struct Queue {
     head: u32,
@@ -74,6 +78,11 @@ impl Table {
     pub(super) fn insert(&mut self, flow: Flow, now: Timestamp) -> u32 {
         let (hash, class) = (flow.hash, flow.class);
         let slot = if self.free == NIL {
+            if self.flows.len() == self.flows.capacity() {
+                // Not doubled: half of the memory might then never be used.
+                self.flows.reserve_exact(SLOTS);
+                self.links.reserve_exact(SLOTS);
+            }
             self.flows.push(flow);
             self.links.push(Links { prev: NIL, next: NIL });
             (self.flows.len() - 1) as u32
@@ -153,6 +162,30 @@ impl Table {
     /// Slots, free ones counted.
     pub(super) fn slots(&self) -> usize {
         self.flows.len()
+    }
+
+    /// Bytes that the next flow needs for its place, where none is free.
+    pub(super) fn growth(&self) -> usize {
+        let slots = if self.free == NIL && self.flows.len() == self.flows.capacity() { SLOTS * SLOT } else { 0 };
+        // It doubles, and the old one is there until all have moved.
+        let index = if self.index.len() == self.index.capacity() { self.index.allocation_size() * 2 } else { 0 };
+        slots + index
+    }
+
+    /// Bytes of all places, free ones counted.
+    pub(super) fn slot_bytes(&self) -> usize {
+        self.flows.capacity() * SLOT + self.index.allocation_size()
+    }
+
+    /// Bytes that [`Self::in_order`] needs.
+    pub(super) fn at_end(&self) -> usize {
+        self.len() * size_of::<u32>()
+    }
+
+    /// The flow to give up when memory is short: one that holds some beside its place, which is kept for the next flow.
+    pub(super) fn holder(&self) -> Option<u32> {
+        let heads = self.queues.iter().map(|queue| queue.head).filter(|&head| head != NIL);
+        heads.into_iter().find(|&head| self.get(head).has_boxes()).or_else(|| self.victim())
     }
 
     /// At most so many flows from a slot on; those of free slots have [`Body::Free`].

@@ -24,6 +24,12 @@ struct Inner {
 }
 
 impl Common {
+    /// Nothing is known yet; what is learnt of ways between hosts has so many bytes.
+    #[must_use]
+    pub fn within(path_bytes: usize) -> Self {
+        Self(Arc::new(Inner { paths: Arc::new(Mutex::new(KnownPaths::within(path_bytes))), ..Inner::default() }))
+    }
+
     /// A flow begins: its number, in the order in which the trackers ask.
     pub(super) fn begin(&self, kind: FlowKind) -> u64 {
         // Relaxed: the counts order nothing else.

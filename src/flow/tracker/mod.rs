@@ -7,6 +7,7 @@ mod end;
 mod icmp_error;
 mod outer;
 mod packet;
+mod share;
 mod stats;
 mod time;
 mod update;
@@ -18,6 +19,7 @@ pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
 use self::packet::Seen;
+use self::share::Held;
 use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
@@ -63,6 +65,7 @@ pub struct Tracker {
     tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
+    held: Held,
 }
 
 impl Tracker {
@@ -87,16 +90,18 @@ impl Tracker {
             judge: Judge::new(config.checksums),
             timers: Deadlines::default(),
             parents: Vec::new(),
-            paths: Paths::default(),
+            paths: Paths::within(if wants.verdicts { config.path_bytes } else { 0 }),
             drops: CaptureDrops::default(),
             settling: Deadlines::default(),
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
+            held: Held::default(),
         }
     }
 
     /// An empty tracker that follows part of the conversations of a capture, while others follow the rest: numbers of flows are
-    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::list_bytes`] is its own.
+    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::max_bytes`] and
+    /// [`TrackerConfig::list_bytes`] are its own.
     #[must_use]
     pub fn beside(config: TrackerConfig, common: &Common) -> Self {
         Self { common: Some(common.clone()), paths: common.paths(), ..Self::new(config) }
@@ -104,7 +109,11 @@ impl Tracker {
 
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_packet_time(meta.ts, sink);
+        self.counted(sink, |tracker, sink| tracker.follow(meta, packet, sink))
+    }
+
+    fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        self.on_time_of_packet(meta.ts, sink);
         if let Some(note) = self.on_icmp_error(meta, packet) {
             return note;
         }

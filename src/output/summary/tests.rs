@@ -145,7 +145,7 @@ fn of_many_conversations_twenty_are_shown_and_the_rest_counted() {
     assert!(lines[2].starts_with("c4000  no answer  "), "{}", lines[2]);
     assert!(lines[10].starts_with("c4231  closed  "), "{}", lines[10]);
     assert_eq!(lines[22], "… 4,211 more (closed 4,211): --all shows them");
-    let all = shown(SummaryConfig { all: true, ..config(TERMINAL) }, &records, &totals());
+    let all = shown(SummaryConfig { all: Some(usize::MAX), ..config(TERMINAL) }, &records, &totals());
     assert_eq!(all.lines().filter(|l| l.starts_with('c')).count(), 4231);
     assert!(!all.contains("--all"));
 }

@@ -7,8 +7,8 @@ use crate::model::Span;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most pairs of hosts remembered in each of the two generations: together some 16 MB.
-const MOST_PAIRS: usize = 65_536;
+/// Memory for the pairs of hosts that are remembered, bytes, unless told otherwise: 57,344 in each of the two generations.
+const USUAL_BYTES: usize = 16 << 20;
 
 /// One leg is this much shorter than the other: the capture is near that end.
 const NEAR: i64 = 10;
@@ -111,6 +111,7 @@ pub(in crate::flow) enum Paths {
     Shared(Arc<Mutex<KnownPaths>>),
 }
 
+#[cfg(test)]
 impl Default for Paths {
     fn default() -> Self {
         Self::Own(KnownPaths::default())
@@ -118,6 +119,11 @@ impl Default for Paths {
 }
 
 impl Paths {
+    /// Those of one tracker, in so many bytes.
+    pub(in crate::flow) fn within(bytes: usize) -> Self {
+        Self::Own(KnownPaths::within(bytes))
+    }
+
     /// What a flow knows is shared, and what others know is learnt.
     pub(super) fn share(&mut self, hosts: Option<Hosts>, own: &mut Path) {
         let Some(hosts) = hosts else { return };
@@ -128,22 +134,40 @@ impl Paths {
     }
 }
 
-/// The ways themselves. The pairs not asked for longest are forgotten.
-#[derive(Debug, Default)]
+/// The ways themselves. The pairs not asked for longest are forgotten. Room for all is taken at once, so that what flows may take does not
+/// shrink while they are under way.
+#[derive(Debug)]
 pub(in crate::flow) struct KnownPaths {
+    /// Most pairs in each.
+    most: usize,
     young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
     old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
 }
 
+impl Default for KnownPaths {
+    fn default() -> Self {
+        Self::within(USUAL_BYTES)
+    }
+}
+
 impl KnownPaths {
+    /// As many as have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
+    pub(in crate::flow) fn within(bytes: usize) -> Self {
+        let places = bytes / 2 / (size_of::<(Hosts, Path)>() + 1);
+        let most = places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7);
+        let empty = || HashMap::with_capacity_and_hasher(most, foldhash::quality::RandomState::default());
+        Self { most: most.max(1), young: empty(), old: empty() }
+    }
+
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
             *own = *shared;
             return;
         }
-        if self.young.len() >= MOST_PAIRS {
-            self.old = std::mem::take(&mut self.young);
+        if self.young.len() >= self.most {
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
         *own = self.old.remove(&hosts).unwrap_or_default().and(*own);
         self.young.insert(hosts, *own);
