@@ -1,5 +1,5 @@
 //! `--max-memory` holds for any input: floods are made here, the real program reads them with the least that it may be given, and
-//! its peak of resident memory is what the kernel says (VmHWM, mapped pages included). Totals stay exact, what had to go is called
+//! its peak of resident memory is what the kernel says (`VmHWM`, mapped pages included). Totals stay exact, what had to go is called
 //! evicted and counted, and attempts without an answer go before conversations.
 
 #[path = "support/program.rs"]
@@ -30,7 +30,9 @@ impl Capture {
         let folder = tempfile::tempdir().expect("a folder");
         let mut out = BufWriter::new(File::create(folder.path().join("flood.pcap")).expect("a file"));
         let header: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 101];
-        header.iter().for_each(|word| out.write_all(&word.to_le_bytes()).expect("written"));
+        for word in header {
+            out.write_all(&word.to_le_bytes()).expect("written");
+        }
         Self { folder, out, packets: 0, bytes: 0 }
     }
 

@@ -1,9 +1,16 @@
 //! Packets for `benches/live/flood` and `benches/live/soak`: made by a seed, numbered, sent over an interface or written to a
 //! file; and the other way round, which of them a capture file holds.
 //!
-//! `traffic` says what the packets are, `send` puts them on a wire, `pcap` into a file and takes them from one. A packet's number is in the
+//! `traffic` says what the packets are (their bytes come from benches/traffic), `send` puts them on a wire, `pcap` into a file and takes them from one. A packet's number is in the
 //! last four bytes of its Ethernet source address, so no reader's view of the conversations depends on it.
 
+#[expect(dead_code, reason = "what only capture files need")]
+#[path = "../traffic"]
+mod made {
+    pub(crate) mod capture;
+    pub(crate) mod random;
+    pub(crate) mod wire;
+}
 mod pcap;
 mod send;
 mod slow;

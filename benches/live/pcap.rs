@@ -1,9 +1,10 @@
 //! The same packets in a file, to read without a wire; and which packets a capture of them holds. Classic pcap of this machine's
 //! byte order only; `tcpdump -r FILE -w -` makes that of anything.
 
-use super::traffic::{LARGEST, NUMBERED, Traffic};
+use super::made::capture::Capture;
+use super::traffic::{NUMBERED, Traffic};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read};
 
 const MAGIC_MICROS: u32 = 0xa1b2_c3d4;
 const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
@@ -11,24 +12,17 @@ const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
 /// Writes all packets, `rate` a second from a time long ago.
 pub(crate) fn write(path: &str, mut traffic: Traffic, rate: u64) -> Result<(), String> {
     let said = |error: std::io::Error| format!("{path}: {error}");
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(said)?);
-    for word in [MAGIC_NANOS, 0x0004_0002, 0, 0, 262_144, 1] {
-        file.write_all(&u32::to_ne_bytes(word)).map_err(said)?;
-    }
-    let mut frame = [0; LARGEST as usize];
+    let mut capture = Capture::create(path, 262_144, u64::MAX).map_err(said)?;
+    let mut frame = Vec::new();
     for number in 0_u64.. {
         let nanos = (u128::from(number) * 1_000_000_000 / u128::from(rate)) as u64;
-        let length = traffic.next(&mut frame, (nanos / 1_000_000) as u32);
-        if length == 0 {
+        if !traffic.next(&mut frame, (nanos / 1_000_000) as u32) {
             break;
         }
-        let (seconds, nanos) = (1_700_000_000 + (nanos / 1_000_000_000) as u32, (nanos % 1_000_000_000) as u32);
-        for word in [seconds, nanos, length as u32, length as u32] {
-            file.write_all(&word.to_ne_bytes()).map_err(said)?;
-        }
-        file.write_all(&frame[..length]).map_err(said)?;
+        capture.packet(nanos, &frame);
     }
-    file.flush().map_err(said)
+    capture.finish().map_err(said)?;
+    Ok(())
 }
 
 /// Prints `packets=… numbered=… distinct=… twice=… missing=… gaps=… backwards=…`; without `--sent` only what is missing

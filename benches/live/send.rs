@@ -2,7 +2,7 @@
 //! sending side see only what goes through it). Prints what was sent and how fast.
 #![expect(unsafe_code, reason = "packet sockets and sendmmsg(2) have no safe binding")]
 
-use super::traffic::{LARGEST, Traffic};
+use super::traffic::Traffic;
 use std::ffi::CString;
 use std::io::{Error, ErrorKind};
 use std::mem;
@@ -53,18 +53,13 @@ pub(crate) fn send(interface: &str, mut traffic: Traffic, pace: &Pace) -> Result
         // SAFETY: takes numbers.
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000_u64) }; // sleeps end when they should
     }
-    let mut buffers = vec![[0_u8; LARGEST as usize]; BATCH];
-    let mut lengths = [0; BATCH];
+    let mut frames = vec![Vec::new(); BATCH];
     let (mut sent, mut refused, mut lost) = (0_u64, 0_u64, 0_u64);
     let start = Instant::now();
     loop {
         let millis = start.elapsed().as_millis() as u32;
         let mut made = 0;
-        while made < BATCH {
-            lengths[made] = traffic.next(&mut buffers[made], millis);
-            if lengths[made] == 0 {
-                break;
-            }
+        while made < BATCH && traffic.next(&mut frames[made], millis) {
             made += 1;
         }
         if made == 0 {
@@ -72,7 +67,7 @@ pub(crate) fn send(interface: &str, mut traffic: Traffic, pace: &Pace) -> Result
         }
         let mut from = 0;
         while from < made {
-            match hand_over(&socket, &mut buffers[from..made], &lengths[from..made]) {
+            match hand_over(&socket, &mut frames[from..made]) {
                 Ok(count) => from += count,
                 Err(error) if is_full(&error) => {
                     refused += 1;
@@ -138,16 +133,16 @@ fn open(interface: &str, qdisc: bool) -> Result<OwnedFd, Error> {
 }
 
 /// One call of sendmmsg(2); gives how many were taken.
-fn hand_over(socket: &OwnedFd, buffers: &mut [[u8; LARGEST as usize]], lengths: &[usize]) -> Result<usize, Error> {
+fn hand_over(socket: &OwnedFd, frames: &mut [Vec<u8>]) -> Result<usize, Error> {
     let mut parts: [libc::iovec; BATCH] = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
     // SAFETY: integers and null pointers.
     let mut messages: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
-    for (((part, message), buffer), length) in parts.iter_mut().zip(&mut messages).zip(buffers.iter_mut()).zip(lengths) {
-        *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: *length };
+    for ((part, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames.iter_mut()) {
+        *part = libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
         message.msg_hdr.msg_iov = part;
         message.msg_hdr.msg_iovlen = 1;
     }
     // SAFETY: as many messages as said, each with one part of a buffer that lives.
-    let taken = unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), lengths.len() as u32, 0) };
+    let taken = unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), frames.len() as u32, 0) };
     usize::try_from(taken).map_err(|_| Error::last_os_error())
 }

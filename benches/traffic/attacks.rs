@@ -1,9 +1,9 @@
 //! What somebody sends to hurt whoever reads it: each kind aims at one table, list or loop of an analyzer.
 
 use super::capture::Capture;
-use super::mix::client;
 use super::random::Random;
-use super::wire::{self, ACK, Address, Ends, PSH, Piece, SYN, Segment, TCP, UDP};
+use super::wire::{self, ACK, Address, Ends, PSH, Piece, SYN, Segment, TCP, UDP, client};
+use std::io::Write;
 
 /// Nanoseconds between two packets.
 const GAP: u64 = 2_000;
@@ -27,7 +27,7 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
 ];
 
 /// Fills the capture with one kind; false if there is no such kind.
-pub(crate) fn write(kind: &str, seed: u64, capture: &mut Capture) -> bool {
+pub(crate) fn write(kind: &str, seed: u64, capture: &mut Capture<impl Write>) -> bool {
     let mut random = Random(seed);
     match kind {
         "syn" => flood(capture, &mut random, false),
@@ -50,7 +50,7 @@ fn spoofed(random: &mut Random) -> Ends {
     Ends { addresses: [from, VICTIM], ports: [random.between(1024, 65_536) as u16, 80], vlan: None }
 }
 
-fn flood(capture: &mut Capture, random: &mut Random, answered: bool) {
+fn flood(capture: &mut Capture<impl Write>, random: &mut Random, answered: bool) {
     let (mut frame, mut now) = (Vec::new(), 0);
     while capture.is_open() {
         let ends = spoofed(random);
@@ -73,7 +73,7 @@ fn flood(capture: &mut Capture, random: &mut Random, answered: bool) {
     }
 }
 
-fn datagrams(capture: &mut Capture, random: &mut Random) {
+fn datagrams(capture: &mut Capture<impl Write>, random: &mut Random) {
     let (mut frame, mut now) = (Vec::new(), 0);
     while capture.is_open() {
         let mut ends = spoofed(random);
@@ -84,7 +84,7 @@ fn datagrams(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn fragments(capture: &mut Capture, random: &mut Random) {
+fn fragments(capture: &mut Capture<impl Write>, random: &mut Random) {
     let (mut frame, mut now) = (Vec::new(), 0);
     while capture.is_open() {
         let ends = spoofed(random);
@@ -99,7 +99,7 @@ fn fragments(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn overlaps(capture: &mut Capture, random: &mut Random) {
+fn overlaps(capture: &mut Capture<impl Write>, random: &mut Random) {
     let (mut frame, mut now) = (Vec::new(), 0);
     let ends = spoofed(random);
     while capture.is_open() {
@@ -112,7 +112,13 @@ fn overlaps(capture: &mut Capture, random: &mut Random) {
 }
 
 /// The handshake of a connection of this client; gives its ends and the first sequence numbers of both.
-fn opened(capture: &mut Capture, frame: &mut Vec<u8>, now: &mut u64, n: u64, random: &mut Random) -> (Ends, [u32; 2]) {
+fn opened(
+    capture: &mut Capture<impl Write>,
+    frame: &mut Vec<u8>,
+    now: &mut u64,
+    n: u64,
+    random: &mut Random,
+) -> (Ends, [u32; 2]) {
     let from = Address::V4(client((n / 50_000) as u32 * 7));
     let ends = Ends { addresses: [from, VICTIM], ports: [10_000 + (n % 50_000) as u16, 4433], vlan: None };
     let isn = [random.next() as u32, random.next() as u32];
@@ -129,7 +135,7 @@ fn opened(capture: &mut Capture, frame: &mut Vec<u8>, now: &mut u64, n: u64, ran
     (ends, next)
 }
 
-fn out_of_window(capture: &mut Capture, random: &mut Random) {
+fn out_of_window(capture: &mut Capture<impl Write>, random: &mut Random) {
     let (mut frame, mut now) = (Vec::new(), 0);
     let connections: Vec<_> = (0..1000).map(|n| opened(capture, &mut frame, &mut now, n, random)).collect();
     while capture.is_open() {
@@ -145,7 +151,7 @@ fn out_of_window(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn holes(capture: &mut Capture, random: &mut Random) {
+fn holes(capture: &mut Capture<impl Write>, random: &mut Random) {
     const HOLES: u32 = 10_000;
     const BYTES: u32 = 100;
     let (mut frame, mut now) = (Vec::new(), 0);
@@ -169,7 +175,7 @@ fn holes(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn small_holes(capture: &mut Capture, random: &mut Random) {
+fn small_holes(capture: &mut Capture<impl Write>, random: &mut Random) {
     let (mut frame, mut now) = (Vec::new(), 0);
     let connections: Vec<_> = (0..100_000).map(|n| opened(capture, &mut frame, &mut now, n, random)).collect();
     for round in 0..30 {
@@ -183,7 +189,7 @@ fn small_holes(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn tunnels(capture: &mut Capture, random: &mut Random) {
+fn tunnels(capture: &mut Capture<impl Write>, random: &mut Random) {
     const DEEP: usize = 1400;
     let (mut frame, mut now) = (Vec::new(), 0);
     while capture.is_open() {
@@ -222,7 +228,7 @@ fn tunnels(capture: &mut Capture, random: &mut Random) {
     }
 }
 
-fn collisions(capture: &mut Capture, random: &mut Random) {
+fn collisions(capture: &mut Capture<impl Write>, random: &mut Random) {
     const FX: u64 = 0x517c_c1b7_2722_0a95;
     let (mut frame, mut now) = (Vec::new(), 0);
     let mut n = 0_u32;

@@ -7,9 +7,8 @@ use std::io::{BufWriter, Error, Write};
 pub(crate) const EPOCH: u64 = 1_700_000_000;
 
 /// The file, how many packets it still takes, and what went into it.
-pub(crate) struct Capture {
-    file: BufWriter<File>,
-    path: String,
+pub(crate) struct Capture<W: Write> {
+    to: W,
     snaplen: usize,
     left: u64,
     packets: u64,
@@ -18,14 +17,20 @@ pub(crate) struct Capture {
     failed: Option<Error>,
 }
 
-impl Capture {
-    pub(crate) fn create(path: &str, snaplen: usize, most: u64) -> Result<Self, String> {
-        let said = |error: Error| format!("{path}: {error}");
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(said)?);
+impl Capture<BufWriter<File>> {
+    /// A new file.
+    pub(crate) fn create(path: &str, snaplen: usize, most: u64) -> Result<Self, Error> {
+        Self::new(BufWriter::with_capacity(1 << 20, File::create(path)?), snaplen, most)
+    }
+}
+
+impl<W: Write> Capture<W> {
+    /// A capture of at most so many packets, of each so many bytes.
+    pub(crate) fn new(mut to: W, snaplen: usize, most: u64) -> Result<Self, Error> {
         for word in [0xa1b2_3c4d, 0x0004_0002, 0, 0, snaplen as u32, 1] {
-            file.write_all(&u32::to_ne_bytes(word)).map_err(said)?;
+            to.write_all(&u32::to_ne_bytes(word))?;
         }
-        Ok(Self { file, path: path.to_owned(), snaplen, left: most, packets: 0, bytes: 0, last: 0, failed: None })
+        Ok(Self { to, snaplen, left: most, packets: 0, bytes: 0, last: 0, failed: None })
     }
 
     /// Whether it takes more packets.
@@ -45,7 +50,7 @@ impl Capture {
         for (to, word) in record.chunks_exact_mut(4).zip(words) {
             to.copy_from_slice(&word.to_ne_bytes());
         }
-        let written = self.file.write_all(&record).and_then(|()| self.file.write_all(kept));
+        let written = self.to.write_all(&record).and_then(|()| self.to.write_all(kept));
         self.failed = written.err();
         self.left -= 1;
         self.packets += 1;
@@ -53,14 +58,14 @@ impl Capture {
         self.last = nanos;
     }
 
-    /// Prints `packets=… bytes=… mean=… seconds=…`.
-    pub(crate) fn finish(mut self) -> Result<(), String> {
-        let flushed = self.file.flush();
+    /// The end: what was written to, and `packets=… bytes=… mean=… seconds=…`.
+    pub(crate) fn finish(mut self) -> Result<(W, String), Error> {
+        let flushed = self.to.flush();
         if let Some(error) = self.failed.or(flushed.err()) {
-            return Err(format!("{}: {error}", self.path));
+            return Err(error);
         }
         let (packets, bytes, seconds) = (self.packets, self.bytes, self.last as f64 / 1e9);
-        println!("{} packets={packets} bytes={bytes} mean={} seconds={seconds:.1}", self.path, bytes / packets.max(1));
-        Ok(())
+        let said = format!("packets={packets} bytes={bytes} mean={} seconds={seconds:.1}", bytes / packets.max(1));
+        Ok((self.to, said))
     }
 }

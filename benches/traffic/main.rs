@@ -69,18 +69,20 @@ fn run(words: &[String]) -> Result<(), String> {
             _ => places.push(word.as_str()),
         }
     }
-    let create = |file: &str, most: u64| Capture::create(file, snaplen, packets.unwrap_or(most));
-    let capture = match places[..] {
+    let said = |file: &str, error: std::io::Error| format!("{file}: {error}");
+    let create =
+        |file: &str, most: u64| Capture::create(file, snaplen, packets.unwrap_or(most)).map_err(|error| said(file, error));
+    let (file, capture) = match places[..] {
         ["mix", file] => {
             let mut capture = create(file, 3_100_000)?;
             let open = flows.unwrap_or(20_000) as usize;
             mix::write(&Mix { open, ipv6, vlan, loss, reordering, seed }, &mut capture);
-            capture
+            (file, capture)
         }
         ["flows", file] => {
             let mut capture = create(file, 3_000_000)?;
             many::write(&Many { open: flows.unwrap_or(100_000), life, size, seed }, &mut capture);
-            capture
+            (file, capture)
         }
         ["attack", kind, file] => {
             if !attacks::KINDS.iter().any(|(name, _)| *name == kind) {
@@ -88,9 +90,11 @@ fn run(words: &[String]) -> Result<(), String> {
             }
             let mut capture = create(file, 500_000)?;
             attacks::write(kind, seed, &mut capture);
-            capture
+            (file, capture)
         }
         _ => return Err("what to make, and where? Without words it says what there is".to_owned()),
     };
-    capture.finish()
+    let (_, counted) = capture.finish().map_err(|error| said(file, error))?;
+    println!("{file} {counted}");
+    Ok(())
 }

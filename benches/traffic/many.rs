@@ -5,6 +5,7 @@
 use super::capture::Capture;
 use super::random::mixed;
 use super::wire::{self, ACK, Address, Ends, FIN, PSH, SYN, Segment};
+use std::io::Write;
 
 /// What to make.
 pub(crate) struct Many {
@@ -20,7 +21,7 @@ pub(crate) struct Many {
 const HEADERS: usize = 14 + 20 + 32;
 
 /// Fills the capture. Keeps nothing of a connection: all follows from its number and the packet's.
-pub(crate) fn write(many: &Many, capture: &mut Capture) {
+pub(crate) fn write(many: &Many, capture: &mut Capture<impl Write>) {
     let payload = vec![b'.'; many.size.saturating_sub(HEADERS).max(1)];
     let mut frame = Vec::with_capacity(2048);
     // Rounds: in each, every place has one packet. A step without common factors with the number of places scrambles them.
@@ -51,7 +52,7 @@ const fn gcd(a: u64, b: u64) -> u64 {
 /// The packet of a connection: handshake, data by turns, and both ends' FIN.
 fn segment(to: &mut Vec<u8>, many: &Many, connection: u64, packet: u64, nanos: u64, payload: &[u8]) {
     let random = mixed(many.seed ^ connection.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let client = Address::V4(super::mix::client((connection / 40_000) as u32 * 13));
+    let client = Address::V4(wire::client((connection / 40_000) as u32 * 13));
     let server = Address::V4(0xc612_0000 | (random as u32 & 0xff));
     let ends = Ends { addresses: [client, server], ports: [20_000 + (connection % 40_000) as u16, 4433], vlan: None };
     let bytes = payload.len() as u64;

@@ -7,6 +7,7 @@ use super::tcp::{End, Path, Script, connection};
 use super::wire::{self, Address, Ends, Segment};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io::Write;
 
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
@@ -54,7 +55,7 @@ struct Flow {
 }
 
 /// Fills the capture.
-pub(crate) fn write(mix: &Mix, capture: &mut Capture) {
+pub(crate) fn write(mix: &Mix, capture: &mut Capture<impl Write>) {
     let mut random = Random(mix.seed);
     let noise: Vec<u8> = (0..NOISE / 8).flat_map(|_| random.next().to_be_bytes()).collect();
     let mut flows: Vec<Flow> = Vec::with_capacity(mix.open);
@@ -123,12 +124,6 @@ fn dns(id: u16, name: u32, answers: u8, is_answer: bool) -> Vec<u8> {
     message
 }
 
-/// A client's address of IPv4: spread over the first octets, as on a server's link. tcpdump keeps texts of addresses in a table by
-/// those, and becomes slow where many begin alike.
-pub(crate) const fn client(n: u32) -> u32 {
-    ((11 + n % 180) << 24) | ((n / 180 % 16) << 16) | (n << 4 & 0xfff0) | 1
-}
-
 fn begin(mix: &Mix, start: u64, random: &mut Random) -> Flow {
     let v6 = random.below(100) < mix.ipv6;
     let (from, dest) = (random.below(4096) as u32, random.pareto(1, 0.7, 3000) as u32 % 3000);
@@ -136,7 +131,7 @@ fn begin(mix: &Mix, start: u64, random: &mut Random) -> Flow {
         let host = |net: u128, n: u32| Address::V6((net << 96) | (u128::from(n & 0xff) << 64) | u128::from(n) | 0x1_0000);
         [host(0x2001_0db8, from), host(0x2a00_1450, dest)]
     } else {
-        [Address::V4(client(from)), Address::V4(0xc612_0000 | dest)]
+        [Address::V4(wire::client(from)), Address::V4(0xc612_0000 | dest)]
     };
     // A host is in one network.
     let vlan = (u64::from(from % 100) < mix.vlan).then_some(100 + (from % 7) as u16);

@@ -2,7 +2,7 @@
 
 use super::file::{Advance, FileSource, Memory, OpenOptions, Unread};
 use super::{Next, PacketSource, SourceError};
-use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
+use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -88,9 +88,24 @@ impl Input {
     pub fn next(&mut self) -> Result<Next<'_>, Failed> {
         let first = |error| Failed { source_index: 0, error };
         match &mut self.0 {
-            Kind::One(source) => source.next().map_err(first),
+            Kind::One(source) => {
+                if source.advance_usual() {
+                    return Ok(Next::Frame(source.frame()));
+                }
+                source.next().map_err(first)
+            }
             Kind::Merged(merged) => merged.next(),
             Kind::Live(source) => source.next().map_err(first),
+        }
+    }
+
+    /// The frame of a packet that [`Self::next`] will give soon, with its number; the next one each time it is asked, so many packets
+    /// ahead at most. Only a single file can tell.
+    #[inline]
+    pub fn scout(&mut self, most: u64) -> Option<(u64, LinkType, &[u8])> {
+        match &mut self.0 {
+            Kind::One(source) => source.scout(most),
+            Kind::Merged(_) | Kind::Live(_) => None,
         }
     }
 

@@ -1,11 +1,11 @@
 //! Are the checksums of a decoded packet right? IPv4's header, and TCP, UDP, ICMP and `ICMPv6` with their pseudo headers.
 //!
-//! The sums are etherparse's; what goes into them is decided here. Sending hosts often leave checksums to the network card, so
+//! `ones_complement` adds up; what goes into a sum is decided here. Sending hosts often leave checksums to the network card, so
 //! a wrong one on an outgoing packet means little.
 
+use super::ones_complement::Sum;
 use super::packet::{Network, Packet, Transport};
 use crate::model::bytes::be16;
-use etherparse::checksum::Sum16BitWords;
 
 /// A checksum compared with the bytes that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +26,14 @@ pub enum Checksum {
 }
 
 /// Compares the checksum at `field` (an even offset) within `bytes`, on top of a pseudo header.
-fn check(pseudo: Sum16BitWords, bytes: &[u8], field: usize) -> Checksum {
+#[inline]
+fn check(pseudo: Sum, bytes: &[u8], field: usize) -> Checksum {
     let Some(found) = be16(bytes, field) else { return Checksum::NotCaptured };
-    let rest = pseudo.add_slice(&bytes[..field]).add_slice(&bytes[field + 2..]);
     // RFC 1624 section 3: in ones' complement 0 has two forms, and both are right.
-    if rest.clone().add_2bytes(found.to_be_bytes()).ones_complement() == 0 {
+    if pseudo.add(bytes).folded() == 0xffff {
         return Checksum::Good;
     }
-    Checksum::Bad { found, expected: rest.ones_complement().to_be() }
+    Checksum::Bad { found, expected: !pseudo.add(&bytes[..field]).add(&bytes[field + 2..]).folded() }
 }
 
 impl<'f> Packet<'f> {
@@ -44,7 +44,7 @@ impl<'f> Packet<'f> {
             return None;
         }
         let Some(header) = self.ipv4() else { return Some(Checksum::NotCaptured) };
-        Some(check(Sum16BitWords::new(), header.bytes(), 10))
+        Some(check(Sum::default(), header.bytes(), 10))
     }
 
     /// The checksum of TCP, UDP, ICMP or `ICMPv6`; `None` for other protocols and where there is no such header.
@@ -83,13 +83,14 @@ impl<'f> Packet<'f> {
         let transport = self.bytes.get(self.transport_at as usize..).unwrap_or_default();
         let Some(found) = be16(transport, field) else { return false };
         let length = self.network_at.saturating_add(self.ip_len).saturating_sub(self.transport_at);
-        let partial = |length: u32| !self.pseudo_header(length as usize).ones_complement().to_be();
+        let partial = |length: u32| self.pseudo_header(length as usize).folded();
         found == partial(length) || found == partial(0)
     }
 
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.
     fn segment(&self) -> Option<&'f [u8]> {
-        if self.fragment.is_piece() || self.is_longer_than_the_wire() {
+        // Where it is too long there is an issue, be it that or a later one.
+        if self.fragment.is_piece() || (self.issue.is_some() && self.is_longer_than_the_wire()) {
             return None;
         }
         let end = if self.transport == Transport::Udp {
@@ -104,23 +105,29 @@ impl<'f> Packet<'f> {
     }
 
     /// RFC 9293 section 3.1 and RFC 8200 section 8.1: addresses, length, protocol. ICMP of IPv4 has none.
-    fn pseudo_header(&self, length: usize) -> Sum16BitWords {
-        let sum = Sum16BitWords::new();
+    #[inline]
+    fn pseudo_header(&self, length: usize) -> Sum {
         let ip = self.network_bytes();
-        match (self.network, self.transport) {
-            (Network::Ipv4, Transport::Tcp | Transport::Udp) => {
-                let source = ip.get(12..16).unwrap_or_default();
-                let length = (length as u16).to_be_bytes();
-                sum.add_slice(source).add_slice(self.final_v4(ip)).add_2bytes(length).add_2bytes([0, self.protocol.0])
-            }
-            (Network::Ipv6, _) => {
+        // Nothing between the base header and the transport's: the addresses are those that stand there, side by side.
+        let plain = |header_len: u32| self.transport_at == self.network_at + header_len;
+        let addresses = match (self.network, self.transport) {
+            (Network::Ipv4, Transport::Tcp | Transport::Udp) => match ip.get(12..20) {
+                Some(both) if plain(20) => Sum::default().add(both),
+                _ => Sum::default().add(ip.get(12..16).unwrap_or_default()).add(self.final_v4(ip)),
+            },
+            (Network::Ipv6, _) => match ip.get(8..40) {
+                Some(both) if plain(40) => Sum::default().add(both),
                 // RFC 6275 section 6.3: a home address stands for the care-of address.
-                let source = self.home_address().or(ip.get(8..24)).unwrap_or_default();
-                let mut sum = sum.add_slice(source).add_slice(self.final_v6(ip));
-                sum.add_4bytes((length as u32).to_be_bytes()).add_2bytes([0, self.protocol.0])
-            }
-            _ => sum,
-        }
+                _ => {
+                    let source = self.home_address().or(ip.get(8..24)).unwrap_or_default();
+                    Sum::default().add(source).add(self.final_v6(ip))
+                }
+            },
+            _ => return Sum::default(),
+        };
+        // TCP and UDP over IPv4 have 16 bits for the length, where it fits; folded they are the same.
+        let length = if self.network == Network::Ipv4 { u32::from(length as u16) } else { length as u32 };
+        addresses.add_u32(length).add_u16(self.protocol.0.into())
     }
 
     /// Where an IPv4 datagram is bound in the end: the last address of a source route that is not yet used up (RFC 791 section 3.1).

@@ -5,7 +5,7 @@
 //!
 //! One way through the files: `link` (what the frame starts with) calls `network` (IP, ARP), which calls `transport`.
 //! Each header is checked by etherparse's header slices where etherparse knows it and by hand elsewhere;
-//! `walk` holds the bounds that all of them obey. [`packet`] is the result; it describes the innermost datagram, and
+//! `walk` holds the bounds that all of them obey; `usual` is a short cut for nearly every frame. [`packet`] is the result; it describes the innermost datagram, and
 //! [`enclosing()`] those around it.
 
 pub mod checksum;
@@ -20,10 +20,12 @@ pub mod tcp_options;
 mod extensions;
 mod link;
 mod network;
+mod ones_complement;
 mod ppp;
 mod tags;
 mod transport;
 mod tunnel;
+mod usual;
 mod walk;
 mod wifi;
 
@@ -50,7 +52,9 @@ use walk::Walk;
 #[must_use]
 pub fn decode<'f>(frame: &Frame<'f>) -> Packet<'f> {
     let mut packet = Packet::empty(frame.bytes);
-    fill(frame.link, frame.wire_len, &mut packet);
+    if frame.link != LinkType::ETHERNET || !usual::ethernet(frame.wire_len, &mut packet) {
+        fill(frame.link, frame.wire_len, &mut packet);
+    }
     packet
 }
 

@@ -401,7 +401,7 @@ impl Packet<'_> {
 
 impl Layer {
     /// Kind in the top byte, offset in the lower three: frames are at most 2^24 - 1 bytes as far as layers go.
-    const fn pack(self) -> u32 {
+    pub(super) const fn pack(self) -> u32 {
         (self.kind as u32) << 24 | (self.offset & 0x00ff_ffff)
     }
 

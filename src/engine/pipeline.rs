@@ -5,6 +5,7 @@ use super::carried::Carried;
 use super::select::Selection;
 use super::share::{Share, Stage};
 use super::totals::Totals;
+use crate::capture::Input;
 use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
@@ -59,6 +60,18 @@ impl Pipeline {
     pub(super) fn pause(&mut self) {
         if let Some(share) = &mut self.share {
             share.pause();
+        }
+    }
+
+    /// Lets the tracker know of packets that will come soon.
+    #[inline]
+    pub(super) fn look_ahead(&mut self, input: &mut Input) {
+        /// Two for each packet that comes, until they are far enough ahead.
+        const EACH: usize = 2;
+        let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.looks_ahead()) else { return };
+        for _ in 0..EACH {
+            let Some((number, link, bytes)) = input.scout(Tracker::AHEAD) else { return };
+            tracker.expect(number, link, bytes);
         }
     }
 

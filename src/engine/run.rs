@@ -179,6 +179,7 @@ impl Run {
                 self.close(input);
             }
             let mut pause = false;
+            self.pipeline.look_ahead(input);
             match input.next() {
                 Ok(Next::Frame(mut frame)) => {
                     let mut told = self.on_frame(&mut frame, sink);

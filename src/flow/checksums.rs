@@ -163,12 +163,18 @@ impl Judge {
         self.wrong(frame, Protocol::Ip, offloaded, || None) == Judgement::Taken
     }
 
+    #[inline]
     fn tally(&mut self, source: u16, protocol: Protocol) -> &mut Tally {
         let at = usize::from(source);
         if self.sources.len() <= at {
-            self.sources.resize(at + 1, [Tally::default(); PROTOCOLS]);
+            self.meet(at);
         }
         &mut self.sources[at][protocol as usize]
+    }
+
+    #[cold]
+    fn meet(&mut self, source: usize) {
+        self.sources.resize(source + 1, [Tally::default(); PROTOCOLS]);
     }
 
     fn wrong(

@@ -32,7 +32,7 @@ impl Datagram {
     }
 
     pub(super) fn word(flow: &Flow, ended: bool) -> State {
-        let [orig, resp] = [flow.originator, flow.originator.other()].map(|end| flow.sides[end.index()].packets > 0);
+        let [orig, resp] = [flow.originator, flow.originator.other()].map(|end| flow.side(end).packets > 0);
         match (orig, resp) {
             (true, true) => State::Answered,
             (true, false) => match failure(flow) {
@@ -46,22 +46,22 @@ impl Datagram {
 
     /// From the originator's first packet to the responder's, or to the ICMP error that came instead.
     pub(super) fn response_time(&self, flow: &Flow) -> Option<Span> {
-        let (orig, resp) = (flow.originator.index(), flow.originator.other().index());
-        if flow.sides[orig].packets == 0 {
+        let (orig, resp) = (flow.originator, flow.originator.other());
+        if flow.side(orig).packets == 0 {
             return None;
         }
-        let answer = if flow.sides[resp].packets > 0 {
-            self.first[resp]
+        let answer = if flow.side(resp).packets > 0 {
+            self.first[resp.index()]
         } else {
             failure(flow)?;
             flow.icmp.as_ref()?.ts
         };
-        let time = answer - self.first[orig];
+        let time = answer - self.first[orig.index()];
         (time >= Span::ZERO).then_some(time)
     }
 
     pub(super) fn class(flow: &Flow) -> Class {
-        let answered = flow.sides.iter().all(|side| side.packets > 0);
+        let answered = flow.low.packets > 0 && flow.high.packets > 0;
         let responder = flow.key.endpoint(flow.originator.other());
         match flow.kind {
             FlowKind::Icmp => Class::Icmp,

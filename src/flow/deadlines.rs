@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(super) struct Deadlines<What> {
     queue: BTreeSet<(Timestamp, u32, What)>,
+    /// The earliest, or [`Timestamp::MAX`].
+    next: Timestamp,
 }
 
 impl<What> Default for Deadlines<What> {
     fn default() -> Self {
-        Self { queue: BTreeSet::new() }
+        Self { queue: BTreeSet::new(), next: Timestamp::MAX }
     }
 }
 
@@ -33,15 +35,25 @@ impl<What: Copy + Ord> Deadlines<What> {
             self.queue.insert((wanted, slot, what));
         }
         *armed = wanted;
+        self.look();
+    }
+
+    /// No moment comes before this one; [`Timestamp::MAX`] where there is none.
+    pub(super) const fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    fn look(&mut self) {
+        self.next = self.queue.first().map_or(Timestamp::MAX, |first| first.0);
     }
 
     /// The earliest moment that has come, taken out. The flow still says that it is armed.
     pub(super) fn due(&mut self, now: Timestamp) -> Option<(u32, What)> {
-        let &(at, slot, what) = self.queue.first()?;
-        if at > now {
+        if self.next > now {
             return None;
         }
-        self.queue.pop_first();
+        let (_, slot, what) = self.queue.pop_first()?;
+        self.look();
         Some((slot, what))
     }
 }
@@ -71,7 +83,8 @@ mod tests {
     fn the_queue_holds_what_is_wanted_and_no_more() {
         let start = Timestamp::from_parts(1000, 0);
         let mut queue = Deadlines::default();
-        let mut flows: Vec<_> = (0..100).map(|_| Timers::new(ZeekTimers::DEFAULT.inactivity, start)).collect();
+        let mut flows: Vec<_> =
+            (0..100).map(|_| Timers::new(&ZeekTimers::DEFAULT, ZeekTimers::DEFAULT.inactivity, start)).collect();
         for round in 0..50 {
             for (slot, timers) in (0..).zip(&mut flows) {
                 timers.wanted[round % TIMERS] = start + Span::from_secs(round as i64 + i64::from(slot));

@@ -138,7 +138,7 @@ impl<'a> IntoValue<'a> for Value<'a> {
 const HEAD: [Field; 42] = flow_fields! {
     "id", None, |r| r.id;
     "proto", None, |r| r.protocol;
-    "community_id", None, |r| r.community_id.as_str();
+    "community_id", None, COMMUNITY_ID, |r| r.community_id.as_str();
     "vlan", None, |r| Value::List(&r.vlan);
     "tunnel.kind", None, |r| r.tunnel.as_ref().map(|t| t.kind);
     "tunnel.id", None, |r| r.tunnel.as_ref().map(|t| t.id);

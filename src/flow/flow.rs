@@ -79,35 +79,38 @@ impl Body {
 /// Packets whose times differ by no more may have overtaken one another, or come by several interfaces.
 const OVERTAKING: Span = Span::from_secs(1);
 
-/// A conversation. Laid out by hand: what a look-up compares and every packet changes fills the first lines of the cache.
+/// A conversation. Laid out by hand in lines of the cache (64 bytes): what a look-up compares fills the first, and a packet needs
+/// the second and that of its side; what is only asked for when the record is made fills their ends.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Flow {
     pub(super) key: FlowKey,
-    pub(super) hash: u64,
     /// Flow time of the last packet.
     pub(super) touched: Timestamp,
-    pub(super) body: Body,
-    pub(super) end: Timestamp,
-    pub(super) last_number: u64,
-    pub(super) last_source: u16,
-    pub(super) first_source: u16,
+    /// Part of the key's hash.
+    pub(super) tag: u32,
     pub(super) class: Class,
     pub(super) kind: FlowKind,
     pub(super) originator: End,
     pub(super) reason: DirectionReason,
+    pub(super) body: Body,
+    pub(super) end: Timestamp,
+    pub(super) last_number: u64,
+    pub(super) number: u64,
+    /// The conversation as Zeek sees it, where that is wanted.
+    pub(super) zeek: Option<Box<Conn>>,
+    pub(super) last_source: u16,
+    pub(super) first_source: u16,
     /// A packet came whose time is well before that of the first: a clock was set back.
     pub(super) stepped_back: bool,
     /// What was said of its first wrong checksum.
     pub(super) wrong_checksum: Option<Judgement>,
-    pub(super) sides: [Side; 2],
-    pub(super) number: u64,
+    pub(super) low: Side,
     pub(super) start: Timestamp,
     pub(super) first_number: u64,
     pub(super) icmp: Option<Box<IcmpMark>>,
+    pub(super) high: Side,
     pub(super) tunnel: Option<Box<TunnelRecord>>,
-    /// The conversation as Zeek sees it, where that is wanted.
-    pub(super) zeek: Option<Box<Conn>>,
 }
 
 /// Where and when a packet was.
@@ -121,7 +124,7 @@ pub(super) struct Place {
 impl Flow {
     pub(super) fn new(
         key: FlowKey,
-        hash: u64,
+        tag: u32,
         kind: FlowKind,
         number: u64,
         place: Place,
@@ -134,7 +137,7 @@ impl Flow {
         };
         Self {
             key,
-            hash,
+            tag,
             touched: place.ts,
             class: Class::Attempt,
             kind,
@@ -147,7 +150,8 @@ impl Flow {
             end: place.ts,
             last_number: place.number,
             body,
-            sides: [Side::NEW; 2],
+            low: Side::NEW,
+            high: Side::NEW,
             number,
             start: place.ts,
             first_number: place.number,
@@ -160,6 +164,21 @@ impl Flow {
     /// Has it memory beside its place in the table?
     pub(super) const fn has_boxes(&self) -> bool {
         matches!(self.body, Body::Tcp(_)) || self.zeek.is_some() || self.tunnel.is_some() || self.icmp.is_some()
+    }
+
+    /// Counters of an end.
+    pub(super) const fn side(&self, end: End) -> &Side {
+        match end {
+            End::Low => &self.low,
+            End::High => &self.high,
+        }
+    }
+
+    pub(super) const fn side_mut(&mut self, end: End) -> &mut Side {
+        match end {
+            End::Low => &mut self.low,
+            End::High => &mut self.high,
+        }
     }
 
     pub(super) const fn id(&self) -> FlowId {
@@ -192,7 +211,7 @@ impl Flow {
         match &self.body {
             Body::Tcp(_) => !self.class.is_over(),
             Body::Datagram(_) | Body::Free => {
-                let unanswered = self.sides.iter().any(|side| side.packets == 0);
+                let unanswered = self.low.packets == 0 || self.high.packets == 0;
                 unanswered && (self.kind != FlowKind::Icmp || self.word(true) == State::NoReply)
             }
         }
@@ -207,7 +226,7 @@ impl Flow {
     }
 
     /// The record as things stand. `otherwise`: what makes the table give the flow up, `None` while it goes on.
-    pub(super) fn record(&self, otherwise: Option<EndReason>) -> FlowRecord {
+    pub(super) fn record(&self, otherwise: Option<EndReason>, wants: Wants) -> FlowRecord {
         let (low, high) = (self.key.endpoint(End::Low), self.key.endpoint(End::High));
         let (originator, responder) = if self.originator == End::Low { (low, high) } else { (high, low) };
         let protocol = self.key.protocol();
@@ -225,7 +244,7 @@ impl Flow {
             protocol,
             originator,
             responder,
-            community_id: community_id::of(originator, responder, protocol, 0),
+            community_id: if wants.community_id { community_id::of(originator, responder, protocol, 0) } else { String::new() },
             vlan,
             tunnel: self.tunnel.as_deref().cloned(),
             start: self.start,
@@ -253,7 +272,7 @@ impl Flow {
     }
 
     fn side_record(&self, end: End) -> SideRecord {
-        let side = &self.sides[end.index()];
+        let side = self.side(end);
         let seen = side.packets > 0;
         let mut record = SideRecord {
             packets: side.packets,

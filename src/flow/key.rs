@@ -123,6 +123,14 @@ impl Ends {
     /// The key, and the place that the sender has in it. `tunnel` comes from [`KeyMaker::tunnel`].
     #[must_use]
     pub fn key(&self, vlan: [u16; 2], tunnel: u64) -> (FlowKey, End) {
+        if !self.v6
+            && let (&[.., a, b, c, d], &[.., e, f, g, h]) = (&self.source, &self.target)
+        {
+            // What is below says the same of mapped addresses, at twice the price.
+            let source = u64::from(u32::from_be_bytes([a, b, c, d]));
+            let target = u64::from(u32::from_be_bytes([e, f, g, h]));
+            return four((source, self.sport), (target, self.dport), self.protocol, self.two_way, vlan, tunnel);
+        }
         let source = u128::from_be_bytes(self.source);
         let target = u128::from_be_bytes(self.target);
         let sender = if self.two_way && (target, self.dport) < (source, self.sport) { End::High } else { End::Low };
@@ -130,14 +138,36 @@ impl Ends {
             End::Low => (source, target, self.sport, self.dport),
             End::High => (target, source, self.dport, self.sport),
         };
-        let word = u64::from(low_port) << 48
-            | u64::from(high_port) << 32
-            | u64::from(self.protocol.0) << 24
-            | u64::from(vlan[0] & 0xfff) << 12
-            | u64::from(vlan[1] & 0xfff);
+        let word = ports_word(low_port, high_port, self.protocol, vlan);
         let words = [(low >> 64) as u64, low as u64, (high >> 64) as u64, high as u64, word, tunnel << 1 | u64::from(self.v6)];
         (FlowKey(words), sender)
     }
+}
+
+/// The key of two IPv4 ends.
+#[inline]
+fn four(
+    source: (u64, u16),
+    target: (u64, u16),
+    protocol: IpProtocol,
+    two_way: bool,
+    vlan: [u16; 2],
+    tunnel: u64,
+) -> (FlowKey, End) {
+    const MAPPED: u64 = 0xffff_0000_0000;
+    let packed = |(address, port): (u64, u16)| address << 16 | u64::from(port);
+    let (low, high, sender) =
+        if two_way && packed(target) < packed(source) { (target, source, End::High) } else { (source, target, End::Low) };
+    let word = ports_word(low.1, high.1, protocol, vlan);
+    (FlowKey([0, MAPPED | low.0, 0, MAPPED | high.0, word, tunnel << 1]), sender)
+}
+
+fn ports_word(low: u16, high: u16, protocol: IpProtocol, vlan: [u16; 2]) -> u64 {
+    u64::from(low) << 48
+        | u64::from(high) << 32
+        | u64::from(protocol.0) << 24
+        | u64::from(vlan[0] & 0xfff) << 12
+        | u64::from(vlan[1] & 0xfff)
 }
 
 /// Do packets of this protocol have ports or types, so that one without them was not understood?
@@ -152,6 +182,39 @@ fn mapped(v4: &[u8]) -> [u8; 16] {
 }
 
 impl FlowKey {
+    /// The key that a frame of Ethernet will most likely have: of TCP and UDP behind plain headers. A guess that costs little, for
+    /// who wants to know early what will be asked for; `vlan`: VLANs are in keys.
+    #[must_use]
+    pub fn likely(frame: &[u8], vlan: bool) -> Option<Self> {
+        let (tag, ip) = match frame {
+            [_, _, _, _, _, _, _, _, _, _, _, _, 0x81, 0, v0, v1, 8 | 0x86, _, ip @ ..] => {
+                (u16::from_be_bytes([v0 & 0xf, *v1]), ip)
+            }
+            [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, ip @ ..] | [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ip @ ..] => {
+                (0, ip)
+            }
+            _ => return None,
+        };
+        let vlan = if vlan { [tag, 0] } else { [0; 2] };
+        if let Some(&[0x45, _, _, _, _, _, _, _, _, protocol @ (6 | 17), _, _, a, b, c, d, e, f, g, h, s0, s1, t0, t1]) =
+            ip.first_chunk::<24>()
+        {
+            let source = (u64::from(u32::from_be_bytes([a, b, c, d])), u16::from_be_bytes([s0, s1]));
+            let target = (u64::from(u32::from_be_bytes([e, f, g, h])), u16::from_be_bytes([t0, t1]));
+            return Some(four(source, target, IpProtocol(protocol), true, vlan, 0).0);
+        }
+        let ip = ip.first_chunk::<44>()?;
+        let (&[version, _, _, _, _, _, protocol @ (6 | 17), _], rest) = ip.split_first_chunk::<8>()? else { return None };
+        if version >> 4 != 6 {
+            return None;
+        }
+        let (&source, rest) = rest.split_first_chunk::<16>()?;
+        let (&target, ports) = rest.split_first_chunk::<16>()?;
+        let (sport, dport) = (be16(ports, 0)?, be16(ports, 2)?);
+        let ends = Ends { source, target, sport, dport, protocol: IpProtocol(protocol), v6: true, two_way: true };
+        Some(ends.key(vlan, 0).0)
+    }
+
     /// Address and port (or ICMP type) in one of the two places.
     #[must_use]
     pub fn endpoint(&self, end: End) -> Endpoint {
@@ -304,6 +367,37 @@ mod tests {
             prop_assert_eq!(there.0.endpoint(there.1.other()), b);
             prop_assert_eq!(there.0.vlan(), [outer, inner]);
             prop_assert_eq!(there.0.protocol(), IpProtocol::TCP);
+        }
+
+        #[test]
+        fn the_likely_key_is_the_key(
+            vlan in prop::option::of(0u16..4096),
+            v6 in any::<bool>(),
+            protocol in prop_oneof![Just(6u8), Just(17)],
+            filling in prop::collection::vec(any::<u8>(), 60),
+        ) {
+            let mut bytes = vec![2; 12];
+            bytes.extend(vlan.iter().flat_map(|id| [0x81, 0, (id >> 8) as u8 | 0x20, *id as u8]));
+            bytes.extend(if v6 { [0x86, 0xdd] } else { [8, 0] });
+            let ip = bytes.len();
+            if v6 {
+                bytes.extend([0x60, 0, 0, 0, 0, 20, protocol, 64]);
+                bytes.extend(&filling[..32]);
+            } else {
+                bytes.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, protocol, 0, 0]);
+                bytes.extend(&filling[..8]);
+            }
+            bytes.extend(&filling[36..40]);
+            bytes.extend([0, 20, 0, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0, 0]);
+            let packet = crate::decode::decode_ip(&bytes[ip..]);
+            let ends = Ends::of(&packet).unwrap();
+            prop_assert_eq!(FlowKey::likely(&bytes, true), Some(ends.key([vlan.unwrap_or(0), 0], 0).0));
+            prop_assert_eq!(FlowKey::likely(&bytes, false), Some(ends.key([0; 2], 0).0));
+            // Pieces of a header are none.
+            for end in 0..bytes.len() {
+                let key = FlowKey::likely(&bytes[..end], true);
+                prop_assert!(key.is_none() || key == FlowKey::likely(&bytes, true));
+            }
         }
     }
 

@@ -14,9 +14,11 @@ pub mod fields;
 #[expect(clippy::module_inception)] // one conversation in the table of conversations
 mod flow;
 pub mod icmp;
+mod index;
 pub mod key;
 pub mod note;
 mod orientation;
+mod prefetch;
 pub mod profile;
 pub mod record;
 mod room;

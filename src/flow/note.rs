@@ -18,6 +18,20 @@ pub enum FlowKind {
     Other,
 }
 
+impl FlowKind {
+    /// The letter itself, in ASCII.
+    #[must_use]
+    pub const fn letter(self) -> u8 {
+        match self {
+            Self::Tcp => b'c',
+            Self::Udp => b'u',
+            Self::Icmp => b'i',
+            Self::Sctp => b's',
+            Self::Other => b'x',
+        }
+    }
+}
+
 /// A flow's ID as people see it: `c3` is the third TCP connection of this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId {
@@ -29,14 +43,7 @@ pub struct FlowId {
 
 impl fmt::Display for FlowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = match self.kind {
-            FlowKind::Tcp => 'c',
-            FlowKind::Udp => 'u',
-            FlowKind::Icmp => 'i',
-            FlowKind::Sctp => 's',
-            FlowKind::Other => 'x',
-        };
-        write!(f, "{letter}{}", self.number)
+        write!(f, "{}{}", char::from(self.kind.letter()), self.number)
     }
 }
 

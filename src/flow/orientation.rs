@@ -26,6 +26,11 @@ pub(super) fn first(profile: &Profile, ends: &Ends, sender: End, segment: Option
         .unwrap_or_else(|| by_ports(profile, ends, sender))
 }
 
+/// May a later packet show who opened the flow better than what decided so far?
+pub(super) fn may_turn(so_far: DirectionReason) -> bool {
+    so_far < DirectionReason::Syn
+}
+
 /// Stronger evidence in a later packet than the one that decided so far, if there is any.
 pub(super) fn stronger(
     so_far: DirectionReason,

@@ -504,7 +504,7 @@ pub struct FlowRecord {
     pub originator: Endpoint,
     /// Who was called. ICMP: the port is the counter-type, or the code of one-way messages.
     pub responder: Endpoint,
-    /// Community ID version 1, seed 0.
+    /// Community ID version 1, seed 0; empty where nobody asked ([`super::Wants::community_id`]).
     pub community_id: String,
     /// VLAN ids, outermost first; empty where untagged.
     pub vlan: Vec<u16>,

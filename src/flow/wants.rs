@@ -14,19 +14,25 @@ pub struct Wants {
     pub labels: bool,
     /// The byte streams of each TCP connection ([`super::StreamEvent`]).
     pub streams: bool,
+    /// The Community ID of each flow, a SHA-1.
+    pub community_id: bool,
 }
 
 impl Wants {
     /// All that records hold: everything but the byte streams.
-    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false };
+    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true };
     /// Nothing.
-    pub const NONE: Self = Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false };
+    pub const NONE: Self =
+        Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false, community_id: false };
     /// Zeek's words.
     pub const ZEEK: Self = Self { zeek: true, ..Self::NONE };
     /// tcptrace's counters.
     pub const MEASURES: Self = Self { measures: true, ..Self::NONE };
     /// Verdicts on loss.
     pub const VERDICTS: Self = Self { verdicts: true, ..Self::NONE };
+
+    /// Community IDs.
+    pub const COMMUNITY_ID: Self = Self { community_id: true, ..Self::NONE };
 
     /// Both.
     #[must_use]
@@ -37,6 +43,7 @@ impl Wants {
             verdicts: self.verdicts || other.verdicts,
             labels: self.labels || other.labels,
             streams: self.streams || other.streams,
+            community_id: self.community_id || other.community_id,
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Rows for spreadsheets and scripts: csv (RFC 4180), tsv, and a Markdown table. Cells are text already; here they are
-//! only kept apart.
+//! Rows for spreadsheets and scripts: csv (RFC 4180), tsv, and a Markdown table. Cells are written one after the other into
+//! a line; here they are only kept apart.
 
+use super::style::is_plain;
+use super::text::Text;
 use std::io::{self, Write};
 
 /// How cells are kept apart.
@@ -14,74 +16,75 @@ pub enum Separated {
     Markdown,
 }
 
-/// Writes rows.
+/// Writes rows: cells, then the [end](Self::end) of each row.
 #[derive(Debug)]
 pub struct Rows<W: Write> {
     out: W,
     form: Separated,
+    /// The row that is made: before each cell, the first as well, what keeps it apart from the one before.
+    line: Vec<u8>,
 }
 
 impl<W: Write> Rows<W> {
     /// Rows in this form.
     #[must_use]
     pub fn new(out: W, form: Separated) -> Self {
-        Self { out, form }
+        Self { out, form, line: Vec::with_capacity(1024) }
     }
 
     /// Writes the names of the columns.
     pub fn header<'a>(&mut self, names: impl Iterator<Item = &'a str> + Clone) -> io::Result<()> {
-        self.row(names.clone())?;
+        names.clone().for_each(|name| self.text(name));
+        self.end()?;
         if self.form == Separated::Markdown {
-            self.out.write_all(b"|")?;
-            for _ in names {
-                self.out.write_all(b" --- |")?;
-            }
-            self.out.write_all(b"\n")?;
+            names.for_each(|_| self.plain().text("---"));
+            self.end()?;
         }
         Ok(())
     }
 
-    /// Writes a row.
-    pub fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        let out = &mut self.out;
+    /// Begins a cell of numbers, addresses and words that have no character with a meaning in any of the forms: nothing of it is
+    /// looked at. They are to be appended to what comes back.
+    #[inline]
+    pub(super) fn plain(&mut self) -> &mut Vec<u8> {
         match self.form {
-            Separated::Csv => {
-                let (mut columns, mut empty) = (0, true);
-                for cell in cells {
-                    if columns > 0 {
-                        out.write_all(b",")?;
-                    }
-                    quoted(out, cell)?;
-                    columns += 1;
-                    empty = cell.is_empty();
-                }
-                // An empty line would be no row at all.
-                if columns == 1 && empty {
-                    out.write_all(b"\"\"")?;
-                }
-            }
-            Separated::Markdown => {
-                out.write_all(b"|")?;
-                for cell in cells {
-                    out.write_all(b" ")?;
-                    escaped(out, cell, |b| if b == b'|' { Some("\\|") } else { line_break(b, " ", " ") })?;
-                    out.write_all(b" |")?;
-                }
-            }
-            Separated::Tsv => {
-                for (i, cell) in cells.enumerate() {
-                    if i > 0 {
-                        out.write_all(b"\t")?;
-                    }
-                    escaped(out, cell, |b| match b {
-                        b'\t' => Some("\\t"),
-                        b'\\' => Some("\\\\"),
-                        b => line_break(b, "\\n", "\\r"),
-                    })?;
-                }
-            }
+            Separated::Csv => self.line.push(b','),
+            Separated::Tsv => self.line.push(b'\t'),
+            Separated::Markdown => self.line.text(" | "),
         }
-        out.write_all(b"\n")
+        &mut self.line
+    }
+
+    /// Writes any text as the next cell.
+    pub fn text(&mut self, cell: &str) {
+        let form = self.form;
+        let line = self.plain();
+        if is_plain(cell, *b",\"|\\") {
+            return line.text(cell);
+        }
+        match form {
+            Separated::Csv => quoted(line, cell),
+            Separated::Markdown => escaped(line, cell, |b| if b == b'|' { Some("\\|") } else { line_break(b, " ", " ") }),
+            Separated::Tsv => escaped(line, cell, |b| match b {
+                b'\t' => Some("\\t"),
+                b'\\' => Some("\\\\"),
+                b => line_break(b, "\\n", "\\r"),
+            }),
+        }
+    }
+
+    /// Ends a row and writes it in one piece.
+    pub fn end(&mut self) -> io::Result<()> {
+        match self.form {
+            // One empty cell: an empty line would be no row at all.
+            Separated::Csv if self.line == b"," => self.line.text("\"\"\n"),
+            Separated::Markdown => self.line.text(" |\n"),
+            Separated::Csv | Separated::Tsv => self.line.text("\n"),
+        }
+        // Nothing is before the first cell, and Markdown's bar without the blank.
+        let written = self.out.write_all(self.line.get(1..).unwrap_or_default());
+        self.line.clear();
+        written
     }
 
     /// The writer. Rows in it are whole.
@@ -100,14 +103,14 @@ impl<W: Write> Rows<W> {
     }
 }
 
-/// Writes a cell of a csv row: in quotes only where it must be (RFC 4180, section 2, rules 6 and 7).
-fn quoted(out: &mut impl Write, cell: &str) -> io::Result<()> {
+/// Appends a cell of a csv row: in quotes only where it must be (RFC 4180, section 2, rules 6 and 7).
+fn quoted(line: &mut Vec<u8>, cell: &str) {
     if !cell.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
-        return out.write_all(cell.as_bytes());
+        return line.text(cell);
     }
-    out.write_all(b"\"")?;
-    escaped(out, cell, |b| (b == b'"').then_some("\"\""))?;
-    out.write_all(b"\"")
+    line.push(b'"');
+    escaped(line, cell, |b| (b == b'"').then_some("\"\""));
+    line.push(b'"');
 }
 
 const fn line_break(byte: u8, new_line: &'static str, carriage_return: &'static str) -> Option<&'static str> {
@@ -118,15 +121,14 @@ const fn line_break(byte: u8, new_line: &'static str, carriage_return: &'static 
     }
 }
 
-/// Writes a cell with some of its (ASCII) bytes replaced.
-fn escaped(out: &mut impl Write, cell: &str, replaced: impl Fn(u8) -> Option<&'static str>) -> io::Result<()> {
-    let mut rest = cell.as_bytes();
-    while let Some(at) = rest.iter().position(|b| replaced(*b).is_some()) {
-        out.write_all(&rest[..at])?;
-        out.write_all(replaced(rest[at]).unwrap_or_default().as_bytes())?;
-        rest = &rest[at + 1..];
+/// Appends a cell with some of its (ASCII) bytes replaced.
+fn escaped(line: &mut Vec<u8>, cell: &str, replaced: impl Fn(u8) -> Option<&'static str>) {
+    for &byte in cell.as_bytes() {
+        match replaced(byte) {
+            Some(other) => line.text(other),
+            None => line.push(byte),
+        }
     }
-    out.write_all(rest)
 }
 
 #[cfg(test)]
@@ -138,7 +140,10 @@ mod tests {
         let mut writer = Rows::new(Vec::new(), form);
         writer.header(["a", "b"].into_iter()).unwrap();
         for row in rows {
-            writer.row(row.iter().map(String::as_str)).unwrap();
+            for cell in row {
+                writer.text(cell);
+            }
+            writer.end().unwrap();
         }
         String::from_utf8(writer.into_inner().unwrap()).unwrap()
     }
@@ -157,8 +162,11 @@ mod tests {
     #[test]
     fn a_row_of_one_empty_cell_is_a_row() {
         let mut rows = Rows::new(Vec::new(), Separated::Csv);
-        rows.row([""].into_iter()).unwrap();
-        rows.row(["", ""].into_iter()).unwrap();
+        rows.text("");
+        rows.end().unwrap();
+        rows.text("");
+        rows.text("");
+        rows.end().unwrap();
         assert_eq!(rows.into_inner().unwrap(), b"\"\"\n,\n");
     }
 
@@ -175,7 +183,8 @@ mod tests {
         }
         for form in [Separated::Csv, Separated::Tsv] {
             let mut rows = Rows::new(Closed, form);
-            let error = rows.row(["x"].into_iter()).and_then(|()| rows.flush()).unwrap_err();
+            rows.text("x");
+            let error = rows.end().and_then(|()| rows.flush()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         }
     }

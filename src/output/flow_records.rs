@@ -6,7 +6,7 @@ use super::columns::UnknownField;
 use super::csv::{Rows, Separated};
 use super::handshakes::Told;
 use super::json::JsonLine;
-use super::values::{Records, Shape, push_cell, write_fields};
+use super::values::{Records, Shape, write_cell, write_fields};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowRecord;
 use crate::flow::fields::Field;
@@ -83,7 +83,6 @@ pub struct FlowRowsSink<W: Write> {
     fields: Vec<&'static Field>,
     told: Told,
     header_due: bool,
-    cells: Vec<String>,
 }
 
 impl<W: Write> FlowRowsSink<W> {
@@ -91,8 +90,7 @@ impl<W: Write> FlowRowsSink<W> {
     /// all.
     pub fn new(out: W, form: Separated, records: Records, fields: &[String]) -> Result<Self, UnknownField> {
         let fields = records.choose(fields)?;
-        let cells = vec![String::new(); fields.len()];
-        Ok(Self { rows: Rows::new(out, form), records, fields, told: Told::default(), header_due: true, cells })
+        Ok(Self { rows: Rows::new(out, form), records, fields, told: Told::default(), header_due: true })
     }
 
     /// The writer, flushed.
@@ -122,11 +120,10 @@ impl<W: Write> Sink for FlowRowsSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if let Some(record) = due(self.records, &mut self.told, event) {
             self.header()?;
-            for (cell, field) in self.cells.iter_mut().zip(&self.fields) {
-                cell.clear();
-                push_cell(cell, (field.get)(record));
+            for field in &self.fields {
+                write_cell(&mut self.rows, (field.get)(record));
             }
-            self.rows.row(self.cells.iter().map(String::as_str))?;
+            self.rows.end()?;
         }
         if let Event::Summary(_) = event {
             // A run without records still says what it would have told.

@@ -208,13 +208,14 @@ impl<S: Sink> Hold<S> {
 
     /// The first that waits goes.
     fn let_go(&mut self, so_far: Keep) -> io::Result<Keep> {
-        let Some((first, room)) = self.waiting.pop_front() else { return Ok(so_far) };
-        self.gone += 1;
-        self.known -= room;
-        let said = match &first {
+        // It is lent from where it is: taken out it would be copied, and a packet with its note is half a kilobyte.
+        let Some((first, room)) = self.waiting.front() else { return Ok(so_far) };
+        let said = match first {
             Waiting::Packet(kept) => {
                 let Kept { frame, packet, note, len } = kept;
-                self.open.remove(&(frame.source, frame.number));
+                if is_open(note) {
+                    self.open.remove(&(frame.source, frame.number));
+                }
                 let bytes = self.bytes.first(*len);
                 let frame = Frame { bytes, ..*frame };
                 let said = self.inner.on_event(&Event::Packet { frame: &frame, packet: &packet.with_bytes(bytes), note });
@@ -226,6 +227,9 @@ impl<S: Sink> Hold<S> {
             Waiting::Flow(record) => self.inner.on_event(&Event::Flow(record)),
             Waiting::Tick(time) => self.inner.on_event(&Event::Tick(*time)),
         };
+        self.gone += 1;
+        self.known -= *room;
+        self.waiting.pop_front();
         said.map(|answer| if so_far == Keep::Enough { so_far } else { answer })
     }
 }

@@ -3,9 +3,9 @@
 //! [`JsonLine`] keeps commas right; that keys are not repeated and objects are closed is the caller's business. Text
 //! from captures is escaped so that a terminal that shows the line stays safe, and so that it stays valid JSON.
 
-use super::style::is_dangerous;
-use super::units::Seconds;
-use crate::model::{MacAddr, Span, Timestamp};
+use super::style::{is_dangerous, is_plain};
+use super::text::Text;
+use crate::model::{Span, Timestamp};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -15,14 +15,31 @@ pub struct JsonLine {
     buffer: Vec<u8>,
     /// Does the next value need a comma before it?
     comma: bool,
-    /// The second whose text is kept, and its text up to the dot.
-    second: i64,
-    second_text: [u8; 20],
+}
+
+/// A key made ready for records that have many: the comma before it, itself, and `null` behind it.
+#[derive(Debug)]
+pub(super) struct ReadyKey(Box<str>);
+
+const NULL: &str = "null";
+
+impl ReadyKey {
+    /// A key of this name. Names are ours: nothing in them needs an escape.
+    pub(super) fn new(name: &str) -> Self {
+        Self(format!(",\"{name}\":{NULL}").into())
+    }
+}
+
+/// A place in a line to which it can be cut back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    length: usize,
+    comma: bool,
 }
 
 impl Default for JsonLine {
     fn default() -> Self {
-        Self { buffer: Vec::with_capacity(1024), comma: false, second: 0, second_text: *b"1970-01-01T00:00:00." }
+        Self { buffer: Vec::with_capacity(1024), comma: false }
     }
 }
 
@@ -50,12 +67,36 @@ impl JsonLine {
     }
 
     /// The name of the next value. Names are ours: nothing in them needs an escape.
+    #[inline]
     pub fn key(&mut self, name: &str) {
         self.separate();
         self.buffer.push(b'"');
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
+        self.buffer.text(name);
+        self.buffer.text("\":");
         self.comma = false;
+    }
+
+    /// The name of the next value, made ready.
+    pub(super) fn ready(&mut self, key: &ReadyKey) {
+        self.buffer.text(&key.0[usize::from(!self.comma)..key.0.len() - NULL.len()]);
+        self.comma = false;
+    }
+
+    /// The name of a value that is not known, and the value.
+    pub(super) fn ready_null(&mut self, key: &ReadyKey) {
+        self.buffer.text(&key.0[usize::from(!self.comma)..]);
+        self.comma = true;
+    }
+
+    /// Where the line is.
+    pub(super) const fn mark(&self) -> Mark {
+        Mark { length: self.buffer.len(), comma: self.comma }
+    }
+
+    /// Takes back what was written since then.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.buffer.truncate(mark.length);
+        self.comma = mark.comma;
     }
 
     /// Opens an object as the next value.
@@ -84,6 +125,7 @@ impl JsonLine {
         self.comma = true;
     }
 
+    #[inline]
     fn separate(&mut self) {
         if self.comma {
             self.buffer.push(b',');
@@ -94,7 +136,7 @@ impl JsonLine {
     /// Not known.
     pub fn null(&mut self) {
         self.separate();
-        self.buffer.extend_from_slice(b"null");
+        self.buffer.text(NULL);
     }
 
     /// Yes or no.
@@ -106,7 +148,7 @@ impl JsonLine {
     /// A whole number.
     pub fn number(&mut self, value: u64) {
         self.separate();
-        push_decimal(&mut self.buffer, value);
+        self.buffer.dec(value);
     }
 
     /// A whole number, where there is one.
@@ -117,26 +159,30 @@ impl JsonLine {
         }
     }
 
-    /// A value that is JSON as it prints.
-    pub fn literal(&mut self, value: impl std::fmt::Display) {
+    /// A value that is JSON as `write` appends it.
+    #[inline]
+    pub(super) fn value(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.separate();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.buffer, "{value}");
+        write(&mut self.buffer);
+    }
+
+    /// What `write` appends, as text: nothing that needs an escape.
+    #[inline]
+    pub(super) fn quoted(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.separate();
+        self.buffer.push(b'"');
+        write(&mut self.buffer);
+        self.buffer.push(b'"');
     }
 
     /// A length of time in seconds, exact to the nanosecond, without zeros at the end: `0.022499`.
     pub fn seconds(&mut self, span: Span) {
-        self.separate();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.buffer, "{}", Seconds(span));
+        self.value(|line| line.seconds(span));
     }
 
     /// Text.
     pub fn text(&mut self, text: &str) {
-        self.separate();
-        self.buffer.push(b'"');
-        push_escaped(&mut self.buffer, text);
-        self.buffer.push(b'"');
+        self.quoted(|line| push_escaped(line, text));
     }
 
     /// What `write` makes of a value, where there is one.
@@ -155,90 +201,34 @@ impl JsonLine {
         }
     }
 
-    /// What something prints as, as text. For our own types, whose text needs no escapes.
-    pub fn display(&mut self, value: impl std::fmt::Display) {
-        self.separate();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.buffer, "\"{value}\"");
-    }
-
     /// An address as text.
     pub fn ip(&mut self, ip: IpAddr) {
-        let IpAddr::V4(v4) = ip else {
-            return self.display(ip);
-        };
-        self.separate();
-        self.buffer.push(b'"');
-        for (i, octet) in v4.octets().into_iter().enumerate() {
-            if i > 0 {
-                self.buffer.push(b'.');
-            }
-            push_decimal(&mut self.buffer, u64::from(octet));
-        }
-        self.buffer.push(b'"');
+        self.quoted(|line| line.ip(ip));
     }
 
     /// A link-layer address: six bytes with colons, others in plain hexadecimal, as text.
     pub fn hardware(&mut self, bytes: &[u8]) {
-        if let Ok(mac) = <[u8; 6]>::try_from(bytes) {
-            return self.display(MacAddr(mac));
+        if bytes.len() == 6 {
+            return self.quoted(|line| line.mac(bytes));
         }
         self.bytes(bytes);
     }
 
     /// Bytes in hexadecimal, as text.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.separate();
-        self.buffer.push(b'"');
-        for byte in bytes {
-            let _ = write!(self.buffer, "{byte:02x}");
-        }
-        self.buffer.push(b'"');
+        self.quoted(|line| line.hex_bytes(bytes));
     }
 
     /// A moment: RFC 3339 with nine digits, UTC, as text.
     pub fn time(&mut self, ts: Timestamp) {
-        if ts.seconds() != self.second {
-            // All moments that can be held have four-digit years.
-            let text = super::units::rfc3339(ts);
-            if let Some(head) = text.as_bytes().first_chunk() {
-                self.second = ts.seconds();
-                self.second_text = *head;
-            }
-        }
-        self.separate();
-        self.buffer.push(b'"');
-        self.buffer.extend_from_slice(&self.second_text);
-        let mut digits = [b'0'; 9];
-        let mut rest = ts.subsec_nanos();
-        for digit in digits.iter_mut().rev() {
-            *digit += (rest % 10) as u8;
-            rest /= 10;
-        }
-        self.buffer.extend_from_slice(&digits);
-        self.buffer.extend_from_slice(b"Z\"");
+        self.quoted(|line| line.rfc3339(ts));
     }
-}
-
-/// Appends a number in decimal.
-fn push_decimal(buffer: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    buffer.extend_from_slice(&digits[at..]);
 }
 
 /// Appends text as the inside of a JSON string (RFC 8259 section 7).
 fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'"' && b != b'\\') {
-        return buffer.extend_from_slice(text.as_bytes());
+    if is_plain(text, *b"\"\\") {
+        return buffer.text(text);
     }
     for c in text.chars() {
         match c {
@@ -249,8 +239,8 @@ fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
             '\r' => buffer.extend_from_slice(b"\\r"),
             c if is_dangerous(c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a Vec cannot fail.
-                    let _ = write!(buffer, "\\u{unit:04x}");
+                    buffer.text("\\u");
+                    buffer.hex_wide(*unit, 4);
                 }
             }
             c => buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

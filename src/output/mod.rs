@@ -31,6 +31,7 @@ pub mod style;
 pub mod summary;
 pub mod table;
 pub mod target;
+mod text;
 pub mod text_output;
 pub mod units;
 pub mod values;

@@ -3,6 +3,7 @@
 
 use super::capture_record::Framing;
 use super::json::JsonLine;
+use super::text::Text;
 use crate::decode::{Issue, IssueKind, LayerKind, Network, Packet, TcpFlags, TcpHeader, TcpOption, Transport};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::wireshark::Analysis;
@@ -77,7 +78,7 @@ fn record(json: &mut JsonLine, frame: &Frame<'_>, packet: &Packet<'_>, note: &No
     json.key("captured");
     json.number(frame.bytes.len() as u64);
     json.key("flow");
-    json.or_null(note.flow, JsonLine::display);
+    json.or_null(note.flow, |json, id| json.quoted(|line| line.flow_id(id)));
     json.key("side");
     json.maybe_text(note.direction.map(|d| match d {
         Direction::Originator => "orig",
@@ -206,9 +207,9 @@ fn link(json: &mut JsonLine, packet: &Packet<'_>) {
         json.key("eth");
         json.open();
         json.key("src");
-        json.display(eth.source);
+        json.hardware(&eth.source.0);
         json.key("dst");
-        json.display(eth.destination);
+        json.hardware(&eth.destination.0);
         json.key("type");
         json.number(u64::from(eth.type_or_length));
         json.close();

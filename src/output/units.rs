@@ -6,7 +6,6 @@
 
 use crate::model::{Span, Timestamp};
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use std::fmt::{self, Write as _};
 
 const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
@@ -116,26 +115,6 @@ fn long_parts(seconds: u64) -> String {
     }
 }
 
-/// Seconds for records: exact to the nanosecond, without zeros at the end, never with an exponent: `0.022499`, `-1`, `0`.
-#[derive(Clone, Copy, Debug)]
-pub struct Seconds(pub Span);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.nanos();
-        let (sign, size) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
-        let (whole, mut fraction, mut digits) = (size / 1_000_000_000, size % 1_000_000_000, 9);
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        while fraction.is_multiple_of(10) {
-            fraction /= 10;
-            digits -= 1;
-        }
-        write!(f, "{sign}{whole}.{fraction:0digits$}")
-    }
-}
-
 /// The length of a capture: `15.388 s`; below one second and from 100 seconds on as [`duration`] says it.
 #[must_use]
 pub fn capture_length(span: Span) -> String {
@@ -189,26 +168,6 @@ fn date(t: DateTime<Utc>) -> String {
 
 fn clock_millis(t: DateTime<Utc>) -> String {
     format!("{:02}:{:02}:{:02}.{:03}", t.hour(), t.minute(), t.second(), t.timestamp_subsec_millis())
-}
-
-/// RFC 3339 with nine digits, UTC: `2026-11-20T21:11:20.519936000Z`.
-#[must_use]
-pub fn rfc3339(ts: Timestamp) -> String {
-    let mut text = String::with_capacity(30);
-    let t = utc(ts);
-    // A String takes everything.
-    let _ = write!(
-        text,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second(),
-        ts.subsec_nanos()
-    );
-    text
 }
 
 /// Columns that a text takes on a terminal: its characters, for all that tables hold is ASCII, arrows and ellipses
@@ -288,37 +247,17 @@ mod tests {
     }
 
     #[test]
-    fn seconds_of_records_are_exact() {
-        let cases = [
-            (0, "0"),
-            (22_499_000, "0.022499"),
-            (1, "0.000000001"),
-            (1_500_000_000, "1.5"),
-            (-1_000_000_000, "-1"),
-            (-20, "-0.00000002"),
-            (i64::MIN, "-9223372036.854775808"),
-        ];
-        for (nanos, text) in cases {
-            assert_eq!(Seconds(Span::from_nanos(nanos)).to_string(), text);
-        }
-    }
-
-    #[test]
     fn moments_are_utc_and_rounded() {
         let t = Timestamp::from_parts(1_795_209_080, 519_936_000);
         assert_eq!(date_time(t), "2026-11-20 21:11:20.520");
-        assert_eq!(rfc3339(t), "2026-11-20T21:11:20.519936000Z");
         assert_eq!(clock_micros(t), "21:11:20.519936");
         // Rounding may reach the next day.
         assert_eq!(date_time(Timestamp::from_parts(86_399, 999_500_000)), "1970-01-02 00:00:00.000");
-        assert_eq!(rfc3339(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999999Z");
     }
 
     #[test]
     fn the_ends_of_time_are_no_panic() {
-        assert_eq!(rfc3339(Timestamp::MAX), "2262-04-11T23:47:16.854775807Z");
         assert_eq!(date_time(Timestamp::MAX), "2262-04-11 23:47:16.854");
-        assert_eq!(rfc3339(Timestamp::from_nanos(i64::MIN)), "1677-09-21T00:12:43.145224192Z");
         assert_eq!(date_time(Timestamp::from_nanos(i64::MIN)), "1677-09-21 00:12:43.145");
     }
 

@@ -1,11 +1,12 @@
 //! A flow's fields as JSON and as cells: the one place that knows how each kind of value is written.
 
 use super::columns::{UnknownField, choose};
-use super::json::JsonLine;
-use super::units::{Seconds, rfc3339};
+use super::csv::Rows;
+use super::json::{JsonLine, ReadyKey};
+use super::text::Text;
 use crate::flow::FlowRecord;
 use crate::flow::fields::{self, Field, Value};
-use std::fmt::Write as _;
+use std::io::Write;
 
 /// What the records are about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +83,7 @@ struct Run {
     /// Keys that lead to the object.
     path: Vec<&'static str>,
     /// Each field with its key in the object.
-    fields: Vec<(&'static str, &'static Field)>,
+    fields: Vec<(ReadyKey, &'static Field)>,
 }
 
 impl Shape {
@@ -90,7 +91,10 @@ impl Shape {
     pub(super) fn of(fields: &[&'static Field]) -> Self {
         let runs = fields.chunk_by(|a, b| path_of(a) == path_of(b)).map(|run| Run {
             path: run.first().map_or("", |field| path_of(field)).split('.').filter(|part| !part.is_empty()).collect(),
-            fields: run.iter().map(|field| (field.name.rsplit('.').next().unwrap_or(field.name), *field)).collect(),
+            fields: run
+                .iter()
+                .map(|field| (ReadyKey::new(field.name.rsplit('.').next().unwrap_or(field.name)), *field))
+                .collect(),
         });
         Self(runs.collect())
     }
@@ -104,26 +108,39 @@ pub(super) fn write_fields(json: &mut JsonLine, shape: &Shape, record: &FlowReco
         for _ in shared..open.len() {
             json.close();
         }
-        let unknown = run.fields.iter().all(|(_, field)| (field.get)(record) == Value::Null);
-        let is_null = unknown && run.path.len() > shared;
-        let opened = run.path.len() - usize::from(is_null);
-        for part in &run.path[shared..opened] {
-            json.key(part);
-            json.open();
-        }
-        open = &run.path[..opened];
-        if is_null {
-            json.key(run.path[opened]);
-            json.null();
-            continue;
-        }
+        let before = json.mark();
+        open_all(json, &run.path[shared..]);
+        open = &run.path;
+        let mut known = false;
         for (key, field) in &run.fields {
-            json.key(key);
-            write_value(json, (field.get)(record));
+            let value = (field.get)(record);
+            if value == Value::Null {
+                json.ready_null(key);
+                continue;
+            }
+            known = true;
+            json.ready(key);
+            write_value(json, value);
+        }
+        // Which is found out only now, so that each field is asked for its value once.
+        if !known && let Some((last, outer)) = run.path[shared..].split_last() {
+            json.back_to(before);
+            open_all(json, outer);
+            json.key(last);
+            json.null();
+            open = &run.path[..shared + outer.len()];
         }
     }
     for _ in open {
         json.close();
+    }
+}
+
+/// Opens objects inside each other.
+fn open_all(json: &mut JsonLine, path: &[&str]) {
+    for part in path {
+        json.key(part);
+        json.open();
     }
 }
 
@@ -141,8 +158,8 @@ fn write_value(json: &mut JsonLine, value: Value<'_>) {
         Value::Time(ts) => json.time(ts),
         Value::Str(word) => json.text(word),
         Value::Ip(ip) => json.ip(ip),
-        Value::Id(id) => json.display(id),
-        Value::Protocol(protocol) => json.display(protocol),
+        Value::Id(id) => json.quoted(|line| line.flow_id(id)),
+        Value::Protocol(protocol) => json.quoted(|line| line.protocol(protocol)),
         Value::List(numbers) => {
             json.open_list();
             for n in numbers {
@@ -160,30 +177,33 @@ fn write_value(json: &mut JsonLine, value: Value<'_>) {
     }
 }
 
-/// Appends a value as a cell: unknown is empty, lists are joined by `;`.
-pub(super) fn push_cell(cell: &mut String, value: Value<'_>) {
-    // A String takes everything.
-    let _ = match value {
-        Value::Null => Ok(()),
-        Value::Bool(yes) => write!(cell, "{yes}"),
-        Value::U64(n) => write!(cell, "{n}"),
-        Value::Span(span) => write!(cell, "{}", Seconds(span)),
-        Value::Time(ts) => write!(cell, "{}", rfc3339(ts)),
-        Value::Str(word) => write!(cell, "{}", super::style::clean(word)),
-        Value::Ip(ip) => write!(cell, "{ip}"),
-        Value::Id(id) => write!(cell, "{id}"),
-        Value::Protocol(protocol) => write!(cell, "{protocol}"),
-        Value::List(numbers) => {
-            for (i, n) in numbers.iter().enumerate() {
-                let _ = write!(cell, "{}{n}", if i > 0 { ";" } else { "" });
-            }
-            Ok(())
+/// Writes a value as the next cell: unknown is empty, lists are joined by `;`.
+pub(super) fn write_cell<W: Write>(rows: &mut Rows<W>, value: Value<'_>) {
+    if let Value::Str(word) = value {
+        return rows.text(&super::style::clean(word));
+    }
+    let cell = rows.plain();
+    match value {
+        Value::Null | Value::Str(_) => {}
+        Value::Bool(yes) => cell.text(if yes { "true" } else { "false" }),
+        Value::U64(n) => cell.dec(n),
+        Value::Span(span) => cell.seconds(span),
+        Value::Time(ts) => cell.rfc3339(ts),
+        Value::Ip(ip) => cell.ip(ip),
+        Value::Id(id) => cell.flow_id(id),
+        Value::Protocol(protocol) => cell.protocol(protocol),
+        Value::List(numbers) => joined(cell, numbers, |cell, n| cell.dec(*n)),
+        Value::Words(words) => joined(cell, words, |cell, word| cell.text(word)),
+    }
+}
+
+fn joined<T>(cell: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            cell.text(";");
         }
-        Value::Words(words) => {
-            cell.push_str(&words.join(";"));
-            Ok(())
-        }
-    };
+        write(cell, item);
+    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,47 @@ impl Classic {
         }))
     }
 
+    /// The record at the start of `bytes`, if there is nothing special about it: all of it is there, and its header is of the
+    /// usual layout. Its header and its frame.
+    #[inline]
+    fn whole<'b>(&self, bytes: &'b [u8]) -> Option<(&'b [u8; 16], &'b [u8])> {
+        let (header, rest) = bytes.split_first_chunk::<16>()?;
+        let caplen = self.order.u32([header[8], header[9], header[10], header[11]]);
+        if caplen > self.limit || self.lengths != Lengths::Normal || self.flavour == Flavour::Modified {
+            return None;
+        }
+        Some((header, rest.get(..caplen as usize)?))
+    }
+
+    /// Reads the record at the start of `bytes` into `packet`, if it is a usual one. `false`: [`Self::step`] says what it is.
+    #[inline]
+    pub(super) fn usual(&self, bytes: &[u8], packet: &mut Packet) -> bool {
+        let Some((header, frame)) = self.whole(bytes) else { return false };
+        let field = |i: usize| self.order.u32([header[i], header[i + 1], header[i + 2], header[i + 3]]);
+        let fraction = i64::from(field(4));
+        let nanos = if self.flavour == Flavour::Nanos { fraction } else { fraction * 1000 };
+        let used = 16 + frame.len() as u32;
+        *packet = Packet {
+            used,
+            ts: Timestamp::from_parts(i64::from(field(0)), nanos),
+            interface: 0,
+            link: self.link,
+            wire_len: field(12),
+            data: 16..used,
+            direction: None,
+            options: 0..0,
+            order: self.order,
+            marks: crate::model::FrameMarks::NONE,
+        };
+        true
+    }
+
+    /// The same, of which only the frame is of interest: the length of the record, what the frame starts with, its bytes.
+    #[inline]
+    pub(super) fn likely<'b>(&self, bytes: &'b [u8]) -> Option<(u32, LinkType, &'b [u8])> {
+        self.whole(bytes).map(|(_, frame)| (16 + frame.len() as u32, self.link, frame))
+    }
+
     /// Reads every frame as one of this type.
     pub(super) fn force_link(&mut self, link: LinkType) {
         self.link = link;

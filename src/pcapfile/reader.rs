@@ -218,6 +218,38 @@ impl Reader {
         })
     }
 
+    /// Reads the packet at the start of `bytes` into `packet`, if there is one, whole and with nothing special about it, as
+    /// nearly all are. `false`: nothing was changed, and [`Self::step`] says what there is. It says the same of packets, but
+    /// hands each through results that hold all there could be, which takes longer than to read it.
+    #[inline]
+    pub fn usual(&mut self, bytes: &[u8], packet: &mut Packet) -> bool {
+        let read = match &self.state {
+            State::Classic(classic) => classic.usual(bytes, packet),
+            State::PcapNg(section) => packets::plain(bytes, section).is_some_and(|plain| {
+                self.last = plain.ts;
+                *packet = plain;
+                true
+            }),
+            State::Start(_) => false,
+        };
+        self.packets += u64::from(read);
+        read
+    }
+
+    /// The frame at the start of `bytes` with what it starts with and the length of its record, if there is one, whole and with
+    /// nothing special about it. It is not taken for read.
+    #[inline]
+    #[must_use]
+    pub fn likely<'b>(&self, bytes: &'b [u8]) -> Option<(u32, LinkType, &'b [u8])> {
+        match &self.state {
+            State::Classic(classic) => classic.likely(bytes),
+            State::PcapNg(section) => {
+                packets::plain(bytes, section).map(|packet| (packet.used, packet.link, packet.frame(bytes)))
+            }
+            State::Start(_) => None,
+        }
+    }
+
     /// Reads what stands at the start of `bytes`. After an error there is no going on.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         let number = self.packets + 1;

@@ -2,7 +2,7 @@
 
 use crate::made::{Kept, LITTLE};
 use sockeye::capture::file::{FileSource, OpenOptions};
-use sockeye::capture::{Input, Next, SourceError};
+use sockeye::capture::{Input, Next, PacketSource, SourceError};
 use std::io::Cursor;
 use std::path::PathBuf;
 
@@ -126,4 +126,49 @@ fn the_first_file_that_cannot_be_opened_is_named() {
     std::fs::write(&good, at(&[1], 10)).unwrap();
     let error = Input::open(&[good, folder.path().join("missing.pcap")], &OpenOptions::default()).err();
     assert!(matches!(error, Some(SourceError::Io { name, .. }) if name.ends_with("missing.pcap")));
+}
+
+/// One file alone goes a shorter way than one of several, and can say what will come.
+#[test]
+fn one_file_gives_what_it_gives_by_itself_and_what_it_announces_comes() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let (mut announced, mut all) = (0, 0);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.extension().is_some_and(|e| e == "pcap" || e == "pcapng") {
+            continue;
+        }
+        // So small a buffer is filled many times.
+        let options = OpenOptions { buffer: 1024, ..OpenOptions::default() };
+        let open = || {
+            let bytes = std::io::Cursor::new(std::fs::read(&path).unwrap());
+            FileSource::from_reader(bytes, "test", &options).unwrap()
+        };
+        let (mut alone, mut frames) = (open(), Vec::new());
+        loop {
+            match alone.next().unwrap() {
+                Next::Frame(frame) => frames.push((format!("{frame:?}"), frame.bytes.to_vec())),
+                Next::End => break,
+                _ => {}
+            }
+        }
+        let (mut input, mut read, mut ahead) = (Input::files(vec![open()]).unwrap(), Vec::new(), Vec::new());
+        loop {
+            while let Some((number, _, bytes)) = input.scout(5) {
+                ahead.push((number, bytes.to_vec()));
+            }
+            match input.next().unwrap() {
+                Next::Frame(frame) => read.push((format!("{frame:?}"), frame.bytes.to_vec())),
+                Next::End => break,
+                _ => {}
+            }
+        }
+        assert_eq!(read, frames, "{}", path.display());
+        assert!(ahead.is_sorted_by(|a, b| a.0 < b.0), "{}", path.display());
+        let comes = |(number, bytes): &(u64, Vec<u8>)| frames.get(*number as usize - 1).is_some_and(|frame| frame.1 == *bytes);
+        assert!(ahead.iter().all(comes), "{}", path.display());
+        announced += ahead.len();
+        all += frames.len();
+    }
+    assert!(announced > all / 2, "{announced} of {all}");
 }

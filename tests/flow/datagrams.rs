@@ -2,7 +2,7 @@
 
 use crate::world::{A, B, Host, World, icmp, icmp_error, udp_bytes};
 use etherparse::{IpNumber, PacketBuilder};
-use sockeye::flow::{Change, DirectionReason, EndReason, State};
+use sockeye::flow::{Change, DirectionReason, EndReason, State, TrackerConfig, Wants};
 use sockeye::model::Span;
 
 const DNS: Host = ([10, 0, 0, 53], 53);
@@ -116,7 +116,7 @@ fn an_error_about_an_unknown_flow_is_a_flow_of_its_own() {
 
 #[test]
 fn echo_and_reply_are_one_conversation_whoever_is_seen_first() {
-    let mut w = World::new();
+    let mut w = World::with(TrackerConfig { wants: Wants::COMMUNITY_ID, ..TrackerConfig::default() });
     w.send(&icmp(B.0, A.0, &[0, 0, 0, 0, 0, 1, 0, 1]));
     w.wait(5).send(&icmp(A.0, B.0, &[8, 0, 0, 0, 0, 1, 0, 2]));
     let r = w.only();

@@ -76,6 +76,7 @@ pub struct FileSource {
     /// Link type of the first frame, as long as no frame could be decoded and that is a failure.
     undecoded: Undecoded,
     ended: bool,
+    scouted: Scouted,
 }
 
 /// What is known of frames that cannot be decoded.
@@ -87,6 +88,15 @@ enum Undecoded {
     NoFrame,
     /// No frame could be decoded; the first was of this type.
     All(LinkType),
+}
+
+/// How far ahead packets were looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scouted {
+    /// The last one.
+    number: u64,
+    /// Where the one after it is, in the (decompressed) file.
+    next: u64,
 }
 
 /// What [`FileSource::advance`] came upon.
@@ -176,6 +186,7 @@ impl FileSource {
             announced: 0,
             undecoded: Undecoded::Fine,
             ended: false,
+            scouted: Scouted::default(),
         };
         source.read_ahead()?;
         if !options.allow_unknown_link && options.force_link.is_none() {
@@ -268,6 +279,39 @@ impl FileSource {
             result = Err(self.unknown_link(link));
         }
         result
+    }
+
+    /// Brings the next packet into view if nothing else is to be told and it is a usual one, as nearly all are. `false`: ask
+    /// [`PacketSource::next`].
+    #[inline]
+    pub(super) fn advance_usual(&mut self) -> bool {
+        if self.waiting || self.ended || !matches!(self.undecoded, Undecoded::Fine) || self.announced != self.reader.revision() {
+            return false;
+        }
+        self.feed.consume(std::mem::take(&mut self.held));
+        let read = self.reader.usual(self.feed.view(), &mut self.packet);
+        if read {
+            self.held = self.packet.used as usize;
+        }
+        read
+    }
+
+    /// The frame of a packet that will come soon, with its number; the next one each time, so many packets ahead at most. `None`:
+    /// none yet that is in view and a usual one.
+    #[inline]
+    pub(super) fn scout(&mut self, most: u64) -> Option<(u64, LinkType, &[u8])> {
+        let (packets, offset) = (self.reader.packets(), self.feed.offset());
+        if self.scouted.number <= packets {
+            self.scouted = Scouted { number: packets, next: offset + self.held as u64 };
+        }
+        if self.scouted.number >= packets + most {
+            return None;
+        }
+        let view = self.feed.view().get(self.scouted.next.checked_sub(offset)? as usize..)?;
+        let (used, link, frame) = self.reader.likely(view)?;
+        self.scouted.number += 1;
+        self.scouted.next += u64::from(used);
+        Some((self.scouted.number, link, frame))
     }
 
     /// Looks whether the packet in view can be decoded; done until one can.

@@ -89,7 +89,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let label_bytes = if wants.labels { memory.labels() } else { 0 };
     let shared = memory.tracker(2 * memory.hold() + label_bytes);
-    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, label_bytes, ..shared });
+    let tracker = track.then_some(TrackerConfig { handshake_events: false, wants, label_bytes, ..shared });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let (mut ended, words) = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));

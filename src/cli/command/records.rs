@@ -193,7 +193,8 @@ pub(super) fn run(
 /// What the records tell of, and nothing else is worked out.
 fn wants(records: Records, format: RecordFormat, fields: &[&Field], verbose: bool) -> Wants {
     match (records, format) {
-        (Records::Handshakes, _) => Wants::default(),
+        (Records::Handshakes, RecordFormat::Table) => Wants::default(),
+        (Records::Handshakes, _) => Wants { community_id: Field::needs_of(fields).community_id, ..Wants::default() },
         (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, measures: verbose, ..Wants::default() },
         (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
         (Records::Flows, _) => Field::needs_of(fields),

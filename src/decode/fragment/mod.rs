@@ -203,7 +203,9 @@ impl FragmentPool {
     /// Takes a decoded frame in. Give it every packet, for their times: those that are no fragments cost two comparisons.
     #[inline]
     pub fn insert(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Inserted<'_> {
-        self.clock.advance(frame.ts);
+        if !self.clock.goes_on(frame.ts) {
+            self.clock.advance(frame.ts);
+        }
         if packet.fragment.is_piece() { self.insert_piece(frame, packet) } else { Inserted::Whole }
     }
 

@@ -219,6 +219,28 @@ proptest! {
         is_sound_inside_out(&frame(link, &bytes[..cut], bytes.len()))?;
     }
 
+    /// The short cut changes nothing, whatever it takes or leaves.
+    #[test]
+    fn the_usual_way_gives_what_the_others_give(
+        recipe in recipe(),
+        damage in prop::collection::vec((0usize..64, any::<u8>()), 0..3),
+        cut in any::<prop::sample::Index>(),
+        more in 0usize..2,
+    ) {
+        let mut bytes = recipe.write();
+        for (at, value) in damage {
+            let at = at % bytes.len();
+            bytes[at] = value;
+        }
+        let cut = cut.index(bytes.len() + 1);
+        for (bytes, wire_len) in [(&bytes[..], bytes.len()), (&bytes[..], 0), (&bytes[..cut], bytes.len() + more), (&bytes[..cut], cut)] {
+            let frame = frame(LinkType::ETHERNET, bytes, wire_len);
+            let mut packet = Packet::empty(bytes);
+            fill(frame.link, frame.wire_len, &mut packet);
+            prop_assert_eq!(format!("{:?}", decode(&frame)), format!("{packet:?}"));
+        }
+    }
+
     /// Every wrapping is entered, however they are nested, and what is inside is what was wrapped.
     #[test]
     fn what_was_wrapped_is_found_again(recipe in recipe(), wraps in prop::collection::vec(0u8..13, 1..3)) {

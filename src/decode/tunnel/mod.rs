@@ -64,6 +64,11 @@ pub(super) fn in_ip(w: &mut Walk<'_, '_>, protocol: IpProtocol, at: usize) -> bo
     true
 }
 
+/// Do UDP's ports suggest a wrapping?
+pub(super) fn may_be_in_udp(source: u16, target: u16) -> bool {
+    udp::opener(source, target).is_some()
+}
+
 /// Opens what UDP's ports suggest, if the contents bear it out; `at` is the start of UDP's data.
 pub(super) fn in_udp(w: &mut Walk<'_, '_>, source: u16, target: u16, at: usize) {
     let Some(open) = udp::opener(source, target) else { return };

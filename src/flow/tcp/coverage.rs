@@ -12,9 +12,7 @@ pub(super) struct Coverage {
     /// The lowest run, `start..end`; empty before the first byte.
     start: u64,
     end: u64,
-    /// Bytes seen at least once.
-    unique: u64,
-    /// What there is above holes. Almost always `None`.
+    /// What there is, or was, above holes. Almost always `None`.
     above: Option<Box<Above>>,
 }
 
@@ -23,14 +21,17 @@ pub(super) struct Coverage {
 struct Above {
     /// Ascending, apart from each other; none while there is no hole.
     runs: VecDeque<(u64, u64)>,
+    /// Bytes seen at least once, less those of the lowest run.
+    unique: i64,
     /// A hole was forgotten, so that the count may be too small.
     forgot: bool,
 }
 
 impl Coverage {
     /// Bytes seen at least once.
-    pub(super) const fn unique(&self) -> u64 {
-        self.unique
+    pub(super) fn unique(&self) -> u64 {
+        let above = self.above.as_ref().map_or(0, |above| above.unique);
+        (self.end - self.start).saturating_add_signed(above)
     }
 
     /// May [`Self::unique`] be too small, because more holes were open at one time than are kept?
@@ -49,12 +50,13 @@ impl Coverage {
     }
 
     /// Records `start..end` and says how many of its bytes are new.
+    #[inline]
     pub(super) fn insert(&mut self, start: u64, end: u64) -> u64 {
         if start >= end {
             return 0;
         }
         let whole = self.above.as_ref().is_none_or(|above| above.runs.is_empty());
-        let new = if self.start == self.end {
+        if self.start == self.end {
             (self.start, self.end) = (start, end);
             end - start
         } else if whole && start >= self.start && start <= self.end {
@@ -63,10 +65,12 @@ impl Coverage {
             self.end = self.end.max(end);
             new
         } else {
-            self.insert_apart(start, end)
-        };
-        self.unique += new;
-        new
+            let before = self.end - self.start;
+            let new = self.insert_apart(start, end);
+            let longer = (self.end - self.start).wrapping_sub(before) as i64;
+            self.above.get_or_insert_default().unique += new as i64 - longer;
+            new
+        }
     }
 
     /// The general case. The work is that of the runs that become one with the new bytes, and a move of the shorter side of

@@ -25,6 +25,9 @@ pub(super) enum Known {
 /// multiple of 2^32: the circle does not notice.
 const MIDWAY: u64 = 1 << 32;
 
+/// Longer than this no segment is that is taken the short way: no window is as small that it could be beyond.
+const PLAIN: u32 = 1 << 16;
+
 /// What becomes of a segment's data and FIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -47,17 +50,27 @@ pub(super) enum Acks {
     Nothing,
 }
 
-/// One end. Laid out by hand: the first line of the cache is what a segment of the peer touches, too.
+/// What most ends have nothing of.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// What is too far ahead to be believed, if anything is.
+    doubt: Option<Doubt>,
+    /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
+    /// acknowledgments of nothing.
+    out_of_window: u64,
+    zero_windows: u64,
+}
+
+/// One end: two lines of the cache. Laid out by hand: the first line is what a segment of the peer touches, too.
 #[derive(Clone, Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Endpoint {
     /// One past the highest offset it has sent, SYN and FIN counted.
     pub(super) next: u64,
     /// First offset that the peer has not acknowledged.
     pub(super) acked: u64,
     fin: u64,
-    /// What is too far ahead to be believed, if anything is.
-    doubt: Option<Box<Doubt>>,
+    rare: Option<Box<Rare>>,
     origin: Seq,
     /// One past the last number it was seen to send.
     seen: Seq,
@@ -80,6 +93,8 @@ pub(super) struct Endpoint {
     scaled_window_seen: bool,
     /// Not all options of its SYN were captured: it may have offered more.
     pub(super) options_cut: bool,
+    pub(super) sack: bool,
+    pub(super) timestamps: bool,
     pub(super) ack_packets: u64,
     pub(super) pure_acks: u64,
     pub(super) data_packets: u64,
@@ -88,13 +103,7 @@ pub(super) struct Endpoint {
     pub(super) min_segment: u32,
     /// Largest window of the segments that were accepted.
     pub(super) max_window: u32,
-    pub(super) zero_windows: u32,
-    /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
-    /// acknowledgments of nothing.
-    pub(super) out_of_window: u64,
     pub(super) mss: Option<u16>,
-    pub(super) sack: bool,
-    pub(super) timestamps: bool,
 }
 
 impl Endpoint {
@@ -107,7 +116,7 @@ impl Endpoint {
             shut: false,
             scaled_window_seen: false,
             options_cut: false,
-            doubt: None,
+            rare: None,
             seen: Seq(0),
             sure: Seq(0),
             window_from: Seq(0),
@@ -123,8 +132,6 @@ impl Endpoint {
             ack_packets: 0,
             pure_acks: 0,
             data_packets: 0,
-            zero_windows: 0,
-            out_of_window: 0,
             max_segment: 0,
             min_segment: 0,
             max_window: 0,
@@ -182,7 +189,7 @@ impl Endpoint {
                 (self.next, self.acked) = (1, 0);
                 (self.seen, self.sure) = (seq.plus(1), seq);
                 self.stream = Coverage::default();
-                self.doubt = None;
+                self.believe_nothing();
             }
             self.known = Known::Syn;
         }
@@ -239,13 +246,50 @@ impl Endpoint {
         near(self.next).or_else(|| near(self.acked)).or_else(|| self.stream.contiguous().and_then(near))
     }
 
+    fn doubt(&self) -> Option<&Doubt> {
+        self.rare.as_ref()?.doubt.as_ref()
+    }
+
+    fn doubt_mut(&mut self) -> Option<&mut Doubt> {
+        self.rare.as_mut()?.doubt.as_mut()
+    }
+
+    fn begin_doubt(&mut self) -> &mut Doubt {
+        self.rare.get_or_insert_default().doubt.get_or_insert_default()
+    }
+
+    /// The numbering begins anew: what waited belongs to the old one.
+    fn believe_nothing(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.doubt = None;
+        }
+    }
+
+    /// Counts segments that no host would take.
+    pub(super) fn count_out_of_window(&mut self, segments: u64) {
+        if segments > 0 {
+            self.rare.get_or_insert_default().out_of_window += segments;
+        }
+    }
+
+    /// Segments too far from anything expected to belong to the stream, resets that no host would take, and
+    /// acknowledgments of nothing.
+    pub(super) fn out_of_window(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.out_of_window)
+    }
+
+    /// Packets with ACK that offered a window of 0, resets left out.
+    pub(super) fn zero_windows(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.zero_windows)
+    }
+
     fn begin_midway(&mut self, seq: Seq) {
         self.origin = seq.minus(1);
         self.known = Known::Midway;
         (self.next, self.acked) = (MIDWAY + 1, MIDWAY + 1);
         (self.seen, self.sure) = (seq, seq);
         self.stream = Coverage::default();
-        self.doubt = None;
+        self.believe_nothing();
     }
 
     /// Takes data and FIN at their offset. `limit`: how far beyond all that is known of the stream they can be.
@@ -263,20 +307,22 @@ impl Endpoint {
             return Sent::Refused;
         }
         if sent > self.next.max(self.acked).saturating_add(limit) {
-            let doubt = self.doubt.get_or_insert_default();
+            let doubt = self.begin_doubt();
             if let Some(ack) = doubt.ack_near(start, limit) {
                 self.acknowledge(ack);
             } else {
                 let (believed, given_up) = doubt.hold(start, end, fin, limit);
-                self.out_of_window += given_up;
+                self.count_out_of_window(given_up);
                 let Some(held) = believed else { return Sent::Held };
                 self.believe(held);
                 return Sent::Taken;
             }
         }
         self.take(start, end, fin);
-        if let Some(doubt) = &mut self.doubt {
-            self.out_of_window += doubt.overtaken(self.next);
+        let next = self.next;
+        if let Some(doubt) = self.doubt_mut() {
+            let given_up = doubt.overtaken(next);
+            self.count_out_of_window(given_up);
         }
         Sent::Taken
     }
@@ -286,7 +332,7 @@ impl Endpoint {
         if fin != NONE && !self.fin_acked() && fin != self.fin {
             if self.has_fin() {
                 // Only one of two can be true, and the acknowledgment will tell.
-                self.doubt.get_or_insert_default().other_fin = self.fin.min(fin);
+                self.begin_doubt().other_fin = self.fin.min(fin);
                 self.fin = self.fin.max(fin);
             } else {
                 self.fin = fin;
@@ -325,7 +371,7 @@ impl Endpoint {
             return Acks::Near(MIDWAY + 1);
         };
         let far = at > self.next.max(self.acked).saturating_add(limit);
-        let vouched = self.doubt.as_mut().and_then(|doubt| doubt.acknowledged(at, far, limit));
+        let vouched = self.doubt_mut().and_then(|doubt| doubt.acknowledged(at, far, limit));
         if let Some(held) = vouched {
             self.believe(held);
         } else if far {
@@ -340,6 +386,7 @@ impl Endpoint {
     }
 
     /// The peer acknowledges up to this offset. Says whether that is new.
+    #[inline]
     pub(super) fn acknowledge(&mut self, at: u64) -> bool {
         let ack = self.origin.plus(at as u32);
         if self.seen.since(ack) >= 0 && ack.since(self.sure) > 0 {
@@ -348,10 +395,10 @@ impl Endpoint {
         if at <= self.acked {
             return false;
         }
-        if let Some(doubt) = &mut self.doubt
+        if let Some(doubt) = self.doubt()
             && doubt.other_fin != NONE
             && at == doubt.other_fin + 1
-            && !(self.fin != NONE && self.acked > self.fin)
+            && !self.fin_acked()
         {
             self.fin = doubt.other_fin;
         }
@@ -364,7 +411,7 @@ impl Endpoint {
     /// The peer acknowledges what this end cannot have sent by all that is known. It is believed when more follow. `count`:
     /// say so in the peer's record. Gives how many earlier ones are given up as nonsense.
     pub(super) fn doubt_ack(&mut self, at: u64, count: bool, limit: u64) -> u64 {
-        let (believed, given_up) = self.doubt.get_or_insert_default().hold_ack(at, count, limit);
+        let (believed, given_up) = self.begin_doubt().hold_ack(at, count, limit);
         if believed {
             self.acknowledge(at);
         }
@@ -373,7 +420,7 @@ impl Endpoint {
 
     /// Segments of this end that still wait for evidence, and those of its peer whose acknowledgments do.
     pub(super) fn doubtful(&self) -> (u64, u64) {
-        self.doubt.as_ref().map_or((0, 0), |doubt| (doubt.segments(), doubt.acks()))
+        self.doubt().map_or((0, 0), |doubt| (doubt.segments(), doubt.acks()))
     }
 
     /// Is a reset with this number one that the peer would take? RFC 5961 section 3.2: in the peer's receive window, that is
@@ -389,7 +436,7 @@ impl Endpoint {
             let acked = at >= self.acked || seq.since(self.sure) >= 0;
             // RFC 9293 (3.10.7.4): whose SYN-ACK gets an acknowledgment of nothing answers with a reset that has its number.
             let open = self.state != Some(TcpState::SynReceived);
-            let awaited = open && self.doubt.as_ref().is_some_and(|doubt| doubt.is_awaited(at));
+            let awaited = open && self.doubt().is_some_and(|doubt| doubt.is_awaited(at));
             at_fin || awaited || (acked && at <= self.next.max(self.acked + u64::from(peer_window)))
         })
     }
@@ -399,7 +446,33 @@ impl Endpoint {
         self.window
     }
 
+    /// Is this segment the next one expected, between its `peer`'s SYN and FIN and its own, with an acknowledgment of what `peer`
+    /// has sent and not less than it had acknowledged before? Then it is taken: nothing else is to be asked of it. Says whether the
+    /// acknowledgment is new. Both ends are open.
+    #[inline]
+    pub(super) fn goes_on(&mut self, segment: &Segment<'_>, peer: &mut Self) -> Option<bool> {
+        let known = |end: &Self| matches!(end.known, Known::Syn | Known::Midway) && end.doubt().is_none();
+        let next = segment.seq == self.origin.plus(self.next as u32) && !self.has_fin();
+        if !next || segment.len > PLAIN || !known(self) || !known(peer) || (peer.has_fin() && !peer.fin_acked()) {
+            return None;
+        }
+        let behind = peer.origin.plus(peer.next as u32).since(segment.ack);
+        let behind = u64::try_from(behind).ok().filter(|behind| *behind <= REACH as u64)?;
+        let at = peer.next.checked_sub(behind).filter(|at| *at >= peer.acked)?;
+        let end = self.next + u64::from(segment.len);
+        if end > self.next {
+            self.stream.insert(self.next, end);
+            self.next = end;
+        }
+        let sent = self.origin.plus(end as u32);
+        if sent.since(self.seen) > 0 {
+            self.seen = sent;
+        }
+        Some(peer.acknowledge(at))
+    }
+
     /// Counts a packet of this end, whatever it is worth.
+    #[inline]
     pub(super) fn count(&mut self, segment: &Segment<'_>) {
         self.flags |= segment.flags.0;
         let ack = segment.has(TcpFlags::ACK);
@@ -412,12 +485,13 @@ impl Endpoint {
             self.pure_acks += 1;
         }
         if ack && segment.window == 0 && !segment.has(TcpFlags::RST) {
-            self.zero_windows = self.zero_windows.saturating_add(1);
+            self.rare.get_or_insert_default().zero_windows += 1;
         }
     }
 
     /// Takes the window of an accepted segment. `scale` is what its window field is multiplied with, `None` where that is
     /// not known. `latest`: its acknowledgment is (`newer`: is further than) the furthest; an older one's window is history.
+    #[inline]
     pub(super) fn offer_window(&mut self, segment: &Segment<'_>, scale: Option<u8>, latest: bool, newer: bool) {
         // RFC 7323 (2.2): the window of a SYN is never scaled.
         let syn = segment.has(TcpFlags::SYN);

@@ -50,6 +50,15 @@ enum Over {
 /// The smallest window that a sender is held to: the first flight after the handshake goes by one without scale.
 const LEAST_WINDOW: u64 = 1 << 16;
 
+/// The flags that change a connection.
+const FLAGS: u16 = TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
+
+/// May what is plain be taken the short way? Tests take the long way, too, and compare.
+#[cfg(not(test))]
+const fn early() -> bool {
+    true
+}
+
 /// A TCP connection.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
@@ -119,7 +128,9 @@ impl Connection {
     pub(super) fn on_segment(&mut self, from: End, segment: &Segment<'_>, number: u64, ts: Timestamp) -> Step {
         let sight = Sight { number, ts };
         let mut change = None;
-        let verdict = if !segment.sound {
+        let verdict = if let Some(newer) = self.goes_on(from, segment) {
+            Verdict { accepted: true, latest: true, newer }
+        } else if !segment.sound {
             self.reject(from)
         } else if segment.has(TcpFlags::RST) {
             self.on_reset(from, segment, sight)
@@ -141,9 +152,20 @@ impl Connection {
         Step { change, relative_seq, relative_ack, window_scale, accepted: verdict.accepted }
     }
 
+    /// The usual segment of an open connection, which changes no state; see [`Endpoint::goes_on`].
+    #[inline]
+    fn goes_on(&mut self, from: End, segment: &Segment<'_>) -> Option<bool> {
+        let ack_only = segment.flags.0 & FLAGS == TcpFlags::ACK.0;
+        if !ack_only || !self.open || !segment.sound || !early() {
+            return None;
+        }
+        let (me, peer) = self.pair(from);
+        me.goes_on(segment, peer)
+    }
+
     /// Counts a segment that its receiver would not take.
     fn reject(&mut self, from: End) -> Verdict {
-        self.pair(from).0.out_of_window += 1;
+        self.pair(from).0.count_out_of_window(1);
         Verdict::REJECTED
     }
 
@@ -272,7 +294,7 @@ impl Connection {
             return self.reject(from);
         }
         if let Some(Acks::Far(at)) = acks {
-            me.out_of_window += peer.doubt_ack(at, sent == Sent::Taken, peer_limit);
+            me.count_out_of_window(peer.doubt_ack(at, sent == Sent::Taken, peer_limit));
         }
         if sent == Sent::Held || matches!(acks, Some(Acks::Far(_))) {
             return Verdict::REJECTED;
@@ -437,3 +459,9 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+use self::tests::early;
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,9 @@ impl Connection {
         side.ack_packets = e.ack_packets;
         side.pure_acks = e.pure_acks;
         side.data_packets = e.data_packets;
-        side.zero_windows = u64::from(e.zero_windows);
+        side.zero_windows = e.zero_windows();
         // What nothing has come to confirm was nonsense.
-        side.out_of_window_packets = e.out_of_window + e.doubtful().0 + self.end(end.other()).doubtful().1;
+        side.out_of_window_packets = e.out_of_window() + e.doubtful().0 + self.end(end.other()).doubtful().1;
         side.max_segment = e.max_segment;
         side.min_segment = e.min_segment;
         side.flags = e.flags;

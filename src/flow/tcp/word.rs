@@ -9,6 +9,7 @@ use crate::flow::timeout::Class;
 
 impl Connection {
     /// The change of state since this was last asked.
+    #[inline]
     pub(in crate::flow) fn change(&mut self, originator: End) -> Option<Change> {
         let after = self.word(originator, false);
         change(std::mem::replace(&mut self.word, after), after)
@@ -21,6 +22,7 @@ impl Connection {
     }
 
     /// The state in the words of the screens. `ended`: nothing more will come, so that an attempt under way has failed.
+    #[inline]
     pub(in crate::flow) fn word(&self, originator: End, ended: bool) -> State {
         match self.over {
             Over::Refused => return State::Refused,
@@ -54,6 +56,7 @@ impl Connection {
     }
 
     /// What it waits for.
+    #[inline]
     pub(in crate::flow) fn class(&self) -> Class {
         if self.over != Over::No {
             return Class::Reset;

@@ -5,13 +5,37 @@ use super::{Common, Tracker};
 use crate::decode::{Packet, TcpFlags};
 use crate::flow::event::FlowSink;
 use crate::flow::flow::{Body, Flow, kind_of};
+use crate::flow::index::tag_of;
 use crate::flow::key::{End, Ends, FlowKey, outer_addresses};
 use crate::flow::orientation::{self, Guess};
-use crate::flow::profile::{Profile, Rules, ZeekTimers};
+use crate::flow::profile::{Profile, Rules};
 use crate::flow::record::{DirectionReason, EndReason, TunnelRecord};
 use crate::flow::zeek::{self, Beginning, Conn, Reuse};
 
+/// Where the flow of a packet is, looked up once.
+pub(super) struct Found {
+    key: FlowKey,
+    /// Part of the key's hash.
+    tag: u32,
+    /// `None`: there is none yet.
+    pub(super) slot: Option<u32>,
+}
+
 impl Tracker {
+    /// The flow of this key, for the packet with this number.
+    #[inline]
+    pub(super) fn find(&self, key: FlowKey, number: u64) -> Found {
+        if let Some(slot) = self.upcoming.slot(number) {
+            // Looked for some packets ago. What is there now is asked again, and may be no flow any more.
+            let flow = self.table.get(slot);
+            if flow.key == key && !matches!(flow.body, Body::Free) {
+                return Found { key, tag: flow.tag, slot: Some(slot) };
+            }
+        }
+        let hash = self.keys.hash(&key);
+        Found { key, tag: tag_of(hash), slot: self.table.find(hash, &key) }
+    }
+
     pub(super) fn key(&self, ends: &Ends, packet: &Packet<'_>) -> (FlowKey, End) {
         let vlan = if self.config.profile.vlan_in_key { packet.vlan } else { [0; 2] };
         let tunnel =
@@ -20,10 +44,9 @@ impl Tracker {
     }
 
     /// The slot of the flow that a packet belongs to: one under way, or a new one.
-    pub(super) fn slot_for(&mut self, key: FlowKey, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> u32 {
-        let hash = self.keys.hash(&key);
+    pub(super) fn slot_for(&mut self, of: &Found, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) -> u32 {
         let mut previous = None;
-        if let Some(slot) = self.table.find(hash, &key) {
+        if let Some(slot) = of.slot {
             let flow = self.table.get_mut(slot);
             // A packet far ahead does not move time yet, but its own datagrams' silence is over either way.
             let leapt = self.clock.leap(seen.meta.ts).is_some_and(|ts| {
@@ -37,7 +60,7 @@ impl Tracker {
         } else if self.is_full() {
             self.make_room(sink);
         }
-        self.begin(key, hash, previous, seen)
+        self.begin(of, previous, seen)
     }
 
     /// Is there no room for another flow?
@@ -45,13 +68,13 @@ impl Tracker {
         self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows || self.cannot_grow()
     }
 
-    fn begin(&mut self, key: FlowKey, hash: u64, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {
+    fn begin(&mut self, of: &Found, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {
         let kind = kind_of(seen.ends.protocol);
         let counted = self.stats.count(kind);
         let number = self.common.as_ref().map_or(counted, |common| common.begin(kind));
         let profile = &self.config.profile;
         let guess = first_guess(profile, seen);
-        let mut flow = Flow::new(key, hash, kind, number, seen.place(), guess, self.config.wants);
+        let mut flow = Flow::new(of.key, of.tag, kind, number, seen.place(), guess, self.config.wants);
         if let Some(pieces) = seen.meta.pieces.as_ref().filter(|_| profile.begins_with_first_fragment) {
             (flow.first_source, flow.first_number) = pieces.first;
             flow.start = pieces.start;
@@ -60,8 +83,7 @@ impl Tracker {
         if let Some(sight) = &seen.sight {
             let turns = profile.direction == Rules::Zeek;
             let beginning = Beginning { sender: seen.sender, originator: flow.originator, turns };
-            let times = profile.timers.unwrap_or(&ZeekTimers::DEFAULT);
-            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, times, &mut self.room));
+            let mut conn = Box::new(Conn::new(sight, &flow.key, beginning, profile.timers, &mut self.room));
             if let Some(previous) = previous {
                 conn.follow(previous);
             }

@@ -64,7 +64,9 @@ impl Tracker {
         }
         if let Some(conn) = &mut flow.zeek {
             conn.release(&mut self.room);
-            self.timers.disarm_all(slot, &mut conn.timers);
+            if let Some(timers) = conn.timers() {
+                self.timers.disarm_all(slot, timers);
+            }
         }
         self.table.release(slot);
         if let Some(common) = &self.common {

@@ -1,5 +1,6 @@
 //! From packets to flows, one packet at a time. This file decides nothing: it asks the files beside it in order.
 
+mod ahead;
 mod begin;
 mod common;
 mod config;
@@ -18,13 +19,14 @@ pub use self::end::Ending;
 pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
+use self::ahead::Ahead;
 use self::packet::Seen;
 use self::share::Held;
 use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
-use super::key::{Ends, FlowKey, KeyMaker};
+use super::key::{Ends, KeyMaker};
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -66,6 +68,8 @@ pub struct Tracker {
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
     held: Held,
+    /// Packets that will come soon.
+    upcoming: Ahead,
 }
 
 impl Tracker {
@@ -96,6 +100,7 @@ impl Tracker {
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
             held: Held::default(),
+            upcoming: Ahead::default(),
         }
     }
 
@@ -114,13 +119,20 @@ impl Tracker {
 
     fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         self.on_time_of_packet(meta.ts, sink);
-        if let Some(note) = self.on_icmp_error(meta, packet) {
+        if let Transport::Icmp | Transport::Icmpv6 = packet.transport
+            && let Some(note) = self.on_icmp_error(meta, packet)
+        {
             return note;
         }
-        let mut parents = std::mem::take(&mut self.parents);
-        let taken = self.take(meta, packet, &parents, sink);
-        parents.clear();
-        self.parents = parents;
+        let taken = if self.parents.is_empty() {
+            self.take(meta, packet, &[], sink)
+        } else {
+            let mut parents = std::mem::take(&mut self.parents);
+            let taken = self.take(meta, packet, &parents, sink);
+            parents.clear();
+            self.parents = parents;
+            taken
+        };
         taken.map_or_else(Note::default, |(_, note, _)| note)
     }
 
@@ -145,7 +157,7 @@ impl Tracker {
     /// is known by now. Nothing where a clock was set back meanwhile to before its first packet.
     fn record(&self, slot: u32, otherwise: Option<EndReason>) -> FlowRecord {
         let flow = self.table.get(slot);
-        let mut record = flow.record(otherwise);
+        let mut record = flow.record(otherwise, self.config.wants);
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         if flow.stepped_back {
@@ -174,19 +186,20 @@ impl Tracker {
         };
         let segment = if packet.transport == Transport::Tcp && !other { Some(Segment::of(packet)?) } else { None };
         let (key, sender) = self.key(&ends, packet);
+        let found = self.find(key, meta.number);
         if self.config.profile.rows == Rules::Ours
             && segment.as_ref().is_some_and(|segment| !segment.sound)
-            && self.table.find(self.keys.hash(&key), &key).is_none()
+            && found.slot.is_none()
         {
             return None; // A header that makes no sense begins no conversation.
         }
-        let judgement = if self.judges { self.judged(meta, packet, &key) } else { Judgement::Right };
+        let judgement = if self.judges { self.judged(meta, packet, found.slot) } else { Judgement::Right };
         let sound = judgement != Judgement::Refused;
         let wants = self.config.wants.zeek;
         let sight = wants.then(|| Sight::of(packet, segment.as_ref(), meta.ts, sound, other));
         let wrapping = if wants { zeek::wrapping(packet, parents) } else { None };
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
-        let slot = self.slot_for(key, &seen, sink);
+        let slot = self.slot_for(&found, &seen, sink);
         if judgement != Judgement::Right {
             self.table.get_mut(slot).wrong_checksum.get_or_insert(judgement);
         }
@@ -200,11 +213,10 @@ impl Tracker {
     }
 
     /// Is the packet's checksum right, or to be taken for right, as those of its flow were?
-    fn judged(&mut self, meta: &PacketMeta, packet: &Packet<'_>, key: &FlowKey) -> Judgement {
-        let Self { judge, table, keys, .. } = self;
-        judge.transport((meta.source, meta.number), packet, meta.marks.checksum_pending, || {
-            table.find(keys.hash(key), key).and_then(|slot| table.get(slot).wrong_checksum)
-        })
+    fn judged(&mut self, meta: &PacketMeta, packet: &Packet<'_>, slot: Option<u32>) -> Judgement {
+        let Self { judge, table, .. } = self;
+        let before = || slot.and_then(|slot| table.get(slot).wrong_checksum);
+        judge.transport((meta.source, meta.number), packet, meta.marks.checksum_pending, before)
     }
 
     /// The run is over: every flow left ends.

@@ -17,11 +17,31 @@ impl Tracker {
 
     /// A packet that is not given to the tracker (a piece of an unfinished datagram) was there: its time counts like that of
     /// [`Tracker::on_packet`]. One that is more than an hour ahead of all others is believed when more follow.
+    #[inline]
     pub fn on_packet_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
         self.counted(sink, |tracker, sink| tracker.on_time_of_packet(ts, sink));
     }
 
+    #[inline]
     pub(super) fn on_time_of_packet(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        if self.ahead[0].is_none() && self.clock.goes_on(ts) {
+            let now = self.clock.now();
+            // Nearly every packet: nothing is due.
+            if !self.is_quiet(now) {
+                self.expire(now, sink);
+            }
+            return;
+        }
+        self.on_odd_time(ts, sink);
+    }
+
+    /// Is nothing due by now?
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        now < self.settling.next().min(self.table.quiet_until()).min(self.timers.next())
+    }
+
+    /// A time that is not simply a little later than the one before.
+    fn on_odd_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
         let before = self.clock.now();
         let now = self.clock.advance(ts);
         if self.clock.leap(ts).is_none() {
@@ -73,11 +93,10 @@ impl Tracker {
         for _ in 0..timers.most_per_packet {
             let Some((slot, timer)) = self.timers.due(now) else { return };
             let Some(conn) = &mut self.table.get_mut(slot).zeek else { continue };
-            conn.timers.armed[timer as usize] = Timestamp::MAX;
             if conn.on_timer(timer, now) {
                 self.end_flow(slot, EndReason::Timeout, sink);
-            } else {
-                self.timers.arm_all(slot, &mut conn.timers);
+            } else if let Some(timers) = conn.changed_timers() {
+                self.timers.arm_all(slot, timers);
             }
         }
     }

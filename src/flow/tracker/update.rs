@@ -23,7 +23,7 @@ impl Tracker {
         flow.seen(seen.place());
         let (meta, packet) = (seen.meta, seen.packet);
         let ip_bytes = meta.pieces.as_ref().map_or(u64::from(packet.ip_len), |pieces| pieces.ip_bytes);
-        let side = &mut flow.sides[seen.sender.index()];
+        let side = flow.side_mut(seen.sender);
         let first_of_side = side.packets == 0;
         side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
         let (step, verdict, class) = match (&flow.body, &seen.segment) {
@@ -90,7 +90,7 @@ impl Tracker {
 
     fn on_datagram(&mut self, slot: u32, first_of_side: bool, seen: &Seen<'_, '_>) -> (Step, Option<Verdict>, Class) {
         let flow = self.table.get_mut(slot);
-        if flow.sides[seen.sender.index()].packets <= EARLY
+        if flow.side(seen.sender).packets <= EARLY
             && self.config.profile.direction == Rules::Ours
             && let Some(guess) = stronger_guess(flow.reason, seen)
         {
@@ -99,7 +99,7 @@ impl Tracker {
         if let Body::Datagram(datagram) = &mut flow.body {
             datagram.on_packet(seen.sender, first_of_side, seen.meta.ts);
         }
-        let answers = first_of_side && flow.sides[seen.sender.other().index()].packets > 0;
+        let answers = first_of_side && flow.side(seen.sender.other()).packets > 0;
         let change = answers.then_some(Change::State(State::Answered));
         (Step { change, ..Step::default() }, None, Datagram::class(flow))
     }
@@ -115,8 +115,8 @@ impl Tracker {
         conn.within(seen.wrapping, &mut self.room);
         conn.on_packet(seen.sender, sight, &flow.key, &mut self.room);
         flow.originator = conn.originator();
-        if self.config.profile.timers.is_some() {
-            self.timers.arm_all(slot, &mut conn.timers);
+        if let Some(timers) = conn.changed_timers() {
+            self.timers.arm_all(slot, timers);
         }
     }
 
@@ -135,6 +135,10 @@ impl Tracker {
 }
 
 /// Better evidence of who opened the flow than there was so far.
+#[inline]
 fn stronger_guess(so_far: DirectionReason, seen: &Seen<'_, '_>) -> Option<Guess> {
+    if !orientation::may_turn(so_far) {
+        return None;
+    }
     orientation::stronger(so_far, &seen.ends, seen.sender, seen.segment.as_ref(), seen.packet.payload())
 }

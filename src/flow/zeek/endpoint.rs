@@ -79,6 +79,7 @@ pub(super) struct Relative {
 
 impl Relative {
     /// The place of `seq` as near to `known` as 32 bits tell.
+    #[inline(always)]
     const fn of(seq: u32, start: u32, known: Wrapped) -> Self {
         let step = delta(seq, known.seq);
         let wraps = if step < 0 && known.wraps > 0 && seq > known.seq {
@@ -107,21 +108,29 @@ pub(super) struct Endpoint {
     pub(super) state: State,
     /// The state before this one.
     pub(super) previous: State,
-    start: u32,
-    last: Wrapped,
-    ack: Wrapped,
     /// FINs sent.
-    pub(super) fins: u32,
+    pub(super) fins: u16,
     /// RSTs sent.
-    resets: u32,
-    /// Where the last FIN ends, relative to the start; 0 where that is not known.
-    pub(super) fin_end: u64,
+    resets: u16,
     /// It has closed, and nothing it sent before is missing.
     pub(super) did_close: bool,
     /// It is at its end, and all that it sent is there.
     pub(super) at_end: bool,
-    last_time: Timestamp,
+    /// A packet of it was taken.
+    pub(super) spoke: bool,
+    /// A SYN of it offered a scale.
+    pub(super) scaled: bool,
+    /// The scale that its last SYN offered.
+    scale: u8,
+    /// The window is known.
+    has_window: bool,
+    start: u32,
+    last: Wrapped,
+    ack: Wrapped,
     window: Window,
+    last_time: Timestamp,
+    /// Where the last FIN ends, relative to the start; 0 where that is not known.
+    pub(super) fin_end: u64,
 }
 
 /// The window it offered last, for the weird name of one that shrinks.
@@ -130,8 +139,6 @@ struct Window {
     seq: u32,
     ack: u32,
     size: u32,
-    scale: u8,
-    known: bool,
 }
 
 impl Endpoint {
@@ -156,14 +163,14 @@ impl Endpoint {
     /// The numbers that a packet of this side starts, if it does. `end`: one past the segment.
     pub(super) fn begin(&mut self, seg: &Seg, end: u32, weirds: &mut Weirds) {
         match self.state {
-            State::Inactive if seg.syn => self.number_from(seg.seq, end),
+            State::Inactive if seg.syn() => self.number_from(seg.seq, end),
             // Room for the SYN that was not seen; `last` without the payload, so that the packet does not repeat itself.
             State::Inactive => self.number_from(seg.seq.wrapping_sub(1), seg.seq),
-            State::SynSent | State::SynAckSent if seg.syn && seg.seq != self.start => {
+            State::SynSent | State::SynAckSent if seg.syn() && seg.seq != self.start => {
                 weirds.add(Weird::SynSeqJump);
                 self.number_from(seg.seq, end);
             }
-            State::Established | State::Partial if seg.syn => {
+            State::Established | State::Partial if seg.syn() => {
                 if self.size_of_numbers() > 0 {
                     weirds.add(Weird::SynInsideConnection);
                 }
@@ -173,7 +180,7 @@ impl Endpoint {
                 self.number_from(seg.seq, end);
             }
             // The RST may not have been its own.
-            State::Reset if seg.syn && self.previous == State::Inactive => self.number_from(seg.seq, end),
+            State::Reset if seg.syn() && self.previous == State::Inactive => self.number_from(seg.seq, end),
             _ => {}
         }
     }
@@ -185,12 +192,19 @@ impl Endpoint {
         }
     }
 
+    /// Open, and never about to close?
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Established) && self.fins == 0 && !self.did_close
+    }
+
     /// Where a sequence number lies.
+    #[inline(always)]
     pub(super) const fn relative(&self, seq: u32) -> Relative {
         Relative::of(seq, self.start, self.last)
     }
 
     /// The same of an acknowledgment of this side's bytes.
+    #[inline(always)]
     pub(super) const fn relative_ack(&self, ack: u32) -> Relative {
         Relative::of(ack, self.start, self.ack)
     }
@@ -201,6 +215,7 @@ impl Endpoint {
     }
 
     /// The peer acknowledges.
+    #[inline(always)]
     pub(super) fn acknowledge(&mut self, ack: u32) {
         let step = delta(ack, self.ack.seq);
         // 0 far away is rather a broken field than a number.
@@ -215,12 +230,13 @@ impl Endpoint {
     }
 
     /// A segment that ends at `end` was sent. Does it repeat what was sent before?
+    #[inline(always)]
     pub(super) fn send(&mut self, seg: &Seg, end: u32) -> bool {
         let step = delta(end, self.last.seq);
-        if (seg.syn || seg.rst) && !(-TOO_LARGE..=TOO_LARGE).contains(&step) {
+        if (seg.syn() || seg.rst()) && !(-TOO_LARGE..=TOO_LARGE).contains(&step) {
             return false;
         }
-        if seg.fin && self.last.seq == self.start.wrapping_add(1) {
+        if seg.fin() && self.last.seq == self.start.wrapping_add(1) {
             // More than 2 GB may lie between SYN and FIN.
             self.last.move_to(end);
             return false;
@@ -295,15 +311,16 @@ impl Endpoint {
 
     /// The scale that its SYN offers.
     pub(super) fn offer_scale(&mut self, scale: Option<u8>) {
-        self.window.scale = scale.unwrap_or(0);
+        self.scale = scale.unwrap_or(0);
     }
 
     /// The window of a packet without SYN, FIN and RST: one that shrinks below what was granted is weird.
+    #[inline(always)]
     pub(super) fn offer_window(&mut self, seg: &Seg, scaled: bool, weirds: &mut Weirds) {
-        let scale = if scaled { self.window.scale.min(14) } else { 0 };
+        let scale = if scaled { self.scale.min(14) } else { 0 };
         let size = u32::from(seg.window) << scale;
         let old = self.window;
-        if old.known {
+        if self.has_window {
             if delta(seg.seq, old.seq) < 0 || delta(seg.ack, old.ack) < 0 {
                 return;
             }
@@ -313,26 +330,28 @@ impl Endpoint {
                 weirds.add(Weird::WindowRecision);
             }
         }
-        self.window = Window { seq: seg.seq, ack: seg.ack, size, known: true, ..old };
+        self.has_window = true;
+        self.window = Window { seq: seg.seq, ack: seg.ack, size };
     }
 }
 
 /// So many FINs or RSTs, each within a second of the packet before, are a storm.
-const STORM: u32 = 1000;
+const STORM: u16 = 1000;
 const STORM_GAP: crate::model::Span = crate::model::Span::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::TcpFlags;
 
     fn seg(seq: u32, len: u32) -> Seg {
-        Seg { seq, len, has_ack: true, ..Seg::default() }
+        Seg { seq, len, flags: TcpFlags::ACK, ..Seg::default() }
     }
 
     fn opened(start: u32) -> Endpoint {
         let mut end = Endpoint::default();
         let mut weirds = Weirds::default();
-        end.begin(&Seg { syn: true, seq: start, ..Seg::default() }, start.wrapping_add(1), &mut weirds);
+        end.begin(&Seg { flags: TcpFlags::SYN, seq: start, ..Seg::default() }, start.wrapping_add(1), &mut weirds);
         end.set(State::SynSent);
         end.set(State::Established);
         end
@@ -363,7 +382,7 @@ mod tests {
     #[test]
     fn a_fin_may_lie_two_gigabytes_behind_its_syn() {
         let mut end = opened(0);
-        let fin = Seg { fin: true, seq: 3_000_000_000, ..Seg::default() };
+        let fin = Seg { flags: TcpFlags::FIN, seq: 3_000_000_000, ..Seg::default() };
         assert!(!end.send(&fin, 3_000_000_001));
         end.count_fin(3_000_000_001, Timestamp::default(), &mut Weirds::default());
         assert_eq!(end.size(&Endpoint::default()), 2_999_999_999);
@@ -372,7 +391,7 @@ mod tests {
     #[test]
     fn resets_far_away_move_nothing() {
         let mut end = opened(1000);
-        let rst = Seg { rst: true, seq: 1001 + (1 << 21), ..Seg::default() };
+        let rst = Seg { flags: TcpFlags::RST, seq: 1001 + (1 << 21), ..Seg::default() };
         assert!(!end.send(&rst, rst.seq));
         assert_eq!(end.size(&Endpoint::default()), 0);
     }

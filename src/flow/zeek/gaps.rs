@@ -22,19 +22,26 @@ pub(super) struct Stream {
     delivered: u64,
     /// Everything before is acknowledged.
     trimmed: u64,
+    /// What most directions never have.
+    holes: Option<Box<Holes>>,
+}
+
+/// What a hole leaves behind.
+#[derive(Clone, Debug, Default)]
+struct Holes {
     /// What there is above `delivered`: ascending, apart from each other.
     above: Vec<(u64, u64)>,
     /// Bytes in those.
     above_bytes: u64,
+    /// Bytes missed in gaps.
+    missed: u64,
     /// No more is looked for.
     given_up: bool,
-    /// Bytes missed in gaps.
-    pub(super) missed: u64,
 }
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { delivered: 1, trimmed: 1, above: Vec::new(), above_bytes: 0, given_up: false, missed: 0 }
+        Self { delivered: 1, trimmed: 1, holes: None }
     }
 }
 
@@ -56,15 +63,16 @@ pub(super) struct SentSoFar {
     pub(super) acked: u64,
     /// None of its data ever was.
     pub(super) nothing_acked: bool,
-    /// Payload bytes.
+    /// Payload bytes; asked for only of one of which nothing was acknowledged.
     pub(super) size: u64,
 }
 
 impl Stream {
     /// Data came.
+    #[inline(always)]
     pub(super) fn insert(&mut self, start: u64, len: u64, sent: SentSoFar, weirds: &mut Weirds, room: &mut Room) {
         let end = start.saturating_add(len);
-        if self.given_up || end <= sent.acked {
+        if end <= sent.acked || self.has_given_up() {
             return;
         }
         let start = start.max(self.trimmed).max(sent.acked);
@@ -76,16 +84,20 @@ impl Stream {
                 self.trimmed = self.trimmed.max(self.delivered);
             }
         }
-        let top = self.above.last().map_or(self.delivered, |range| range.1);
+        let (top, above_bytes) = match &self.holes {
+            Some(holes) => (holes.above.last().map_or(self.delivered, |range| range.1), holes.above_bytes),
+            None => (self.delivered, 0),
+        };
         if sent.nothing_acked && top - self.delivered > MOST_UNACKED {
             weirds.add(Weird::AboveHole);
             self.give_up(room);
-        } else if self.delivered.saturating_sub(self.trimmed) + self.above_bytes > MOST_HELD {
+        } else if self.delivered.saturating_sub(self.trimmed) + above_bytes > MOST_HELD {
             weirds.add(Weird::ExcessiveData);
             self.give_up(room);
         }
     }
 
+    #[inline(always)]
     fn keep(&mut self, start: u64, end: u64, room: &mut Room) {
         if end <= self.delivered {
             return;
@@ -95,6 +107,102 @@ impl Stream {
             self.deliver();
             return;
         }
+        if !self.holes.get_or_insert_default().keep(start, end, room) {
+            self.give_up(room);
+        }
+    }
+
+    /// Takes what follows `delivered` without a hole.
+    #[inline(always)]
+    fn deliver(&mut self) {
+        if let Some(holes) = &mut self.holes {
+            self.delivered = holes.deliver(self.delivered);
+        }
+    }
+
+    /// The other side acknowledges: `gap` is called for each gap that counts. Does this say anything new?
+    #[inline(always)]
+    pub(super) fn acknowledge(&mut self, acked: Acked, gap: impl FnMut()) -> bool {
+        let to = acked.to;
+        if to <= self.trimmed {
+            return false;
+        }
+        if to > self.delivered {
+            self.pass(acked, gap);
+        }
+        self.trimmed = to;
+        true
+    }
+
+    /// Gives up what is acknowledged and was never there.
+    #[cold]
+    fn pass(&mut self, Acked { to, counts, partial }: Acked, gap: impl FnMut()) {
+        // What precedes the first packet of a partial connection was not missed.
+        if (partial && to <= 2) || self.has_given_up() {
+            return;
+        }
+        let missed = if counts { self.gaps_below(to, gap) } else { 0 };
+        if missed > 0 {
+            let holes = self.holes.get_or_insert_default();
+            holes.missed = holes.missed.saturating_add(missed);
+        }
+        self.delivered = to;
+        self.deliver();
+    }
+
+    /// Bytes that are not there between `delivered` and `to`; `gap` is called for each stretch of them.
+    fn gaps_below(&self, to: u64, mut gap: impl FnMut()) -> u64 {
+        let above = self.holes.as_ref().map_or(&[][..], |holes| &holes.above);
+        let (mut at, mut missed) = (self.delivered, 0);
+        for &(from, until) in above.iter().take_while(|&&(from, _)| from < to).chain(&[(to, to)]) {
+            if from > at {
+                missed += from - at;
+                gap();
+            }
+            at = at.max(until);
+        }
+        missed
+    }
+
+    /// Bytes missed in gaps.
+    pub(super) fn missed(&self) -> u64 {
+        self.holes.as_ref().map_or(0, |holes| holes.missed)
+    }
+
+    /// Is there data that was neither acknowledged nor given up?
+    pub(super) fn holds(&self) -> bool {
+        let above = self.holes.as_ref().is_some_and(|holes| !holes.above.is_empty());
+        !self.has_given_up() && (self.delivered > self.trimmed || above)
+    }
+
+    /// Is no more looked for?
+    pub(super) fn has_given_up(&self) -> bool {
+        self.holes.as_ref().is_some_and(|holes| holes.given_up)
+    }
+
+    /// Has all that was sent up to `reach` come? A FIN may take the last place.
+    pub(super) const fn is_delivered_to(&self, reach: u64) -> bool {
+        reach <= self.delivered.saturating_add(1)
+    }
+
+    #[cold]
+    fn give_up(&mut self, room: &mut Room) {
+        let holes = self.holes.get_or_insert_default();
+        holes.given_up = true;
+        holes.release(room);
+    }
+
+    /// The connection is over: what the list held is given back.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        if let Some(holes) = &mut self.holes {
+            holes.release(room);
+        }
+    }
+}
+
+impl Holes {
+    /// Keeps a range above the first hole. `false`: there is no room.
+    fn keep(&mut self, start: u64, end: u64, room: &mut Room) -> bool {
         let first = self.above.partition_point(|&(_, to)| to < start);
         let last = self.above.partition_point(|&(from, _)| from <= end);
         if first < last {
@@ -104,78 +212,41 @@ impl Stream {
             self.above[first] = joined;
             self.above.drain(first + 1..last);
             self.above_bytes += joined.1 - joined.0 - before;
-            return;
+            return true;
         }
         if self.above.len() == self.above.capacity() {
             if self.above.len() >= MOST_RANGES || !room.take(STEP * size_of::<(u64, u64)>()) {
-                return self.give_up(room);
+                return false;
             }
             self.above.reserve_exact(STEP);
         }
         self.above.insert(first, (start, end));
         self.above_bytes += end - start;
-    }
-
-    /// Takes what follows `delivered` without a hole.
-    fn deliver(&mut self) {
-        let reached = self.above.partition_point(|&(from, _)| from <= self.delivered);
-        for &(from, to) in &self.above[..reached] {
-            self.above_bytes -= to - from;
-            self.delivered = self.delivered.max(to);
-        }
-        self.above.drain(..reached);
-    }
-
-    /// The other side acknowledges: `gap` is called for each gap that counts. Does this say anything new?
-    pub(super) fn acknowledge(&mut self, acked: Acked, mut gap: impl FnMut()) -> bool {
-        let to = acked.to;
-        if to <= self.trimmed {
-            return false;
-        }
-        // What precedes the first packet of a partial connection was not missed.
-        if to > self.delivered && !self.given_up && !(acked.partial && to <= 2) {
-            let mut at = self.delivered;
-            for &(from, until) in self.above.iter().take_while(|&&(from, _)| from < to).chain(&[(to, to)]) {
-                if from > at && acked.counts {
-                    self.missed = self.missed.saturating_add(from - at);
-                    gap();
-                }
-                at = at.max(until);
-            }
-            self.delivered = to;
-            self.deliver();
-        }
-        self.trimmed = to;
         true
     }
 
-    /// Is there data that was neither acknowledged nor given up?
-    pub(super) fn holds(&self) -> bool {
-        !self.given_up && (self.delivered > self.trimmed || !self.above.is_empty())
+    /// Lets go of what follows `delivered` without a hole: how far that reaches.
+    fn deliver(&mut self, delivered: u64) -> u64 {
+        let mut delivered = delivered;
+        let reached = self.above.partition_point(|&(from, _)| from <= delivered);
+        for &(from, to) in &self.above[..reached] {
+            self.above_bytes -= to - from;
+            delivered = delivered.max(to);
+        }
+        self.above.drain(..reached);
+        delivered
     }
 
-    /// Is no more looked for?
-    pub(super) const fn has_given_up(&self) -> bool {
-        self.given_up
-    }
-
-    /// Has all that was sent up to `reach` come? A FIN may take the last place.
-    pub(super) const fn is_delivered_to(&self, reach: u64) -> bool {
-        reach <= self.delivered.saturating_add(1)
-    }
-
-    fn give_up(&mut self, room: &mut Room) {
-        self.given_up = true;
-        self.release(room);
-    }
-
-    /// The connection is over: what the list held is given back.
-    pub(super) fn release(&mut self, room: &mut Room) {
+    fn release(&mut self, room: &mut Room) {
         room.give_back(self.above.capacity() * size_of::<(u64, u64)>());
         self.above = Vec::new();
         self.above_bytes = 0;
     }
 }
+
+/// Bytes of what a hole leaves behind.
+#[cfg(test)]
+pub(super) const HOLES: usize = size_of::<Holes>();
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +274,7 @@ mod tests {
         assert!(stream.holds() && !stream.is_delivered_to(51));
         assert_eq!(gaps(&mut stream, ack(11)), 0);
         assert_eq!(gaps(&mut stream, ack(51)), 2);
-        assert_eq!((stream.missed, stream.holds(), stream.is_delivered_to(52)), (20, false, true));
+        assert_eq!((stream.missed(), stream.holds(), stream.is_delivered_to(52)), (20, false, true));
         assert_eq!(gaps(&mut stream, ack(61)), 1, "and what lies above all that came");
         stream.release(&mut room);
         assert_eq!(room, Room::new(1 << 20));
@@ -213,7 +284,7 @@ mod tests {
     fn gaps_of_connections_that_are_not_open_count_nothing_but_are_passed() {
         let mut stream = Stream::default();
         assert_eq!(gaps(&mut stream, Acked { to: 100, counts: false, partial: false }), 0);
-        assert_eq!((stream.missed, gaps(&mut stream, ack(100))), (0, 0));
+        assert_eq!((stream.missed(), gaps(&mut stream, ack(100))), (0, 0));
     }
 
     #[test]
@@ -230,7 +301,7 @@ mod tests {
         for n in 0..100_000u64 {
             stream.insert(10 + n * 2, 1, ACKED, &mut Weirds::default(), &mut room);
         }
-        assert!(stream.given_up);
+        assert!(stream.has_given_up());
         assert!(room.take(1000) && !room.take(1), "all was given back");
     }
 
@@ -252,9 +323,10 @@ mod tests {
                     stream.insert(at, len, ACKED, &mut weirds, &mut room);
                     (at.max(acked)..at + len).for_each(|i| seen[i as usize] = true);
                 }
-                prop_assert_eq!(stream.missed, missed);
-                prop_assert!(stream.above.is_sorted() && stream.above.windows(2).all(|w| w[0].1 < w[1].0));
-                prop_assert_eq!(stream.above_bytes, stream.above.iter().map(|(a, b)| b - a).sum::<u64>());
+                prop_assert_eq!(stream.missed(), missed);
+                let Holes { above, above_bytes, .. } = stream.holes.as_deref().cloned().unwrap_or_default();
+                prop_assert!(above.is_sorted() && above.windows(2).all(|w| w[0].1 < w[1].0));
+                prop_assert_eq!(above_bytes, above.iter().map(|(a, b)| b - a).sum::<u64>());
             }
             stream.release(&mut room);
             prop_assert_eq!(room, Room::new(1 << 20));

@@ -10,23 +10,38 @@ const MOST: usize = 4096;
 /// Up to here letters are part of a flow's own size; beyond, they take from the memory that lists share.
 const FREE: usize = 64;
 
+/// So many letters stand in the history itself; few connections have more.
+const FIRST: usize = 15;
+
 /// The letters, and which were written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    letters: Vec<u8>,
+    first: [u8; FIRST],
+    /// How many of them there are.
+    len: u8,
     /// By role, a bit a letter. They stay with the role when the roles are turned.
     seen: [u32; 2],
+    /// All letters, once they are more.
+    all: Option<Box<All>>,
+}
+
+#[derive(Clone, Debug)]
+struct All {
+    letters: Vec<u8>,
     /// Bytes taken from the shared memory.
     taken: usize,
 }
 
 impl History {
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.letters).into_owned()
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.letters
+        match &self.all {
+            Some(all) => &all.letters,
+            None => &self.first[..usize::from(self.len)],
+        }
     }
 
     /// Writes an upper-case letter or its lower-case form.
@@ -36,9 +51,53 @@ impl History {
 
     /// Writes a letter that has no side.
     pub(super) fn push(&mut self, letter: u8, room: &mut Room) {
+        if let Some(all) = &mut self.all {
+            return all.push(letter, room);
+        }
+        if let Some(place) = self.first.get_mut(usize::from(self.len)) {
+            (*place, self.len) = (letter, self.len + 1);
+            return;
+        }
+        let mut letters = Vec::with_capacity(2 * FIRST + 2);
+        letters.extend_from_slice(&self.first);
+        letters.push(letter);
+        self.all = Some(Box::new(All { letters, taken: 0 }));
+    }
+
+    /// Writes a letter that a side writes once; `false` if it has.
+    pub(super) fn once(&mut self, role: Role, letter: u8, room: &mut Room) -> bool {
+        if self.has(role, letter) {
+            return false;
+        }
+        self.seen[role.index()] |= mark(letter);
+        self.write(role, letter, room);
+        true
+    }
+
+    /// Has a side written a letter that it writes once?
+    pub(super) const fn has(&self, role: Role, letter: u8) -> bool {
+        self.seen[role.index()] & mark(letter) != 0
+    }
+
+    /// The SYN-ACK that began it was the responder's.
+    pub(super) fn replace_with_turned_answer(&mut self) {
+        self.first[..2].copy_from_slice(b"^h");
+        self.len = 2;
+    }
+
+    /// The connection is over.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        if let Some(all) = self.all.take() {
+            room.give_back(all.taken);
+        }
+    }
+}
+
+impl All {
+    fn push(&mut self, letter: u8, room: &mut Room) {
         let (len, capacity) = (self.letters.len(), self.letters.capacity());
         if len == capacity {
-            let more = capacity.max(8);
+            let more = capacity;
             if len + more > MOST || (len >= FREE && !room.take(more)) {
                 return;
             }
@@ -47,65 +106,23 @@ impl History {
         }
         self.letters.push(letter);
     }
+}
 
-    /// Writes a letter that a side writes once; `false` if it has.
-    pub(super) fn once(&mut self, role: Role, letter: u8, room: &mut Room) -> bool {
-        // SYN and SYN-ACK share their mark.
-        let mark = if letter == b'H' { b'S' } else { letter };
-        let bit = 1 << (mark & 31);
-        let seen = &mut self.seen[role.index()];
-        if *seen & bit != 0 {
-            return false;
-        }
-        *seen |= bit;
-        self.write(role, letter, room);
-        true
-    }
-
-    /// The SYN-ACK that began it was the responder's.
-    pub(super) fn replace_with_turned_answer(&mut self) {
-        self.letters.clear();
-        self.letters.extend_from_slice(b"^h");
-    }
-
-    /// The connection is over.
-    pub(super) fn release(&mut self, room: &mut Room) {
-        room.give_back(std::mem::take(&mut self.taken));
-        self.letters = Vec::new();
-    }
+/// The bit of a letter. SYN and SYN-ACK share theirs.
+const fn mark(letter: u8) -> u32 {
+    1 << (if letter == b'H' { b'S' } else { letter } & 31)
 }
 
 /// Something that writes a letter the 1st, 10th, 100th … time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scaled {
-    count: u64,
-    next: u64,
-}
-
-impl Default for Scaled {
-    fn default() -> Self {
-        Self { count: 0, next: 1 }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scaled(u64);
 
 impl Scaled {
     /// It happened again: is a letter due?
     pub(super) const fn is_due(&mut self) -> bool {
-        self.count += 1;
-        if self.count == self.next {
-            self.next = self.next.saturating_mul(10);
-            return true;
-        }
-        false
+        self.0 += 1;
+        10u64.pow(self.0.ilog10()) == self.0
     }
-}
-
-/// The number that the last SYN, FIN or RST of a side had: another one is worth its letter again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LastOfKind {
-    pub(super) syn: u64,
-    pub(super) fin: u64,
-    pub(super) rst: u64,
 }
 
 #[cfg(test)]

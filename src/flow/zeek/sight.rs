@@ -46,11 +46,7 @@ pub(super) enum Message {
 pub(super) struct Seg {
     pub(super) seq: u32,
     pub(super) ack: u32,
-    pub(super) syn: bool,
-    pub(super) fin: bool,
-    pub(super) rst: bool,
-    pub(super) has_ack: bool,
-    pub(super) urgent: bool,
+    pub(super) flags: TcpFlags,
     pub(super) window: u16,
     /// Window scale that a SYN offers.
     pub(super) scale: Option<u8>,
@@ -60,14 +56,42 @@ pub(super) struct Seg {
     pub(super) is_whole: bool,
 }
 
+/// Flags that open and close.
+const CONTROL: TcpFlags = TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0);
+
 impl Seg {
+    pub(super) const fn syn(&self) -> bool {
+        self.flags.contains(TcpFlags::SYN)
+    }
+
+    pub(super) const fn fin(&self) -> bool {
+        self.flags.contains(TcpFlags::FIN)
+    }
+
+    pub(super) const fn rst(&self) -> bool {
+        self.flags.contains(TcpFlags::RST)
+    }
+
+    pub(super) const fn has_ack(&self) -> bool {
+        self.flags.contains(TcpFlags::ACK)
+    }
+
+    pub(super) const fn urgent(&self) -> bool {
+        self.flags.contains(TcpFlags::URG)
+    }
+
     pub(super) const fn is_pure_syn(&self) -> bool {
-        self.syn && !self.has_ack
+        self.syn() && !self.has_ack()
     }
 
     /// How many of SYN, FIN and RST are set.
-    pub(super) fn control(&self) -> u32 {
-        u32::from(self.syn) + u32::from(self.fin) + u32::from(self.rst)
+    pub(super) const fn control(&self) -> u32 {
+        (self.flags.0 & CONTROL.0).count_ones()
+    }
+
+    /// Is none of SYN, FIN and RST set, but ACK is?
+    pub(super) const fn only_goes_on(&self) -> bool {
+        self.flags.0 & (CONTROL.0 | TcpFlags::ACK.0) == TcpFlags::ACK.0
     }
 
     /// One past it: SYN and FIN take a number each, and a RST's payload none.
@@ -76,7 +100,7 @@ impl Seg {
     }
 
     pub(super) fn span(&self) -> u32 {
-        u32::from(self.syn) + u32::from(self.fin) + if self.rst { 0 } else { self.len }
+        u32::from(self.syn()) + u32::from(self.fin()) + if self.rst() { 0 } else { self.len }
     }
 }
 
@@ -120,8 +144,7 @@ impl Sight {
     ) -> Self {
         let lengths = lengths(packet).unwrap_or(Lengths { claimed: 0, total: 0 });
         // Joined datagrams have lost their fragment header; Zeek drops that of an atomic fragment, too.
-        let atomic = packet.layers().filter(|l| l.kind == LayerKind::Ipv6Fragment && l.offset > packet.network_at).count();
-        let ip_bytes = u64::from(lengths.claimed).saturating_sub(8 * atomic as u64);
+        let ip_bytes = u64::from(lengths.claimed).saturating_sub(8 * fragment_headers(packet));
         let after = packet.network_at.saturating_add(lengths.total).saturating_sub(packet.transport_at);
         let transport = match packet.transport {
             _ if other => Seen::Other,
@@ -134,24 +157,33 @@ impl Sight {
     }
 }
 
+/// How many fragment headers the innermost datagram has.
+fn fragment_headers(packet: &Packet<'_>) -> u64 {
+    let none = match packet.network {
+        Network::Ipv6 => packet.transport_at == packet.network_at + 40,
+        _ => true,
+    };
+    // ICMP quotes datagrams, whose headers come after it.
+    if none && matches!(packet.transport, Transport::Tcp | Transport::Udp) {
+        return 0;
+    }
+    packet.layers().filter(|l| l.kind == LayerKind::Ipv6Fragment && l.offset > packet.network_at).count() as u64
+}
+
 /// `after`: length of the segment with its header. `None`: the header makes no sense.
 fn tcp(packet: &Packet<'_>, segment: &Segment<'_>, after: u32) -> Option<Seg> {
-    let header = packet.tcp()?.header_len() as u32;
+    // RFC 9293 section 3.1: the data offset, in words.
+    let header = u32::from(packet.bytes.get(packet.transport_at as usize + 12)? >> 4) * 4;
     if !segment.sound || segment.options_cut || header > after {
         return None;
     }
     let len = after - header;
-    let has = |flag| segment.has(flag);
-    let syn = has(TcpFlags::SYN);
+    let syn = segment.has(TcpFlags::SYN);
     let captured = packet.captured_end.saturating_sub(packet.transport_at.saturating_add(header));
     Some(Seg {
         seq: segment.seq.0,
         ack: segment.ack.0,
-        syn,
-        fin: has(TcpFlags::FIN),
-        rst: has(TcpFlags::RST),
-        has_ack: has(TcpFlags::ACK),
-        urgent: has(TcpFlags::URG),
+        flags: segment.flags,
         window: segment.window,
         scale: if syn { segment.options.scale } else { None },
         len,

@@ -4,7 +4,8 @@
 
 use super::endpoint::{Endpoint, State};
 use super::role::Role;
-use super::{Conn, Kind};
+use super::session::Done;
+use super::{Conn, Kind, ports};
 use crate::model::{Span, Timestamp};
 
 /// Zeek's times, as its default scripts set them.
@@ -85,31 +86,79 @@ pub(in crate::flow) struct Timers {
     /// What the queue knows of it.
     pub(in crate::flow) armed: [Timestamp; TIMERS],
     inactivity: Span,
+    times: &'static ZeekTimers,
+    /// Something else is wanted than when the queue was last told.
+    changed: bool,
 }
 
 impl Timers {
-    pub(in crate::flow) fn new(inactivity: Span, now: Timestamp) -> Self {
-        let mut timers = Self { wanted: [Timestamp::MAX; TIMERS], armed: [Timestamp::MAX; TIMERS], inactivity };
+    pub(in crate::flow) fn new(times: &'static ZeekTimers, inactivity: Span, now: Timestamp) -> Self {
+        let never = [Timestamp::MAX; TIMERS];
+        let mut timers = Self { wanted: never, armed: never, inactivity, times, changed: true };
         timers.set(Timer::Inactivity, now + inactivity);
         timers
     }
 
-    pub(super) const fn set(&mut self, timer: Timer, at: Timestamp) {
+    const fn set(&mut self, timer: Timer, at: Timestamp) {
         self.wanted[timer as usize] = at;
+        self.changed = true;
+    }
+
+    pub(super) const fn times(&self) -> &'static ZeekTimers {
+        self.times
     }
 
     /// Another silence is granted, counted from the last packet.
-    pub(super) fn grant(&mut self, inactivity: Span, last: Timestamp) {
+    fn grant(&mut self, inactivity: Span, last: Timestamp) {
         self.inactivity = inactivity;
         self.set(Timer::Inactivity, last + inactivity);
     }
 
+    /// A segment was taken. `interactive`: it is of a service whose sessions may be silent for long; `last`: when a packet last
+    /// counted.
+    pub(super) fn on_segment(&mut self, done: Done, left_handshake: bool, interactive: bool, now: Timestamp, last: Timestamp) {
+        let times = self.times;
+        if left_handshake {
+            self.grant(times.tcp_inactivity, last);
+        }
+        if done.established && interactive {
+            self.grant(times.interactive, last);
+        }
+        if done.attempt {
+            self.set(Timer::Attempt, now + times.attempt);
+        }
+        if done.closed && !done.complete {
+            self.set(Timer::Closing, last + times.session);
+        }
+        if done.complete {
+            self.close(last + times.close);
+        }
+    }
+
     /// The connection is closed: of TCP's timers only this one is left.
-    pub(super) fn close(&mut self, at: Timestamp) {
+    fn close(&mut self, at: Timestamp) {
         self.set(Timer::Attempt, Timestamp::MAX);
         self.set(Timer::Session, Timestamp::MAX);
         self.set(Timer::Closing, Timestamp::MAX);
         self.set(Timer::Delete, at);
+    }
+}
+
+impl Kind {
+    /// What a conversation waits for from its first packet on.
+    pub(super) fn timers(&self, times: &'static ZeekTimers, responder: u16, now: Timestamp) -> Timers {
+        let inactivity = match self {
+            Self::Tcp(_) | Self::Udp(_) => times.inactivity,
+            Self::Icmp(_) => times.icmp_inactivity,
+            Self::Other => times.other_inactivity,
+        };
+        let mut timers = Timers::new(times, inactivity, now);
+        match self {
+            Self::Tcp(_) => timers.set(Timer::Session, now + times.session_first),
+            Self::Udp(_) if ports::DNS.contains(&responder) => timers.set(Timer::Dns, now + times.dns),
+            _ => {}
+        }
+        timers
     }
 }
 
@@ -120,6 +169,11 @@ fn is_spent(ends: [&Endpoint; 2]) -> bool {
     (closed[0] && closed[1]) || (dead && (closed[0] || closed[1])) || ends.iter().all(|end| end.state == State::Inactive)
 }
 
+/// A SYN of the originator, and nothing else.
+fn knocks([orig, resp]: [&Endpoint; 2]) -> bool {
+    orig.state.is_knocking() && resp.state == State::Inactive
+}
+
 impl Conn {
     fn ends(&self) -> Option<[&Endpoint; 2]> {
         match &self.kind {
@@ -128,34 +182,49 @@ impl Conn {
         }
     }
 
+    /// The timers, where Zeek's end flows.
+    pub(in crate::flow) fn timers(&mut self) -> Option<&mut Timers> {
+        self.timers.as_deref_mut()
+    }
+
+    /// The timers, if something else is wanted of them than when this was last asked.
+    pub(in crate::flow) fn changed_timers(&mut self) -> Option<&mut Timers> {
+        let timers = self.timers.as_deref_mut()?;
+        std::mem::take(&mut timers.changed).then_some(timers)
+    }
+
     /// A timer has fired. Is the connection over?
     pub(in crate::flow) fn on_timer(&mut self, timer: Timer, now: Timestamp) -> bool {
-        self.timers.set(timer, Timestamp::MAX);
+        let (spent, knocks) = (self.ends().is_some_and(is_spent), self.ends().is_some_and(knocks));
+        let (last, reset) = (self.last, self.reset);
+        let Some(timers) = &mut self.timers else { return false };
+        timers.armed[timer as usize] = Timestamp::MAX;
+        timers.set(timer, Timestamp::MAX);
         match timer {
             Timer::Delete => true,
             // After a reset these ask nothing any more.
-            Timer::Attempt | Timer::Session | Timer::Closing if self.reset => false,
-            Timer::Attempt => self.ends().is_some_and(|[orig, resp]| orig.state.is_knocking() && resp.state == State::Inactive),
+            Timer::Attempt | Timer::Session | Timer::Closing if reset => false,
+            Timer::Attempt => knocks,
             Timer::Inactivity => {
-                let due = self.last + self.timers.inactivity;
+                let due = last + timers.inactivity;
                 if due <= now {
                     return true;
                 }
-                self.timers.set(timer, due);
+                timers.set(timer, due);
                 false
             }
             Timer::Session | Timer::Closing => {
-                if self.last + self.times.linger < now && self.ends().is_some_and(is_spent) {
+                if last + timers.times.linger < now && spent {
                     return true;
                 }
-                self.timers.set(timer, now + self.times.session);
+                timers.set(timer, now + timers.times.session);
                 false
             }
             Timer::Dns => {
-                if now - self.last >= self.times.dns_silence {
+                if now - last >= timers.times.dns_silence {
                     return true;
                 }
-                self.timers.set(timer, now + self.times.dns);
+                timers.set(timer, now + timers.times.dns);
                 false
             }
         }

@@ -31,13 +31,13 @@ impl Session {
             State::Established | State::Partial => self.step_open(from, seg, weirds),
             State::Closed => self.step_closed(from, seg, weirds),
             State::Reset => {
-                if seg.fin {
+                if seg.fin() {
                     weirds.add(Weird::FinAfterReset);
                 }
-                if seg.syn {
+                if seg.syn() {
                     weirds.add(Weird::SynAfterReset);
                 }
-                if seg.len > 0 && !seg.rst {
+                if seg.len > 0 && !seg.rst() {
                     weirds.add(Weird::DataAfterReset);
                 }
                 Outcome::default()
@@ -48,26 +48,26 @@ impl Session {
     fn step_inactive(&mut self, from: Role, seg: &Seg, may_turn: bool, weirds: &mut Weirds) -> Outcome {
         let mut outcome = Outcome::default();
         let peer = self.end(from.other()).state;
-        if seg.syn && from.is_originator() {
-            if seg.has_ack {
+        if seg.syn() && from.is_originator() {
+            if seg.has_ack() {
                 weirds.add(Weird::OriginatorSynAck);
             }
-            self.set(from, if seg.has_ack { State::SynAckSent } else { State::SynSent });
+            self.set(from, if seg.has_ack() { State::SynAckSent } else { State::SynSent });
             outcome.attempt = true;
-        } else if seg.syn {
+        } else if seg.syn() {
             outcome.turned = self.answer(from, seg, may_turn, weirds);
             outcome.established = peer != State::Partial;
         }
         // The roles may have changed above, the sender has not.
         let from = if outcome.turned { from.other() } else { from };
-        if seg.fin {
+        if seg.fin() {
             self.set(from, State::Closed);
             outcome.closes = true;
-            if !seg.syn && peer != State::Partial {
+            if !seg.syn() && peer != State::Partial {
                 weirds.add(Weird::SpontaneousFin);
             }
         }
-        if seg.rst {
+        if seg.rst() {
             self.set(from, State::Reset);
             outcome.closes = true;
             if peer == State::Inactive {
@@ -85,15 +85,15 @@ impl Session {
         let peer = *self.end(from.other());
         let isn = self.end(from).start();
         let place = peer.relative_ack(seg.ack);
-        if seg.has_ack && !peer.state.is_inactive() && (place.underflow || place.at > peer.reach()) {
+        if seg.has_ack() && !peer.state.is_inactive() && (place.underflow || place.at > peer.reach()) {
             weirds.add(Weird::BadSynAck);
         }
         if peer.state == State::Inactive {
             weirds.add(Weird::UnsolicitedSynResponse);
         }
         // A SYN that its SYN-ACK overtook (rule 4): its number is what that acknowledges, less one.
-        let overtaken = !seg.has_ack && peer.state == State::SynAckSent && seg.seq == isn;
-        if !seg.has_ack && !overtaken {
+        let overtaken = !seg.has_ack() && peer.state == State::SynAckSent && seg.seq == isn;
+        if !seg.has_ack() && !overtaken {
             weirds.add(Weird::SimultaneousOpen);
         }
         if peer.state == State::SynSent || (overtaken && may_turn) {
@@ -113,7 +113,7 @@ impl Session {
             return;
         }
         // Its SYN was lost to the capture, the answer was not.
-        let opened = seg.has_ack && peer == State::Established;
+        let opened = seg.has_ack() && peer == State::Established;
         if opened {
             self.is_whole();
         }
@@ -123,21 +123,21 @@ impl Session {
     fn step_knocking(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
         let mut outcome = Outcome::default();
         let (state, peer) = (self.end(from).state, self.end(from.other()).state);
-        if seg.syn {
-            if from.is_originator() && seg.has_ack && seg.control() == 1 && state != State::SynAckSent {
+        if seg.syn() {
+            if from.is_originator() && seg.has_ack() && seg.control() == 1 && state != State::SynAckSent {
                 weirds.add(Weird::RepeatedSynWithAck);
-            } else if !from.is_originator() && !seg.has_ack && state != State::SynSent {
+            } else if !from.is_originator() && !seg.has_ack() && state != State::SynSent {
                 weirds.add(Weird::RepeatedSynReplyWoAck);
             }
         }
-        if seg.fin {
+        if seg.fin() {
             if matches!(peer, State::Inactive | State::SynSent) {
                 weirds.add(Weird::InappropriateFin);
             }
             self.set(from, State::Closed);
             outcome.closes = true;
         }
-        if seg.rst {
+        if seg.rst() {
             self.set(from, State::Reset);
             (outcome.closes, outcome.reset) = (true, true);
         } else if seg.len > 0 {
@@ -153,7 +153,7 @@ impl Session {
             weirds.add(Weird::SynAfterPartial);
             self.set(from, State::SynSent);
         }
-        if seg.fin && !seg.rst {
+        if seg.fin() && !seg.rst() {
             self.set(from, State::Closed);
             outcome.closes = true;
             if peer.state == State::Reset && peer.previous == State::Closed {
@@ -161,7 +161,7 @@ impl Session {
                 self.set(from.other(), State::Closed);
             }
         }
-        if seg.rst {
+        if seg.rst() {
             self.set(from, State::Reset);
             outcome.closes = true;
             outcome.reset = peer.state != State::Reset || peer.previous != State::Established;
@@ -170,10 +170,10 @@ impl Session {
     }
 
     fn step_closed(&mut self, from: Role, seg: &Seg, weirds: &mut Weirds) -> Outcome {
-        if seg.syn {
+        if seg.syn() {
             weirds.add(Weird::SynAfterClose);
         }
-        if !seg.rst || self.end(from.other()).state == State::Closed {
+        if !seg.rst() || self.end(from.other()).state == State::Closed {
             return Outcome::default();
         }
         let closes = !self.end(from).did_close;

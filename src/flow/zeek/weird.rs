@@ -65,6 +65,9 @@ impl Weirds {
 
     /// In the order of the list.
     pub(super) fn names(self) -> Vec<&'static str> {
+        if self.0 == 0 {
+            return Vec::new();
+        }
         NAMES.iter().enumerate().filter(|(bit, _)| self.0 >> bit & 1 == 1).map(|(_, name)| *name).collect()
     }
 }

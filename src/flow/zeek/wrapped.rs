@@ -23,15 +23,13 @@ pub(in crate::flow) fn wrapping(packet: &Packet<'_>, parents: &[Birth]) -> Optio
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wrapped {
     now: Option<Wrapping>,
-    begun: bool,
     changes: u8,
     pub(super) parents: Vec<Wrapping>,
 }
 
 impl Wrapped {
-    /// A packet came in this wrapping. Is that one change too many?
-    pub(super) fn changes_too_often(&mut self, wrapping: Option<Wrapping>) -> bool {
-        let first = !std::mem::replace(&mut self.begun, true);
+    /// A packet came in this wrapping; `first`: of its conversation. Is that one change too many?
+    pub(super) fn changes_too_often(&mut self, wrapping: Option<Wrapping>, first: bool) -> bool {
         if wrapping == self.now || self.changes > MOST_CHANGES {
             return false;
         }
@@ -53,8 +51,8 @@ mod tests {
     fn the_sixth_change_is_one_too_many() {
         let between = |n: u8| Some(Wrapping::Between(IpAddr::from([10, 0, 0, n]), IpAddr::from([10, 0, 1, 0])));
         let mut wrapped = Wrapped::default();
-        assert!(!wrapped.changes_too_often(between(0)));
-        let told: Vec<u8> = (1..100).filter(|n| wrapped.changes_too_often(between(n % 2))).collect();
+        assert!(!wrapped.changes_too_often(between(0), true));
+        let told: Vec<u8> = (1..100).filter(|n| wrapped.changes_too_often(between(n % 2), false)).collect();
         assert_eq!((told, wrapped.parents.len()), (vec![6], 2));
     }
 }

@@ -1,8 +1,8 @@
 //! ARP (RFC 826), reverse and inverse ARP.
 
 use super::hex;
-use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::output::text::Text;
 
 const HEADER: usize = 8;
 const IPV4: u16 = 0x0800;

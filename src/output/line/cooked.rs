@@ -1,8 +1,8 @@
 //! Linux cooked captures (`-i any`): version 1 and version 2.
 
-use super::text::Text;
 use super::walk::{Cut, Walk};
 use super::{ethernet, link::LLC, link::NETWARE};
+use crate::output::text::Text;
 
 const HEADER: usize = 16;
 const HEADER_2: usize = 20;

@@ -1,7 +1,7 @@
 //! Ethernet headers, 802.1Q tags, and what an EtherType leads to.
 
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
+use crate::output::text::Text;
 
 pub(super) const IPV4: u16 = 0x0800;
 pub(super) const ARP: u16 = 0x0806;

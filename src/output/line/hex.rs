@@ -1,7 +1,7 @@
 //! Bytes of a packet after its line: hex, hex and ASCII, or text.
 
 use super::options::{HexMode, LineOptions};
-use super::text::Text;
+use crate::output::text::Text;
 
 const PER_LINE: usize = 16;
 

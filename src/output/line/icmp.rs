@@ -1,8 +1,8 @@
 //! ICMP (RFC 792, RFC 950, RFC 1191, RFC 1256), the datagram that an error quotes, and extension objects (RFC 4884).
 
 use super::hex;
-use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::output::text::Text;
 
 const HEADER: usize = 8;
 const UNREACHABLE: u8 = 3;

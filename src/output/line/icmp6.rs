@@ -3,9 +3,9 @@
 
 use super::hex;
 use super::ip::Datagram;
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
 pub(super) const ROUTER_SOLICITATION: u8 = 133;
 pub(super) const ROUTER_ADVERTISEMENT: u8 = 134;

@@ -1,8 +1,8 @@
 //! IPv4: the header, its options, and the way to the protocol inside.
 
-use super::text::Text;
 use super::walk::{Printed, Walk};
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
 /// The datagram around a transport header.
 #[derive(Clone, Copy, Debug)]

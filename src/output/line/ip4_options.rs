@@ -1,7 +1,7 @@
 //! IPv4 options (RFC 791 section 3.1, RFC 2113).
 
-use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::output::text::Text;
 
 const END: u8 = 0;
 const NOP: u8 = 1;

@@ -1,9 +1,9 @@
 //! IPv6: the header, its extension headers (RFC 8200), and the way to the protocol inside.
 
 use super::ip::{Datagram, protocol_name};
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
 const HEADER: usize = 40;
 

@@ -1,8 +1,8 @@
 //! What the first byte of a frame belongs to: the way into a frame for each link type that is printed.
 
-use super::text::Text;
 use super::walk::{Cut, Walk};
 use crate::model::LinkType;
+use crate::output::text::Text;
 
 /// "EtherType" of Linux cooked captures for an 802.2 LLC header.
 pub(super) const LLC: u16 = 4;

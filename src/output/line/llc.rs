@@ -1,8 +1,8 @@
 //! IEEE 802.2 logical link control, and SNAP.
 
 use super::ethernet;
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
+use crate::output::text::Text;
 
 const SNAP: u8 = 0xaa;
 const STP: u8 = 0x42;

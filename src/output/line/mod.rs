@@ -31,7 +31,6 @@ mod tcp;
 mod tcp_options;
 #[cfg(test)]
 mod tests;
-mod text;
 mod time;
 mod tunnel;
 mod udp;
@@ -45,8 +44,8 @@ use crate::flow::Note;
 use crate::model::{Frame, SourceInfo};
 use crate::output::host_names::HostNames;
 use crate::output::interface_names::InterfaceNames;
+use crate::output::text::Text;
 use relative::Relative;
-use text::Text;
 use time::Clock;
 use walk::{KnownScale, Walk};
 

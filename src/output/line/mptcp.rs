@@ -1,8 +1,8 @@
 //! The TCP option of Multipath TCP, versions 0 (RFC 6824) and 1 (RFC 8684).
 
 use super::tcp_options::Outcome;
-use super::text::Text;
 use super::walk::{Cut, Walk};
+use crate::output::text::Text;
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;

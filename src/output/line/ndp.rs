@@ -2,8 +2,8 @@
 
 use super::hex;
 use super::icmp6::{NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, REDIRECT, ROUTER_ADVERTISEMENT};
-use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::output::text::Text;
 
 const ROUTER_FLAGS: &[(u32, &str)] = &[(0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent"), (0x02, "ipv6 only")];
 const NEIGHBOR_FLAGS: &[(u32, &str)] = &[(0x80, "router"), (0x40, "solicited"), (0x20, "override")];

@@ -3,10 +3,10 @@
 //! capture dropped before it, and with `-v` what it left to a network card.
 
 use super::options::LineOptions;
-use super::text::Text;
-use crate::flow::{Change, Confidence, Evidence, FlowKind, Note, Verdict, VerdictKind};
+use crate::flow::{Change, Confidence, Evidence, Note, Verdict, VerdictKind};
 use crate::model::{Frame, FrameMarks, Span};
 use crate::output::interface_names::InterfaceNames;
+use crate::output::text::Text;
 
 /// Writes our part.
 pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfaces: &InterfaceNames, options: &LineOptions) {
@@ -22,14 +22,8 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfac
         }
     }
     if let Some(flow) = note.flow {
-        line.text(match flow.kind {
-            FlowKind::Tcp => " c",
-            FlowKind::Udp => " u",
-            FlowKind::Icmp => " i",
-            FlowKind::Sctp => " s",
-            FlowKind::Other => " x",
-        });
-        line.dec(flow.number);
+        line.push(b' ');
+        line.flow_id(flow);
     }
     // Of a SYN that came before the verdict tells more, and another if it is a copy.
     let change = note.change.filter(|change| note.verdict.is_none() || !matches!(change, Change::SynRetry(_)));

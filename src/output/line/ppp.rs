@@ -1,8 +1,8 @@
 //! PPP, PPPoE and MPLS.
 
 use super::hex;
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
+use crate::output::text::Text;
 
 const fn name(protocol: u16) -> Option<&'static str> {
     Some(match protocol {

@@ -1,9 +1,9 @@
 //! From the protocol number of an IP header to the printer of what follows; and what most of them start with.
 
 use super::ip::Datagram;
-use super::text::Text;
 use super::walk::{Printed, Walk};
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
 impl Walk<'_> {
     /// What an IP datagram carries: `length` bytes of the wire from `at` on.

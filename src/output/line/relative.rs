@@ -6,17 +6,36 @@
 //! the one not used for the longest time makes room, and its next packet shows the numbers of the wire again.
 
 use hashbrown::HashTable;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Most connections remembered.
 pub(super) const CAPACITY: usize = 65_536;
 
 /// Both ends of a connection in the order in which tcpdump compares them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     addresses: [u128; 2],
     ports: [u16; 2],
     v6: bool,
+}
+
+/// Number by number, where the derived one would call `memcmp` for the addresses.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        let ([a, b], [c, d]) = (self.addresses, other.addresses);
+        a == c && b == d && self.ports == other.ports && self.v6 == other.v6
+    }
+}
+
+impl Eq for Key {}
+
+/// Three words, where the derived one would hash lengths and parts one by one.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.addresses[0]);
+        state.write_u128(self.addresses[1]);
+        state.write_u64(u64::from(self.ports[0]) << 32 | u64::from(self.ports[1]) << 16 | u64::from(self.v6));
+    }
 }
 
 impl Key {

@@ -1,7 +1,7 @@
 //! Control messages of RPL, the routing protocol of low-power networks (RFC 6550 section 6).
 
-use super::text::Text;
 use super::walk::{Printed, Walk};
+use crate::output::text::Text;
 
 const SOLICITATION: u8 = 0;
 const INFORMATION: u8 = 1;

@@ -3,11 +3,12 @@
 use super::ip::Datagram;
 use super::relative::{Base, Key};
 use super::tcp_options::Segment;
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
-const FLAGS: &[(u32, &str)] = &[(1, "F"), (2, "S"), (4, "R"), (8, "P"), (16, "."), (32, "U"), (64, "E"), (128, "W")];
+/// The letters of the flags, from the lowest bit.
+const FLAGS: &[u8; 8] = b"FSRP.UEW";
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
@@ -43,9 +44,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let flags = self.u8(at + 13)?;
-        self.text("Flags [");
-        self.bits(FLAGS, "", u32::from(flags));
-        self.text("]");
+        self.flags(flags);
         if header > length {
             self.put(format_args!(" [bad hdr length {header} - too long, > {length}]"));
             return Ok(());
@@ -62,6 +61,20 @@ impl Walk<'_> {
             self.reset_text(at + header as usize, data)?;
         }
         Ok(())
+    }
+
+    /// `Flags [P.]`.
+    fn flags(&mut self, flags: u8) {
+        self.text("Flags [");
+        if flags == 0 {
+            self.text("none");
+        }
+        for (bit, letter) in FLAGS.iter().enumerate() {
+            if flags >> bit & 1 != 0 {
+                self.out.push(*letter);
+            }
+        }
+        self.text("]");
     }
 
     fn tcp_checksum(&mut self, datagram: Datagram, at: usize, length: u32) -> Printed {

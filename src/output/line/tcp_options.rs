@@ -1,7 +1,7 @@
 //! TCP options (RFC 9293 section 3.1 and the registry of TCP option kinds), but for Multipath TCP's.
 
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
+use crate::output::text::Text;
 
 const NOP: u8 = 1;
 const END: u8 = 0;

@@ -1,8 +1,8 @@
 //! What carries packets in packets behind IP, UDP or Ethernet: GRE, VXLAN, Geneve, NSH, `MACsec` in the clear.
 
-use super::text::Text;
 use super::walk::{Cut, Printed, Walk};
 use super::{ethernet, ethernet::TEB};
+use crate::output::text::Text;
 
 /// Bits of GRE's first two bytes (RFC 2784, RFC 2890, RFC 2637), in the order in which their names are written.
 const GRE_FLAGS: &[(u32, &str)] = &[

@@ -2,10 +2,10 @@
 //! for it.
 
 use super::ip::Datagram;
-use super::text::Text;
 use super::walk::{Printed, Walk};
 use crate::decode::VXLAN_PORT;
 use crate::model::IpProtocol;
+use crate::output::text::Text;
 
 const HEADER: u32 = 8;
 const VXLAN_GPE: u16 = 4790;

@@ -4,8 +4,8 @@
 use super::hex;
 use super::options::{HexMode, LineOptions};
 use super::relative::Relative;
-use super::text::Text;
 use crate::output::host_names::HostNames;
+use crate::output::text::Text;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -51,6 +51,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl Text for Walk<'_> {
+    #[inline]
     fn line(&mut self) -> &mut Vec<u8> {
         self.out
     }

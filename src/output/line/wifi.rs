@@ -1,7 +1,7 @@
 //! IEEE 802.11 data frames as far as the IP inside, and the radiotap header in front of them.
 
-use super::text::Text;
 use super::walk::{Cut, Walk};
+use crate::output::text::Text;
 
 impl Walk<'_> {
     /// A frame behind a radiotap header, of which nothing is printed. Gives the length of all headers.

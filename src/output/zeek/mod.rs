@@ -4,19 +4,17 @@
 //! `service` is never set: application protocols are not analysed. The times of `#open` and `#close` are the capture's, so that the
 //! same capture gives the same text.
 
-mod address;
 mod local;
 mod uid;
 
-use self::address::Address;
 use self::local::is_local;
 use self::uid::Uid;
 use super::json::JsonLine;
+use super::text::Text;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowRecord, ZeekRecord};
-use crate::model::{IpProtocol, Span, Timestamp};
+use crate::model::{IpProtocol, Timestamp};
 use chrono::DateTime;
-use std::fmt;
 use std::io::{self, Write};
 
 /// Names and types of the columns.
@@ -60,6 +58,8 @@ pub struct ZeekSink<W> {
     out: W,
     form: ZeekForm,
     json: JsonLine,
+    /// The row that is made.
+    line: Vec<u8>,
     /// Time of the first packet, once there was one.
     first: Option<Timestamp>,
     header_due: bool,
@@ -68,7 +68,14 @@ pub struct ZeekSink<W> {
 impl<W: Write> ZeekSink<W> {
     /// Rows that are written to `out`, which should be buffered.
     pub fn new(out: W, form: ZeekForm) -> Self {
-        Self { out, form, json: JsonLine::default(), first: None, header_due: form == ZeekForm::Text }
+        Self {
+            out,
+            form,
+            json: JsonLine::default(),
+            line: Vec::with_capacity(512),
+            first: None,
+            header_due: form == ZeekForm::Text,
+        }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -101,7 +108,11 @@ impl<W: Write> ZeekSink<W> {
 
     fn row(&mut self, record: &FlowRecord, zeek: &ZeekRecord) -> io::Result<()> {
         match self.form {
-            ZeekForm::Text => text(&mut self.out, record, zeek),
+            ZeekForm::Text => {
+                self.line.clear();
+                text(&mut self.line, record, zeek);
+                self.out.write_all(&self.line)
+            }
             ZeekForm::Json => {
                 json(&mut self.json, record, zeek);
                 self.json.finish(&mut self.out)
@@ -144,30 +155,21 @@ fn stamp(ts: Option<Timestamp>) -> String {
 }
 
 /// Seconds with microseconds, as Zeek has its times.
-struct Micros(i64);
-
-impl Micros {
-    const fn of(span: Span) -> Self {
-        Self(span.nanos().div_euclid(1000))
+fn micros(line: &mut Vec<u8>, nanos: i64) {
+    let micros = nanos.div_euclid(1000);
+    if micros < 0 {
+        line.push(b'-');
     }
-
-    const fn at(ts: Timestamp) -> Self {
-        Self(ts.nanos().div_euclid(1000))
-    }
+    line.dec(micros.unsigned_abs() / 1_000_000);
+    line.push(b'.');
+    line.dec_wide(micros.unsigned_abs() % 1_000_000, 6);
 }
 
-impl fmt::Display for Micros {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let micros = self.0.unsigned_abs();
-        let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
-        if !f.alternate() {
-            return write!(f, "{sign}{seconds}.{rest:06}");
-        }
-        // JSON: without zeros at the end, but always a fraction.
-        let digits = format!("{rest:06}");
-        let digits = digits.trim_end_matches('0');
-        write!(f, "{sign}{seconds}.{}", if digits.is_empty() { "0" } else { digits })
+/// The same for JSON: without zeros at the end, but always a fraction.
+fn short_micros(line: &mut Vec<u8>, nanos: i64) {
+    micros(line, nanos);
+    while line.ends_with(b"0") && !line.ends_with(b".0") {
+        line.pop();
     }
 }
 
@@ -181,70 +183,70 @@ const fn proto(protocol: IpProtocol) -> &'static str {
     }
 }
 
-/// A value or Zeek's word for none.
-struct OrUnset<T>(Option<T>);
-
-impl<T: fmt::Display> fmt::Display for OrUnset<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str("-"),
-        }
+/// Ends a column with what `write` appends, or with Zeek's word for none.
+fn or_unset<T>(line: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        Some(value) => write(line, value),
+        None => line.push(b'-'),
     }
+    line.push(b'\t');
 }
 
-const fn letter(yes: bool) -> char {
-    if yes { 'T' } else { 'F' }
+fn letter(line: &mut Vec<u8>, yes: bool) {
+    line.text(if yes { "T\t" } else { "F\t" });
 }
 
-fn text(out: &mut impl Write, record: &FlowRecord, zeek: &ZeekRecord) -> io::Result<()> {
+fn text(line: &mut Vec<u8>, record: &FlowRecord, zeek: &ZeekRecord) {
     let (orig, resp) = (record.originator, record.responder);
-    let parents: Vec<String> = zeek.tunnel_parents.iter().map(|parent| Uid::around(parent).to_string()).collect();
-    write!(
-        out,
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t-\t",
-        Micros::at(record.start),
-        Uid::of(&record.birth()),
-        Address(orig.ip),
-        orig.port,
-        Address(resp.ip),
-        resp.port,
-        proto(record.protocol)
-    )?;
-    write!(
-        out,
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t",
-        OrUnset(zeek.duration.map(Micros::of)),
-        OrUnset(zeek.bytes[0]),
-        OrUnset(zeek.bytes[1]),
-        zeek.conn_state,
-        letter(is_local(orig.ip)),
-        letter(is_local(resp.ip)),
-        zeek.missed_bytes[0].saturating_add(zeek.missed_bytes[1]),
-        OrUnset(Some(&zeek.history).filter(|history| !history.is_empty()))
-    )?;
-    writeln!(
-        out,
-        "{}\t{}\t{}\t{}\t{}\t{}",
-        zeek.packets[0],
-        zeek.ip_bytes[0],
-        zeek.packets[1],
-        zeek.ip_bytes[1],
-        OrUnset(Some(parents.join(",")).filter(|parents| !parents.is_empty())),
-        record.protocol.0
-    )
+    micros(line, record.start.nanos());
+    line.push(b'\t');
+    line.text(Uid::of(&record.birth()).as_str());
+    for end in [orig, resp] {
+        line.push(b'\t');
+        line.ip_ntop(end.ip);
+        line.push(b'\t');
+        line.dec(end.port);
+    }
+    line.push(b'\t');
+    line.text(proto(record.protocol));
+    line.text("\t-\t");
+    or_unset(line, zeek.duration, |line, duration| micros(line, duration.nanos()));
+    for bytes in zeek.bytes {
+        or_unset(line, bytes, Text::dec);
+    }
+    line.text(zeek.conn_state);
+    line.push(b'\t');
+    letter(line, is_local(orig.ip));
+    letter(line, is_local(resp.ip));
+    line.dec(zeek.missed_bytes[0].saturating_add(zeek.missed_bytes[1]));
+    line.push(b'\t');
+    or_unset(line, Some(&zeek.history).filter(|history| !history.is_empty()), |line, history| line.text(history));
+    for side in [0, 1] {
+        line.dec(zeek.packets[side]);
+        line.push(b'\t');
+        line.dec(zeek.ip_bytes[side]);
+        line.push(b'\t');
+    }
+    or_unset(line, Some(&zeek.tunnel_parents).filter(|parents| !parents.is_empty()), |line, parents| {
+        for (i, parent) in parents.iter().enumerate() {
+            line.text(if i > 0 { "," } else { "" });
+            line.text(Uid::around(parent).as_str());
+        }
+    });
+    line.dec(record.protocol.0);
+    line.push(b'\n');
 }
 
 fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
     let (orig, resp) = (record.originator, record.responder);
     json.start_plain();
     json.key("ts");
-    json.literal(format_args!("{:#}", Micros::at(record.start)));
+    json.value(|line| short_micros(line, record.start.nanos()));
     json.key("uid");
-    json.display(Uid::of(&record.birth()));
+    json.text(Uid::of(&record.birth()).as_str());
     for (address, port, end) in [("id.orig_h", "id.orig_p", orig), ("id.resp_h", "id.resp_p", resp)] {
         json.key(address);
-        json.display(Address(end.ip));
+        json.quoted(|line| line.ip_ntop(end.ip));
         json.key(port);
         json.number(end.port.into());
     }
@@ -252,7 +254,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
     json.text(proto(record.protocol));
     if let Some(duration) = zeek.duration {
         json.key("duration");
-        json.literal(format_args!("{:#}", Micros::of(duration)));
+        json.value(|line| short_micros(line, duration.nanos()));
     }
     for (key, bytes) in [("orig_bytes", zeek.bytes[0]), ("resp_bytes", zeek.bytes[1])] {
         if let Some(bytes) = bytes {
@@ -284,7 +286,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
     if !zeek.tunnel_parents.is_empty() {
         json.key("tunnel_parents");
         json.open_list();
-        zeek.tunnel_parents.iter().for_each(|parent| json.display(Uid::around(parent)));
+        zeek.tunnel_parents.iter().for_each(|parent| json.text(Uid::around(parent).as_str()));
         json.close_list();
     }
     json.key("ip_proto");
@@ -295,6 +297,7 @@ fn json(json: &mut JsonLine, record: &FlowRecord, zeek: &ZeekRecord) {
 mod tests {
     use super::*;
     use crate::flow::{Birth, FlowId, FlowKind, Wrapping};
+    use crate::model::Span;
     use crate::output::fixture::{nine, totals};
 
     fn zeek() -> ZeekRecord {
@@ -361,7 +364,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["ts"].to_string(), "1795209080.519936");
         assert_eq!((&value["duration"], &value["id.resp_p"]), (&0.07.into(), &80.into()));
-        assert_eq!(value["tunnel_parents"][0].as_str(), Some(Uid::of(&birth).to_string().as_str()));
+        assert_eq!(value["tunnel_parents"][0].as_str(), Some(Uid::of(&birth).as_str()));
         assert!(value.get("service").is_none());
         let single = run(ZeekForm::Json, Some(ZeekRecord { duration: None, bytes: [None; 2], history: String::new(), ..zeek() }));
         for absent in ["duration", "orig_bytes", "history", "tunnel_parents"] {
@@ -371,8 +374,16 @@ mod tests {
 
     #[test]
     fn times_have_microseconds() {
-        assert_eq!(Micros::of(Span::from_nanos(1_999_999_999)).to_string(), "1.999999");
-        assert_eq!(format!("{:#} {:#}", Micros(1_500_000), Micros(3_000_000)), "1.5 3.0");
-        assert_eq!(Micros(-1).to_string(), "-0.000001");
+        let written = |write: fn(&mut Vec<u8>, i64), nanos| {
+            let mut line = Vec::new();
+            write(&mut line, nanos);
+            String::from_utf8(line).unwrap()
+        };
+        assert_eq!(written(micros, 1_999_999_999), "1.999999");
+        assert_eq!(written(micros, -1), "-0.000001");
+        assert_eq!(written(micros, i64::MIN), "-9223372036.854776");
+        assert_eq!(written(short_micros, 1_500_000_000), "1.5");
+        assert_eq!(written(short_micros, 3_000_000_000), "3.0");
+        assert_eq!(written(short_micros, 10_000_000_000), "10.0");
     }
 }

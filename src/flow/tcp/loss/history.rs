@@ -1,7 +1,7 @@
 //! The segments of one direction that are remembered, so that a later one can be compared with them. Bounded by a cap and by
 //! the room all flows share; what had to be forgotten too early is known, so that nothing false is built on it.
 
-use super::list::List;
+use super::list::{List, Rare};
 use super::passed::Passed;
 use crate::flow::room::Room;
 use crate::flow::verdict::VerdictKind;
@@ -38,30 +38,46 @@ pub(super) struct Copy<'a> {
 
 /// The segments remembered.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct History {
     /// Those that moved the highest number on: ascending, apart from each other.
     fresh: List<Passed>,
-    /// The others, as they came.
-    odd: List<Odd>,
+    /// When the first of `fresh` passed, if there is one.
+    oldest: Timestamp,
     /// How many of `fresh` are known to be acknowledged.
-    acked: usize,
+    acked: u32,
+    /// The others, as they came.
+    odd: Rare<Odd>,
     /// Segments below this were forgotten before their time.
     lost_below: u64,
 }
 
 impl History {
     /// Remembers a segment that moved the highest number on. `wait`: two round trips.
-    pub(super) fn remember(&mut self, passed: Passed, acked: u64, wait: Span, room: &mut Room) {
-        self.trim(acked, passed.ts, wait);
+    #[inline]
+    pub(super) fn remember(&mut self, passed: &Passed, acked: u64, wait: Span, room: &mut Room) {
+        if passed.ts - self.oldest > KEEP {
+            self.trim(acked, passed.ts, wait);
+        }
         if !self.fresh.make_way(MOST_FRESH, room) {
             let Some(oldest) = self.fresh.pop_front() else {
                 self.lost_below = passed.end();
                 return;
             };
-            self.acked = self.acked.saturating_sub(1);
-            self.lost_below = self.lost_below.max(oldest.end());
+            self.went(oldest.end());
         }
-        self.fresh.push_back(passed);
+        if self.fresh.is_empty() {
+            self.oldest = passed.ts;
+        }
+        self.fresh.push_back(*passed);
+    }
+
+    /// The first one was forgotten before its time.
+    #[cold]
+    fn went(&mut self, end: u64) {
+        self.acked = self.acked.saturating_sub(1);
+        self.lost_below = self.lost_below.max(end);
+        self.oldest = self.fresh.front().map_or(self.oldest, |first| first.ts);
     }
 
     /// Remembers another one. Says whether it found room.
@@ -109,6 +125,7 @@ impl History {
             self.fresh.pop_front();
             self.acked = self.acked.saturating_sub(1);
         }
+        self.oldest = self.fresh.front().map_or(self.oldest, |first| first.ts);
     }
 
     fn trim_odd(&mut self, acked: u64, now: Timestamp, wait: Span) {
@@ -150,9 +167,10 @@ impl History {
     }
 
     /// An acknowledgment of everything below `at` passes: when did the segment pass that ends there?
+    #[inline]
     pub(super) fn acknowledged(&mut self, at: u64) -> Option<Timestamp> {
         let mut found = None;
-        while let Some(passed) = self.fresh.get(self.acked)
+        while let Some(passed) = self.fresh.get(self.acked as usize)
             && passed.end() <= at
         {
             found = (passed.end() == at).then_some(passed.ts);

@@ -1,7 +1,7 @@
 //! The holes of one direction: bytes below the highest number seen that have not passed here, and by which segment each was
 //! noticed. Decides nothing of what fills them.
 
-use super::list::List;
+use super::list::Rare;
 use super::passed::Passed;
 use crate::flow::room::Room;
 use crate::model::{Span, Timestamp};
@@ -54,7 +54,7 @@ pub(super) struct Hole {
 /// The holes of a direction, ascending.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Holes {
-    list: List<Hole>,
+    list: Rare<Hole>,
     forgot: bool,
 }
 
@@ -173,7 +173,12 @@ impl Holes {
     }
 
     /// The receiver has everything below `at`. Gives how many bytes of holes that newly covers: the capture missed them.
+    #[inline]
     pub(super) fn acknowledge(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> u64 {
+        if self.list.is_empty() { 0 } else { self.acknowledge_some(old, at, now, room) }
+    }
+
+    fn acknowledge_some(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> u64 {
         let mut i = self.list.partition_point(|hole| hole.end <= old);
         let mut missed = 0;
         while let Some(hole) = self.list.get_mut(i)

@@ -5,6 +5,7 @@ mod case;
 mod fill;
 mod history;
 mod hole;
+mod ids;
 mod order;
 mod passed;
 mod path;
@@ -16,6 +17,7 @@ mod sender;
 mod settle;
 mod side;
 mod syn;
+mod when;
 
 pub(in crate::flow) use self::path::{KnownPaths, Paths};
 
@@ -28,9 +30,10 @@ use self::rested::Kept;
 use self::sender::Sender;
 use self::settle::{Changed, Open};
 use self::side::{Place, Side};
+use self::when::When;
 use super::aspects::Sighting;
+use super::early;
 use super::list;
-use super::options::Options;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -51,8 +54,13 @@ pub(super) struct Loss {
 impl Loss {
     /// The sender's side, and its peer's if that has sent.
     #[inline]
-    fn pair(&mut self, from: End, room: &mut Room) -> Option<(&mut Side, Option<&mut Side>)> {
-        let [low, high] = &mut self.sides;
+    fn pair<'a>(
+        sides: &'a mut [Kept; 2],
+        crowded: &mut bool,
+        from: End,
+        room: &mut Room,
+    ) -> Option<(&'a mut Side, Option<&'a mut Side>)> {
+        let [low, high] = sides;
         let (me, peer) = match from {
             End::Low => (low, high),
             End::High => (high, low),
@@ -60,12 +68,12 @@ impl Loss {
         match me {
             Kept::Awake(_) => {}
             Kept::Nothing => me.begin(room),
-            Kept::Rested(_) => self.crowded |= !me.wake(room),
+            Kept::Rested(_) => *crowded |= !me.wake(room),
         }
         if let Kept::Rested(_) = peer {
-            self.crowded |= !peer.wake(room);
+            *crowded |= !peer.wake(room);
         }
-        self.crowded |= me.awake().is_none();
+        *crowded |= me.awake().is_none();
         Some((me.awake_mut()?, peer.awake_mut()))
     }
 
@@ -77,146 +85,38 @@ impl Loss {
         self.sides[end.index()].awake_mut()
     }
 
+    #[inline]
     pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
         if !seen.accepted {
             return None;
         }
+        let Self { sides, path, crowded } = self;
+        let (me, mut peer) = Self::pair(sides, crowded, seen.from, room)?;
         let mut s = Passed::read(seen);
-        let mut news = false;
-        if s.has(TcpFlags::ACK) && !s.has(TcpFlags::RST) {
-            news = self.on_ack(seen, &s, room);
-        }
-        let round_trip = self.path.round_trip();
-        let from = seen.from;
-        let (me, peer) = self.pair(from, room)?;
+        let reset = s.has(TcpFlags::RST);
+        let news = match &mut peer {
+            Some(peer) if s.has(TcpFlags::ACK) && !reset => on_ack((me, peer), path, seen, &s, room),
+            _ => false,
+        };
         if !me.place(&mut s, seen.segment.seq, &seen.segment.options) {
             return None;
         }
         if s.has(TcpFlags::SYN)
-            && let Some(peer) = peer
+            && let Some(peer) = &mut peer
         {
             agree(me, peer);
         }
-        let silence = me.sender.silence(s.ts);
+        let last = me.sender.last();
         me.sends_tsval(&s);
-        me.sender.sends(&mut s, round_trip, me.mss());
+        let mss = me.mss();
+        me.sender.sends(&mut s, path.round_trip(), mss);
         if news {
-            paths.share(seen.key.hosts(), &mut self.path);
+            paths.share(seen.key.hosts(), path);
         }
-        if s.has(TcpFlags::RST) {
+        if reset || (early() && me.goes_on(&s, twice(path.round_trip()), room)) {
             return None;
         }
-        self.judge(seen, &s, silence, room, paths)
-    }
-
-    /// What its acknowledgment says of the peer's segments. Says whether it tells something new of the way.
-    fn on_ack(&mut self, seen: &Sighting<'_, '_>, s: &Passed, room: &mut Room) -> bool {
-        let segment = seen.segment;
-        let Some((me, Some(peer))) = self.pair(seen.from, room) else { return false };
-        let outstanding = peer.has_outstanding();
-        let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
-        let (blocks, count) = sack_blocks(&segment.options);
-        let ack = Ack {
-            at,
-            pure: s.len == 0,
-            shut: segment.window == 0,
-            window: segment.window,
-            blocks: &blocks[..count],
-            ts: s.ts,
-            tsval: s.has_times.then_some(s.tsval),
-        };
-        let old = peer.requests.acked;
-        let origin = peer.origin();
-        let mut said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
-        said.syn = said.newer && peer.is_syn_end(at);
-        me.record.duplicate_acks += u64::from(said.duplicate && outstanding);
-        let passed = if said.newer { peer.on_acknowledged(old, at, s.ts, room) } else { None };
-        let echoed = if s.has_times { peer.echoed(s.tsecr) } else { None };
-        if let Some((start, end)) = said.twice
-            && let Some(changed) = peer.settling.received_twice(start, end)
-        {
-            peer.change(&changed);
-        }
-        // From the capture to the sender of this packet and back.
-        let mut news = false;
-        // Hosts answer a SYN, and the answer to it, at once; all else may wait for a program or a delayed ACK.
-        let prompt = s.has(TcpFlags::SYN) || (said.syn && s.len == 0);
-        for sent in [passed, echoed].into_iter().flatten() {
-            news |= self.path.measured(seen.from, s.ts - sent, prompt);
-        }
-        news
-    }
-
-    /// The verdict on a segment that is not the next one expected.
-    fn judge(
-        &mut self,
-        seen: &Sighting<'_, '_>,
-        s: &Passed,
-        silence: Option<Span>,
-        room: &mut Room,
-        paths: &mut Paths,
-    ) -> Option<Verdict> {
-        let from = seen.from;
-        let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
-        let (me, peer) = self.pair(from, room)?;
-        let stalled = me.sender.stalled(s.ts);
-        let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
-        let syn_repeated = peer.as_ref().is_some_and(|peer| peer.repeated_syn());
-        let syn_copied = peer.is_some_and(|peer| peer.syn_copied);
-        let (known, next) = (me.known, me.next);
-        let place = me.arrives(s, wait, stalled, room);
-        if known
-            && s.len > 0
-            && s.start > next
-            && silence.is_some_and(|silence| seen.drops.any_within(seen.source, s.ts - silence, s.ts))
-        {
-            me.holes.newest_was_dropped(s.start);
-        }
-        // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
-        if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
-            return None;
-        }
-        if place == Place::FirstAnswer {
-            me.remember_answer(s, wait, room);
-            return None;
-        }
-        if place != Place::Expected {
-            paths.share(seen.key.hosts(), &mut self.path);
-        }
-        let me = self.side(from)?;
-        let (start, end) = (s.start, s.end());
-        let moment = Moment {
-            place,
-            silence,
-            stalled,
-            since_resent: me.last_resent.map(|at| s.ts - at),
-            asked: me.requests.asked(start, end),
-            sack: me.sack(),
-            had: me.requests.has(start, end),
-            answers_syn,
-            syn_repeated,
-            syn_copied,
-            next: me.next,
-            tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
-            hole: me.holes.find(start, end).copied(),
-        };
-        let opinion = Case { s, moment: &moment, me, path: &self.path, from }.opinion()?;
-        self.learn(from, &opinion);
-        let round_trip = self.path.round_trip();
-        let me = self.side_mut(from)?;
-        let unseen = me.holes.within(start, end) + end.saturating_sub(me.next);
-        me.fill(s, moment.hole.is_some(), room);
-        let verdict = me.told(s, &opinion, unseen, moment.hole.is_some());
-        Some(me.take((s, &moment, unseen), seen.source, &opinion, verdict, (round_trip, wait), room))
-    }
-
-    /// What a verdict tells of the way.
-    fn learn(&mut self, from: End, opinion: &Opinion) {
-        if opinion.kind == VerdictKind::Reordered
-            && let Some(age) = opinion.age
-        {
-            self.path.overtook(from, age);
-        }
+        judge((me, peer), path, seen, &s, last.since(s.ts), room, paths)
     }
 
     pub(super) fn record(&self, end: End) -> LossRecord {
@@ -254,7 +154,7 @@ impl Loss {
         if doubted && (opinion.by_age || opinion.confidence != Some(Confidence::Sure)) {
             return before;
         }
-        self.learn(from, &opinion);
+        learn(&mut self.path, from, &opinion);
         let Some(me) = self.side_mut(from) else { return before };
         let after = me.told(&open.s, &opinion, open.unseen, open.moment.hole.is_some());
         me.change(&Changed { number: open.s.number, before, after });
@@ -263,7 +163,7 @@ impl Loss {
 
     /// The flow has been silent: what it no longer needs is given back.
     pub(super) fn rest(&mut self, now: Timestamp, room: &mut Room) {
-        let wait = self.path.round_trip().map_or(Span::ZERO, |round_trip| round_trip + round_trip);
+        let wait = twice(self.path.round_trip());
         for kept in &mut self.sides {
             let Some(side) = kept.awake_mut() else { continue };
             side.rest(now, wait, room);
@@ -280,16 +180,122 @@ impl Loss {
     }
 }
 
-/// The SACK blocks in the order sent, and how many there are.
-fn sack_blocks(options: &Options<'_>) -> ([(u32, u32); 4], usize) {
-    let (mut blocks, mut count) = ([(0, 0); 4], 0);
-    if let Some(sack) = &options.sack {
-        for (slot, block) in blocks.iter_mut().zip(sack.iter()) {
-            *slot = block;
-            count += 1;
-        }
+/// Two round trips; 0 where none is known.
+fn twice(round_trip: Option<Span>) -> Span {
+    round_trip.map_or(Span::ZERO, |round_trip| round_trip + round_trip)
+}
+
+/// What a verdict tells of the way.
+fn learn(path: &mut Path, from: End, opinion: &Opinion) {
+    if opinion.kind == VerdictKind::Reordered
+        && let Some(age) = opinion.age
+    {
+        path.overtook(from, age);
     }
-    (blocks, count)
+}
+
+/// What an acknowledgment says of the peer's segments. Says whether it tells something new of the way.
+#[inline]
+fn on_ack((me, peer): (&mut Side, &mut Side), path: &mut Path, seen: &Sighting<'_, '_>, s: &Passed, room: &mut Room) -> bool {
+    let segment = seen.segment;
+    let outstanding = peer.has_outstanding();
+    let Some(at) = peer.acknowledged_at(segment.ack) else { return false };
+    let ack = Ack {
+        at,
+        pure: s.len == 0,
+        shut: segment.window == 0,
+        window: segment.window,
+        blocks: segment.options.sack,
+        ts: s.ts,
+        tsval: s.has_times.then_some(s.tsval),
+    };
+    let old = peer.requests.acked;
+    let origin = peer.origin();
+    let said = peer.requests.on_ack(&ack, origin, &mut peer.holes, room);
+    if said.duplicate && outstanding {
+        me.counts().duplicate_acks += 1;
+    }
+    // Hosts answer a SYN, and the answer to it, at once; all else may wait for a program or a delayed ACK.
+    let prompt = s.has(TcpFlags::SYN) || (said.newer && s.len == 0 && peer.is_syn_end(at));
+    // From the capture to the sender of this packet and back.
+    let mut news = false;
+    if said.newer
+        && let Some(passed) = peer.on_acknowledged(old, at, s.ts, room)
+    {
+        news |= path.measured(seen.from, s.ts - passed, prompt);
+    }
+    if s.has_times
+        && let Some(passed) = peer.echoed(s.tsecr)
+    {
+        news |= path.measured(seen.from, s.ts - passed, prompt);
+    }
+    if let Some((start, end)) = said.twice
+        && let Some(changed) = peer.settling.received_twice(start, end)
+    {
+        peer.change(&changed);
+    }
+    news
+}
+
+/// The verdict on a segment that is not the next one expected.
+#[inline(never)]
+fn judge(
+    (me, peer): (&mut Side, Option<&mut Side>),
+    path: &mut Path,
+    seen: &Sighting<'_, '_>,
+    s: &Passed,
+    silence: Option<Span>,
+    room: &mut Room,
+    paths: &mut Paths,
+) -> Option<Verdict> {
+    let from = seen.from;
+    let wait = twice(path.round_trip());
+    let stalled = me.sender.stalled(s.ts);
+    let answers_syn = peer.as_ref().is_some_and(|peer| me.owes_syn(peer));
+    let syn_repeated = peer.as_ref().is_some_and(|peer| peer.repeated_syn());
+    let syn_copied = peer.is_some_and(|peer| peer.syn_copied);
+    let (known, next) = (me.known, me.next);
+    let place = me.arrives(s, wait, stalled, room);
+    if known
+        && s.len > 0
+        && s.start > next
+        && silence.is_some_and(|silence| seen.drops.any_within(seen.source, s.ts - silence, s.ts))
+    {
+        me.holes.newest_was_dropped(s.start);
+    }
+    // An empty segment may yet be a probe; nothing else that was expected gets a verdict.
+    if place == Place::Expected && (s.len > 0 || s.start >= me.next) {
+        return None;
+    }
+    if place == Place::FirstAnswer {
+        me.remember_answer(s, wait, room);
+        return None;
+    }
+    if place != Place::Expected {
+        paths.share(seen.key.hosts(), path);
+    }
+    let (start, end) = (s.start, s.end());
+    let moment = Moment {
+        place,
+        silence,
+        stalled,
+        since_resent: me.last_resent.since(s.ts),
+        asked: me.requests.asked(start, end),
+        sack: me.sack(),
+        had: me.requests.has(start, end),
+        answers_syn,
+        syn_repeated,
+        syn_copied,
+        next: me.next,
+        tick_passed: s.has_times && me.sender.highest_tsval().is_some_and(|newest| newest != s.tsval),
+        hole: me.holes.find(start, end).copied(),
+    };
+    let opinion = Case { s, moment: &moment, me, path, from }.opinion()?;
+    learn(path, from, &opinion);
+    let unseen = me.holes.within(start, end) + end.saturating_sub(me.next);
+    me.fill(s, moment.hole.is_some(), room);
+    let verdict = me.told(s, &opinion, unseen, moment.hole.is_some());
+    Some(me.take((s, &moment, unseen), seen.source, &opinion, verdict, (path.round_trip(), wait), room))
 }
 
 impl Case<'_> {
@@ -333,7 +339,9 @@ impl Side {
     pub(super) fn fill(&mut self, s: &Passed, fills: bool, room: &mut Room) {
         if fills {
             let acked = self.holes.fill(s.start, s.end(), room);
-            self.record.uncaptured_bytes = self.record.uncaptured_bytes.saturating_sub(acked);
+            if let Some(counts) = self.counts.as_mut().filter(|_| acked > 0) {
+                counts.uncaptured_bytes = counts.uncaptured_bytes.saturating_sub(acked);
+            }
         }
         self.next = self.next.max(s.end());
         if s.has(TcpFlags::SYN) {
@@ -396,9 +404,11 @@ impl Side {
         }
         self.count(&verdict, true);
         if verdict.kind.is_resent() {
-            self.last_resent = Some(s.ts);
+            self.last_resent = When::at(s.ts);
         }
-        self.record.at_least |= verdict.evidence.has(Evidence::FORGOTTEN);
+        if verdict.evidence.has(Evidence::FORGOTTEN) {
+            self.counts().at_least = true;
+        }
         if s.has(TcpFlags::SYN) {
             self.syn_copied = verdict.kind == VerdictKind::Duplicate;
         }
@@ -423,7 +433,7 @@ impl Side {
     }
 
     fn count(&mut self, verdict: &Verdict, add: bool) {
-        let record = &mut self.record;
+        let record = self.counts();
         let step = |counter: &mut u64, by: u32| {
             *counter = if add { *counter + u64::from(by) } else { counter.saturating_sub(u64::from(by)) };
         };

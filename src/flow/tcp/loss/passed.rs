@@ -4,7 +4,6 @@
 use crate::decode::{Network, Packet, TcpFlags};
 use crate::flow::tcp::aspects::Sighting;
 use crate::flow::tcp::segment::Segment;
-use crate::model::bytes::be16;
 use crate::model::{Span, Timestamp};
 
 /// No flow label: not IPv6.
@@ -44,6 +43,7 @@ pub(super) struct Passed {
 
 impl Passed {
     /// Reads what passed. Its place, its count and its parts are filled in by those who know.
+    #[inline]
     pub(super) fn read(seen: &Sighting<'_, '_>) -> Self {
         let segment = seen.segment;
         let (tsval, tsecr) = segment.options.times.unwrap_or_default();
@@ -149,16 +149,18 @@ struct IpHeader {
     ecn: u8,
 }
 
+#[inline]
 fn ip_header(packet: &Packet<'_>) -> IpHeader {
     let bytes = packet.network_bytes();
-    let word = be16(bytes, 0).unwrap_or_default();
-    match packet.network {
-        Network::Ipv4 => IpHeader { id: be16(bytes, 4).unwrap_or_default(), label: NO_LABEL, ecn: word as u8 & 3 },
-        Network::Ipv6 => {
-            let low = be16(bytes, 2).unwrap_or_default();
-            IpHeader { id: 0, label: u32::from(word & 0xf) << 16 | u32::from(low), ecn: (word >> 4) as u8 & 3 }
+    match (packet.network, bytes.first_chunk()) {
+        (Network::Ipv4, Some(&[_, tos, _, _, high, low])) => {
+            IpHeader { id: u16::from_be_bytes([high, low]), label: NO_LABEL, ecn: tos & 3 }
         }
-        Network::None | Network::Arp => IpHeader { id: 0, label: NO_LABEL, ecn: 0 },
+        (Network::Ipv6, Some(&[_, class, high, low, _, _])) => {
+            IpHeader { id: 0, label: u32::from_be_bytes([0, class & 0xf, high, low]), ecn: class >> 4 & 3 }
+        }
+        // A packet of TCP has more than that of its IP header.
+        _ => IpHeader { id: 0, label: NO_LABEL, ecn: 0 },
     }
 }
 

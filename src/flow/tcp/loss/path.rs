@@ -16,29 +16,37 @@ const NEAR: i64 = 10;
 /// So many answers that may have waited for a program are as good as one that did not.
 const ENOUGH: u8 = 8;
 
+/// A leg that was not measured.
+const UNKNOWN: Span = Span::from_nanos(i64::MAX);
+
 /// What is known of the way between two hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path {
-    /// Shortest time from the capture to each end and back.
-    legs: [Option<Span>; 2],
+    /// Shortest time from the capture to each end and back, or [`UNKNOWN`].
+    legs: [Span; 2],
     /// How many times that was measured, and more for an answer that no program delays.
     weight: [u8; 2],
     /// How far packets that the given end sent were overtaken, at most.
     overtaken: [Span; 2],
 }
 
+impl Default for Path {
+    fn default() -> Self {
+        Self { legs: [UNKNOWN; 2], weight: [0; 2], overtaken: [Span::ZERO; 2] }
+    }
+}
+
 impl Path {
     /// A round trip from the capture to an end and back took so long; `prompt`: the answer is one that the host gives at once.
     /// Says whether that is news.
+    #[inline]
     pub(super) fn measured(&mut self, end: End, leg: Span, prompt: bool) -> bool {
         let weight = &mut self.weight[end.index()];
         *weight = weight.saturating_add(if prompt { ENOUGH } else { 1 });
         let known = &mut self.legs[end.index()];
         let leg = leg.max(Span::ZERO);
-        let news = known.is_none_or(|known| leg < known);
-        if news {
-            *known = Some(leg);
-        }
+        let news = leg < *known;
+        *known = leg.min(*known);
         news
     }
 
@@ -52,23 +60,23 @@ impl Path {
 
     /// The best of both.
     fn and(self, other: Self) -> Self {
-        let leg = |i: usize| match (self.legs[i], other.legs[i]) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        let leg = |i: usize| self.legs[i].min(other.legs[i]);
         let overtaken = |i: usize| self.overtaken[i].max(other.overtaken[i]);
         let weight = |i: usize| self.weight[i].max(other.weight[i]);
         Self { legs: [leg(0), leg(1)], weight: [weight(0), weight(1)], overtaken: [overtaken(0), overtaken(1)] }
     }
 
     /// From the capture to an end and back.
-    pub(super) const fn leg(&self, end: End) -> Option<Span> {
-        self.legs[end.index()]
+    #[inline]
+    pub(super) fn leg(&self, end: End) -> Option<Span> {
+        let leg = self.legs[end.index()];
+        (leg != UNKNOWN).then_some(leg)
     }
 
     /// Both legs: the whole round trip, or more, if all answers that were measured waited for a program.
+    #[inline]
     pub(super) fn at_most(&self) -> Option<Span> {
-        Some(self.legs[0]? + self.legs[1]?)
+        Some(self.leg(End::Low)? + self.leg(End::High)?)
     }
 
     /// Was each leg measured more than once, so that no packet that was held back stands for it?
@@ -77,8 +85,10 @@ impl Path {
     }
 
     /// The whole round trip.
+    #[inline]
     pub(super) fn round_trip(&self) -> Option<Span> {
-        self.at_most().filter(|_| self.weight.iter().all(|weight| *weight >= ENOUGH))
+        let [a, b] = self.weight;
+        if a.min(b) >= ENOUGH { self.at_most() } else { None }
     }
 
     pub(super) const fn overtaken(&self, sender: End) -> Span {

@@ -2,12 +2,16 @@
 //! asked for (duplicate ACKs and SACK blocks above a gap), and whether its window is shut.
 
 use super::hole::{Holes, Request};
+use crate::decode::SackBlocks;
 use crate::flow::room::Room;
 use crate::flow::tcp::seq::{REACH, Seq};
 use crate::model::{Span, Timestamp};
 
 /// Most ranges remembered that the receiver has above what it acknowledged.
 const MOST_RANGES: usize = 16;
+
+/// Most blocks that the options of a segment hold (RFC 2018 section 3).
+const MOST_BLOCKS: usize = 4;
 
 /// An acknowledgment as it passes.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +23,7 @@ pub(super) struct Ack<'a> {
     pub(super) shut: bool,
     pub(super) window: u16,
     /// SACK blocks in the order sent.
-    pub(super) blocks: &'a [(u32, u32)],
+    pub(super) blocks: Option<SackBlocks<'a>>,
     pub(super) ts: Timestamp,
     /// Its TSval.
     pub(super) tsval: Option<u32>,
@@ -38,14 +42,13 @@ pub(super) struct Said {
     pub(super) newer: bool,
     /// RFC 5681 section 2: a duplicate, if data is outstanding.
     pub(super) duplicate: bool,
-    /// It is the first that acknowledges the SYN, and of nothing else.
-    pub(super) syn: bool,
     /// The receiver got these bytes twice (RFC 2883).
     pub(super) twice: Option<(u64, u64)>,
 }
 
 /// What the receiver has said.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Requests {
     /// Everything below was acknowledged; 0 before anything was.
     pub(super) acked: u64,
@@ -72,6 +75,7 @@ struct Board {
 
 impl Requests {
     /// An acknowledgment passes.
+    #[inline]
     pub(super) fn on_ack(&mut self, ack: &Ack<'_>, origin: Seq, holes: &mut Holes, room: &mut Room) -> Said {
         let mut said = Said { newer: ack.at > self.acked, ..Said::default() };
         let again = ack.at == self.acked && ack.pure;
@@ -85,10 +89,12 @@ impl Requests {
         self.acked = self.acked.max(ack.at);
         if again {
             self.asked_at = ack.at;
-            holes.ask_at(ack.at, ack.request());
+            if !holes.is_empty() {
+                holes.ask_at(ack.at, ack.request());
+            }
         }
-        if !ack.blocks.is_empty() {
-            said.twice = self.on_sack(ack, origin, holes, room);
+        if let Some(blocks) = &ack.blocks {
+            said.twice = self.on_sack(ack, blocks, origin, holes, room);
         } else if let Some(board) = &mut self.board
             && said.newer
         {
@@ -97,13 +103,21 @@ impl Requests {
         said
     }
 
-    fn on_sack(&mut self, ack: &Ack<'_>, origin: Seq, holes: &mut Holes, room: &mut Room) -> Option<(u64, u64)> {
+    #[cold]
+    fn on_sack(
+        &mut self,
+        ack: &Ack<'_>,
+        blocks: &SackBlocks<'_>,
+        origin: Seq,
+        holes: &mut Holes,
+        room: &mut Room,
+    ) -> Option<(u64, u64)> {
         let offset = |seq: u32| u64::try_from(Seq(seq).offset(origin, ack.at)).ok();
-        let place = |&(from, to): &(u32, u32)| {
+        let place = |(from, to): (u32, u32)| {
             let (from, to) = (offset(from)?, offset(to)?);
             (from < to && to - from < REACH as u64).then_some((from, to))
         };
-        let mut blocks = ack.blocks.iter().filter_map(place);
+        let mut blocks = blocks.iter().take(MOST_BLOCKS).filter_map(place);
         let first = blocks.next()?;
         let second = blocks.next();
         // RFC 2883 section 4: the first block lies below the acknowledgment, or within the second one.

@@ -55,13 +55,13 @@ impl Kept {
     pub(super) fn record(&self) -> LossRecord {
         match self {
             Self::Nothing => LossRecord::default(),
-            Self::Awake(side) => LossRecord { at_least: side.record.at_least || side.holes.forgot(), ..side.record },
+            Self::Awake(side) => side.record(),
             Self::Rested(rested) => rested.record.as_deref().copied().unwrap_or_default(),
         }
     }
 
     /// A direction begins, if there is room.
-    #[cold]
+    #[inline(never)]
     pub(super) fn begin(&mut self, room: &mut Room) {
         if room.take(size_of::<Side>()) {
             *self = Self::Awake(Box::new(Side::new()));
@@ -78,7 +78,7 @@ impl Kept {
         }
         room.give_back(rested.bytes());
         let mut side = Side::new();
-        side.record = rested.record.as_deref().copied().unwrap_or_default();
+        side.counts = rested.record.take();
         if !rested.stale {
             side.unfold(rested);
         }
@@ -121,7 +121,7 @@ impl Rested {
 
 impl Side {
     fn fold(&self) -> Rested {
-        let record = LossRecord { at_least: self.record.at_least || self.holes.forgot(), ..self.record };
+        let record = self.record();
         let (window, shut) = self.requests.window();
         Rested {
             next: self.next,

@@ -1,7 +1,9 @@
 //! The habits of one sender, as far as its packets show them: does it count packets in the IP identification, how fast does
 //! its timestamp clock run, does it use classic ECN, when did it pause, which flow labels has it used.
 
+use super::ids::Ids;
 use super::passed::{NO_LABEL, Passed};
+use super::when::When;
 use crate::decode::TcpFlags;
 use crate::model::{Span, Timestamp};
 
@@ -11,10 +13,8 @@ pub(super) const TIMEOUT: Span = Span::from_millis(190);
 const LARGEST_STEP: u16 = 1024;
 /// IP identifications further apart than this by what the counter's pace says may have wrapped between two packets.
 const MOST_APART: u64 = 16_000;
-/// Identifications remembered, to see whether one is missing.
-const RECENT: usize = 16;
-/// Flow labels remembered.
-const LABELS: usize = 3;
+/// Flow labels remembered beside the newest.
+const LABELS: usize = 2;
 /// Segments with ECT after which a sender counts as using it.
 const ECT_SEGMENTS: u8 = 5;
 /// Rates of timestamp clocks that exist, Hz (RFC 7323 section 5.4 allows 1 to 1000; some count microseconds).
@@ -27,8 +27,9 @@ pub(super) const UNKNOWN_WRAP: Span = Span::from_secs(30 * 60);
 /// After so long its rate is told once and for all.
 const TOLD: Span = Span::from_secs(1);
 
-/// What is known of a sender.
+/// What is known of a sender. Laid out by hand: what each packet changes stands first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Sender {
     /// Packets it has sent, as far as seen; merged ones count each of their parts.
     sent: u32,
@@ -39,31 +40,33 @@ pub(super) struct Sender {
     ones: u32,
     /// Other steps that are not 0.
     jumps: u32,
-    /// Last identifications with the packets each stands for, newest at `newest`.
-    ids: [(u16, u16); RECENT],
-    newest: u8,
+    /// The highest TSval and when it first passed.
+    last_tsval: u32,
+    last_tick: Timestamp,
+    last: When,
+    ids: Ids,
+    /// It paused, and sent again from this number and time on.
+    resumed: (u64, Timestamp),
+    /// Until then it is catching up.
+    catching_up: Timestamp,
+    /// Length of a tick, once enough of them have passed; 0 before.
+    tick_told: Span,
+    first_tick: Timestamp,
+    first_tsval: u32,
+    /// IP identifications missing before the last packet.
+    skipped: u16,
     ect_segments: u8,
     /// It sent an ACK without data as ECT, as RFC 3168 (6.1.4) forbids: not classic ECN.
     ect_acks: bool,
     /// Classic ECN was agreed on in the handshake.
     pub(super) ecn_agreed: bool,
     has_times: bool,
-    first_tick: (u32, Timestamp),
-    /// The highest TSval and when it first passed.
-    last_tick: (u32, Timestamp),
-    /// Length of a tick, once enough of them have passed.
-    tick_told: Option<Span>,
-    /// Flow labels and the packet with which each first appeared.
-    labels: [(u32, u32); LABELS],
-    last: Option<Timestamp>,
-    /// It paused, and sent again from this number and time on.
-    resumed: (u64, Timestamp),
-    /// Until then it is catching up.
-    catching_up: Timestamp,
     /// It came back with more than one segment: it had nothing to say, no timer had run out.
     idled: bool,
-    /// IP identifications missing before the last packet.
-    skipped: u16,
+    /// Its newest flow label, and the packet with which that first appeared.
+    label: (u32, u32),
+    /// The ones before.
+    labels: Option<Box<[(u32, u32); LABELS]>>,
     /// If it counts its packets: what it sent before its pauses and was not seen lies below this, by how many are missing.
     unseen_below: u64,
 }
@@ -71,7 +74,7 @@ pub(super) struct Sender {
 /// What is kept of a sender that rests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habits {
-    last: Option<Timestamp>,
+    last: When,
     steps: u32,
     step_sum: u32,
     ones: u32,
@@ -96,17 +99,19 @@ impl Default for Sender {
             step_sum: 0,
             ones: 0,
             jumps: 0,
-            ids: [(0, 0); RECENT],
-            newest: 0,
+            ids: Ids::default(),
             ect_segments: 0,
             ect_acks: false,
             ecn_agreed: false,
             has_times: false,
-            first_tick: (0, Timestamp::default()),
-            last_tick: (0, Timestamp::default()),
-            tick_told: None,
-            labels: [(NO_LABEL, 0); LABELS],
-            last: None,
+            first_tsval: 0,
+            first_tick: Timestamp::default(),
+            last_tsval: 0,
+            last_tick: Timestamp::default(),
+            tick_told: Span::ZERO,
+            label: (NO_LABEL, 0),
+            labels: None,
+            last: When::NEVER,
             resumed: (0, Timestamp::default()),
             catching_up: Timestamp::from_nanos(i64::MIN),
             idled: false,
@@ -119,7 +124,7 @@ impl Default for Sender {
 impl Sender {
     /// In short.
     pub(super) fn habits(&self) -> Habits {
-        let (id, id_parts) = self.ids[usize::from(self.newest)];
+        let (id, id_parts) = self.ids.newest();
         let tick = self.tick_length().map_or(0, |tick| tick.nanos() / 1000);
         Habits {
             last: self.last,
@@ -127,7 +132,7 @@ impl Sender {
             step_sum: self.step_sum,
             ones: self.ones,
             jumps: self.jumps,
-            tsval: self.last_tick.0,
+            tsval: self.last_tsval,
             tick: u32::try_from(tick).unwrap_or(0),
             id,
             id_parts,
@@ -152,16 +157,20 @@ impl Sender {
             ect_acks: habits.ect_acks,
             ecn_agreed: habits.ecn_agreed,
             has_times: habits.has_times,
-            tick_told: (habits.tick > 0).then(|| Span::from_nanos(i64::from(habits.tick) * 1000)),
+            tick_told: Span::from_nanos(i64::from(habits.tick) * 1000),
             ..Self::default()
         };
-        sender.ids[0] = (habits.id, habits.id_parts);
-        let tick = (habits.tsval, habits.last.unwrap_or_default());
+        if habits.id != 0 {
+            sender.ids.push(habits.id, habits.id_parts);
+        }
+        let tick = habits.last.get().unwrap_or_default();
         (sender.first_tick, sender.last_tick) = (tick, tick);
+        (sender.first_tsval, sender.last_tsval) = (habits.tsval, habits.tsval);
         sender
     }
 
     /// Takes a packet, and tells it which one of its sender's it is. `round_trip`: the shortest, if it is known.
+    #[inline]
     pub(super) fn sends(&mut self, passed: &mut Passed, round_trip: Option<Span>, mss: u32) {
         passed.nth = self.sent;
         self.sent = self.sent.wrapping_add(u32::from(passed.parts));
@@ -174,7 +183,7 @@ impl Sender {
             self.ect_acks = true;
         }
         self.pause(passed, round_trip.unwrap_or(Span::ZERO), mss);
-        self.last = self.last.max(Some(passed.ts));
+        self.last = self.last.max(When::at(passed.ts));
     }
 
     /// It opens a new connection: where it had paused in the old one is of no use.
@@ -183,17 +192,24 @@ impl Sender {
         (self.idled, self.catching_up) = (false, Self::default().catching_up);
     }
 
+    /// When its last packet passed.
+    pub(super) const fn last(&self) -> When {
+        self.last
+    }
+
     /// How long it had been silent when this passed.
+    #[inline]
     pub(super) fn silence(&self, now: Timestamp) -> Option<Span> {
-        self.last.map(|last| now - last)
+        self.last.since(now)
     }
 
     /// Has it paused for so long that a retransmission timer may have run out?
+    #[inline]
     fn pause(&mut self, passed: &Passed, round_trip: Span, mss: u32) {
         if passed.len == 0 {
             return;
         }
-        let silent = self.last.is_some_and(|last| passed.ts - last >= round_trip + TIMEOUT);
+        let silent = self.silence(passed.ts).is_some_and(|silence| silence >= round_trip + TIMEOUT);
         if silent {
             if self.skipped > 0 {
                 self.unseen_below = self.unseen_below.max(passed.start + u64::from(self.skipped) * u64::from(mss));
@@ -201,7 +217,7 @@ impl Sender {
             self.resumed = (passed.start, passed.ts);
             self.catching_up = passed.ts + Span::from_nanos(round_trip.nanos().saturating_mul(10)) + Span::from_millis(50);
             self.idled = false;
-        } else if passed.start != self.resumed.0 && (passed.ts - self.resumed.1).nanos() < round_trip.nanos() / 2 {
+        } else if !self.idled && passed.start != self.resumed.0 && (passed.ts - self.resumed.1).nanos() < round_trip.nanos() / 2 {
             // RFC 5681 (3.1): after a timeout the congestion window is one segment.
             self.idled = true;
         }
@@ -218,12 +234,13 @@ impl Sender {
         self.idled || (start >= self.unseen_below && self.counts_by_one())
     }
 
+    #[inline]
     fn count_id(&mut self, passed: &Passed) {
         // Linux numbers SYN-ACKs, resets and answers in TIME-WAIT 0 while the same socket counts.
         if passed.id == 0 {
             return;
         }
-        let (last, parts) = self.ids[usize::from(self.newest)];
+        let (last, parts) = self.ids.newest();
         if last != 0 {
             let step = passed.id.wrapping_sub(last);
             self.skipped = if step <= LARGEST_STEP { step.saturating_sub(parts) } else { 0 };
@@ -242,8 +259,7 @@ impl Sender {
                 self.ones /= 2;
             }
         }
-        self.newest = (self.newest + 1) % RECENT as u8;
-        self.ids[usize::from(self.newest)] = (passed.id, passed.parts);
+        self.ids.push(passed.id, passed.parts);
     }
 
     /// Does it count its packets in the IP identification?
@@ -267,37 +283,32 @@ impl Sender {
 
     /// From this identification on: the last one before one is missing.
     pub(super) fn unbroken_from(&self, id: u16) -> u16 {
-        let mut at = id;
-        // Each of the packets remembered can be the next one once.
-        for _ in 0..RECENT {
-            let next = at.wrapping_add(1);
-            let Some(&(first, parts)) = self.ids.iter().find(|(first, parts)| *first != 0 && next.wrapping_sub(*first) < *parts)
-            else {
-                break;
-            };
-            at = first.wrapping_add(parts - 1);
-        }
-        at
+        self.ids.unbroken_from(id)
     }
 
+    #[inline]
     fn tick(&mut self, passed: &Passed) {
         if !passed.has_times {
             return;
         }
         if !self.has_times {
             self.has_times = true;
-            self.first_tick = (passed.tsval, passed.ts);
-            self.last_tick = self.first_tick;
-        } else if self.may_have_wrapped(passed.ts - self.last_tick.1) {
+            self.begin_ticks(passed);
+        } else if self.may_have_wrapped(passed.ts - self.last_tick) {
             // Nobody knows how often it wrapped.
-            (self.first_tick, self.last_tick) = ((passed.tsval, passed.ts), (passed.tsval, passed.ts));
-        } else if (passed.tsval.wrapping_sub(self.last_tick.0) as i32) > 0 {
-            self.last_tick = (passed.tsval, passed.ts);
+            self.begin_ticks(passed);
+        } else if (passed.tsval.wrapping_sub(self.last_tsval) as i32) > 0 {
+            (self.last_tsval, self.last_tick) = (passed.tsval, passed.ts);
             // The clock of a sender does not change its rate, and later the difference wraps.
-            if self.tick_told.is_none() && self.last_tick.1 - self.first_tick.1 >= TOLD {
-                self.tick_told = self.tick_so_far();
+            if self.tick_told == Span::ZERO && self.last_tick - self.first_tick >= TOLD {
+                self.tick_told = self.tick_so_far().unwrap_or(Span::ZERO);
             }
         }
+    }
+
+    fn begin_ticks(&mut self, passed: &Passed) {
+        (self.first_tsval, self.first_tick) = (passed.tsval, passed.ts);
+        (self.last_tsval, self.last_tick) = (passed.tsval, passed.ts);
     }
 
     /// Two of its timestamps that passed further apart than this cannot be compared: half of their circle (RFC 7323 section 5.5).
@@ -311,18 +322,19 @@ impl Sender {
     }
 
     /// The highest TSval it has sent.
+    #[inline]
     pub(super) const fn highest_tsval(&self) -> Option<u32> {
-        if self.has_times { Some(self.last_tick.0) } else { None }
+        if self.has_times { Some(self.last_tsval) } else { None }
     }
 
     /// Length of a tick of its timestamp clock, by how fast that went.
     pub(super) fn tick_length(&self) -> Option<Span> {
-        self.tick_told.or_else(|| self.tick_so_far())
+        if self.tick_told == Span::ZERO { self.tick_so_far() } else { Some(self.tick_told) }
     }
 
     fn tick_so_far(&self) -> Option<Span> {
-        let ticks = self.last_tick.0.wrapping_sub(self.first_tick.0) as i32;
-        let time = (self.last_tick.1 - self.first_tick.1).nanos();
+        let ticks = self.last_tsval.wrapping_sub(self.first_tsval) as i32;
+        let time = (self.last_tick - self.first_tick).nanos();
         if ticks < TICKS || time <= 0 {
             return None;
         }
@@ -332,12 +344,29 @@ impl Sender {
         Some(Span::from_nanos((1e9 / nearest) as i64))
     }
 
+    #[inline]
     fn label(&mut self, passed: &Passed) {
-        if passed.label == NO_LABEL || self.labels.iter().any(|(label, _)| *label == passed.label) {
+        if passed.label != self.label.0 && passed.label != NO_LABEL {
+            self.another_label(passed);
+        }
+    }
+
+    #[cold]
+    fn another_label(&mut self, passed: &Passed) {
+        if self.labels().any(|(label, _)| label == passed.label) {
             return;
         }
-        self.labels.rotate_right(1);
-        self.labels[0] = (passed.label, passed.nth);
+        let before = std::mem::replace(&mut self.label, (passed.label, passed.nth));
+        if before.0 != NO_LABEL {
+            let labels = self.labels.get_or_insert_with(|| Box::new([(NO_LABEL, 0); LABELS]));
+            labels.rotate_right(1);
+            labels[0] = before;
+        }
+    }
+
+    fn labels(&self) -> impl Iterator<Item = (u32, u32)> {
+        let before = self.labels.as_ref().map_or(&[][..], |labels| &labels[..]);
+        std::iter::once(self.label).chain(before.iter().copied())
     }
 
     /// Did this packet's flow label first appear after that packet?
@@ -345,7 +374,7 @@ impl Sender {
         passed.label != NO_LABEL
             && than.label != NO_LABEL
             && passed.label != than.label
-            && self.labels.iter().any(|(label, nth)| *label == passed.label && (nth.wrapping_sub(than.nth) as i32) > 0)
+            && self.labels().any(|(label, nth)| label == passed.label && (nth.wrapping_sub(than.nth) as i32) > 0)
     }
 
     /// Does it use classic ECN (RFC 3168): originals ECT, what is sent again and pure ACKs not? DCTCP, L4S and Accurate ECN

@@ -2,7 +2,7 @@
 //! needed, a second copy or a DSACK shakes what rests on age alone.
 
 use super::case::{Moment, Opinion};
-use super::list::List;
+use super::list::Rare;
 use super::passed::Passed;
 use crate::flow::room::Room;
 use crate::flow::verdict::{Evidence, Verdict, VerdictKind};
@@ -33,7 +33,7 @@ pub(super) struct Open {
 /// The open verdicts of a direction, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settling {
-    list: List<Open>,
+    list: Rare<Open>,
 }
 
 /// A verdict was changed.
@@ -74,11 +74,7 @@ impl Settling {
 
     /// The numbers begin anew: what is open stays as it is, and nothing that follows has to do with it.
     pub(super) fn start_again(&mut self) {
-        for i in 0..self.list.len() {
-            if let Some(open) = self.list.get_mut(i) {
-                open.over = true;
-            }
-        }
+        self.list.iter_mut().for_each(|open| open.over = true);
     }
 
     /// A second copy of these numbers passes: what rests on age is open to doubt.

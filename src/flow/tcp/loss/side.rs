@@ -7,6 +7,7 @@ use super::passed::Passed;
 use super::requests::Requests;
 use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
+use super::when::When;
 use crate::decode::TcpFlags;
 use crate::flow::record::LossRecord;
 use crate::flow::room::Room;
@@ -34,49 +35,52 @@ pub(super) fn late(wait: Span) -> Span {
     if wait == Span::ZERO { LATE } else { LATE.min(Span::from_nanos(wait.nanos() / 4)) }
 }
 
-/// One direction.
+/// One direction. Laid out by hand: what each segment and each acknowledgment touches stands first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Side {
+    /// One past the highest number seen or acknowledged.
+    pub(super) next: u64,
     pub(super) origin: Seq,
+    pub(super) largest: u32,
+    /// Agreed by the SYNs, 0 where they were not seen.
+    pub(super) mss_agreed: u16,
     /// Something of it passed.
     pub(super) known: bool,
     /// It has sent a FIN.
     pub(super) fin: bool,
+    /// A TSval that has not come back yet, and when it passed; never if there is none.
+    unechoed: u32,
+    unechoed_at: When,
+    pub(super) requests: Requests,
+    pub(super) history: History,
+    pub(super) holes: Holes,
+    pub(super) syn: Option<Seq>,
+    pub(super) sender: Sender,
+    pub(super) settling: Settling,
+    /// What was counted of its segments; `None` before there was anything.
+    pub(super) counts: Option<Box<LossRecord>>,
+    /// The first segment that was seen, where that was midway.
+    pub(super) first: Option<Box<Passed>>,
+    /// When a segment passed last that had been sent again.
+    pub(super) last_resent: When,
+    /// When its last SYN passed.
+    last_syn: When,
+    /// Its SYN was sent again at that time.
+    syn_again: When,
+    syn_at: When,
+    pub(super) syns: u32,
+    pub(super) mss_offer: Option<u16>,
     /// Flags of its SYN.
     pub(super) syn_flags: TcpFlags,
-    /// When its last SYN passed.
-    last_syn: Option<Timestamp>,
-    pub(super) syns: u32,
     /// It has sent a SYN-ACK.
     pub(super) answered: bool,
     /// Its last SYN was the same packet once more.
     pub(super) syn_copied: bool,
     /// A SYN passed right after the one before: no timer had run out, and neither was lost here.
     syns_together: bool,
-    pub(super) syn: Option<Seq>,
-    /// Its SYN was sent again at that time.
-    syn_again: Option<Timestamp>,
-    syn_at: Option<Timestamp>,
-    pub(super) mss_offer: Option<u16>,
     pub(super) sack_offer: bool,
     pub(super) sack_agreed: bool,
-    /// Agreed by the SYNs, 0 where they were not seen.
-    pub(super) mss_agreed: u16,
-    pub(super) largest: u32,
-    /// One past the highest number seen or acknowledged.
-    pub(super) next: u64,
-    /// The first segment that was seen, where that was midway.
-    pub(super) first: Option<Box<Passed>>,
-    /// A TSval that has not come back yet, and when it passed.
-    unechoed: Option<(u32, Timestamp)>,
-    /// When a segment passed last that had been sent again.
-    pub(super) last_resent: Option<Timestamp>,
-    pub(super) sender: Sender,
-    pub(super) requests: Requests,
-    pub(super) history: History,
-    pub(super) holes: Holes,
-    pub(super) settling: Settling,
-    pub(super) record: LossRecord,
 }
 
 /// Where a segment lies.
@@ -101,14 +105,14 @@ impl Side {
             known: false,
             fin: false,
             syn_flags: TcpFlags(0),
-            last_syn: None,
+            last_syn: When::NEVER,
             syns: 0,
             answered: false,
             syn_copied: false,
             syns_together: false,
             syn: None,
-            syn_again: None,
-            syn_at: None,
+            syn_again: When::NEVER,
+            syn_at: When::NEVER,
             mss_offer: None,
             sack_offer: false,
             sack_agreed: false,
@@ -116,15 +120,28 @@ impl Side {
             largest: 0,
             next: BASE,
             first: None,
-            unechoed: None,
-            last_resent: None,
+            unechoed: 0,
+            unechoed_at: When::NEVER,
+            last_resent: When::NEVER,
             sender: Sender::default(),
             requests: Requests::default(),
             history: History::default(),
             holes: Holes::default(),
             settling: Settling::default(),
-            record: LossRecord::default(),
+            counts: None,
         }
+    }
+
+    /// What was counted.
+    pub(super) fn record(&self) -> LossRecord {
+        let counts = self.counts.as_deref().copied().unwrap_or_default();
+        LossRecord { at_least: counts.at_least || self.holes.forgot(), ..counts }
+    }
+
+    /// To be counted in.
+    #[cold]
+    pub(super) fn counts(&mut self) -> &mut LossRecord {
+        self.counts.get_or_insert_default()
     }
 
     pub(super) const fn origin(&self) -> Seq {
@@ -139,6 +156,7 @@ impl Side {
     }
 
     /// Largest data of a segment on the wire, as far as that is known.
+    #[inline]
     pub(super) fn mss(&self) -> u32 {
         let times = if self.sender.highest_tsval().is_some() { TIMES_LEN } else { 0 };
         match u32::from(self.mss_agreed) {
@@ -148,11 +166,14 @@ impl Side {
     }
 
     /// Segments that so much data makes.
+    #[inline]
     pub(super) fn segments(&self, data: u64) -> u64 {
-        data.div_ceil(u64::from(self.mss())).max(1)
+        let mss = u64::from(self.mss());
+        if data <= mss { 1 } else { data.div_ceil(mss) }
     }
 
     /// Finds the place of a segment on the line, and what it takes on the wire. `false`: it has none.
+    #[inline]
     pub(super) fn place(&mut self, s: &mut Passed, seq: Seq, options: &Options<'_>) -> bool {
         if s.has(TcpFlags::SYN) {
             self.on_syn(s, seq, options);
@@ -171,10 +192,12 @@ impl Side {
     /// Another first number: what was known of the old numbers is of no use.
     fn start_again(&mut self) {
         self.known = false;
-        self.record.at_least |= self.holes.forgot();
-        (self.first, self.unechoed, self.syn_again) = (None, None, None);
+        if self.holes.forgot() {
+            self.counts().at_least = true;
+        }
+        (self.first, self.unechoed_at, self.syn_again) = (None, When::NEVER, When::NEVER);
         (self.answered, self.syn_copied, self.syns_together, self.fin) = (false, false, false, false);
-        self.last_resent = None;
+        self.last_resent = When::NEVER;
         self.sender.start_again();
         self.settling.start_again();
         self.history.clear();
@@ -187,7 +210,7 @@ impl Side {
             self.start_again();
         }
         if self.syn != Some(seq) {
-            self.syn_at = Some(s.ts);
+            self.syn_at = When::at(s.ts);
         }
         self.syn = Some(seq);
         self.sack_offer = options.sack_permitted;
@@ -216,6 +239,24 @@ impl Side {
         self.syns > 1
     }
 
+    /// Is there nothing to say of a segment, as it is the next expected one, or has no numbers? It is taken note of then.
+    #[inline]
+    pub(super) fn goes_on(&mut self, s: &Passed, wait: Span, room: &mut Room) -> bool {
+        if !self.known || s.has(TcpFlags::SYN) {
+            return false;
+        }
+        if s.len == 0 {
+            return s.start >= self.next;
+        }
+        if s.start != self.next {
+            return false;
+        }
+        self.fin |= s.has(TcpFlags::FIN);
+        self.next = s.end();
+        self.history.remember(s, self.requests.acked, wait, room);
+        true
+    }
+
     /// Takes note of a segment at its place. What comes below the highest number is for others to judge.
     pub(super) fn arrives(&mut self, s: &Passed, wait: Span, stalled: bool, room: &mut Room) -> Place {
         let syn = s.has(TcpFlags::SYN);
@@ -225,8 +266,8 @@ impl Side {
         self.answered |= answer;
         self.fin |= s.has(TcpFlags::FIN);
         if syn {
-            self.syns_together |= self.last_syn.is_some_and(|last| s.ts - last < TIMEOUT);
-            self.last_syn = Some(s.ts);
+            self.syns_together |= self.last_syn.since(s.ts).is_some_and(|since| since < TIMEOUT);
+            self.last_syn = When::at(s.ts);
         }
         if !self.known {
             self.known = true;
@@ -236,7 +277,7 @@ impl Side {
                 self.first = Some(Box::new(*s));
             }
             if s.len > 0 {
-                self.history.remember(*s, self.requests.acked, wait, room);
+                self.history.remember(s, self.requests.acked, wait, room);
             }
             return Place::Expected;
         }
@@ -252,7 +293,7 @@ impl Side {
         if s.start < self.next && self.is_seen_late(s, wait) {
             // The capture saw its acknowledgment first.
             self.fill(s, true, room);
-            self.history.remember(*s, self.requests.acked, wait, room);
+            self.history.remember(s, self.requests.acked, wait, room);
             return Place::Expected;
         }
         if s.start < self.next {
@@ -263,7 +304,7 @@ impl Side {
             self.open_hole(s, stalled, room);
         }
         self.next = s.end();
-        self.history.remember(*s, self.requests.acked, wait, room);
+        self.history.remember(s, self.requests.acked, wait, room);
         Place::Expected
     }
 
@@ -298,6 +339,7 @@ impl Side {
     }
 
     /// The offset that an acknowledgment of this side's numbers stands at.
+    #[inline]
     pub(super) fn acknowledged_at(&self, ack: Seq) -> Option<u64> {
         if !self.known {
             return None;
@@ -308,16 +350,21 @@ impl Side {
     }
 
     /// Everything up to `at` was acknowledged. When did the segment pass that ends there?
+    #[inline]
     pub(super) fn on_acknowledged(&mut self, old: u64, at: u64, now: Timestamp, room: &mut Room) -> Option<Timestamp> {
-        self.record.uncaptured_bytes += self.holes.acknowledge(old, at, now, room);
+        let missed = self.holes.acknowledge(old, at, now, room);
+        if missed > 0 {
+            self.counts().uncaptured_bytes += missed;
+        }
         if at > self.next {
-            self.record.uncaptured_bytes += at - self.next;
+            let missed = at - self.next;
+            self.counts().uncaptured_bytes += missed;
             self.holes.open_by_ack(self.next, at, now, room);
             self.next = at;
         }
         let passed = self.history.acknowledged(at);
         // Of a SYN that was sent again the last one counts: the answer to the first would have come before it.
-        if self.is_syn_end(at) { self.syn_again.or(passed) } else { passed }
+        if self.is_syn_end(at) { self.syn_again.get().or(passed) } else { passed }
     }
 
     /// Does its SYN, without data, end here?
@@ -327,9 +374,9 @@ impl Side {
 
     /// A SYN passed once more. Only one that a timer sent can be what is answered.
     pub(super) fn syn_was_sent_again(&mut self, at: Timestamp) {
-        let last = self.syn_again.or(self.syn_at);
-        if last.is_none_or(|last| at - last >= TIMEOUT) {
-            self.syn_again = Some(at);
+        let last = if self.syn_again == When::NEVER { self.syn_at } else { self.syn_again };
+        if last.since(at).is_none_or(|since| since >= TIMEOUT) {
+            self.syn_again = When::at(at);
         }
     }
 
@@ -339,20 +386,26 @@ impl Side {
     }
 
     /// It sends a TSval: the next new one is waited for.
+    #[inline]
     pub(super) fn sends_tsval(&mut self, s: &Passed) {
+        if !s.has_times || self.unechoed_at != When::NEVER {
+            return;
+        }
         let newer = self.sender.highest_tsval().is_none_or(|highest| (s.tsval.wrapping_sub(highest) as i32) > 0);
-        if s.has_times && newer && self.unechoed.is_none() {
-            self.unechoed = Some((s.tsval, s.ts));
+        if newer {
+            (self.unechoed, self.unechoed_at) = (s.tsval, When::at(s.ts));
         }
     }
 
     /// Its peer echoes a TSval. When did the one that was waited for pass?
+    #[inline]
     pub(super) fn echoed(&mut self, tsecr: u32) -> Option<Timestamp> {
-        let (tsval, _) = self.unechoed?;
-        if (tsecr.wrapping_sub(tsval) as i32) < 0 {
+        let passed = self.unechoed_at.get()?;
+        if (tsecr.wrapping_sub(self.unechoed) as i32) < 0 {
             return None;
         }
-        self.unechoed.take().map(|(_, ts)| ts)
+        self.unechoed_at = When::NEVER;
+        Some(passed)
     }
 
     /// Is data outstanding?

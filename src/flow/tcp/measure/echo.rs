@@ -6,7 +6,7 @@
 //! hole the last one before it is echoed (4.3), and segments sent in the same tick of the sender's clock are told apart by
 //! nothing: the first of them counts. An echo of 0 says nothing (3.2: not valid without ACK, and some hosts fill it so).
 
-use super::List;
+use super::Short;
 use super::samples::Samples;
 use crate::decode::TcpFlags;
 use crate::flow::record::RttRecord;
@@ -23,34 +23,36 @@ const MOST: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Echo {
     /// Values that have not come back, ascending, with the time of the first packet that carried each.
-    waiting: List<(Seq, Timestamp)>,
-    /// The newest value sent.
-    newest: Option<Seq>,
+    waiting: Short<(Seq, Timestamp), 2>,
+    /// The newest value sent, if there is one.
+    newest: Seq,
+    sends: bool,
     samples: Samples,
 }
 
 impl Echo {
     /// This side sends a value.
+    #[inline]
     pub(super) fn sent(&mut self, value: u32, segment: &Segment<'_>, now: Timestamp, room: &mut Room) {
         let value = Seq(value);
-        if self.newest.is_some_and(|newest| value.since(newest) <= 0) {
+        if self.sends && value.since(self.newest) <= 0 {
             return;
         }
-        self.newest = Some(value);
+        (self.sends, self.newest) = (true, value);
         let occupies = segment.len > 0 || segment.has(TcpFlags::SYN | TcpFlags::FIN);
         if occupies && self.waiting.make_way(MOST, room) {
-            self.waiting.push_back((value, now));
+            self.waiting.push((value, now));
         }
     }
 
     /// The peer echoes a value of this side.
+    #[inline]
     pub(super) fn came_back(&mut self, echo: u32, now: Timestamp) {
-        let known = self.newest.is_some_and(|newest| newest.since(Seq(echo)) >= 0);
-        if echo == 0 || !known {
+        if echo == 0 || !self.sends || self.newest.since(Seq(echo)) < 0 {
             return;
         }
         // Older values will not come back any more: echoes only grow (RFC 7323 section 4.3).
-        while let Some(&(value, sent)) = self.waiting.front().filter(|(value, _)| Seq(echo).since(*value) >= 0) {
+        while let Some(&(value, sent)) = self.waiting.get(0).filter(|(value, _)| Seq(echo).since(*value) >= 0) {
             self.waiting.pop_front();
             let took = (now - sent).nanos();
             if value.0 == echo && took >= 0 {

@@ -16,10 +16,10 @@ mod window;
 use self::echo::Echo;
 use self::samples::Samples;
 use self::selective::reports_duplicate;
-use self::sequence::{Acked, Sequence};
+use self::sequence::{Acked, Sent, Sequence};
 use self::window::Window;
 use super::aspects::Sighting;
-use super::list::List;
+use super::list::Short;
 use super::segment::Segment;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
@@ -39,17 +39,24 @@ struct Side {
     window: Window,
     echo: Echo,
     rtt: Samples,
+    unique_bytes: u64,
+    /// Made when the first of it is counted.
+    rare: Option<Box<Rare>>,
+    syns: bool,
+    fins: bool,
+}
+
+/// What most sides have nothing of.
+#[derive(Clone, Debug, Default)]
+struct Rare {
     rtt_ambiguous: u64,
     rtt_discarded: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
-    unique_bytes: u64,
     out_of_order_packets: u64,
     sack_packets: u64,
     dsack_packets: u64,
     zero_window_probes: u64,
-    syns: bool,
-    fins: bool,
 }
 
 impl Measure {
@@ -81,20 +88,22 @@ impl Measure {
 
     pub(super) fn record(&self, end: End) -> MeasuredRecord {
         let side = &self.sides[end.index()];
+        let none = Rare::default();
+        let rare = side.rare.as_deref().unwrap_or(&none);
         let (min_window, max_window) = side.window.extremes();
         MeasuredRecord {
-            retransmitted_packets: side.retransmitted_packets,
-            retransmitted_bytes: side.retransmitted_bytes,
+            retransmitted_packets: rare.retransmitted_packets,
+            retransmitted_bytes: rare.retransmitted_bytes,
             unique_bytes: side.unique_bytes,
-            out_of_order_packets: side.out_of_order_packets,
-            sack_packets: side.sack_packets,
-            dsack_packets: side.dsack_packets,
-            zero_window_probes: side.zero_window_probes,
+            out_of_order_packets: rare.out_of_order_packets,
+            sack_packets: rare.sack_packets,
+            dsack_packets: rare.dsack_packets,
+            zero_window_probes: rare.zero_window_probes,
             max_window,
             min_window,
             rtt: side.rtt.record(),
-            rtt_ambiguous: side.rtt_ambiguous,
-            rtt_discarded: side.rtt_discarded,
+            rtt_ambiguous: rare.rtt_ambiguous,
+            rtt_discarded: rare.rtt_discarded,
             timestamp_rtt: side.echo.record(),
             at_least: side.sequence.forgot(),
         }
@@ -117,42 +126,52 @@ impl Measure {
 }
 
 impl Side {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     /// Counts SACK blocks. Those of a reset count nowhere.
     fn count_selective(&mut self, segment: &Segment<'_>) {
         if segment.options.sack.is_some() && segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::RST) {
-            self.sack_packets += 1;
-            self.dsack_packets += u64::from(reports_duplicate(segment));
+            let rare = self.rare();
+            rare.sack_packets += 1;
+            rare.dsack_packets += u64::from(reports_duplicate(segment));
         }
     }
 
     /// Takes what occupies the sequence space: data, SYN and FIN, also of a reset.
+    #[inline]
     fn send(&mut self, segment: &Segment<'_>, probe: bool, now: i64, room: &mut Room) {
         let (syn, fin) = (segment.has(TcpFlags::SYN), segment.has(TcpFlags::FIN));
         let (syn_again, fin_again) = (syn && self.syns, fin && self.fins);
         self.syns |= syn;
         self.fins |= fin;
         if probe {
-            self.zero_window_probes += 1;
+            self.rare().zero_window_probes += 1;
             return;
         }
         let length = segment.len.saturating_add(u32::from(syn) + u32::from(fin));
         let sent = self.sequence.send(segment.seq.0, length, now, room);
-        self.out_of_order_packets += u64::from(sent.out_of_order);
-        self.retransmitted_packets += u64::from(sent.again > 0);
-        self.retransmitted_bytes += u64::from(sent.again);
         // The octets of a SYN and FIN that were sent before are no data that was.
         let again = i64::from(sent.again) - i64::from(syn_again) - i64::from(fin_again);
         self.unique_bytes += u64::try_from(i64::from(segment.len) - again).unwrap_or(0);
+        if sent != Sent::default() {
+            let rare = self.rare();
+            rare.out_of_order_packets += u64::from(sent.out_of_order);
+            rare.retransmitted_packets += u64::from(sent.again > 0);
+            rare.retransmitted_bytes += u64::from(sent.again);
+        }
     }
 
     /// The peer acknowledges.
+    #[inline]
     fn acknowledge(&mut self, segment: &Segment<'_>, now: i64, room: &mut Room) {
         match self.sequence.acknowledge(segment.ack.0, room) {
             Acked::Nothing => {}
             // A clock that ran backwards has measured nothing.
             Acked::Once(sent) => self.rtt.add((now - sent).max(0) * 1000),
-            Acked::Ambiguous => self.rtt_ambiguous += 1,
-            Acked::Overtaken => self.rtt_discarded += 1,
+            Acked::Ambiguous => self.rare().rtt_ambiguous += 1,
+            Acked::Overtaken => self.rare().rtt_discarded += 1,
         }
     }
 }

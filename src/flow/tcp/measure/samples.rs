@@ -16,6 +16,7 @@ pub(super) struct Samples {
 
 impl Samples {
     /// Takes a sample, not negative.
+    #[inline]
     pub(super) fn add(&mut self, sample: i64) {
         self.count += 1;
         // tcptrace's rule: a minimum of 0 is none yet.

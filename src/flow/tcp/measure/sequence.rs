@@ -6,8 +6,9 @@
 //!
 //! Pieces that adjoin and are acknowledged become one, so that normal traffic leaves one piece and what is under way.
 
-use super::List;
+use super::Short;
 use crate::flow::room::Room;
+use crate::flow::tcp::early;
 
 /// Numbers of a quadrant.
 const QUADRANT: u32 = 1 << 30;
@@ -19,7 +20,7 @@ pub(super) const MOST: usize = 8192;
 const SHRINKS_ABOVE: usize = 64;
 
 /// Numbers that passed together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Piece {
     first: u32,
     last: u32,
@@ -56,11 +57,11 @@ pub(super) enum Acked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequence {
     /// Ascending by [`Self::place`], apart from each other.
-    pieces: List<Piece>,
+    pieces: Short<Piece, 2>,
     /// First number of the quadrant below the last one touched.
     base: u32,
     /// So many pieces from the first are known to be acknowledged. What comes later need not look at them again.
-    settled: usize,
+    settled: u32,
     /// The latest time of those of them that lie in the quadrant of the last of them.
     latest: i64,
     forgot: bool,
@@ -95,22 +96,30 @@ impl Sequence {
     }
 
     /// The quadrant of this number is touched: the one opposite is dropped.
+    #[inline]
     fn turn_to(&mut self, number: u32) {
         let base = (number & !(QUADRANT - 1)).wrapping_sub(QUADRANT);
-        let turned = base.wrapping_sub(self.base);
-        if turned == 0 {
-            return;
+        if base != self.base {
+            self.turn(base);
         }
+    }
+
+    fn turn(&mut self, base: u32) {
+        let turned = base.wrapping_sub(self.base);
         self.base = base;
         let before = self.pieces.len();
         let opposite = |piece: &Piece| piece.first.wrapping_sub(base) / QUADRANT == 3;
-        while self.pieces.pop_front_if(|piece| opposite(piece)).is_some() {}
-        while self.pieces.pop_back_if(|piece| opposite(piece)).is_some() {}
+        while self.pieces.get(0).is_some_and(opposite) {
+            self.pieces.pop_front();
+        }
+        while self.pieces.last().is_some_and(opposite) {
+            self.pieces.remove(self.pieces.len() - 1, self.pieces.len());
+        }
         if turned == 2 * QUADRANT {
             // It was in the middle, and what was above it is below what was below it now.
             let middle = self.pieces.partition_point(|piece| piece.first.wrapping_sub(base) / QUADRANT == 2);
             let above = self.pieces.partition_point(|piece| piece.first.wrapping_sub(base) / QUADRANT >= 2);
-            self.pieces.drain(middle..above);
+            self.pieces.remove(middle, above);
             self.pieces.rotate_left(middle);
             self.unsettle();
         }
@@ -120,8 +129,24 @@ impl Sequence {
     }
 
     /// Takes `length` numbers from `first` on.
+    #[inline]
     pub(super) fn send(&mut self, first: u32, length: u32, now: i64, room: &mut Room) -> Sent {
         self.turn_to(first);
+        if early() && self.goes_on(first, length) && self.pieces.make_way(MOST, room) {
+            self.pieces.push(Piece { first, last: first.wrapping_add(length - 1), acked: false, resent: false, sent: now });
+            return Sent::default();
+        }
+        self.send_any(first, length, now, room)
+    }
+
+    /// Are these numbers above all that are remembered, and of one quadrant?
+    #[inline]
+    fn goes_on(&self, first: u32, length: u32) -> bool {
+        let whole = length.wrapping_sub(1) < QUADRANT - first % QUADRANT;
+        whole && self.pieces.last().is_none_or(|last| self.place(last.last) < self.place(first))
+    }
+
+    fn send_any(&mut self, first: u32, length: u32, now: i64, room: &mut Room) -> Sent {
         // No packet is as long as a quadrant.
         let length = length.min(QUADRANT);
         let here = length.min(QUADRANT - first % QUADRANT);
@@ -162,7 +187,7 @@ impl Sequence {
                 piece.sent = now;
             }
             let end = piece.last;
-            if at < self.settled {
+            if at < self.settled as usize {
                 self.unsettle();
             }
             if last <= end {
@@ -175,7 +200,7 @@ impl Sequence {
     /// The first piece that ends at this number or above.
     fn find(&self, number: u32) -> usize {
         let place = self.place(number);
-        match self.pieces.back() {
+        match self.pieces.last() {
             Some(back) if self.place(back.last) >= place => self.pieces.partition_point(|piece| self.place(piece.last) < place),
             _ => self.pieces.len(),
         }
@@ -190,7 +215,7 @@ impl Sequence {
             }
         }
         let at = self.find(first);
-        if at < self.settled {
+        if at < self.settled as usize {
             self.unsettle();
         }
         self.pieces.insert(at, Piece { first, last, acked: false, resent: false, sent: now });
@@ -204,7 +229,7 @@ impl Sequence {
         let pieces = &mut self.pieces;
         let mut kept = 0_usize;
         for at in 0..pieces.len() {
-            let piece = pieces[at];
+            let Some(&piece) = pieces.get(at) else { break };
             match kept.checked_sub(1).and_then(|before| pieces.get_mut(before)) {
                 Some(before) if before.adjoins(&piece) && before.acked == piece.acked => {
                     // The acknowledgment that ends with it is one of the later piece, if nothing below was sent after that.
@@ -212,34 +237,67 @@ impl Sequence {
                     (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
                 }
                 _ => {
-                    pieces[kept] = piece;
+                    if let Some(place) = pieces.get_mut(kept) {
+                        *place = piece;
+                    }
                     kept += 1;
                 }
             }
         }
-        pieces.truncate(kept);
+        pieces.remove(kept, pieces.len());
         let surplus = kept.saturating_sub(capacity.saturating_sub((capacity / 4).max(1)));
-        pieces.drain(..surplus);
+        pieces.remove(0, surplus);
     }
 
     /// The peer acknowledges all below `ack`.
+    #[inline]
     pub(super) fn acknowledge(&mut self, ack: u32, room: &mut Room) -> Acked {
         self.turn_to(ack);
         let limit = self.place(ack);
         let below = |piece: &Piece, base: u32| piece.first.wrapping_sub(base) < limit;
-        if !self.pieces.get(self.settled).is_some_and(|piece| below(piece, self.base)) {
+        if !self.pieces.get(self.settled as usize).is_some_and(|piece| below(piece, self.base)) {
             return Acked::Nothing;
         }
+        if early()
+            && let Some(acked) = self.settle_next(ack, limit)
+        {
+            return acked;
+        }
+        self.settle(ack, limit, room)
+    }
+
+    /// The usual acknowledgment: it ends with the piece that adjoins the last settled one, in the same quadrant, and touches no
+    /// other.
+    #[inline]
+    fn settle_next(&mut self, ack: u32, limit: u32) -> Option<Acked> {
+        let settled = self.settled as usize;
+        let last = *self.pieces.get(settled.checked_sub(1)?)?;
+        let piece = *self.pieces.get(settled)?;
+        let apart = |above: &Piece| !above.acked && self.place(above.first) >= limit;
+        let plain = piece.last.wrapping_add(1) == ack && !piece.acked && last.adjoins(&piece) && self.quadrant(last.first) == 1;
+        if !plain || !self.pieces.get(settled + 1).is_none_or(apart) || self.pieces.capacity() > SHRINKS_ABOVE {
+            return None;
+        }
+        self.latest = self.latest.max(piece.sent);
+        let acked = piece.sample(self.latest);
+        self.pieces.remove(settled, settled + 1);
+        self.keep(settled, Piece { acked: true, ..piece });
+        Some(acked)
+    }
+
+    fn settle(&mut self, ack: u32, limit: u32, room: &mut Room) -> Acked {
+        let below = |piece: &Piece, base: u32| piece.first.wrapping_sub(base) < limit;
+        let settled = self.settled as usize;
         let base = self.base;
         let mut acked = Acked::Nothing;
         // Latest time of what is newly acknowledged in the quadrant below, and of what was passed in this one.
         let mut under = i64::MIN;
-        let mut passed = match self.settled.checked_sub(1).and_then(|last| self.pieces.get(last)) {
+        let mut passed = match settled.checked_sub(1).and_then(|last| self.pieces.get(last)) {
             Some(last) if self.quadrant(last.first) == 1 => self.latest,
             _ => i64::MIN,
         };
-        let mut kept = self.settled;
-        let mut at = self.settled;
+        let mut kept = settled;
+        let mut at = settled;
         while let Some(&piece) = self.pieces.get(at).filter(|piece| below(piece, base)) {
             if self.quadrant(piece.first) == 1 {
                 passed = passed.max(piece.sent);
@@ -260,8 +318,8 @@ impl Sequence {
             kept = self.keep(kept, piece);
             at += 1;
         }
-        self.pieces.drain(kept..at);
-        (self.settled, self.latest) = (kept, passed);
+        self.pieces.remove(kept, at);
+        (self.settled, self.latest) = (kept as u32, passed);
         if self.pieces.get(kept.wrapping_sub(1)).is_none_or(|last| self.quadrant(last.first) != 1) {
             self.unsettle();
         }
@@ -280,7 +338,9 @@ impl Sequence {
             (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
             return kept;
         }
-        pieces[kept] = piece;
+        if let Some(place) = pieces.get_mut(kept) {
+            *place = piece;
+        }
         kept + 1
     }
 }

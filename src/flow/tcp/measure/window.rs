@@ -6,8 +6,6 @@ use crate::flow::tcp::segment::Segment;
 /// Windows of one side, bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
-    /// Of its last packet that was no reset. 0 before, and after a packet that offers none.
-    last: u64,
     /// Smallest that is not 0, and largest; 0 where there was none.
     min: u64,
     max: u64,
@@ -19,6 +17,8 @@ pub(super) struct Window {
     scaled: bool,
     /// It has sent a packet.
     sent: bool,
+    /// Its last packet that was no reset offered more than nothing.
+    open: bool,
 }
 
 impl Window {
@@ -40,6 +40,7 @@ impl Window {
     }
 
     /// Takes the window of a packet. A reset offers none.
+    #[inline]
     pub(super) fn on_segment(&mut self, segment: &Segment<'_>, peer_offered: bool) {
         self.sent = true;
         if segment.has(TcpFlags::RST) {
@@ -50,23 +51,24 @@ impl Window {
         let scaled = self.offered && peer_offered && !segment.has(TcpFlags::SYN);
         // As sent, also above the 14 that RFC 7323 (2.3) would use.
         let shift = if scaled { u32::from(self.shift) } else { 0 };
-        self.last = if offers { u64::from(segment.window).wrapping_shl(shift) } else { 0 };
-        if self.last == 0 {
+        let last = if offers { u64::from(segment.window).wrapping_shl(shift) } else { 0 };
+        self.open = last != 0;
+        if last == 0 {
             return;
         }
         if scaled && !self.scaled {
             // The windows of the handshake say nothing of the buffer.
-            (self.scaled, self.min, self.max) = (true, self.last, self.last);
+            (self.scaled, self.min, self.max) = (true, last, last);
         }
-        self.max = self.max.max(self.last);
-        if self.min == 0 || self.last < self.min {
-            self.min = self.last;
+        self.max = self.max.max(last);
+        if self.min == 0 || last < self.min {
+            self.min = last;
         }
     }
 
     /// Would data sent to this side now be a probe of its window?
     pub(super) const fn is_shut(&self) -> bool {
-        self.sent && self.last == 0
+        self.sent && !self.open
     }
 
     /// Smallest window that is not 0, and largest.

@@ -1,0 +1,91 @@
+//! Packets that will come soon. Where there are more flows than the caches hold, a packet waits longer for its flow's memory than
+//! it takes to work on it; so the memory is asked for some packets before. Each packet ahead goes through three steps, a few
+//! packets apart, because each needs what the one before has brought: the place in the index, the flow, what the flow points to.
+//!
+//! Nothing is decided by this: a flow that is not the right one, or no longer there, was asked for in vain.
+
+use super::Tracker;
+use crate::flow::flow::Body;
+use crate::flow::index::NIL;
+use crate::flow::key::FlowKey;
+use crate::flow::prefetch::prefetch;
+use crate::model::LinkType;
+
+/// Packets between two steps.
+const STEP: usize = 4;
+/// Packets on their way.
+const PLACES: usize = 16;
+
+/// Fewer flows than this are in the caches anyway.
+const LEAST_FLOWS: usize = 1024;
+
+/// Lines of a flow's boxes that are asked for.
+const LINES: usize = 6;
+
+/// A packet ahead.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its number in its source, 0 where there is none.
+    number: u64,
+    hash: Option<u64>,
+    /// Of the flow that it seems to belong to, or [`NIL`].
+    slot: u32,
+}
+
+/// The packets ahead, by their numbers.
+#[derive(Debug)]
+pub(super) struct Ahead([Place; PLACES]);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self([Place { number: 0, hash: None, slot: NIL }; PLACES])
+    }
+}
+
+impl Ahead {
+    #[inline]
+    fn place(&mut self, number: u64) -> Option<&mut Place> {
+        Some(&mut self.0[number as usize % PLACES]).filter(|place| place.number == number)
+    }
+
+    /// The slot that the packet's flow seems to be in.
+    #[inline]
+    pub(super) fn slot(&self, number: u64) -> Option<u32> {
+        let place = &self.0[number as usize % PLACES];
+        (place.number == number && place.slot != NIL).then_some(place.slot)
+    }
+}
+
+impl Tracker {
+    /// So many packets before they come they should be told to [`Self::expect`].
+    pub const AHEAD: u64 = 3 * STEP as u64;
+
+    /// Is it worth the trouble to tell of packets that will come soon?
+    #[must_use]
+    pub fn looks_ahead(&self) -> bool {
+        self.table.len() >= LEAST_FLOWS
+    }
+
+    /// A frame that will come soon, with its number in its source; in the order of their coming. It need not come.
+    pub fn expect(&mut self, number: u64, link: LinkType, bytes: &[u8]) {
+        let Self { upcoming, table, keys, .. } = self;
+        let key = if link == LinkType::ETHERNET { FlowKey::likely(bytes, self.config.profile.vlan_in_key) } else { None };
+        let hash = key.map(|key| keys.hash(&key));
+        upcoming.0[number as usize % PLACES] = Place { number, hash, slot: NIL };
+        if let Some(hash) = hash {
+            table.fetch_place(hash);
+        }
+        if let Some(place) = upcoming.place(number.wrapping_sub(STEP as u64)) {
+            place.slot = place.hash.and_then(|hash| table.fetch_flow(hash)).unwrap_or(NIL);
+        }
+        if let Some(slot) = upcoming.slot(number.wrapping_sub(2 * STEP as u64)) {
+            let flow = table.fetch_neighbours(slot);
+            if let Body::Tcp(connection) = &flow.body {
+                prefetch(&**connection, LINES);
+            }
+            if let Some(conn) = &flow.zeek {
+                prefetch(&**conn, LINES);
+            }
+        }
+    }
+}
