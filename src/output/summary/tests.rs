@@ -197,7 +197,7 @@ b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
     7 Ethernet carries unknown protocol 0x88cc
   Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
   35 segments resent: 23 lost before this point · 5 beyond it · 7 SYNs repeated
-  1 flow pushed out of the full flow table and counted up to then
+  1 flow evicted for want of room, and counted up to then
   Fragments: 2 datagrams never completed, 0 given up for want of room
   Fragments: 0 cut short, 3 malformed or overlapping"
     );
