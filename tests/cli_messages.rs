@@ -427,9 +427,8 @@ fn flags_with_bad_values() {
         "sockeye: --packets: \"9-3\" is no range of packet numbers; write 10-20, 5, 100- or -7\n",
     );
     refused("mix.pcap --duration 1s", 2, "sockeye: --duration is for live capture (-i), not for files\n");
-    refused("flows mix.pcap --threads 2", 2, "sockeye: --threads is for live capture (-i), not for files\n");
     refused(
-        "packets -i lo --threads 2",
+        "packets mix.pcap --threads 2",
         2,
         "sockeye: --threads: packets writes packets in the order in which they came, which one thread keeps\n  conversations can be followed in several:  sockeye flows, handshakes, summary\n",
     );
@@ -439,7 +438,7 @@ fn flags_with_bad_values() {
         "sockeye: --threads: capture writes packets in the order in which they came, which one thread keeps\n  conversations can be followed in several:  sockeye flows, handshakes, summary\n",
     );
     refused(
-        "flows -i lo --threads 2 --format zeek",
+        "flows mix.pcap --threads 2 --format zeek",
         2,
         "sockeye: --threads: Zeek's rows depend on the order of all packets (its timers, tunnels): one thread\n",
     );

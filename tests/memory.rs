@@ -164,6 +164,28 @@ fn a_flood_of_syns_goes_before_conversations_and_every_packet_is_counted_once() 
 }
 
 #[test]
+fn threads_that_follow_a_file_fit_in_together() {
+    let mut capture = Capture::new();
+    // Few enough for all to have room: the records are those of one thread.
+    for i in 0..1_000 {
+        capture.open((0x0a00_0000 + i, 1024));
+    }
+    assert!(capture.read(&format!("{FIELDS} --threads 2")).stdout == capture.read(FIELDS).stdout);
+    for i in 0..100_000 {
+        capture.tcp((0xac10_0000 + i, 1024), SERVER, (SYN, i, 0), &[]);
+    }
+    let ran = capture.read(&format!("{FIELDS} --threads 2"));
+    assert_eq!(rows(&ran.stdout).map(|row| number(row[3]) + number(row[4])).sum::<u64>(), capture.packets);
+    let ran = capture.read("flows --format jsonl --threads 2");
+    let evicted = ran.stdout.lines().filter(|line| line.contains(r#""end_reason":"evicted""#)).count() as u64;
+    let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+    assert!(evicted > 10_000 && end["flows_evicted"] == evicted, "{evicted} {end}");
+    assert_eq!((&end["packets"], &end["flows"]), (&capture.packets.into(), &101_000.into()));
+    let refused = run(sockeye().args("flows --threads 3 --max-memory 64m -r".split(' ')).arg(capture.path()));
+    assert!(refused.code() == Some(2) && refused.stderr.contains("--max-memory 67m"), "{}", refused.stderr);
+}
+
+#[test]
 fn half_open_connections_are_bounded_whatever_is_printed() {
     let mut capture = Capture::new();
     for i in 0..60_000 {

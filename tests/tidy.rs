@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("story", &["model", "decode", "peek", "flow"]),
     ("event", &["model", "decode", "flow", "detect", "story"]),
     ("query", &["model", "flow", "detect"]),
-    ("engine", &["model", "capture", "filter", "decode", "flow", "detect", "story", "query", "host", "event"]),
+    ("engine", &["heap", "model", "capture", "filter", "decode", "flow", "detect", "story", "query", "host", "event"]),
     ("output", &["heap", "model", "pcapfile", "decode", "peek", "flow", "detect", "story", "event"]),
 ];
 

@@ -145,9 +145,10 @@ pub(crate) struct LiveArgs {
     /// Stop after this time: 30s, 5m, 1h, 500ms
     #[arg(long, value_name = "TIME", help_heading = "Live capture")]
     pub(crate) duration: Option<String>,
-    /// Capture and follow conversations in N threads (1 to 64), for flows, handshakes and summary: their records do not
-    /// depend on the order of all packets. -B is each thread's buffer; all have a quarter of --max-memory at most where it is not given
-    #[arg(long, value_name = "N", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// Follow conversations in N threads (1 to 64; 1 unless given), for flows, handshakes and summary: their records do not
+    /// depend on the order of all packets. Of files one thread more reads and one writes. Live each captures, too: -B is each
+    /// thread's buffer; all have a quarter of --max-memory at most where it is not given
+    #[arg(long, value_name = "N", help_heading = "Input", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) threads: Option<u32>,
 }
 

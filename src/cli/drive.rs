@@ -10,7 +10,7 @@ use super::{settings, signals};
 use sockeye::capture::{SourceError, SourceNotice};
 use sockeye::engine::drops::Drops;
 use sockeye::engine::run::{Progress, Watch};
-use sockeye::engine::{Config, Ended, Stop, parallel, run};
+use sockeye::engine::{Config, Ended, Stop, parallel, run, saved};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
@@ -29,6 +29,7 @@ pub(crate) fn drive(
     let Opened {
         mut input,
         beside,
+        threads,
         filter,
         selection,
         limit,
@@ -58,6 +59,7 @@ pub(crate) fn drive(
     let handed_over = memory.handed_over();
     let config = Config { selection, limit, tracker, copy_only: copying, live, card_time, handed_over, duration, stop };
     let ended = match beside {
+        None if threads > 1 => saved::run(&mut input, filter, config, threads, sink, &mut lookout),
         None => run(&mut input, filter, config, sink, &mut lookout),
         Some(Beside { inputs, spread }) => {
             let mut parts: Vec<_> = [input].into_iter().chain(inputs).map(|input| (input, filter.clone())).collect();

@@ -18,6 +18,13 @@ const USUAL_MOST: usize = 1 << 30;
 const PROGRAM: usize = 26 << 20;
 /// What a further thread takes beside conversations: hosts seen, fragments, a stack.
 const THREAD: usize = 6 << 20;
+/// What a further thread that follows conversations of files takes beside them: hosts seen, fragments, what the capture dropped, a stack.
+const FOLLOWER: usize = 9 << 20;
+/// Frames on their way to such threads: ten batches of half a MiB, and what stands beside the frames.
+const BATCHES: usize = 6 << 20;
+/// Numbers of the flows under way in all such threads: one in so many parts of what conversations may take. A flow's place takes ten times
+/// what its number does.
+const NUMBERS: usize = 10;
 /// Of what conversations may take, so many of 16 parts cannot be used: they lie between other pieces.
 const UNUSABLE: usize = 2;
 
@@ -27,15 +34,17 @@ pub(crate) struct Memory {
     most: usize,
     /// Of that, what capture buffers and further threads take,
     live: usize,
-    /// and what live may wait for who reads the output.
+    /// what live may wait for who reads the output,
     waiting: usize,
+    /// and what the threads take that follow conversations of files.
+    followers: usize,
     /// The capture buffer of one interface in one thread.
     ring: usize,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { most: usual(there()), live: 0, waiting: 0, ring: DEFAULT_BUFFER }
+        Self { most: usual(there()), live: 0, waiting: 0, followers: 0, ring: DEFAULT_BUFFER }
     }
 }
 
@@ -72,6 +81,21 @@ impl Memory {
         Ok(Self { live, waiting: self.most / 8, ring, ..self })
     }
 
+    /// The same for files.
+    pub(crate) fn for_files(self, args: &LiveArgs) -> Result<Self, Problem> {
+        let Some(threads) = args.several_threads() else { return Ok(self) };
+        let followers = BATCHES + (threads as usize - 1) * FOLLOWER;
+        if followers > self.most / 4 * 3 - PROGRAM {
+            let (needs, least) = (followers >> 20, ((followers + PROGRAM) / 3 * 4).div_ceil(1 << 20));
+            return Err(Problem::usage(format!(
+                "--threads: {needs} MiB for threads do not fit into the {} MiB of --max-memory",
+                self.most >> 20
+            ))
+            .help(format!("give less of them, or  --max-memory {least}m")));
+        }
+        Ok(Self { followers, ..self })
+    }
+
     /// Bytes of the capture buffer of one interface in one thread.
     pub(crate) const fn ring(self) -> usize {
         self.ring
@@ -82,13 +106,13 @@ impl Memory {
         self.waiting
     }
 
-    /// For packets that one thread hands to another, all of them.
+    /// For packets or records that one thread hands to another, all of them.
     pub(crate) const fn handed_over(self) -> usize {
-        if self.live > 0 { self.rest() / 16 } else { 0 }
+        if self.live > 0 || self.followers > 0 { self.rest() / 16 } else { 0 }
     }
 
     const fn rest(self) -> usize {
-        self.most - PROGRAM - self.live - self.waiting
+        self.most - PROGRAM - self.live - self.waiting - self.followers
     }
 
     /// For buffers of files, what is inflated, and what files say of themselves.
@@ -118,7 +142,8 @@ impl Memory {
         let input = if self.live > 0 { 0 } else { self.input() };
         let all = self.rest() - self.handed_over() - input - others;
         let path_bytes = usual.path_bytes.min(all / 12);
-        let max_bytes = (all - path_bytes) / 16 * (16 - UNUSABLE);
+        let flows = (all - path_bytes) / 16 * (16 - UNUSABLE);
+        let max_bytes = if self.followers > 0 { flows / NUMBERS * (NUMBERS - 1) } else { flows };
         TrackerConfig { max_bytes, list_bytes: usual.list_bytes.min(max_bytes / 4), path_bytes, ..usual }
     }
 }
@@ -173,6 +198,22 @@ mod tests {
             }
         }
         assert!(of("63m").is_err() && of("0").is_err() && of("much").is_err());
+    }
+
+    #[test]
+    fn threads_of_files_have_shares_that_are_no_more_than_all() {
+        let asked = |threads| LiveArgs { threads: Some(threads), ..LiveArgs::default() };
+        for (text, threads) in [("64m", 2), ("128m", 4), ("1g", 64), ("64g", 64)] {
+            let memory = of(text).unwrap().for_files(&asked(threads)).unwrap();
+            let tracker = memory.tracker(0);
+            let numbers = tracker.max_bytes / (NUMBERS - 1);
+            let all = tracker.max_bytes + numbers + tracker.path_bytes + memory.handed_over() + memory.input();
+            assert!(all + PROGRAM + memory.followers <= memory.most && memory.handed_over() > 0, "{text}: {tracker:?}");
+        }
+        assert_eq!(of("64m").unwrap().for_files(&asked(1)).unwrap(), of("64m").unwrap());
+        let refused = of("64m").unwrap().for_files(&asked(3)).unwrap_err().to_string();
+        assert!(refused.contains("--threads: 24 MiB") && refused.contains("--max-memory 67m"), "{refused}");
+        assert!(of("67m").unwrap().for_files(&asked(3)).is_ok());
     }
 
     #[test]

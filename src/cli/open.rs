@@ -35,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) input: Input,
     /// The other threads' part of the frames (`--threads`).
     pub(crate) beside: Option<Beside>,
+    /// Threads that follow the conversations of saved files.
+    pub(crate) threads: usize,
     pub(crate) filter: Filter,
     /// The filter in words.
     pub(crate) filter_text: Option<String>,
@@ -183,9 +185,11 @@ impl Plan {
     pub(crate) fn open(mut self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
         let mut filter = self.filter()?;
         let live_run = !self.interfaces.is_empty();
-        if live_run {
-            self.manner.memory = self.manner.memory.for_live(live, self.interfaces.len(), copying)?;
-        }
+        self.manner.memory = if live_run {
+            self.manner.memory.for_live(live, self.interfaces.len(), copying)?
+        } else {
+            self.manner.memory.for_files(live)?
+        };
         let memory = self.manner.memory;
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
@@ -225,6 +229,7 @@ impl Plan {
         Ok(Opened {
             input,
             beside,
+            threads: live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize),
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -408,7 +413,6 @@ fn live_only(args: &LiveArgs) -> Option<&'static str> {
         (args.time_stamps.is_some(), "-j"),
         (args.backend.is_some(), "--backend"),
         (args.duration.is_some(), "--duration"),
-        (args.threads.is_some(), "--threads"),
     ];
     given.into_iter().find(|(is, _)| *is).map(|(_, flag)| flag)
 }

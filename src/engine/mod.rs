@@ -8,6 +8,7 @@ pub mod drops;
 pub mod parallel;
 mod pipeline;
 pub mod run;
+pub mod saved;
 pub mod select;
 mod share;
 pub mod stop;

@@ -2,11 +2,12 @@
 //! tracked, told.
 
 use super::carried::Carried;
+use super::saved::Dealer;
 use super::select::Selection;
 use super::share::{Share, Stage};
 use super::totals::Totals;
 use crate::capture::Input;
-use crate::decode::fragment::{FragmentPool, Inserted};
+use crate::decode::fragment::{FragmentPool, Inserted, Joined};
 use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
@@ -40,6 +41,8 @@ pub(super) struct Pipeline {
     pub(super) share: Option<Share>,
     /// What the capture dropped before frames that are not let through.
     pub(super) carried: Carried,
+    /// Where other threads follow the conversations of a saved capture: the way to them.
+    pub(super) dealer: Option<Dealer>,
 }
 
 impl Pipeline {
@@ -58,6 +61,9 @@ impl Pipeline {
 
     /// No frame is there just now.
     pub(super) fn pause(&mut self) {
+        if let Some(dealer) = &mut self.dealer {
+            dealer.flush();
+        }
         if let Some(share) = &mut self.share {
             share.pause();
         }
@@ -79,10 +85,8 @@ impl Pipeline {
     #[inline]
     pub(super) fn on_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         let dropped = frame.marks.dropped_before;
-        if dropped > 0
-            && let Some(tracker) = &mut self.tracker
-        {
-            tracker.on_drops(frame.source, frame.ts, dropped);
+        if dropped > 0 {
+            self.tell_drops(frame, dropped);
         }
         if !self.selection.holds(frame) {
             self.carried.keep(frame);
@@ -110,16 +114,40 @@ impl Pipeline {
         }
     }
 
+    #[cold]
+    fn tell_drops(&mut self, frame: &Frame<'_>, dropped: u64) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.on_drops(frame.source, frame.ts, dropped);
+        }
+        if let Some(dealer) = &mut self.dealer {
+            dealer.drops(frame.source, frame.ts, dropped);
+        }
+    }
+
+    /// Flows begun so far.
+    pub(super) fn flows(&self) -> u64 {
+        match (&self.tracker, &self.dealer) {
+            (Some(tracker), _) => tracker.stats().total(),
+            (None, Some(dealer)) => dealer.flows(),
+            (None, None) => 0,
+        }
+    }
+
     /// Takes a frame that the filter wants.
     fn let_through(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> io::Result<Keep> {
         self.totals.count_matched(frame);
+        if let Some(dealer) = &mut self.dealer {
+            let goes_on = dealer.give(frame);
+            self.left -= 1;
+            return Ok(if self.left == 0 || !goes_on { Keep::Enough } else { Keep::Going });
+        }
         if self.copy_only {
             let keep = sink.on_event(&Event::Packet { frame, packet: &UNREAD, note: &Note::NONE })?;
             self.left -= 1;
             return Ok(if self.left == 0 { Keep::Enough } else { keep });
         }
         let packet = decode(frame);
-        self.totals.count_decoded(&packet);
+        self.totals.count_decoded(&packet, self.totals.matched());
         let mut teller = Teller { totals: &mut self.totals, sink, told: Ok(Keep::Going), handshakes: Vec::new() };
         let mut note = match &mut self.tracker {
             Some(tracker) => {
@@ -255,9 +283,7 @@ fn track<S: Sink>(
     match fragments.insert(frame, packet) {
         Inserted::Whole => follow(tracker, share, (frame, packet), &meta, &mut tell),
         Inserted::Joined(joined) => {
-            meta.wire_bytes = joined.wire_bytes;
-            meta.frames = joined.frames;
-            meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
+            joined_meta(&mut meta, &joined);
             let opened = !tracker.follows_outer_flows()
                 || joined
                     .enclosing()
@@ -304,8 +330,15 @@ fn follow(
     tracker.on_packet(meta, packet, tell)
 }
 
+/// What the tracker is told of a datagram beside what it is told of the last of its pieces.
+pub(super) const fn joined_meta(meta: &mut PacketMeta, joined: &Joined<'_>) {
+    meta.wire_bytes = joined.wire_bytes;
+    meta.frames = joined.frames;
+    meta.pieces = Some(Pieces { first: joined.first, start: joined.start, ip_bytes: joined.ip_bytes });
+}
+
 /// What the tracker is told of a frame.
-fn meta_of(frame: &Frame<'_>) -> PacketMeta {
+pub(super) fn meta_of(frame: &Frame<'_>) -> PacketMeta {
     PacketMeta {
         source: frame.source,
         number: frame.number,

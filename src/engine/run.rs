@@ -37,7 +37,8 @@ pub struct Config {
     pub live: bool,
     /// Do frames bear the time of a network card's own clock, which need not be the system's?
     pub card_time: bool,
-    /// In several threads: bytes of packets that wait to be handed from one to another, in all threads together; 0: 8 MiB for each.
+    /// In several threads: bytes that wait to be handed from one to another, in all threads together. Live packets do; 0: 8 MiB for
+    /// each. Of saved captures records do; 0: as many as there is a bound in number for.
     pub handed_over: usize,
     /// Stop after this much time by the clock.
     pub duration: Option<Span>,
@@ -150,6 +151,7 @@ impl Run {
             left: config.limit.unwrap_or(u64::MAX),
             share: None,
             carried: Carried::default(),
+            dealer: None,
         };
         Self {
             pipeline,
@@ -354,7 +356,7 @@ impl Run {
         Progress {
             read: self.pipeline.totals.read(),
             matched: self.pipeline.totals.matched(),
-            flows: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().total()),
+            flows: self.pipeline.flows(),
             bytes_read,
             bytes_total,
         }

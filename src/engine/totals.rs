@@ -23,7 +23,8 @@ pub(super) struct Totals {
     wire_bytes: u64,
     time: Option<(Timestamp, Timestamp)>,
     protocols: [u64; PROTOCOLS.len()],
-    reasons: Vec<(Reason, u64)>,
+    /// With the number of the first such frame.
+    reasons: Vec<(Reason, u64, u64)>,
     other_reasons: u64,
     hosts: HashSet<IpAddr, foldhash::fast::RandomState>,
     hosts_capped: bool,
@@ -51,8 +52,8 @@ impl Totals {
             (one, another) => one.or(another),
         };
         add_each(&mut self.protocols, &other.protocols);
-        for (reason, n) in other.reasons {
-            self.add_reason(reason, n);
+        for (reason, n, first) in other.reasons {
+            self.add_reason(reason, n, first);
         }
         self.other_reasons += other.other_reasons;
         self.count_hosts(other.hosts);
@@ -102,10 +103,11 @@ impl Totals {
         }
     }
 
-    pub(super) fn count_decoded(&mut self, packet: &Packet<'_>) {
+    /// `number` rises from frame to frame.
+    pub(super) fn count_decoded(&mut self, packet: &Packet<'_>, number: u64) {
         self.protocols[protocol(packet)] += 1;
         if let Some(issue) = &packet.issue {
-            self.count_issue(issue);
+            self.count_issue(issue, number);
         }
         // Hosts are counted by their flows, but a fragment whose datagram stays unfinished is in none.
         if packet.fragment.is_piece()
@@ -115,19 +117,20 @@ impl Totals {
         }
     }
 
-    fn count_issue(&mut self, issue: &Issue) {
+    fn count_issue(&mut self, issue: &Issue, frame: u64) {
         let number = match issue.kind {
             IssueKind::UnknownProtocol | IssueKind::UnknownLinkType => issue.needed,
             _ => 0,
         };
-        self.add_reason(Reason { layer: issue.layer, kind: issue.kind, number }, 1);
+        self.add_reason(Reason { layer: issue.layer, kind: issue.kind, number }, 1, frame);
     }
 
-    fn add_reason(&mut self, reason: Reason, more: u64) {
-        if let Some((_, n)) = self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+    fn add_reason(&mut self, reason: Reason, more: u64, first: u64) {
+        if let Some((_, n, before)) = self.reasons.iter_mut().find(|(known, ..)| *known == reason) {
             *n += more;
+            *before = first.min(*before);
         } else if self.reasons.len() < MAX_REASONS {
-            self.reasons.push((reason, more));
+            self.reasons.push((reason, more, first));
         } else {
             self.other_reasons += more;
         }
@@ -162,8 +165,9 @@ impl Totals {
 
     /// The part of the summary that these totals know.
     pub(super) fn summary(&self) -> RunSummary {
-        let mut not_understood = self.reasons.clone();
-        not_understood.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        let mut reasons = self.reasons.clone();
+        reasons.sort_by_key(|(_, n, first)| (std::cmp::Reverse(*n), *first));
+        let not_understood = reasons.into_iter().map(|(reason, n, _)| (reason, n)).collect();
         let named = PROTOCOLS.iter().zip(self.protocols).filter(|(_, n)| *n > 0).map(|(name, n)| (*name, n));
         RunSummary {
             read: self.read,
@@ -232,7 +236,7 @@ mod tests {
             marks: crate::model::FrameMarks::NONE,
         };
         let mut totals = Totals::default();
-        totals.count_decoded(&crate::decode::decode(&frame));
+        totals.count_decoded(&crate::decode::decode(&frame), 1);
         assert_eq!(totals.summary().hosts, (2, false));
     }
 

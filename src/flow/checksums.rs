@@ -7,6 +7,8 @@
 use super::wants::Checksums;
 use super::zeek::admission::has_no_length;
 use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
+use crate::heap;
+use std::fmt;
 
 /// What was found of checksums. A packet counts once in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,10 +26,57 @@ pub struct ChecksumStats {
     pub unsure: u64,
 }
 
+impl ChecksumStats {
+    /// The sum of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            offloaded: self.offloaded + other.offloaded,
+            pending: self.pending + other.pending,
+            wrong: self.wrong + other.wrong,
+            rewritten: self.rewritten + other.rewritten,
+            unsure: self.unsure + other.unsure,
+        }
+    }
+}
+
+/// What a checksum was found to be, for judges of other parts of the same capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Found {
+    /// Right.
+    Right = 1,
+    /// Wrong.
+    Wrong,
+    /// Wrong, and by then many were.
+    Rewritten,
+}
+
+/// What others found, of one source and protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerTally {
+    /// Right ones.
+    pub right: u64,
+    /// Wrong ones.
+    pub wrong: u64,
+    /// One of them found that many are.
+    pub rewritten: bool,
+}
+
+/// The judges of the other parts of a capture, as one of them sees them. Protocols are numbered from 0 to [`PROTOCOLS`].
+pub trait ChecksumPeers: fmt::Debug + Send {
+    /// The packet at hand has such a checksum.
+    fn tell(&mut self, protocol: usize, found: Found);
+    /// What the others found in all packets before the one at hand; waits until they know.
+    fn ask(&mut self, source: u16, protocol: usize) -> PeerTally;
+}
+
 /// Judges packets by their checksums.
 #[derive(Debug)]
 pub(super) struct Judge {
     mode: Checksums,
+    /// Where others judge the rest of the packets.
+    peers: Option<Box<dyn ChecksumPeers>>,
     stats: ChecksumStats,
     /// The packets counted last, by source and number: offloaded, wrong, rewritten, unsure, pending.
     counted: [(u16, u64); 5],
@@ -56,7 +105,8 @@ enum Protocol {
     Icmpv6,
 }
 
-const PROTOCOLS: usize = 5;
+/// How many protocols are told apart.
+pub const PROTOCOLS: usize = 5;
 
 /// Checksums of one source and protocol.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +117,8 @@ struct Tally {
     unsure: u64,
     /// Many were wrong. That is never taken back.
     rewritten: bool,
+    /// Those counted as unsure are counted as rewritten.
+    known: bool,
 }
 
 /// What wrong checksums are a sign of.
@@ -85,10 +137,12 @@ const ENOUGH: u64 = 16;
 const ONE_IN: u64 = 4;
 
 impl Tally {
-    fn wrong(&mut self) -> Sign {
+    /// `others`: what peers found besides.
+    fn wrong(&mut self, others: PeerTally) -> Sign {
         self.wrong += 1;
-        let all = self.wrong.saturating_add(self.right);
-        self.rewritten |= all >= ENOUGH && self.wrong >= all / ONE_IN;
+        let wrong = self.wrong.saturating_add(others.wrong);
+        let all = wrong.saturating_add(self.right).saturating_add(others.right);
+        self.rewritten |= others.rewritten || (all >= ENOUGH && wrong >= all / ONE_IN);
         match self.rewritten {
             true => Sign::Rewritten,
             false if all < ENOUGH => Sign::Unsure,
@@ -99,7 +153,12 @@ impl Tally {
 
 impl Judge {
     pub(super) fn new(mode: Checksums) -> Self {
-        Self { mode, stats: ChecksumStats::default(), counted: [(0, 0); 5], sources: Vec::new() }
+        Self { mode, peers: None, stats: ChecksumStats::default(), counted: [(0, 0); 5], sources: Vec::new() }
+    }
+
+    /// Others judge the rest of the packets. What they find matters only where it is not said what becomes of wrong ones.
+    pub(super) fn ask(&mut self, peers: Box<dyn ChecksumPeers>) {
+        self.peers = (self.mode == Checksums::Auto).then_some(peers);
     }
 
     pub(super) const fn stats(&self) -> ChecksumStats {
@@ -132,7 +191,7 @@ impl Judge {
         let found = match packet.transport_checksum() {
             Some(Checksum::Bad { found, .. }) => found,
             Some(Checksum::Good) => {
-                self.tally(frame.0, protocol).right += 1;
+                self.right(frame.0, protocol);
                 return Judgement::Right;
             }
             Some(Checksum::NotCaptured | Checksum::NotComputed) | None => return Judgement::Right,
@@ -155,12 +214,48 @@ impl Judge {
             _ if has_no_length(packet) => true,
             Some(Checksum::Bad { found, .. }) => found == 0,
             Some(Checksum::Good) => {
-                self.tally(frame.0, Protocol::Ip).right += 1;
+                self.right(frame.0, Protocol::Ip);
                 return true;
             }
             _ => return true,
         };
         self.wrong(frame, Protocol::Ip, offloaded, || None) == Judgement::Taken
+    }
+
+    fn right(&mut self, source: u16, protocol: Protocol) {
+        self.tally(source, protocol).right += 1;
+        if let Some(peers) = &mut self.peers {
+            peers.tell(protocol as usize, Found::Right);
+        }
+    }
+
+    /// A wrong one: what it is a sign of, by all that was found.
+    fn sign(&mut self, source: u16, protocol: Protocol) -> Sign {
+        let Some(mut peers) = self.peers.take() else {
+            return self.tally(source, protocol).wrong(PeerTally::default());
+        };
+        // Once many were wrong the figures do not matter any more. Peers may give back here what another thread took.
+        let settled = self.tally(source, protocol).rewritten;
+        let others = if settled { PeerTally::default() } else { heap::left_out(|| peers.ask(source, protocol as usize)) };
+        let sign = self.tally(source, protocol).wrong(others);
+        peers.tell(protocol as usize, if sign == Sign::Rewritten { Found::Rewritten } else { Found::Wrong });
+        self.peers = Some(peers);
+        sign
+    }
+
+    /// What several judges found, each in its part of a capture, as one would say it.
+    pub(super) fn stats_of_all<'a>(judges: impl Iterator<Item = &'a Self> + Clone) -> ChecksumStats {
+        let mut sum = judges.clone().fold(ChecksumStats::default(), |sum, judge| sum.and(judge.stats));
+        let tallies = judges.flat_map(|judge| judge.sources.iter().enumerate());
+        let known = |source: usize, protocol: usize| tallies.clone().any(|(at, tallies)| at == source && tallies[protocol].known);
+        for (source, of) in tallies.clone() {
+            // What one was not sure of another found out.
+            let late = of.iter().enumerate().filter(|&(protocol, tally)| tally.unsure > 0 && known(source, protocol));
+            let late: u64 = late.map(|(_, tally)| tally.unsure).sum();
+            sum.unsure -= late;
+            sum.rewritten += late;
+        }
+        sum
     }
 
     #[inline]
@@ -189,7 +284,7 @@ impl Judge {
             count(&mut self.stats.offloaded, &mut self.counted[0], frame);
             return Judgement::Taken;
         }
-        let sign = self.tally(frame.0, protocol).wrong();
+        let sign = self.sign(frame.0, protocol);
         let refused = before().map_or(sign == Sign::Damage, |before| before == Judgement::Refused);
         if !auto || refused {
             count(&mut self.stats.wrong, &mut self.counted[1], frame);
@@ -197,7 +292,9 @@ impl Judge {
         }
         if sign == Sign::Rewritten {
             // The first ones were of the same kind, as it turns out.
-            let unsure = std::mem::take(&mut self.tally(frame.0, protocol).unsure);
+            let tally = self.tally(frame.0, protocol);
+            tally.known = true;
+            let unsure = std::mem::take(&mut tally.unsure);
             self.stats.unsure -= unsure;
             self.stats.rewritten += unsure;
             count(&mut self.stats.rewritten, &mut self.counted[2], frame);
@@ -224,7 +321,7 @@ mod tests {
         let mut signs = Vec::new();
         for wrong in wrong {
             if wrong {
-                signs.push(tally.wrong());
+                signs.push(tally.wrong(PeerTally::default()));
             } else {
                 tally.right += 1;
             }

@@ -40,7 +40,16 @@ pub struct Settled {
 pub trait FlowSink {
     /// Takes an event.
     fn on_flow_event(&mut self, event: FlowEvent<'_>);
+
+    /// The flow whose [`FlowEvent::Ended`] comes next was silent for too long. `rank`: those that are found to be so at one moment
+    /// end in the order of it, whichever of several trackers has them.
+    fn on_silent(&mut self, _rank: Rank) {}
 }
+
+/// Where a silent flow stands among others: its class of silence, then the packet it was seen with last, by
+/// [`Tracker::number_packet`](super::Tracker::number_packet).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(pub(super) u8, pub(super) u64);
 
 impl<F: FnMut(FlowEvent<'_>)> FlowSink for F {
     fn on_flow_event(&mut self, event: FlowEvent<'_>) {

@@ -32,8 +32,8 @@ pub mod wants;
 pub mod wireshark;
 mod zeek;
 
-pub use checksums::ChecksumStats;
-pub use event::{FlowEvent, FlowSink, Settled};
+pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
+pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use note::{Change, Direction, FlowId, FlowKind, Note};
 pub use profile::Profile;
 pub use record::{

@@ -208,6 +208,11 @@ impl Table {
         self.links.len()
     }
 
+    /// Is there a slot for another flow?
+    pub(super) const fn has_free(&self) -> bool {
+        self.free != NIL
+    }
+
     /// Bytes that the next flow needs for its place, where none is free.
     pub(super) fn growth(&self) -> usize {
         let new = self.free == NIL;

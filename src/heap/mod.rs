@@ -32,6 +32,16 @@ pub fn held() -> isize {
     HELD.get()
 }
 
+/// Does what `work` does, and leaves it out of this thread's account: it gives back what others took, or takes what is not for whoever
+/// counts.
+#[inline]
+pub fn left_out<R>(work: impl FnOnce() -> R) -> R {
+    let before = HELD.get();
+    let done = work();
+    HELD.set(before);
+    done
+}
+
 /// What a piece of so many bytes takes.
 #[must_use]
 pub const fn taken(bytes: usize) -> usize {

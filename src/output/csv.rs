@@ -59,7 +59,7 @@ impl<W: Write> Rows<W> {
     pub fn text(&mut self, cell: &str) {
         let form = self.form;
         let line = self.plain();
-        if is_plain(cell, *b",\"|\\") {
+        if is_plain(cell, |b| matches!(b, b',' | b'"' | b'|' | b'\\')) {
             return line.text(cell);
         }
         match form {

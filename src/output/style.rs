@@ -106,14 +106,14 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     escape(text, is_dangerous)
 }
 
-/// Is it printable ASCII without any of these? Nearly all text is, and needs no look at its characters one by one.
-pub(super) fn is_plain<const N: usize>(text: &str, without: [u8; N]) -> bool {
+/// Is it printable ASCII, and none of it special? Nearly all text is, and needs no look at its characters one by one.
+pub(super) fn is_plain(text: &str, is_special: impl Fn(u8) -> bool) -> bool {
     // Not `all`: without a way out of the loop the compiler looks at 16 bytes at once.
-    !text.bytes().fold(false, |odd, b| odd | !(b' '..0x7f).contains(&b) | without.iter().fold(false, |is, w| is | (*w == b)))
+    !text.bytes().fold(false, |odd, b| odd | !(b' '..0x7f).contains(&b) | is_special(b))
 }
 
 fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if is_plain(text, []) || !text.contains(&bad) {
+    if is_plain(text, |_| false) || !text.contains(&bad) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);

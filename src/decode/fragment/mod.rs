@@ -209,6 +209,11 @@ impl FragmentPool {
         if packet.fragment.is_piece() { self.insert_piece(frame, packet) } else { Inserted::Whole }
     }
 
+    /// A packet that is no piece, and is not given to [`Self::insert`], was there: its time counts.
+    pub fn on_packet_time(&mut self, ts: Timestamp) {
+        self.clock.advance(ts);
+    }
+
     /// Gives up what is too old at a time that is no packet's own: live time that passes without packets.
     pub fn expire(&mut self, ts: Timestamp) {
         self.clock.trust(ts);

@@ -4,7 +4,6 @@ use crate::engine::drops::Drops;
 use crate::engine::run::Progress;
 use crate::event::{RunSummary, SourceSummary};
 use crate::filter::FilterError;
-use crate::flow::ChecksumStats;
 use crate::model::{InterfaceCounters, SourceInfo, SourceStats};
 
 /// Sums two counters; where only one side has it, it is that one's.
@@ -36,7 +35,7 @@ pub(super) fn join<'a>(summaries: impl IntoIterator<Item = &'a RunSummary>) -> R
         // There is one output.
         sum.dropped_here = sum.dropped_here.max(one.dropped_here);
         sum.records_dropped = sum.records_dropped.max(one.records_dropped);
-        sum.checksums = checksums(sum.checksums, one.checksums);
+        sum.checksums = sum.checksums.and(one.checksums);
         sum.fragments_lost = pair(sum.fragments_lost, one.fragments_lost);
         sum.fragments_unfit = pair(sum.fragments_unfit, one.fragments_unfit);
         for (at, source) in one.sources.iter().enumerate() {
@@ -59,16 +58,6 @@ pub(super) fn drops(progress: &Progress, summary: &RunSummary) -> Drops {
 
 fn pair(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
     (a.0 + b.0, a.1 + b.1)
-}
-
-fn checksums(a: ChecksumStats, b: ChecksumStats) -> ChecksumStats {
-    ChecksumStats {
-        pending: a.pending + b.pending,
-        offloaded: a.offloaded + b.offloaded,
-        wrong: a.wrong + b.wrong,
-        rewritten: a.rewritten + b.rewritten,
-        unsure: a.unsure + b.unsure,
-    }
 }
 
 fn add_source(all: &mut SourceSummary, one: &SourceSummary) {

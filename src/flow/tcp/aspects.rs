@@ -1,7 +1,8 @@
 //! What is worked out of a connection only when an output wants it. Each aspect has rules of its own for what a segment means,
 //! and none of them changes what the connection is; they are fed every segment of its flow, accepted or not.
 
-use super::loss::{Loss, Paths};
+use super::early;
+use super::loss::{Loss, Passed, Paths};
 use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
@@ -38,22 +39,50 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
 /// once less, and what nobody wants takes none.
 #[derive(Clone, Debug)]
 pub(in crate::flow) struct Aspects {
-    measure: Option<Box<Measure>>,
+    work: Work,
     loss: Option<Loss>,
     streams: Option<Box<Streams>>,
     /// When the tracker is to ask for settled verdicts, or [`Timestamp::MAX`].
     pub(in crate::flow) settles_at: Timestamp,
 }
 
+/// How far it has come; `measures`: tcptrace's counters are wanted.
+#[derive(Clone, Debug)]
+enum Work {
+    Nothing { measures: bool },
+    First { first: Box<First>, measures: bool },
+    Begun(Option<Box<Measure>>),
+}
+
+/// The first segment of a connection. Many have no other (scans, floods), and of one alone there is nothing to work out: so it is
+/// kept as it is.
+#[derive(Clone, Debug)]
+struct First {
+    from: End,
+    accepted: bool,
+    segment: Segment<'static>,
+    passed: Passed,
+}
+
+impl First {
+    fn measure(&self, measure: &mut Measure, room: &mut Room) {
+        measure.on_segment(self.from, &self.segment, self.passed.ts, room);
+    }
+}
+
 impl Aspects {
     /// `None` where none is wanted.
     pub(in crate::flow) fn wanted(wants: Wants) -> Option<Self> {
         (wants.measures || wants.verdicts || wants.streams).then(|| Self {
-            measure: wants.measures.then(Box::default),
+            work: Work::Nothing { measures: wants.measures },
             loss: wants.verdicts.then(Loss::default),
             streams: wants.streams.then(Box::default),
             settles_at: Timestamp::MAX,
         })
+    }
+
+    fn measure_mut(&mut self) -> Option<&mut Measure> {
+        if let Work::Begun(measure) = &mut self.work { measure.as_deref_mut() } else { None }
     }
 
     /// The byte streams.
@@ -62,11 +91,47 @@ impl Aspects {
     }
 
     /// Takes a segment. Lists that grow take from `room`; what flows between the same hosts know of their way is in `paths`.
+    #[inline]
     pub(in crate::flow) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room, paths: &mut Paths) -> Option<Verdict> {
-        if let Some(measure) = &mut self.measure {
-            measure.on_segment(seen, room);
+        if !matches!(self.work, Work::Begun(_)) && self.is_first(seen, room) {
+            return None;
+        }
+        if let Some(measure) = self.measure_mut() {
+            measure.on_segment(seen.from, seen.segment, seen.ts, room);
         }
         self.loss.as_mut().and_then(|loss| loss.on_segment(seen, room, paths))
+    }
+
+    /// Keeps the first segment. With the next one the work begins.
+    #[inline(never)]
+    fn is_first(&mut self, seen: &Sighting<'_, '_>, room: &mut Room) -> bool {
+        let (first, measures) = match std::mem::replace(&mut self.work, Work::Begun(None)) {
+            Work::Nothing { measures } => (None, measures),
+            Work::First { first, measures } => (Some(first), measures),
+            Work::Begun(measure) => {
+                self.work = Work::Begun(measure);
+                return false;
+            }
+        };
+        if first.is_none()
+            && early()
+            && let Some(segment) = seen.segment.kept()
+        {
+            let first = First { from: seen.from, accepted: seen.accepted, segment, passed: Passed::read(seen) };
+            self.work = Work::First { first: Box::new(first), measures };
+            return true;
+        }
+        let mut measure = measures.then(Box::<Measure>::default);
+        if let Some(first) = first {
+            if let Some(measure) = &mut measure {
+                first.measure(measure, room);
+            }
+            if let Some(loss) = self.loss.as_mut().filter(|_| first.accepted) {
+                loss.begin(first.from, first.passed, &first.segment, room);
+            }
+        }
+        self.work = Work::Begun(measure);
+        false
     }
 
     /// Waits for the next verdict that is settled, as the flow of this slot.
@@ -82,7 +147,7 @@ impl Aspects {
 
     /// The connection is silent: what its lists no longer need is given back.
     pub(in crate::flow) fn rest(&mut self, now: Timestamp, room: &mut Room) {
-        if let Some(measure) = &mut self.measure {
+        if let Some(measure) = self.measure_mut() {
             measure.rest(room);
         }
         if let Some(loss) = &mut self.loss {
@@ -100,17 +165,36 @@ impl Aspects {
 
     /// Fills in what they know of one side.
     pub(in crate::flow) fn fill_side(&self, end: End, side: &mut SideRecord) {
-        side.measured = self.measure.as_ref().map(|measure| measure.record(end));
+        side.measured = match &self.work {
+            Work::Begun(measure) => measure.as_ref().map(|measure| measure.record(end)),
+            Work::Nothing { measures } => measures.then(|| Measure::default().record(end)),
+            Work::First { first, measures } => measures.then(|| {
+                let mut measure = Measure::default();
+                // What one segment leaves needs no room.
+                first.measure(&mut measure, &mut Room::new(0));
+                measure.record(end)
+            }),
+        };
         side.loss = self.loss.as_ref().map(|loss| loss.record(end));
     }
 
     /// The connection is over: what its lists held is given back.
     pub(in crate::flow) fn release(&mut self, room: &mut Room) {
-        if let Some(measure) = &mut self.measure {
+        if let Some(measure) = self.measure_mut() {
             measure.release(room);
         }
         if let Some(loss) = &mut self.loss {
             loss.release(room);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_segment_takes_little() {
+        assert!(size_of::<Work>() <= 16 && size_of::<First>() <= 144, "{} and {}", size_of::<Work>(), size_of::<First>());
     }
 }

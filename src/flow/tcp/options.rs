@@ -36,6 +36,15 @@ impl<'f> Options<'f> {
         Self::one_by_one(bytes)
     }
 
+    /// To be kept. `None` with SACK blocks, which are a part of the packet.
+    pub(super) const fn kept(&self) -> Option<Options<'static>> {
+        let Self { mss, scale, sack_permitted, fast_open, times, sack } = *self;
+        match sack {
+            None => Some(Options { mss, scale, sack_permitted, fast_open, times, sack: None }),
+            Some(_) => None,
+        }
+    }
+
     fn one_by_one(bytes: &'f [u8]) -> Self {
         let mut options = Self::default();
         for option in TcpOptions::new(bytes).map_while(Result::ok) {

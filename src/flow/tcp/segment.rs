@@ -48,6 +48,15 @@ impl<'f> Segment<'f> {
         })
     }
 
+    /// To be kept. `None` with SACK blocks, which are a part of the packet.
+    pub(super) const fn kept(&self) -> Option<Segment<'static>> {
+        let Self { seq, ack, flags, window, len, options_cut, checksum, sound, syn_id, .. } = *self;
+        match self.options.kept() {
+            Some(options) => Some(Segment { seq, ack, flags, window, len, options, options_cut, checksum, sound, syn_id }),
+            None => None,
+        }
+    }
+
     /// Is any of these flags set?
     pub(in crate::flow) const fn has(&self, any: TcpFlags) -> bool {
         self.flags.intersects(any)

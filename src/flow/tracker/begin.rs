@@ -57,8 +57,13 @@ impl Tracker {
             }
             previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
-        } else if self.is_full() {
-            self.make_room(sink);
+        } else {
+            // Where several trackers found late that there are too many, twice: until there are not.
+            for _ in 0..2 {
+                if self.is_full() {
+                    self.make_room(sink);
+                }
+            }
         }
         self.begin(of, previous, seen)
     }
@@ -71,7 +76,7 @@ impl Tracker {
     fn begin(&mut self, of: &Found, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {
         let kind = kind_of(seen.ends.protocol);
         let counted = self.stats.count(kind);
-        let number = self.common.as_ref().map_or(counted, |common| common.begin(kind));
+        let number = self.common.as_ref().map_or(counted, |common| common.begin(kind, counted));
         let profile = &self.config.profile;
         let guess = first_guess(profile, seen);
         let mut flow = Flow::new(of.key, of.tag, kind, number, seen.place(), guess, self.config.wants);

@@ -2,38 +2,77 @@
 //! next number of each kind, how many flows there are in all, and what was learnt of the ways between hosts. Asked when a flow begins
 //! or ends and when a way is measured anew, never for each packet.
 
+use crate::flow::key::PLACES;
 use crate::flow::note::FlowKind;
 use crate::flow::tcp::{KnownPaths, Paths};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Kinds of flows, each with numbers of its own.
 const KINDS: usize = FlowKind::Other as usize + 1;
 
 /// Shared by the trackers of one run: see [`Tracker::beside`](super::Tracker::beside). Cloning shares it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Common(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     /// Flows ever begun, by kind.
     begun: [AtomicU64; KINDS],
     /// Flows in all tables now.
     active: AtomicUsize,
+    /// Flows are numbered by each tracker, and bounded only when it turns out that they are too many.
+    crowd: bool,
+    /// It did.
+    crowded: AtomicBool,
     paths: Arc<Mutex<KnownPaths>>,
+}
+
+impl Inner {
+    fn new(paths: KnownPaths, crowd: bool) -> Self {
+        Self {
+            begun: Default::default(),
+            active: AtomicUsize::new(0),
+            crowd,
+            crowded: AtomicBool::new(false),
+            paths: Arc::new(Mutex::new(paths)),
+        }
+    }
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self(Arc::new(Inner::new(KnownPaths::default(), false)))
+    }
 }
 
 impl Common {
     /// Nothing is known yet; what is learnt of ways between hosts has so many bytes.
     #[must_use]
     pub fn within(path_bytes: usize) -> Self {
-        Self(Arc::new(Inner { paths: Arc::new(Mutex::new(KnownPaths::within(path_bytes))), ..Inner::default() }))
+        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes, 0..PLACES), false)))
     }
 
-    /// A flow begins: its number, in the order in which the trackers ask.
-    pub(super) fn begin(&self, kind: FlowKind) -> u64 {
+    /// For the parts of a saved capture ([`Tracker::part`](super::Tracker::part)). They are not at the same moment of it, so
+    /// that the flows of all at once say nothing: whoever puts in order what they tell says when there are too many. What they learn
+    /// of ways each has for itself.
+    #[must_use]
+    pub fn crowd() -> Self {
+        Self(Arc::new(Inner::new(KnownPaths::within(0, 0..0), true)))
+    }
+
+    /// There are as many flows as there may be: from now on old ones make room for new ones.
+    pub fn is_crowded(&self) {
+        self.0.crowded.store(true, Ordering::Relaxed);
+    }
+
+    /// A flow begins: its number, in the order in which the trackers ask. `own`: the tracker's own count.
+    pub(super) fn begin(&self, kind: FlowKind, own: u64) -> u64 {
         // Relaxed: the counts order nothing else.
         self.0.active.fetch_add(1, Ordering::Relaxed);
+        if self.0.crowd {
+            return own;
+        }
         self.0.begun[kind as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -42,9 +81,10 @@ impl Common {
         self.0.active.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Flows of all trackers at this moment.
+    /// Flows of all trackers at this moment, as far as they are to be bounded.
     pub(super) fn active(&self) -> usize {
-        self.0.active.load(Ordering::Relaxed)
+        let counts = !self.0.crowd || self.0.crowded.load(Ordering::Relaxed);
+        if counts { self.0.active.load(Ordering::Relaxed) } else { 0 }
     }
 
     pub(super) fn paths(&self) -> Paths {

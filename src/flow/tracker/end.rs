@@ -40,7 +40,8 @@ impl Tracker {
     /// Ends one flow because the capture has ended. `false`: none was left.
     pub fn end_next(&mut self, ending: &mut Ending, sink: &mut impl FlowSink) -> bool {
         let Some(slot) = ending.slots.pop() else { return false };
-        self.counted(sink, |tracker, sink| tracker.end_flow(slot, EndReason::EndOfCapture, sink));
+        // Nothing gives way any more: those that are left are in `ending`.
+        self.account(sink, |tracker, sink| tracker.end_flow(slot, EndReason::EndOfCapture, sink));
         true
     }
 

@@ -2,7 +2,7 @@
 //! used up.
 
 use super::Tracker;
-use crate::flow::event::{FlowEvent, FlowSink};
+use crate::flow::event::{FlowEvent, FlowSink, Rank};
 use crate::heap;
 
 /// Part of the memory that places of flows may take. They are kept when their flows have ended, so the rest must be enough to work with:
@@ -42,6 +42,10 @@ impl<S: FlowSink> FlowSink for Outside<'_, S> {
         self.sink.on_flow_event(event);
         self.taken += heap::held() - before;
     }
+
+    fn on_silent(&mut self, rank: Rank) {
+        self.sink.on_silent(rank);
+    }
 }
 
 impl Tracker {
@@ -53,32 +57,40 @@ impl Tracker {
 
     /// Does the table have to grow for another flow, and is there no room for that?
     pub(super) fn cannot_grow(&self) -> bool {
-        let growth = self.table.growth();
+        let (ranks, rank_growth) = self
+            .ranks
+            .as_ref()
+            .map_or((0, 0), |ranks| (ranks.bytes(), if self.table.has_free() { 0 } else { ranks.growth(self.table.slots()) }));
+        let growth = self.table.growth() + rank_growth;
         let most = self.config.max_bytes;
-        growth > 0 && (self.bytes() + growth > most || self.table.slot_bytes() + growth > most / PLACES.1 * PLACES.0)
+        growth > 0 && (self.bytes() + growth > most || self.table.slot_bytes() + ranks + growth > most / PLACES.1 * PLACES.0)
     }
 
     /// Does what `work` does, and counts what it takes. Then conversations give way until all keep to their share: those first that
     /// were never answered.
     #[inline]
     pub(super) fn counted<S: FlowSink, R>(&mut self, sink: &mut S, work: impl FnOnce(&mut Self, &mut Outside<'_, S>) -> R) -> R {
-        let before = heap::held();
-        let mut outside = Outside::new(sink);
-        let done = work(self, &mut outside);
-        self.held.add(before, &outside);
+        let done = self.account(sink, work);
         if self.bytes() > self.config.max_bytes {
             self.give_way(sink);
         }
         done
     }
 
+    /// Does what `work` does, and counts what it takes. Nothing gives way.
+    #[inline]
+    pub(super) fn account<S: FlowSink, R>(&mut self, sink: &mut S, work: impl FnOnce(&mut Self, &mut Outside<'_, S>) -> R) -> R {
+        let before = heap::held();
+        let mut outside = Outside::new(sink);
+        let done = work(self, &mut outside);
+        self.held.add(before, &outside);
+        done
+    }
+
     #[cold]
     fn give_way<S: FlowSink>(&mut self, sink: &mut S) {
         while self.bytes() > self.config.max_bytes && self.table.len() > 1 {
-            let before = heap::held();
-            let mut outside = Outside::new(sink);
-            self.evict(self.table.holder(), &mut outside);
-            self.held.add(before, &outside);
+            self.account(sink, |tracker, sink| tracker.evict(tracker.table.holder(), sink));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Time goes on: silent flows end, open verdicts are settled, timers run.
 
 use super::Tracker;
-use crate::flow::event::{FlowEvent, FlowSink, Settled};
+use crate::flow::event::{FlowEvent, FlowSink, Rank, Settled};
 use crate::flow::flow::Flow;
 use crate::flow::profile::ZeekTimers;
 use crate::flow::record::EndReason;
@@ -50,6 +50,9 @@ impl Tracker {
                 // The packets that were first to come after the leap were of now, as it turns out.
                 for slot in ahead.into_iter().flatten() {
                     self.table.touch_again(slot, now);
+                    if let Some(ranks) = &mut self.ranks {
+                        ranks.seen_before(slot);
+                    }
                 }
             }
         }
@@ -71,6 +74,9 @@ impl Tracker {
             return self.run_timers(timers, now, sink);
         }
         while let Some(slot) = self.table.expired(now) {
+            if let Some(ranks) = &self.ranks {
+                sink.on_silent(Rank(self.table.get(slot).class as u8, ranks.of(slot)));
+            }
             self.end_flow(slot, EndReason::Timeout, sink);
         }
     }

@@ -44,6 +44,9 @@ impl Tracker {
             wireshark: None,
         };
         self.table.touch(slot, class, seen.now);
+        if let Some(ranks) = &mut self.ranks {
+            ranks.seen(slot);
+        }
         note
     }
 

@@ -23,7 +23,7 @@ pub(in crate::flow) use self::path::{KnownPaths, Paths};
 
 use self::case::{Case, Moment, Opinion};
 use self::history::Odd;
-use self::passed::Passed;
+pub(super) use self::passed::Passed;
 use self::path::Path;
 use self::requests::Ack;
 use self::rested::Kept;
@@ -34,6 +34,7 @@ use self::when::When;
 use super::aspects::Sighting;
 use super::early;
 use super::list;
+use super::segment::Segment;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::{LossRecord, Vantage};
@@ -117,6 +118,20 @@ impl Loss {
             return None;
         }
         judge((me, peer), path, seen, &s, last.since(s.ts), room, paths)
+    }
+
+    /// The first segment of a connection, of which there is nothing to say.
+    pub(super) fn begin(&mut self, from: End, mut s: Passed, segment: &Segment<'_>, room: &mut Room) {
+        let Some((me, _)) = Self::pair(&mut self.sides, &mut self.crowded, from, room) else { return };
+        if !me.place(&mut s, segment.seq, &segment.options) {
+            return;
+        }
+        me.sends_tsval(&s);
+        let mss = me.mss();
+        me.sender.sends(&mut s, None, mss);
+        if !s.has(TcpFlags::RST) {
+            me.arrives(&s, Span::ZERO, false, room);
+        }
     }
 
     pub(super) fn record(&self, end: End) -> LossRecord {

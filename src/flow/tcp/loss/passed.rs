@@ -11,10 +11,10 @@ pub(super) const NO_LABEL: u32 = u32::MAX;
 
 /// A segment that passed. 64 bytes: some thousands may be remembered of a flow.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Passed {
+pub(in crate::flow::tcp) struct Passed {
     /// Offset of its first number.
     pub(super) start: u64,
-    pub(super) ts: Timestamp,
+    pub(in crate::flow::tcp) ts: Timestamp,
     pub(super) number: u64,
     /// Numbers it takes: data, SYN, FIN.
     pub(super) len: u32,
@@ -44,7 +44,7 @@ pub(super) struct Passed {
 impl Passed {
     /// Reads what passed. Its place, its count and its parts are filled in by those who know.
     #[inline]
-    pub(super) fn read(seen: &Sighting<'_, '_>) -> Self {
+    pub(in crate::flow::tcp) fn read(seen: &Sighting<'_, '_>) -> Self {
         let segment = seen.segment;
         let (tsval, tsecr) = segment.options.times.unwrap_or_default();
         let header = ip_header(seen.packet);

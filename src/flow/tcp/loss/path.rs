@@ -1,10 +1,11 @@
 //! The two legs between the capture and the ends, as the shortest times there and back tell them: what a round trip is, and
 //! where the capture was made. Flows between the same two hosts share what they learn.
 
-use crate::flow::key::{End, Hosts};
+use crate::flow::key::{End, Hosts, PLACES};
 use crate::flow::record::Vantage;
 use crate::model::Span;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory for the pairs of hosts that are remembered, bytes, unless told otherwise: 57,344 in each of the two generations.
@@ -129,9 +130,9 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// Those of one tracker, in so many bytes.
-    pub(in crate::flow) fn within(bytes: usize) -> Self {
-        Self::Own(KnownPaths::within(bytes))
+    /// Those of one tracker that follows the conversations of some places: its part of so many bytes.
+    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
+        Self::Own(KnownPaths::within(bytes, places))
     }
 
     /// What a flow knows is shared, and what others know is learnt.
@@ -144,28 +145,49 @@ impl Paths {
     }
 }
 
-/// The ways themselves. The pairs not asked for longest are forgotten. Room for all is taken at once, so that what flows may take does not
-/// shrink while they are under way.
+/// The ways themselves, by the place of their hosts: what is forgotten in one depends on no other, so that several threads, each
+/// with places of its own, know what one would. Room for all is taken at once, so that what flows may take does not shrink while they are
+/// under way.
 #[derive(Debug)]
-pub(in crate::flow) struct KnownPaths {
+pub(in crate::flow) struct KnownPaths(Box<[Place]>);
+
+impl Default for KnownPaths {
+    fn default() -> Self {
+        Self::within(USUAL_BYTES, 0..PLACES)
+    }
+}
+
+impl KnownPaths {
+    /// As many as have room where those of all places have so many bytes; room is taken for `places` only.
+    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
+        let most = Place::most(bytes / PLACES);
+        Self((0..PLACES).map(|place| Place::new(most, places.contains(&place))).collect())
+    }
+
+    fn share(&mut self, hosts: Hosts, own: &mut Path) {
+        self.0[hosts.place()].share(hosts, own);
+    }
+}
+
+/// The pairs of one place. Those not asked for longest are forgotten.
+#[derive(Debug)]
+struct Place {
     /// Most pairs in each.
     most: usize,
     young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
     old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
 }
 
-impl Default for KnownPaths {
-    fn default() -> Self {
-        Self::within(USUAL_BYTES)
-    }
-}
-
-impl KnownPaths {
-    /// As many as have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
-    pub(in crate::flow) fn within(bytes: usize) -> Self {
+impl Place {
+    /// Pairs of each generation that have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
+    fn most(bytes: usize) -> usize {
         let places = bytes / 2 / (size_of::<(Hosts, Path)>() + 1);
-        let most = places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7);
-        let empty = || HashMap::with_capacity_and_hasher(most, foldhash::quality::RandomState::default());
+        places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7)
+    }
+
+    fn new(most: usize, at_once: bool) -> Self {
+        let room = if at_once { most } else { 0 };
+        let empty = || HashMap::with_capacity_and_hasher(room, foldhash::quality::RandomState::default());
         Self { most: most.max(1), young: empty(), old: empty() }
     }
 

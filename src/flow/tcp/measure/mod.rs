@@ -18,13 +18,13 @@ use self::samples::Samples;
 use self::selective::reports_duplicate;
 use self::sequence::{Acked, Sent, Sequence};
 use self::window::Window;
-use super::aspects::Sighting;
 use super::list::Short;
 use super::segment::Segment;
 use crate::decode::TcpFlags;
 use crate::flow::key::End;
 use crate::flow::record::MeasuredRecord;
 use crate::flow::room::Room;
+use crate::model::Timestamp;
 
 /// A connection as tcptrace sees it.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +60,12 @@ struct Rare {
 }
 
 impl Measure {
-    pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>, room: &mut Room) {
-        let segment = seen.segment;
+    #[inline]
+    pub(super) fn on_segment(&mut self, from: End, segment: &Segment<'_>, ts: Timestamp, room: &mut Room) {
         // Times are cut to microseconds: what lies within one is at the same time.
-        let now = seen.ts.nanos().div_euclid(1000);
+        let now = ts.nanos().div_euclid(1000);
         let [low, high] = &mut self.sides;
-        let (me, peer) = if seen.from == End::Low { (low, high) } else { (high, low) };
+        let (me, peer) = if from == End::Low { (low, high) } else { (high, low) };
         me.count_selective(segment);
         Window::scale(&mut me.window, &mut peer.window, segment, segment.options.scale);
         me.window.on_segment(segment, peer.window.offered_scale());
@@ -80,9 +80,9 @@ impl Measure {
             && !segment.has(TcpFlags::RST)
         {
             if segment.has(TcpFlags::ACK) {
-                peer.echo.came_back(echo, seen.ts);
+                peer.echo.came_back(echo, ts);
             }
-            me.echo.sent(value, segment, seen.ts, room);
+            me.echo.sent(value, segment, ts, room);
         }
     }
 

@@ -61,7 +61,7 @@ fn made(at: &mut [u32; 2], tick: u32, next: Next) -> Seg {
         10 => seg("F.", seq, ack),
         11 => seg("S", seq.wrapping_sub(1), 0),
         12 => seg("S.", seq.wrapping_sub(1), ack),
-        13 if next.odd & 3 == 0 => seg("R.", seq, ack),
+        13 if next.odd.is_multiple_of(4) => seg("R.", seq, ack),
         14 => Seg { window: 0, ..plain },
         15 => Seg { seq: seq.wrapping_sub(1), ..plain },
         _ => plain.sack(&[(ack.wrapping_add(back), ack.wrapping_add(back + len))]),
@@ -111,7 +111,9 @@ fn told(handshake: bool, base: u32, steps: &[Next], long_way: bool) -> (Vec<Stri
         connection.fill_side(end, &mut side);
         side
     });
-    (said, format!("{connection:?}"), sides)
+    // Of one segment alone the short way works nothing out.
+    let whole = if said.len() > 1 { format!("{connection:?}") } else { String::new() };
+    (said, whole, sides)
 }
 
 proptest! {

@@ -1,0 +1,188 @@
+//! Frames on their way from the thread that reads to those that follow conversations: copied, numbered, many at a time. A batch is
+//! given to every thread, and used again when all have let go of it.
+
+use super::merge::{Desk, Key};
+use super::place::Threads;
+use crate::model::{Frame, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+/// Frames of a batch, at most.
+const FRAMES: usize = 512;
+/// Bytes of frames after which a batch is given on.
+const BYTES: usize = 256 << 10;
+/// Of a frame so many bytes are handed on at most: more than those of the longest datagram, as long as any program captures.
+const LONGEST: usize = 256 << 10;
+/// Batches that wait for a thread, at most: so far may one be ahead of another.
+pub(super) const WAITING: usize = 4;
+
+/// What a thread is given to do.
+pub(super) enum Work {
+    Batch(Arc<Batch>),
+    /// No more comes. What the counters of the sources say was dropped: source and packets.
+    End(Arc<Vec<(u16, u64)>>),
+}
+
+/// Frames in order.
+pub(super) struct Batch {
+    /// Number of the first, among all that were let through, from 1.
+    pub(super) first: u64,
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+    /// What the capture dropped: before which frame of the batch, source, time and packets.
+    pub(super) drops: Vec<(usize, u16, Timestamp, u64)>,
+    /// What each thread found of the checksums of its frames; 0: nothing.
+    pub(super) found: Vec<Box<[AtomicU8]>>,
+}
+
+struct Entry {
+    frame: Frame<'static>,
+    /// Where its bytes end.
+    end: usize,
+    thread: Option<usize>,
+}
+
+impl Batch {
+    fn new(threads: usize) -> Self {
+        let found = (0..threads).map(|_| (0..FRAMES).map(|_| AtomicU8::new(0)).collect()).collect();
+        Self {
+            first: 0,
+            entries: Vec::with_capacity(FRAMES),
+            bytes: Vec::with_capacity(BYTES + LONGEST),
+            drops: Vec::new(),
+            found,
+        }
+    }
+
+    fn clear(&mut self, first: u64) {
+        let used = self.entries.len();
+        for found in &mut self.found {
+            found[..used].iter_mut().for_each(|one| *one.get_mut() = 0);
+        }
+        self.first = first;
+        self.entries.clear();
+        self.bytes.clear();
+        self.drops.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Number of the frame after the last.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.len() as u64
+    }
+
+    pub(super) fn source(&self, at: usize) -> u16 {
+        self.entries[at].frame.source
+    }
+
+    /// The frames, each with the thread that follows it, where that is known.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (Frame<'_>, Option<usize>)> {
+        let mut start = 0;
+        self.entries.iter().map(move |entry| {
+            let bytes = &self.bytes[std::mem::replace(&mut start, entry.end)..entry.end];
+            (Frame { bytes, ..entry.frame }, entry.thread)
+        })
+    }
+}
+
+/// Deals out frames.
+pub(in crate::engine) struct Dealer {
+    threads: Threads,
+    batch: Batch,
+    /// Those that were given on, oldest first.
+    given: VecDeque<Arc<Batch>>,
+    to: Vec<SyncSender<Work>>,
+    desk: Arc<Desk>,
+}
+
+impl Dealer {
+    pub(super) fn new(to: Vec<SyncSender<Work>>, desk: Arc<Desk>) -> Self {
+        let mut batch = Batch::new(to.len());
+        batch.clear(1);
+        Self { threads: Threads(to.len()), batch, given: VecDeque::new(), to, desk }
+    }
+
+    /// Takes a frame. `false`: nobody wants any more.
+    pub(in crate::engine) fn give(&mut self, frame: &Frame<'_>) -> bool {
+        let batch = &mut self.batch;
+        batch.bytes.extend_from_slice(&frame.bytes[..frame.bytes.len().min(LONGEST)]);
+        let thread = self.threads.at_first_sight(frame);
+        batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, end: batch.bytes.len(), thread });
+        if batch.len() >= FRAMES || batch.bytes.len() >= BYTES { self.flush() } else { true }
+    }
+
+    /// The capture dropped packets before the frame that comes next, whether that is let through or not.
+    pub(in crate::engine) fn drops(&mut self, source: u16, ts: Timestamp, packets: u64) {
+        self.batch.drops.push((self.batch.len(), source, ts, packets));
+        if self.batch.drops.len() >= FRAMES {
+            self.flush();
+        }
+    }
+
+    /// Flows begun so far.
+    pub(in crate::engine) fn flows(&self) -> u64 {
+        self.desk.flows()
+    }
+
+    /// Hands on what is there. `false`: nobody wants any more.
+    pub(in crate::engine) fn flush(&mut self) -> bool {
+        if self.batch.len() == 0 && self.batch.drops.is_empty() {
+            return !self.desk.has_quit();
+        }
+        let next = self.batch.end();
+        // Those given on so long ago that no queue holds them: nearly always nobody holds them any more.
+        let free = if self.given.len() > WAITING + 2 { self.given.pop_front() } else { None };
+        let mut empty = free.and_then(Arc::into_inner).unwrap_or_else(|| Batch::new(self.to.len()));
+        empty.clear(next);
+        let batch = Arc::new(std::mem::replace(&mut self.batch, empty));
+        // Before anybody follows them: nothing of the reader's comes before what they bring about.
+        self.desk.mark(self.to.len(), Key::source(next));
+        let open = self.to.iter().all(|to| to.send(Work::Batch(Arc::clone(&batch))).is_ok());
+        self.given.push_back(batch);
+        open && !self.desk.has_quit()
+    }
+
+    /// Hands on the rest, and says that it is.
+    pub(super) fn end(mut self, dropped: Vec<(u16, u64)>) {
+        self.flush();
+        let dropped = Arc::new(dropped);
+        for to in &self.to {
+            // Who listens no more has failed, which is told by its end.
+            let _ = to.send(Work::End(Arc::clone(&dropped)));
+        }
+    }
+}
+
+/// How far each thread is: the number of the frame it is at. All before it is done.
+#[derive(Debug)]
+pub(super) struct Progress(Vec<Place>);
+
+/// A cache line each.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Place(AtomicU64);
+
+impl Progress {
+    pub(super) fn new(threads: usize) -> Self {
+        Self((0..threads).map(|_| Place::default()).collect())
+    }
+
+    pub(super) fn set(&self, thread: usize, at: u64) {
+        // Release: who sees it sees what was written before.
+        self.0[thread].0.store(at, Ordering::Release);
+    }
+
+    pub(super) fn of(&self, thread: usize) -> u64 {
+        self.0[thread].0.load(Ordering::Acquire)
+    }
+
+    /// Where the last of the others is.
+    pub(super) fn slowest_beside(&self, thread: usize) -> u64 {
+        (0..self.0.len()).filter(|&other| other != thread).map(|other| self.of(other)).min().unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,68 @@
+//! What is seen at first sight is what the decoder sees, whatever the bytes.
+
+use super::{Threads, Whose};
+use crate::capture::file::{OpenOptions, open};
+use crate::capture::{Next, PacketSource};
+use crate::decode::decode;
+use crate::flow::key::Ends;
+use crate::model::Frame;
+use std::fs;
+use std::path::Path;
+
+const THREADS: Threads = Threads(64);
+
+/// Says whether the frame was one that is plain at first sight.
+fn check(frame: &Frame<'_>) -> bool {
+    let Some(thread) = THREADS.at_first_sight(frame) else { return false };
+    let packet = decode(frame);
+    assert!(!packet.fragment.is_piece(), "a piece is everybody's: {:02x?}", frame.bytes);
+    if Ends::of(&packet).is_some() {
+        assert_eq!(THREADS.whose(&packet), Whose::One(thread), "{:02x?}", frame.bytes);
+    }
+    true
+}
+
+#[test]
+fn first_sight_and_decoder_agree_on_every_capture_and_what_is_like_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let options = OpenOptions { allow_unknown_link: true, ..OpenOptions::default() };
+    let (mut frames, mut plain, mut random) = (0, 0, 1_u64);
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(mut source) = open(&path, &options) else { continue };
+        let mut left = 400;
+        while let Ok(next) = source.next() {
+            let frame = match next {
+                Next::Frame(frame) if left > 0 => frame,
+                Next::Frame(_) | Next::End => break,
+                _ => continue,
+            };
+            left -= 1;
+            frames += 1;
+            plain += u32::from(check(&frame));
+            for _ in 0..30 {
+                random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                let mut bytes = frame.bytes.to_vec();
+                let (at, by) = ((random >> 33) as usize % bytes.len().clamp(1, 64), (random >> 25) as u8);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= by;
+                }
+                let cut = if by % 4 == 0 { at } else { bytes.len() };
+                check(&Frame { bytes: &bytes[..cut], ..frame });
+            }
+        }
+    }
+    assert!(frames > 1000 && plain > frames / 3, "{plain} of {frames}");
+}
+
+#[test]
+fn places_are_spread_evenly_over_threads() {
+    for threads in [2, 3, 8] {
+        let mut counts = vec![0; threads];
+        for (a, b) in (0..64).flat_map(|a| (0..64).map(move |b| (a, b))) {
+            let address = |last: u8| std::net::IpAddr::from([192, 168, 1, last]);
+            counts[Threads(threads).of(address(a), address(b | 0x80))] += 1;
+        }
+        let usual = 4096 / threads;
+        assert!(counts.iter().all(|&count| count > usual / 2 && count < usual * 2), "{threads} threads: {counts:?}");
+    }
+}
