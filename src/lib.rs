@@ -13,6 +13,7 @@ pub mod engine;
 pub mod event;
 pub mod filter;
 pub mod flow;
+pub mod heap;
 pub mod host;
 pub mod model;
 pub mod output;

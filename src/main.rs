@@ -2,6 +2,12 @@
 
 mod cli;
 
+use sockeye::heap::Counting;
+
+/// Counts what is held: `--max-memory` is kept by it.
+#[global_allocator]
+static HEAP: Counting = Counting;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

@@ -252,7 +252,8 @@ fn too_many_flows_are_bounded_and_every_packet_is_counted() {
             &[&path],
             threads,
         ));
-        assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""));
+        let told = "flows were given out early for want of room";
+        assert!(ran.code() == Some(0) && ran.stderr.contains(told), "{}", ran.stderr);
         let evicted = ran.stdout.lines().filter(|line| line.ends_with("evicted")).count();
         assert!(evicted > 1000, "{threads} threads: {evicted}");
         let cells = ran.stdout.lines().skip(1).flat_map(|line| line.split(',').take(2));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Room → rooms it may import. `cli` may import all; `lib.rs` and `main.rs` only declare.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("heap", &[]),
     ("privilege", &[]),
     ("pcapfile", &["model"]),
     ("filter", &["model"]),
@@ -14,13 +15,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("peek", &["model"]),
     ("host", &["model"]),
     ("capture", &["model", "pcapfile", "filter"]),
-    ("flow", &["model", "decode", "peek"]),
+    ("flow", &["heap", "model", "decode", "peek"]),
     ("detect", &["model", "decode", "peek", "flow"]),
     ("story", &["model", "decode", "peek", "flow"]),
     ("event", &["model", "decode", "flow", "detect", "story"]),
     ("query", &["model", "flow", "detect"]),
-    ("engine", &["model", "capture", "filter", "decode", "flow", "detect", "story", "query", "host", "event"]),
-    ("output", &["model", "pcapfile", "decode", "peek", "flow", "detect", "story", "event"]),
+    ("engine", &["heap", "model", "capture", "filter", "decode", "flow", "detect", "story", "query", "host", "event"]),
+    ("output", &["heap", "model", "pcapfile", "decode", "peek", "flow", "detect", "story", "event"]),
 ];
 
 fn root() -> PathBuf {

@@ -1,6 +1,6 @@
 //! All sources of one run behind one door: a saved file, several of them merged in time order, or something live.
 
-use super::file::{Advance, FileSource, OpenOptions, Unread};
+use super::file::{Advance, FileSource, Memory, OpenOptions, Unread};
 use super::{Next, PacketSource, SourceError};
 use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use std::cmp::Reverse;
@@ -11,6 +11,8 @@ use thiserror::Error;
 
 /// Compressed files that are decompressed in threads of their own, at most.
 const THREADS: usize = 8;
+/// The smallest buffer of a file: the headers of a capture file, and a packet of usual length. It grows for what does not fit.
+const LEAST_BUFFER: usize = 4 << 10;
 
 /// One source of a run ended early. The others go on.
 #[derive(Debug, Error)]
@@ -50,9 +52,11 @@ impl Input {
     ) -> Result<Self, SourceError> {
         // Buffers of all files together stay at about 64 MiB, and threads few: merging hundreds of compressed files must
         // not start hundreds.
-        let buffer = options.buffer.min((64 << 20) / files.len().max(1)).max(64 << 10);
+        // Of less memory, they take half of what is for buffers: the rest is for records that do not fit.
+        let memory = Memory::divided(options.memory, files.len());
+        let buffer = options.buffer.min((64 << 20).min(memory.left() / 2) / files.len().max(1)).max(LEAST_BUFFER);
         let options = OpenOptions { buffer, thread: options.thread && files.len() <= THREADS, ..*options };
-        let sources: Result<Vec<_>, _> = files.map(|file| file?.start(&options)).collect();
+        let sources: Result<Vec<_>, _> = files.map(|file| file?.start_with(&options, memory.clone())).collect();
         Self::files(sources?)
     }
 

@@ -127,7 +127,7 @@ pub(crate) struct LiveArgs {
     /// Capture in promiscuous mode: frames for other hosts, too
     #[arg(long, help_heading = "Live capture")]
     pub(crate) promisc: bool,
-    /// Size of the kernel's capture buffer in KiB (65536 unless given, 16384 where packets are only copied); a ring holds two of the largest frames at least
+    /// Size of the kernel's capture buffer in KiB (65536 unless given, 16384 where packets are only copied, and less where --max-memory has no room for it); a ring holds two of the largest frames at least
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB", help_heading = "Live capture", value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
     pub(crate) buffer_kib: Option<u32>,
     /// Only packets in this direction
@@ -147,7 +147,7 @@ pub(crate) struct LiveArgs {
     pub(crate) duration: Option<String>,
     /// Follow conversations in N threads (1 to 64; 1 unless given), for flows, handshakes and summary: their records do not
     /// depend on the order of all packets. Of files one thread more reads and one writes. Live each captures, too: -B is each
-    /// thread's buffer; all have 512 MiB at most where it is not given
+    /// thread's buffer; all have a quarter of --max-memory at most where it is not given
     #[arg(long, value_name = "N", help_heading = "Input", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) threads: Option<u32>,
 }
@@ -195,6 +195,10 @@ pub(crate) struct RunArgs {
     /// A line with the progress on long files, on a terminal only
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) progress: Progress,
+    /// Most memory to take: bytes, or with k, m, g KiB, MiB, GiB; 64m at least. A quarter of the machine's, and 1g at most, unless
+    /// given. When it is used up, conversations are given out early and counted, unanswered attempts first
+    #[arg(long, value_name = "SIZE", help_heading = "Output")]
+    pub(crate) max_memory: Option<String>,
     /// Don't convert addresses to names (the default; here for tcpdump's sake)
     #[arg(short = 'n', action = ArgAction::Count, help_heading = "Output")]
     pub(crate) no_names: u8,

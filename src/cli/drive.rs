@@ -40,6 +40,7 @@ pub(crate) fn drive(
         copying,
         hangup_rotates,
         buffer,
+        memory,
         ..
     } = opened;
     let words = LossWords { figures: tracker.is_some(), buffer };
@@ -56,7 +57,8 @@ pub(crate) fn drive(
             info.warnings.iter().for_each(|w| say(w));
         }
     }
-    let config = Config { selection, limit, tracker, copy_only: copying, live, card_time, duration, stop };
+    let handed_over = memory.handed_over();
+    let config = Config { selection, limit, tracker, copy_only: copying, live, card_time, handed_over, duration, stop };
     let ended = match beside {
         None if threads > 1 => saved::run(&mut input, filter, config, threads, sink, &mut lookout),
         None => run(&mut input, filter, config, sink, &mut lookout),
@@ -109,7 +111,12 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
     for text in notices::checksums(&summary) {
         say(&text);
     }
-    let notices = [notices::packets_lost(&summary, words), notices::records_lost(&summary), notices::misplaced(&summary)];
+    let notices = [
+        notices::packets_lost(&summary, words),
+        notices::records_lost(&summary),
+        notices::misplaced(&summary),
+        notices::evicted(&summary),
+    ];
     for text in notices.into_iter().flatten() {
         say(&text);
     }

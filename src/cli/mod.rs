@@ -11,6 +11,7 @@ mod host_names;
 mod live;
 mod manual;
 mod manual_page;
+mod memory;
 mod open;
 mod progress;
 mod rights;

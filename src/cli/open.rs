@@ -5,12 +5,13 @@ use super::errors::{Problem, no_such_file, shown, shown_path};
 use super::exit::Exit;
 use super::helper::Wanted;
 use super::host_names::PatientNames;
+use super::memory::Memory;
 use super::rights::{self, Rights};
 use super::signals;
 use super::time;
 use super::words;
 use sockeye::capture::file::{OpenOptions, Unread};
-use sockeye::capture::live::{self, DEFAULT_BUFFER, Direction, Live, LiveSpec, TimeStamps};
+use sockeye::capture::live::{self, Direction, Live, LiveSpec, TimeStamps};
 use sockeye::capture::{Input, PacketSource, SourceError, Spread};
 use sockeye::engine::Selection;
 use sockeye::engine::select::Numbers;
@@ -26,24 +27,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of the capture buffers of all threads of an interface together, at most, when nothing is asked: the kernel takes the
-/// memory at once.
-const BUFFERS: usize = 512 << 20;
-
-/// Bytes of the capture buffer of each thread when nothing is asked.
-fn usual_buffer(args: &LiveArgs, copying: bool) -> usize {
-    match args.several_threads() {
-        Some(threads) => DEFAULT_BUFFER.min(BUFFERS / threads as usize),
-        None if copying => live::COPYING_BUFFER,
-        None => DEFAULT_BUFFER,
-    }
-}
-
 /// The capture buffer of this run, for the advice after losses.
-fn buffer(args: &LiveArgs, copying: bool) -> Buffer {
+fn buffer(args: &LiveArgs, memory: Memory) -> Buffer {
     let kib = |bytes: usize| u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-    let most = args.several_threads().map_or(Buffer::MOST_ADVISED, |threads| kib(BUFFERS / threads as usize));
-    Buffer::of(args.buffer_kib, kib(usual_buffer(args, copying)), most.min(Buffer::MOST_ADVISED))
+    let largest = kib(memory.largest_ring()) & !1023;
+    Buffer::of(args.buffer_kib, kib(memory.usual_ring()), largest.min(Buffer::MOST_ADVISED))
 }
 
 /// Sources, filter and selection of a run.
@@ -63,6 +51,8 @@ pub(crate) struct Opened {
     pub(crate) card_time: bool,
     /// The capture buffer that was asked for.
     pub(crate) buffer: Buffer,
+    /// How memory is divided.
+    pub(crate) memory: Memory,
     /// Nothing is decoded.
     pub(crate) copying: bool,
     /// SIGHUP does not end the run: it begins the next file of `-w`.
@@ -130,6 +120,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Packets are printed as they come: somebody may be watching.
     pub(crate) watched: bool,
+    /// `--max-memory`
+    pub(crate) memory: Memory,
 }
 
 impl Plan {
@@ -194,17 +186,20 @@ impl Plan {
 
     /// Opens the sources, gives up all rights, and only then reads what the sources say of themselves. `copying`: frames of
     /// unknown link types are welcome, nothing is decoded.
-    pub(crate) fn open(self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
+    pub(crate) fn open(mut self, live: &LiveArgs, copying: bool) -> Result<Opened, Problem> {
         let mut filter = self.filter()?;
         let live_run = !self.interfaces.is_empty();
+        self.manner.memory = if live_run {
+            self.manner.memory.for_live(live, self.interfaces.len(), copying)?
+        } else {
+            self.manner.memory.for_files(live)?
+        };
+        let memory = self.manner.memory;
         let source_words = self.source_words();
         let duration = live.duration.as_deref().map(|text| time::span("--duration", text)).transpose()?;
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
-        let sources = if live_run {
-            self.open_live(live, copying, &mut filter)?
-        } else {
-            self.open_files(live, copying, rights.are_there())?
-        };
+        let sources =
+            if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
@@ -247,7 +242,8 @@ impl Plan {
             live: live_run,
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
-            buffer: buffer(live, copying),
+            buffer: buffer(live, memory),
+            memory,
             copying,
             hangup_rotates: false,
             source_words,
@@ -284,7 +280,12 @@ impl Plan {
                 Problem::usage(format!("--link-type: sockeye cannot decode {link}")).help("known: sockeye help linktypes")
             );
         }
-        let options = OpenOptions { force_link: self.force_link, allow_unknown_link: copying, ..OpenOptions::default() };
+        let options = OpenOptions {
+            force_link: self.force_link,
+            allow_unknown_link: copying,
+            memory: self.manner.memory.input(),
+            ..OpenOptions::default()
+        };
         if !all_at_once {
             return Ok(Sources::Named(options));
         }
@@ -293,7 +294,7 @@ impl Plan {
         Ok(Sources::Files(files?, options))
     }
 
-    fn open_live(&self, args: &LiveArgs, copying: bool, filter: &mut Filter) -> Result<Sources, Problem> {
+    fn open_live(&self, args: &LiveArgs, filter: &mut Filter) -> Result<Sources, Problem> {
         if self.force_link.is_some() {
             return Err(Problem::usage("--link-type is for files; what an interface is asked for is  -y TYPE"));
         }
@@ -305,7 +306,7 @@ impl Plan {
             spec.snaplen = args.snaplen.unwrap_or(0);
             spec.promiscuous = args.promisc;
             spec.immediate = self.manner.watched;
-            spec.buffer_bytes = args.buffer_kib.map_or_else(|| usual_buffer(args, copying), |kib| kib as usize * 1024);
+            spec.buffer_bytes = self.manner.memory.ring();
             spec.direction = match args.direction {
                 Some(WhichWay::In) => Some(Direction::In),
                 Some(WhichWay::Out) => Some(Direction::Out),
@@ -494,21 +495,27 @@ impl From<FilterError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::RunArgs;
 
     #[test]
     fn a_buffer_is_advised_only_where_it_is_larger() {
-        let advice = |buffer_kib, threads, copying| buffer(&LiveArgs { buffer_kib, threads, ..LiveArgs::default() }, copying);
+        let all = RunArgs { max_memory: Some("1g".to_owned()), ..RunArgs::default() };
+        let all = Memory::of(&all).expect("a size");
+        let advice = |buffer_kib, threads, copying| {
+            let args = LiveArgs { buffer_kib, threads, ..LiveArgs::default() };
+            buffer(&args, all.for_live(&args, 1, copying).expect("it fits"))
+        };
         let larger = Buffer::Middling { larger: 262_144 };
         assert_eq!(advice(None, None, false), larger);
         assert_eq!(advice(None, None, true), larger);
-        // Without -B a run has 64 MiB, one that copies 16, and 16 threads 32 each.
+        // Without -B a run has 64 MiB, one that copies 16, and so have 16 threads each: a quarter of all together.
         assert_eq!(advice(Some(32_768), None, false), Buffer::Small { usual: 65_536 });
         assert_eq!(advice(Some(32_768), None, true), larger);
         assert_eq!(advice(Some(8192), None, true), Buffer::Small { usual: 16_384 });
         assert_eq!(advice(Some(262_144), None, true), Buffer::Large);
-        assert_eq!(advice(Some(16_384), Some(16), false), Buffer::Small { usual: 32_768 });
-        assert_eq!(advice(None, Some(16), false), Buffer::Large, "512 MiB together");
-        assert_eq!(advice(None, Some(4), false), Buffer::Middling { larger: 131_072 });
-        assert_eq!(advice(Some(40_000), Some(16), false), Buffer::Large);
+        assert_eq!(advice(Some(8192), Some(16), false), Buffer::Small { usual: 16_384 });
+        assert_eq!(advice(None, Some(16), false), Buffer::Middling { larger: 40_960 });
+        assert_eq!(advice(Some(40_960), Some(16), false), Buffer::Large);
+        assert_eq!(advice(None, Some(4), false), Buffer::Middling { larger: 185_344 });
     }
 }

@@ -68,9 +68,15 @@ struct Plan {
 
 impl Plan {
     fn new(config: Config, spread: Spread, threads: usize) -> Self {
-        let tracker = config.tracker.map(|tracker| TrackerConfig { list_bytes: tracker.list_bytes / threads.max(1), ..tracker });
-        let exchange = Exchange::new(spread, config.limit);
-        Self { config: Config { tracker: None, limit: None, ..config }, tracker, common: Common::default(), exchange }
+        let part = |bytes: usize| bytes / threads.max(1);
+        let tracker = config.tracker.map(|tracker| TrackerConfig {
+            max_bytes: part(tracker.max_bytes),
+            list_bytes: part(tracker.list_bytes),
+            ..tracker
+        });
+        let exchange = Exchange::new(spread, config.limit, config.handed_over / threads.max(1));
+        let common = tracker.map_or_else(Common::default, |tracker| Common::within(tracker.path_bytes));
+        Self { config: Config { tracker: None, limit: None, ..config }, tracker, common, exchange }
     }
 
     fn start<'scope, S: Sink + Send>(

@@ -37,6 +37,9 @@ pub struct Config {
     pub live: bool,
     /// Do frames bear the time of a network card's own clock, which need not be the system's?
     pub card_time: bool,
+    /// In several threads: bytes that wait to be handed from one to another, in all threads together. Live packets do; 0: 8 MiB for
+    /// each. Of saved captures records do; 0: as many as there is a bound in number for.
+    pub handed_over: usize,
     /// Stop after this much time by the clock.
     pub duration: Option<Span>,
     /// Flags that may interrupt the run.
@@ -137,7 +140,7 @@ impl Run {
             selection: config.selection,
             filter,
             tracker: config.tracker.map(Tracker::new),
-            labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|_| Labeler::default()),
+            labeler: config.tracker.filter(|tracker| tracker.wants.labels).map(|tracker| Labeler::within(tracker.label_bytes)),
             fragments: FragmentPool::new(FragmentLimits {
                 age: config.tracker.map_or(FragmentLimits::default().age, |tracker| tracker.profile.fragment_age),
                 ..FragmentLimits::default()

@@ -38,6 +38,8 @@ const MOST_NUMBERS: u64 = 16;
 pub(super) struct Exchange {
     spread: Spread,
     inboxes: Vec<Inbox>,
+    /// Most bytes of each.
+    inbox: usize,
     /// Numbers given to frames so far.
     numbered: AtomicU64,
     /// Packets that may still be let through (`-c`).
@@ -81,11 +83,12 @@ impl Parcel {
 }
 
 impl Exchange {
-    /// For the threads of `spread`; `left` as in [`super::run::Config::limit`].
-    pub(super) fn new(spread: Spread, limit: Option<u64>) -> Arc<Self> {
+    /// For the threads of `spread`; `limit` as in [`super::run::Config::limit`], `inbox` bytes for each; 0: 8 MiB.
+    pub(super) fn new(spread: Spread, limit: Option<u64>, inbox: usize) -> Arc<Self> {
         let inboxes = (0..spread.threads()).map(|_| Inbox::default()).collect();
         let (numbered, left) = (AtomicU64::new(0), AtomicU64::new(limit.unwrap_or(u64::MAX)));
-        Arc::new(Self { spread, inboxes, numbered, left, misplaced: AtomicU64::new(0) })
+        let inbox = if inbox == 0 { INBOX } else { inbox.min(INBOX) };
+        Arc::new(Self { spread, inboxes, inbox, numbered, left, misplaced: AtomicU64::new(0) })
     }
 
     /// Packets that were not handed over for want of room, and so followed in another thread than their conversation.
@@ -175,7 +178,7 @@ impl Share {
         let Some(owner) = owner.filter(|owner| *owner != self.me) else { return false };
         let Some(inbox) = self.exchange.inboxes.get(owner as usize) else { return false };
         let size = packet.bytes.len() + BESIDE;
-        if inbox.bytes.load(Ordering::Relaxed) + size > INBOX {
+        if inbox.bytes.load(Ordering::Relaxed) + size > self.exchange.inbox {
             self.exchange.misplaced.fetch_add(1, Ordering::Relaxed);
             return false;
         }

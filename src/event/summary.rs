@@ -69,7 +69,7 @@ pub struct RunSummary {
     pub busy_ports: Vec<(u16, u64)>,
     /// Flows ended or left at the end.
     pub flows: u64,
-    /// Flows pushed out because the table was full.
+    /// Flows evicted because the table was full, by number or by memory.
     pub evicted: u64,
     /// What was found of checksums, where they were looked at.
     pub checksums: ChecksumStats,

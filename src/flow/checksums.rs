@@ -7,6 +7,7 @@
 use super::wants::Checksums;
 use super::zeek::admission::has_no_length;
 use crate::decode::{Checksum, Packet, Transport, VXLAN_PORT};
+use crate::heap;
 use std::fmt;
 
 /// What was found of checksums. A packet counts once in each.
@@ -233,9 +234,9 @@ impl Judge {
         let Some(mut peers) = self.peers.take() else {
             return self.tally(source, protocol).wrong(PeerTally::default());
         };
-        // Once many were wrong the figures do not matter any more.
+        // Once many were wrong the figures do not matter any more. Peers may give back here what another thread took.
         let settled = self.tally(source, protocol).rewritten;
-        let others = if settled { PeerTally::default() } else { peers.ask(source, protocol as usize) };
+        let others = if settled { PeerTally::default() } else { heap::left_out(|| peers.ask(source, protocol as usize)) };
         let sign = self.tally(source, protocol).wrong(others);
         peers.tell(protocol as usize, if sign == Sign::Rewritten { Found::Rewritten } else { Found::Wrong });
         self.peers = Some(peers);

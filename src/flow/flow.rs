@@ -161,6 +161,11 @@ impl Flow {
         }
     }
 
+    /// Has it memory beside its place in the table?
+    pub(super) const fn has_boxes(&self) -> bool {
+        matches!(self.body, Body::Tcp(_)) || self.zeek.is_some() || self.tunnel.is_some() || self.icmp.is_some()
+    }
+
     /// Counters of an end.
     pub(super) const fn side(&self, end: End) -> &Side {
         match end {

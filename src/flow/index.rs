@@ -39,6 +39,15 @@ impl Index {
         self.used
     }
 
+    /// Bytes that the next entry needs beside those there are: all, once more than three quarters are used.
+    pub(super) fn growth(&self) -> usize {
+        if self.used >= self.entries.len() / 4 * 3 { 2 * self.bytes() } else { 0 }
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
     const fn mask(&self) -> usize {
         self.entries.len().wrapping_sub(1)
     }

@@ -23,6 +23,9 @@ struct Links {
     next: u32,
 }
 
+/// What flows are put in order by.
+type Ordered = (Timestamp, u32);
+
 #[derive(Clone, Copy, Debug)]
 struct Queue {
     head: u32,
@@ -205,6 +208,35 @@ impl Table {
         self.links.len()
     }
 
+    /// Is there a slot for another flow?
+    pub(super) const fn has_free(&self) -> bool {
+        self.free != NIL
+    }
+
+    /// Bytes that the next flow needs for its place, where none is free.
+    pub(super) fn growth(&self) -> usize {
+        let new = self.free == NIL;
+        let chunk = if new && self.links.len().is_multiple_of(CHUNK) { CHUNK * size_of::<Flow>() } else { 0 };
+        let links = if new && self.links.len() == self.links.capacity() { self.links.capacity() * size_of::<Links>() } else { 0 };
+        chunk + links + self.index.growth()
+    }
+
+    /// Bytes of all places, free ones counted.
+    pub(super) fn slot_bytes(&self) -> usize {
+        self.chunks.len() * CHUNK * size_of::<Flow>() + self.links.capacity() * size_of::<Links>() + self.index.bytes()
+    }
+
+    /// Bytes that [`Self::in_order`] needs.
+    pub(super) fn at_end(&self) -> usize {
+        self.len() * size_of::<Ordered>()
+    }
+
+    /// The flow to give up when memory is short: one that holds some beside its place, which is kept for the next flow.
+    pub(super) fn holder(&self) -> Option<u32> {
+        let heads = self.queues.iter().map(|queue| queue.head).filter(|&head| head != NIL);
+        heads.into_iter().find(|&head| self.get(head).has_boxes()).or_else(|| self.victim())
+    }
+
     /// At most so many flows from a slot on; those of free slots have [`Body::Free`].
     pub(super) fn some_from(&mut self, slot: u32, count: usize) -> impl Iterator<Item = &mut Flow> {
         self.chunks.iter_mut().skip(slot as usize >> CHUNK_BITS).flatten().skip(slot as usize % CHUNK).take(count)
@@ -213,7 +245,7 @@ impl Table {
     /// Slots in use, in order of first packet.
     pub(super) fn in_order(&self) -> Vec<u32> {
         // With their times beside them, which differ nearly always: one look at each flow instead of two for each comparison.
-        let mut slots: Vec<_> = (0..self.links.len() as u32)
+        let mut slots: Vec<Ordered> = (0..self.links.len() as u32)
             .map(|slot| (self.get(slot), slot))
             .filter(|(flow, _)| !matches!(flow.body, Body::Free))
             .map(|(flow, slot)| (flow.start, slot))

@@ -8,6 +8,7 @@
 use crate::decode::Packet;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowRecord, Note, Settled};
+use crate::heap;
 use crate::model::{Frame, SourceInfo, Timestamp};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -16,7 +17,10 @@ use std::io;
 /// Most events that wait. Two round trips of a fast path are more: then the oldest go as they are.
 const EVENTS: usize = 1 << 16;
 /// Most memory of what waits: the packets' bytes, and what is known of them.
-const BYTES: usize = 16 << 20;
+pub const BYTES: usize = 16 << 20;
+
+/// Places by which the queue grows.
+const PLACES: usize = 1024;
 
 /// An output behind a queue.
 #[derive(Debug)]
@@ -25,7 +29,8 @@ pub struct Hold<S> {
     wait: Wait,
     events: usize,
     most_bytes: usize,
-    waiting: VecDeque<Waiting>,
+    /// With the memory that each took, beside the bytes of its packet.
+    waiting: VecDeque<(Waiting, usize)>,
     /// Memory of those, beside the bytes of packets.
     known: usize,
     /// How many left the queue, ever: what numbers its places.
@@ -55,18 +60,6 @@ enum Waiting {
     Handshake(Box<FlowRecord>),
     Flow(Box<FlowRecord>),
     Tick(Timestamp),
-}
-
-impl Waiting {
-    /// Memory beside the bytes of the packet.
-    const fn room(&self) -> usize {
-        let boxed = match self {
-            Self::Packet(_) | Self::Tick(_) => 0,
-            Self::Source(..) => size_of::<SourceInfo>(),
-            Self::Handshake(_) | Self::Flow(_) => size_of::<FlowRecord>(),
-        };
-        size_of::<Self>() + boxed
-    }
 }
 
 /// A packet without its bytes, which are in the arena.
@@ -123,6 +116,12 @@ impl<S: Sink> Hold<S> {
         }
     }
 
+    /// At most so many bytes wait, and no more than [`BYTES`].
+    #[must_use]
+    pub fn within(self, bytes: usize) -> Self {
+        Self { most_bytes: bytes.min(BYTES), ..self }
+    }
+
     /// The output; what waits is lost, but nothing does after [`Event::Summary`].
     pub fn into_inner(self) -> S {
         self.inner
@@ -130,7 +129,7 @@ impl<S: Sink> Hold<S> {
 
     fn settle(&mut self, settled: &Settled) -> io::Result<Keep> {
         if let Some(place) = self.open.remove(&(settled.source, settled.number))
-            && let Some(Waiting::Packet(kept)) = self.waiting.get_mut((place - self.gone) as usize)
+            && let Some((Waiting::Packet(kept), _)) = self.waiting.get_mut((place - self.gone) as usize)
         {
             kept.note.verdict = Some(settled.verdict);
         }
@@ -138,6 +137,7 @@ impl<S: Sink> Hold<S> {
     }
 
     fn keep(&mut self, event: &Event<'_>) {
+        let before = heap::held();
         let waiting = match *event {
             Event::Packet { frame, packet, note } => {
                 if is_open(note) {
@@ -163,14 +163,32 @@ impl<S: Sink> Hold<S> {
             | Event::Rotate(_)
             | Event::Summary(_) => return,
         };
-        self.known += waiting.room();
-        self.waiting.push_back(waiting);
+        let boxed = match waiting {
+            // The bytes are in the arena, and counted there.
+            Waiting::Packet(_) | Waiting::Tick(_) => 0,
+            // What a source says of itself may be long. Where no allocator counts, what is sure.
+            Waiting::Source(..) => size_of::<SourceInfo>().max((heap::held() - before).max(0).unsigned_abs()),
+            Waiting::Handshake(_) | Waiting::Flow(_) => {
+                size_of::<FlowRecord>().max((heap::held() - before).max(0).unsigned_abs())
+            }
+        };
+        let room = size_of::<(Waiting, usize)>() + boxed;
+        self.known += room;
+        self.make_way();
+        self.waiting.push_back((waiting, room));
+    }
+
+    /// Makes place for one more. Not doubled: half of that would be there and not used.
+    fn make_way(&mut self) {
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.reserve_exact(PLACES);
+        }
     }
 
     /// Lets go what is settled, and what is too much.
     fn go_on(&mut self) -> io::Result<Keep> {
         let mut answer = Keep::Going;
-        while let Some(first) = self.waiting.front() {
+        while let Some((first, _)) = self.waiting.front() {
             let open = matches!(first, Waiting::Packet(kept) if is_open(&kept.note));
             if open && self.waiting.len() <= self.events && self.bytes.len() + self.known <= self.most_bytes {
                 break;
@@ -191,7 +209,7 @@ impl<S: Sink> Hold<S> {
     /// The first that waits goes.
     fn let_go(&mut self, so_far: Keep) -> io::Result<Keep> {
         // It is lent from where it is: taken out it would be copied, and a packet with its note is half a kilobyte.
-        let Some(first) = self.waiting.front() else { return Ok(so_far) };
+        let Some((first, room)) = self.waiting.front() else { return Ok(so_far) };
         let said = match first {
             Waiting::Packet(kept) => {
                 let Kept { frame, packet, note, len } = kept;
@@ -210,7 +228,7 @@ impl<S: Sink> Hold<S> {
             Waiting::Tick(time) => self.inner.on_event(&Event::Tick(*time)),
         };
         self.gone += 1;
-        self.known -= first.room();
+        self.known -= *room;
         self.waiting.pop_front();
         said.map(|answer| if so_far == Keep::Enough { so_far } else { answer })
     }
@@ -385,7 +403,7 @@ mod tests {
     #[test]
     fn no_more_memory_is_taken_than_the_bound_allows() {
         // Three packets and what is known of them fit, four do not.
-        let each = 40 + size_of::<Waiting>();
+        let each = 40 + size_of::<(Waiting, usize)>();
         let mut hold = Hold { most_bytes: 3 * each, ..Hold::new(Told::default(), Wait::UntilSettled) };
         for number in 1..=3 {
             packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));

@@ -130,6 +130,16 @@ pub fn records_lost(summary: &RunSummary) -> Option<String> {
     (n > 0).then(|| format!("{} {were} left out, because the output is read too slowly\n  {SLOW_READER}", counted(n, "record")))
 }
 
+/// Flows that were given out early for want of room; nothing when none were.
+#[must_use]
+pub fn evicted(summary: &RunSummary) -> Option<String> {
+    let (n, were) = (summary.evicted, if summary.evicted == 1 { "was" } else { "were" });
+    (n > 0).then(|| {
+        let flows = counted(n, "flow");
+        format!("{flows} {were} given out early for want of room: what came later is in records of its own\n  try:  a larger --max-memory or --max-flows   or a capture filter")
+    })
+}
+
 /// Packets that were followed apart from their conversations; nothing when none were.
 #[must_use]
 pub fn misplaced(summary: &RunSummary) -> Option<String> {
@@ -349,7 +359,9 @@ mod tests {
             "2,000 packets were not handed to the thread that follows their conversations, which had no room: some may have two records
   fewer --threads avoid it"
         );
-        assert_eq!(records_lost(&totals()), None);
+        assert_eq!((records_lost(&totals()), evicted(&totals())), (None, None));
+        let text = evicted(&RunSummary { evicted: 1, ..totals() }).unwrap();
+        assert!(text.starts_with("1 flow was given out early for want of room"), "{text}");
         let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }).unwrap();
         assert!(text.starts_with("2 records were left out, because the output is read too slowly\n"), "{text}");
     }

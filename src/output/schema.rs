@@ -59,7 +59,7 @@ pub(super) const END_KEYS: &[Key] = &[
     or_null("start", Kind::Time, "earliest packet"),
     or_null("end", Kind::Time, "latest packet"),
     key("flows", Kind::Integer, "flows in all"),
-    key("flows_evicted", Kind::Integer, "flows given out early because the table was full"),
+    key("flows_evicted", Kind::Integer, "flows given out early because there was no room for more, by number or by memory"),
     key("packets_cut", Kind::Integer, "packets cut by a snap length"),
     key("not_understood", Kind::List, "reason and packets of each"),
     key("fragments_incomplete", Kind::Integer, "datagrams whose fragments never came together"),

@@ -22,9 +22,8 @@ const GATHER: usize = 64 << 10;
 const GATHER_OF_FILES: usize = 256 << 10;
 /// Bytes that may wait when the run can: enough that neither side waits for the other's pace, and all of it stays in a cache.
 const MOST_OF_FILES: usize = 256 << 10;
-/// Bytes that may wait live before packets are left out: a reader may pause for a second at half a million lines a second.
-pub const MOST_OF_PACKETS: usize = 64 << 20;
-/// Bytes that may wait live before records are left out: a flow is told once, and they have room when packets have none.
+/// Bytes that may wait live before records are left out. Packets are left out at half of that, for a flow is told once: a reader may
+/// pause for a second at half a million lines a second.
 pub const MOST_OF_RECORDS: usize = 128 << 20;
 
 /// An opened output for text. Its errors hold a [`WriteError`] that names the file.
@@ -41,6 +40,8 @@ pub struct TextOutput {
     /// Live: where the packets or records among the gathered bytes end.
     ends: Vec<u32>,
     pace: Pace,
+    /// Live: bytes that may wait.
+    most: usize,
     /// Live: how many packets or records were put in, ever.
     told: u64,
     written: Arc<Written>,
@@ -144,6 +145,7 @@ impl TextOutput {
             handed: 0,
             ends: Vec::new(),
             pace: Pace::Saved,
+            most: MOST_OF_RECORDS,
             told: 0,
             written: Arc::default(),
             failed: false,
@@ -155,10 +157,12 @@ impl TextOutput {
         Self::open(Path::new("-"), false, &[], &Here)
     }
 
-    /// The same for a run that waits for nobody. To be called before anything is written.
+    /// The same for a run that waits for nobody: at most so many bytes wait, those of packets in half of that, and no more than
+    /// [`MOST_OF_RECORDS`]. To be called before anything is written.
     #[must_use]
-    pub fn live(mut self) -> Self {
+    pub fn live(mut self, most: usize) -> Self {
         self.pace = Pace::Live;
+        self.most = most.min(MOST_OF_RECORDS);
         self
     }
 
@@ -166,8 +170,8 @@ impl TextOutput {
     #[must_use]
     pub fn has_room(&mut self, what: Room) -> bool {
         let most = match what {
-            Room::Packet => MOST_OF_PACKETS,
-            Room::Record => MOST_OF_RECORDS,
+            Room::Packet => self.most / 2,
+            Room::Record => self.most,
         };
         let Some(queue) = &self.queue else { return true };
         if self.pace == Pace::Saved || queue.waiting() <= most {
@@ -261,7 +265,7 @@ impl TextOutput {
         }
         if let Some(target) = self.target.take() {
             let live = self.pace != Pace::Saved;
-            let (full, most) = if live { (WhenFull::Refuse, MOST_OF_PACKETS) } else { (WhenFull::Wait, MOST_OF_FILES) };
+            let (full, most) = if live { (WhenFull::Refuse, self.most / 2) } else { (WhenFull::Wait, MOST_OF_FILES) };
             let piece = if live && target.has_reader() { PIECE } else { usize::MAX };
             let writer = Writer { target, piece, written: Arc::clone(&self.written) };
             self.queue = Some(Queue::start(writer, most, full)?);
@@ -317,7 +321,7 @@ mod tests {
     /// An output into a pipe, and the end to read from.
     fn piped() -> (TextOutput, io::PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
-        let mut out = TextOutput::open(Path::new("/dev/null"), false, &[], &Here).unwrap().live();
+        let mut out = TextOutput::open(Path::new("/dev/null"), false, &[], &Here).unwrap().live(MOST_OF_RECORDS);
         out.target = Some(Target::of(File::from(OwnedFd::from(writer)), Path::new("-")).unwrap());
         (out, reader)
     }

@@ -159,6 +159,13 @@ impl Reader {
         }
     }
 
+    /// The same, keeping at most so many bytes of what the file says of itself: names, comments, secrets.
+    #[must_use]
+    pub fn keep_at_most(mut self, bytes: usize) -> Self {
+        self.allowance = Allowance::of(bytes);
+        self
+    }
+
     /// Takes every frame for one of this link type, whatever the file says.
     #[must_use]
     pub fn force_link(mut self, link: Option<LinkType>) -> Self {
@@ -337,6 +344,12 @@ impl Reader {
         let global = self.info.interfaces.len();
         if global >= MAX_INTERFACES {
             return Err(Fault::new(0, format!("names more than {MAX_INTERFACES} interfaces")));
+        }
+        if !self.allowance.take(size_of::<crate::model::InterfaceInfo>()) {
+            return Err(Fault::new(
+                0,
+                format!("names more than {global} interfaces, for which there is no memory (--max-memory)"),
+            ));
         }
         if let State::PcapNg(section) = &mut self.state {
             let link = described.info.link.unwrap_or(LinkType::ETHERNET);

@@ -40,6 +40,10 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    pub(super) const fn of(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
     /// Takes so many bytes, and 64 for what holds them, if that many are left.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         match self.0.checked_sub(bytes.saturating_add(64)) {

@@ -19,8 +19,10 @@ use std::time::Duration;
 const CHUNK: usize = 256 << 10;
 /// Chunks on their way at most.
 const CHUNKS: usize = 8;
-/// Memory that an xz stream may ask for; `xz -9` asks for 65 MiB.
-const XZ_MEMORY: u64 = 512 << 20;
+/// What zstd and xz need beside their window or dictionary: tables of codes and buffers, bytes.
+const BESIDE: usize = 1 << 20;
+/// The largest window that zstd's own programs take without being asked: 128 MiB, as a power of two.
+const ZSTD_WINDOW: u32 = 27;
 
 /// A compressed format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,7 @@ pub(super) enum Inflater {
 
 impl Inflater {
     /// `start` are the bytes read from `raw` already.
-    pub(super) fn new(compression: Compression, start: &[u8], raw: Raw) -> io::Result<Self> {
+    pub(super) fn new(compression: Compression, start: &[u8], raw: Raw, memory: usize) -> io::Result<Self> {
         let mut packed = Packed::new(start, raw, CHUNK);
         let mut compression = compression;
         if compression == Compression::Skippable {
@@ -84,10 +86,15 @@ impl Inflater {
         Ok(Self::Here(match compression {
             Compression::Gzip => Box::new(Gzip { member: Some(GzDecoder::new(packed)) }),
             // The decoder passes over skippable frames itself.
-            Compression::Zstd | Compression::Skippable => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+            Compression::Zstd | Compression::Skippable => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+                let room = memory.saturating_sub(BESIDE).max(1 << 10);
+                decoder.window_log_max(room.ilog2().min(ZSTD_WINDOW))?;
+                Box::new(decoder)
+            }
             Compression::Lz4 => Box::new(Lz4 { frames: FrameDecoder::new(Ending { packed, ended: false }), finished: false }),
             Compression::Xz => {
-                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
+                let stream = Stream::new_stream_decoder(memory as u64, CONCATENATED)?;
                 Box::new(XzDecoder::new_stream(packed, stream))
             }
         }))

@@ -2,6 +2,7 @@
 //! and read on. It grows only as bytes really come, never because a length field says so.
 
 use super::compressed::{Compression, Inflater};
+use super::memory::Memory;
 use super::raw::Raw;
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(super) enum Filled {
 /// Bytes in view, and the way to more of them.
 pub(super) struct Feed {
     buffer: Vec<u8>,
+    memory: Memory,
     start: usize,
     end: usize,
     /// Of `start`, in the (decompressed) file.
@@ -44,16 +46,19 @@ pub(super) struct Feed {
 
 impl Feed {
     /// `capacity` is what is read at a time; it should be 64 KiB or more.
-    pub(super) fn new(raw: Raw, capacity: usize) -> Self {
-        Self {
-            buffer: vec![0; capacity.max(1024)],
+    pub(super) fn new(raw: Raw, capacity: usize, memory: Memory) -> io::Result<Self> {
+        let capacity = capacity.max(1024);
+        memory.take(capacity)?;
+        Ok(Self {
+            buffer: vec![0; capacity],
+            memory,
             start: 0,
             end: 0,
             offset: 0,
             origin: Origin::Plain(raw),
             pipe: false,
             quiet: false,
-        }
+        })
     }
 
     /// The bytes read and not yet consumed.
@@ -81,7 +86,7 @@ impl Feed {
             if self.pipe && !self.is_ready()? {
                 return Ok(Filled::NotYet);
             }
-            self.make_room(len);
+            self.make_room(len)?;
             let room = &mut self.buffer[self.end..];
             let read = match &mut self.origin {
                 Origin::Plain(raw) => raw.read(room),
@@ -118,16 +123,20 @@ impl Feed {
     }
 
     /// Makes room behind the view, on the way to `len` bytes of it.
-    fn make_room(&mut self, len: usize) {
+    fn make_room(&mut self, len: usize) -> io::Result<()> {
         if self.start > 0 && (self.end == self.buffer.len() || self.start + len > self.buffer.len()) {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            let doubled = self.buffer.len() * 2;
-            self.buffer.resize(doubled, 0);
+            // No more than is asked for, once that is near.
+            let wanted = (self.buffer.len() * 2).min(len.max(self.buffer.len() + 1024));
+            self.memory.take(wanted - self.buffer.len())?;
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
         }
+        Ok(())
     }
 
     /// From here on the bytes are those inflated from what is in view and what follows it.
@@ -135,7 +144,7 @@ impl Feed {
         let packed = self.view().to_vec();
         self.start = self.end;
         if let Origin::Plain(raw) = std::mem::replace(&mut self.origin, Origin::Ended) {
-            self.origin = Origin::Packed(Inflater::new(compression, &packed, raw)?);
+            self.origin = Origin::Packed(Inflater::new(compression, &packed, raw, self.memory.inflating)?);
         }
         (self.start, self.end, self.offset) = (0, 0, 0);
         Ok(())
@@ -152,8 +161,10 @@ impl Feed {
         } else if size == Some(self.offset + self.view().len() as u64)
             && matches!(self.fill(self.view().len() + 1), Ok(Filled::Ended))
         {
+            let before = self.buffer.len();
             self.buffer.truncate(self.end.max(1024));
             self.buffer.shrink_to_fit();
+            self.memory.give_back(before - self.buffer.len());
         }
     }
 }
@@ -163,14 +174,27 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
+    fn fed(there: usize, memory: usize) -> Feed {
+        let memory = Memory::divided(memory, 1);
+        Feed::new(Raw::new(Cursor::new(vec![7; there])), 4096, memory).expect("room for the buffer")
+    }
+
     #[test]
     fn a_claimed_length_alone_takes_no_memory() {
         // 200 MB are asked for, 1000 bytes are there; then more than the buffer holds is there.
-        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 1000])), 4096);
+        let mut feed = fed(1000, 1 << 20);
         assert!(matches!(feed.fill(200_000_000), Ok(Filled::Ended)));
         assert_eq!((feed.view().len(), feed.buffer.len()), (1000, 4096));
-        let mut feed = Feed::new(Raw::new(Cursor::new(vec![7; 5000])), 4096);
+        let mut feed = fed(5000, 1 << 20);
         assert!(matches!(feed.fill(200_000_000), Ok(Filled::Ended)));
         assert_eq!((feed.view().len(), feed.buffer.len()), (5000, 8192));
+    }
+
+    #[test]
+    fn a_buffer_keeps_to_what_all_may_take() {
+        let mut feed = fed(100_000, 40_000);
+        let error = feed.fill(90_000).expect_err("10,000 are for buffers");
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+        assert!(feed.buffer.len() <= 10_000 && feed.memory.left() <= 10_000 - feed.buffer.len());
     }
 }

@@ -16,6 +16,7 @@
 
 mod compressed;
 mod feed;
+mod memory;
 mod packed;
 mod raw;
 mod wait;
@@ -25,6 +26,7 @@ use crate::model::{Frame, LinkType, SourceInfo, SourceStats, Timestamp};
 use crate::pcapfile::{self, Fault, Format, Packet, Part, Reader, Step};
 use compressed::Compression;
 use feed::{Feed, Filled};
+pub(super) use memory::Memory;
 use raw::{Meter, Opened, Raw};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -42,11 +44,14 @@ pub struct OpenOptions {
     pub buffer: usize,
     /// Decompress in a thread of its own, started when the file is open. Otherwise in the thread that reads.
     pub thread: bool,
+    /// Most memory for all files of a run, bytes: buffers (which grow with records that do not fit), what inflating needs, and
+    /// what files say of themselves.
+    pub memory: usize,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20, thread: true }
+        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20, thread: true, memory: 1 << 30 }
     }
 }
 
@@ -130,21 +135,28 @@ impl Unread {
 
     /// Begins to read: as far as the first packet, or as what is there without waiting.
     pub fn start(self, options: &OpenOptions) -> Result<FileSource, SourceError> {
-        FileSource::start(self.0, options)
+        self.start_with(options, Memory::divided(options.memory, 1))
+    }
+
+    /// As one of several files.
+    pub(super) fn start_with(self, options: &OpenOptions, memory: Memory) -> Result<FileSource, SourceError> {
+        FileSource::start(self.0, options, memory)
     }
 }
 
 impl FileSource {
     /// Reads a capture from anything that gives bytes. `name` is for people.
     pub fn from_reader(reader: impl Read + Send + 'static, name: &str, options: &OpenOptions) -> Result<Self, SourceError> {
-        Self::start(Opened { raw: Raw::new(reader), name: name.to_owned(), size: None, id: None }, options)
+        let opened = Opened { raw: Raw::new(reader), name: name.to_owned(), size: None, id: None };
+        Self::start(opened, options, Memory::divided(options.memory, 1))
     }
 
-    fn start(opened: Opened, options: &OpenOptions) -> Result<Self, SourceError> {
+    fn start(opened: Opened, options: &OpenOptions, memory: Memory) -> Result<Self, SourceError> {
         let Opened { raw, name, size, id } = opened;
         let (meter, pipe) = (raw.meter(), raw.is_pipe());
-        let mut feed = Feed::new(raw, options.buffer);
         let failed = |error, compression| read_error(error, &name, &meter, compression, 0, 0);
+        let notes = memory.notes;
+        let mut feed = Feed::new(raw, options.buffer, memory).map_err(|e| failed(e, None))?;
         feed.fill(Compression::SNIFFED).map_err(|e| failed(e, None))?;
         let compression = Compression::sniff(feed.view());
         if let Some(compression) = compression {
@@ -158,7 +170,7 @@ impl FileSource {
             let starts_with = feed.view().iter().copied().take(16).collect();
             return Err(SourceError::NotACapture { name, starts_with });
         };
-        let mut reader = Reader::new(format, &name).force_link(options.force_link);
+        let mut reader = Reader::new(format, &name).force_link(options.force_link).keep_at_most(notes);
         reader.info_mut().file_id = id;
         let mut source = Self {
             feed,
@@ -446,7 +458,7 @@ fn read_error(
     frames: u64,
 ) -> SourceError {
     let name = name.to_owned();
-    let Some(compression) = compression.filter(|_| !meter.failed()) else {
+    let Some(compression) = compression.filter(|_| !meter.failed() && error.kind() != ErrorKind::OutOfMemory) else {
         return SourceError::Io { operation: "cannot read", name, error };
     };
     let format = compression.name();

@@ -7,6 +7,7 @@ use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
 use crate::cli::files::{ForEach, is_command};
 use crate::cli::helper::Wanted;
+use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
@@ -41,7 +42,9 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
     in_one_thread(&args.live, "capture")?;
-    let manner = Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, ..Manner::default() };
+    let memory = Memory::of(&args.run)?;
+    let manner =
+        Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, watched: false, memory };
     let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
@@ -143,6 +146,7 @@ impl Writing {
             section,
             rotation,
             when_full: if opened.live { WhenFull::Refuse } else { WhenFull::Wait },
+            most_waiting: opened.memory.waiting() / 2,
             start: clock::now(),
             ..PcapConfig::new(format)
         };

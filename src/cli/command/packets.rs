@@ -6,6 +6,7 @@ use crate::cli::args::{PacketsArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
+use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan, in_one_thread, link_type, unreadable};
 use crate::cli::{Done, manual, rights, settings};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
@@ -55,7 +56,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: !copying && !args.count };
+    let memory = Memory::of(&args.look.run)?;
+    let watched = !copying && !args.count;
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched, memory };
     let plan = Plan::new(&args.input, zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
@@ -63,7 +66,8 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let wants_notes = !lines.plain || args.format.is_some();
     let mut opened = plan.open(&args.live, copying)?;
     let filter = opened.filter_text.clone();
-    let out = || Out::stdout().map(|out| if live { out.live() } else { out });
+    let memory = opened.memory;
+    let out = || Out::stdout().map(|out| if live { out.live(memory.waiting()) } else { out });
     let form = match (args.format, args.format.and_then(separated)) {
         _ if args.count => Form::Count(0),
         (Some(RecordFormat::Jsonl), _) => Form::Json(PacketJsonSink::new(out()?, filter.clone())),
@@ -81,9 +85,11 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         (true, true) => Wait::UntilIdle,
         (true, false) => Wait::UntilSettled,
     };
-    let mut sink = Both { print: (!copying).then(|| Hold::new(print, wait)), writing, live };
+    let mut sink = Both { print: (!copying).then(|| Hold::new(print, wait).within(memory.hold())), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
-    let tracker = track.then(|| TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() });
+    let label_bytes = if wants.labels { memory.labels() } else { 0 };
+    let shared = memory.tracker(2 * memory.hold() + label_bytes);
+    let tracker = track.then_some(TrackerConfig { handshake_events: false, wants, label_bytes, ..shared });
     let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
     let (mut ended, words) = drive(opened, tracker, progress, &mut sink)?;
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));

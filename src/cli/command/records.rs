@@ -4,6 +4,7 @@ use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
 use crate::cli::helper::Wanted;
+use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
@@ -155,10 +156,11 @@ pub(super) fn run(
     if look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0, watched: false };
+    let memory = Memory::of(&look.run)?;
+    let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0, watched: false, memory };
     let mut opened = plan.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
-    let out = if opened.live { out.live() } else { out };
+    let out = if opened.live { out.live(opened.memory.waiting()) } else { out };
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {
         (Some(form), _) => Output::Zeek(ZeekSink::new(out, form)),
@@ -166,6 +168,8 @@ pub(super) fn run(
         _ if format == RecordFormat::Jsonl => Output::Json(FlowJsonSink::new(out, records, &args.fields, filter.clone())?),
         _ => table(out, settings::style(&look.style), opened.names.take()),
     };
+    // Of each flow under way it is kept what was told.
+    let told = if records == Records::Handshakes && opened.live { opened.memory.records() } else { 0 };
     let tracker = TrackerConfig {
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
@@ -173,7 +177,7 @@ pub(super) fn run(
         wants: wants(records, format, &fields, look.verbose > 0),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: of.checksums,
-        ..TrackerConfig::default()
+        ..opened.memory.tracker(told)
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
     let (mut ended, words) = drive(opened, Some(tracker), look.run.progress, &mut sink)?;

@@ -3,6 +3,7 @@
 use crate::cli::args::SummaryArgs;
 use crate::cli::drive::{drive, finish};
 use crate::cli::helper::Wanted;
+use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::flow::{TrackerConfig, Wants};
@@ -14,12 +15,14 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     if args.look.names {
         wanted.names();
     }
-    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false };
+    let memory = Memory::of(&args.look.run)?;
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false, memory };
     let mut opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
+    let records = opened.memory.records();
     let config = SummaryConfig {
         style: settings::style(&args.look.style),
-        all: args.all,
+        all: args.all.then_some(records),
         quiet: args.look.quiet > 0,
         verbose: args.look.verbose > 0,
         source_words: opened.source_words.clone(),
@@ -27,7 +30,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let wants = Wants { verdicts: true, ..Wants::default() };
-    let tracker = TrackerConfig { handshake_events: false, wants, ..TrackerConfig::default() };
+    let tracker =
+        TrackerConfig { handshake_events: false, wants, ..opened.memory.tracker(if args.all { 2 * records } else { 0 }) };
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().close().result;

@@ -256,7 +256,7 @@ fn badly_shared_out_frames_give_the_conversations_of_one_thread() {
 #[test]
 fn what_finds_no_room_with_the_right_thread_is_counted() {
     let spread = Spread::seeded(2, 1);
-    let exchange = Exchange::new(spread, None);
+    let exchange = Exchange::new(spread, None, 0);
     let share = Share::new(0, Arc::clone(&exchange), true);
     let mut source = source(traffic(), Then::End);
     let (mut handed, mut kept) = (0, 0);
@@ -304,7 +304,7 @@ fn live_losses_after_the_clock_was_set_back_are_told_of_the_flows_that_they_spoi
 #[test]
 fn numbers_of_frames_are_given_once() {
     let frames = traffic();
-    let exchange = Exchange::new(Spread::seeded(3, 1), None);
+    let exchange = Exchange::new(Spread::seeded(3, 1), None, 0);
     let given = AtomicU64::new(0);
     let numbers: Vec<u64> = thread::scope(|scope| {
         let threads: Vec<_> = (0..3)

@@ -13,6 +13,8 @@ use std::sync::mpsc::SyncSender;
 const FRAMES: usize = 512;
 /// Bytes of frames after which a batch is given on.
 const BYTES: usize = 256 << 10;
+/// Of a frame so many bytes are handed on at most: more than those of the longest datagram, as long as any program captures.
+const LONGEST: usize = 256 << 10;
 /// Batches that wait for a thread, at most: so far may one be ahead of another.
 pub(super) const WAITING: usize = 4;
 
@@ -45,7 +47,13 @@ struct Entry {
 impl Batch {
     fn new(threads: usize) -> Self {
         let found = (0..threads).map(|_| (0..FRAMES).map(|_| AtomicU8::new(0)).collect()).collect();
-        Self { first: 0, entries: Vec::with_capacity(FRAMES), bytes: Vec::new(), drops: Vec::new(), found }
+        Self {
+            first: 0,
+            entries: Vec::with_capacity(FRAMES),
+            bytes: Vec::with_capacity(BYTES + LONGEST),
+            drops: Vec::new(),
+            found,
+        }
     }
 
     fn clear(&mut self, first: u64) {
@@ -102,7 +110,7 @@ impl Dealer {
     /// Takes a frame. `false`: nobody wants any more.
     pub(in crate::engine) fn give(&mut self, frame: &Frame<'_>) -> bool {
         let batch = &mut self.batch;
-        batch.bytes.extend_from_slice(frame.bytes);
+        batch.bytes.extend_from_slice(&frame.bytes[..frame.bytes.len().min(LONGEST)]);
         let thread = self.threads.at_first_sight(frame);
         batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, end: batch.bytes.len(), thread });
         if batch.len() >= FRAMES || batch.bytes.len() >= BYTES { self.flush() } else { true }

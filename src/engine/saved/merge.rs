@@ -12,7 +12,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Most that waits in a stream.
+/// Most that waits in a stream, by number.
 const ROOM: usize = 2048;
 /// So much is worth waking who waits for it; less is told with the mark.
 const WORTH: usize = 256;
@@ -87,12 +87,14 @@ struct Stream {
 
 struct Waiting {
     told: VecDeque<(Key, Told)>,
+    /// Bytes of that.
+    bytes: usize,
     mark: Key,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { told: VecDeque::new(), mark: Key::START }
+        Self { told: VecDeque::new(), bytes: 0, mark: Key::START }
     }
 }
 
@@ -105,14 +107,18 @@ impl Stream {
 /// The streams: one of each thread, and the last of the one that reads.
 pub(super) struct Desk {
     streams: Vec<Stream>,
+    /// Most bytes that wait in each; as many may have been taken of it.
+    room: usize,
     quit: AtomicBool,
     flows: AtomicU64,
 }
 
 impl Desk {
-    pub(super) fn new(threads: usize) -> Self {
+    /// `room`: bytes for what all of them tell; 0: only its number is bounded.
+    pub(super) fn new(threads: usize, room: usize) -> Self {
         let streams = (0..=threads).map(|_| Stream::default()).collect();
-        Self { streams, quit: AtomicBool::new(false), flows: AtomicU64::new(0) }
+        let room = if room == 0 { usize::MAX } else { room / (2 * threads) };
+        Self { streams, room, quit: AtomicBool::new(false), flows: AtomicU64::new(0) }
     }
 
     /// Flows begun so far.
@@ -136,9 +142,14 @@ impl Desk {
 
     /// Tells something, when there is room.
     pub(super) fn tell(&self, of: usize, key: Key, told: Told) {
+        self.tell_sized(of, key, told, 0);
+    }
+
+    /// Tells something that has so many bytes, when there is room.
+    pub(super) fn tell_sized(&self, of: usize, key: Key, told: Told, bytes: usize) {
         let stream = &self.streams[of];
         let mut waiting = stream.lock();
-        while waiting.told.len() >= ROOM && !self.has_quit() {
+        while (waiting.told.len() >= ROOM || waiting.bytes >= self.room) && !self.has_quit() {
             stream.more.notify_one();
             waiting = stream.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
@@ -146,7 +157,8 @@ impl Desk {
             return;
         }
         waiting.told.push_back((key, told));
-        if waiting.told.len() == WORTH {
+        waiting.bytes += bytes;
+        if waiting.told.len() == WORTH || waiting.bytes >= self.room {
             stream.more.notify_one();
         }
     }
@@ -188,6 +200,7 @@ impl Desk {
             waiting = stream.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut waiting.told, into);
+        waiting.bytes = 0;
         stream.room.notify_one();
         waiting.mark
     }

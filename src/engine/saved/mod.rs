@@ -1,6 +1,6 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
-//! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run`])
+//! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
 //! tells, as long as no flow has to make room for another; then the totals of packets are.
 
 mod batch;
@@ -53,10 +53,10 @@ pub fn run(
         return super::run(input, filter, config, sink, watch);
     };
     let threads = threads.min(64);
-    let desk = Arc::new(Desk::new(threads));
+    let desk = Arc::new(Desk::new(threads, config.handed_over));
     let (common, progress) = (Common::crowd(), Arc::new(Progress::new(threads)));
     let shared = Shared { threads: Threads(threads), desk: Arc::clone(&desk), progress, common };
-    let part = TrackerConfig { list_bytes: tracker.list_bytes / threads, ..tracker };
+    let part = TrackerConfig { max_bytes: tracker.max_bytes / threads, list_bytes: tracker.list_bytes / threads, ..tracker };
     // The fragments' limits are by the profile, as those of one thread.
     let pools = (0..threads).map(|_| Run::new(Filter::everything(), config.clone(), true).pipeline.fragments);
     let pools: Vec<_> = pools.collect();

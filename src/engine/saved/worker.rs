@@ -10,6 +10,7 @@ use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
 use crate::flow::{Common, FlowEvent, FlowKind, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
+use crate::heap;
 use crate::model::Frame;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -57,7 +58,7 @@ impl<'s> Worker<'s> {
             progress: Arc::clone(&shared.progress),
             desk: Arc::clone(&shared.desk),
         };
-        let tracker = Tracker::part(config, &shared.common, Box::new(peers));
+        let tracker = Tracker::part(config, shared.threads.places(me), &shared.common, Box::new(peers));
         Self { me, shared, tracker, fragments, totals: Totals::default(), answers, finding, seen, begun: [0; KINDS] }
     }
 
@@ -217,7 +218,10 @@ impl FlowSink for Teller<'_> {
             (None, Some(rank)) => Key::silent(self.number, rank),
             (None, None) => Key::own(self.number),
         };
-        self.desk.tell(self.me, key, Told::Ended(Box::new(record.clone())));
+        let before = heap::held();
+        let record = Box::new(record.clone());
+        let bytes = usize::try_from(heap::held() - before).unwrap_or(0);
+        self.desk.tell_sized(self.me, key, Told::Ended(record), bytes);
     }
 
     fn on_silent(&mut self, rank: Rank) {

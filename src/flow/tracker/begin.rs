@@ -70,7 +70,7 @@ impl Tracker {
 
     /// Is there no room for another flow?
     fn is_full(&self) -> bool {
-        self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows
+        self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows || self.cannot_grow()
     }
 
     fn begin(&mut self, of: &Found, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {

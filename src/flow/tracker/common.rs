@@ -2,6 +2,7 @@
 //! next number of each kind, how many flows there are in all, and what was learnt of the ways between hosts. Asked when a flow begins
 //! or ends and when a way is measured anew, never for each packet.
 
+use crate::flow::key::PLACES;
 use crate::flow::note::FlowKind;
 use crate::flow::tcp::{KnownPaths, Paths};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +12,10 @@ use std::sync::{Arc, Mutex};
 const KINDS: usize = FlowKind::Other as usize + 1;
 
 /// Shared by the trackers of one run: see [`Tracker::beside`](super::Tracker::beside). Cloning shares it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Common(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     /// Flows ever begun, by kind.
     begun: [AtomicU64; KINDS],
@@ -27,12 +28,37 @@ struct Inner {
     paths: Arc<Mutex<KnownPaths>>,
 }
 
+impl Inner {
+    fn new(paths: KnownPaths, crowd: bool) -> Self {
+        Self {
+            begun: Default::default(),
+            active: AtomicUsize::new(0),
+            crowd,
+            crowded: AtomicBool::new(false),
+            paths: Arc::new(Mutex::new(paths)),
+        }
+    }
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self(Arc::new(Inner::new(KnownPaths::default(), false)))
+    }
+}
+
 impl Common {
+    /// Nothing is known yet; what is learnt of ways between hosts has so many bytes.
+    #[must_use]
+    pub fn within(path_bytes: usize) -> Self {
+        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes, 0..PLACES), false)))
+    }
+
     /// For the parts of a saved capture ([`Tracker::part`](super::Tracker::part)). They are not at the same moment of it, so
-    /// that the flows of all at once say nothing: whoever puts in order what they tell says when there are too many.
+    /// that the flows of all at once say nothing: whoever puts in order what they tell says when there are too many. What they learn
+    /// of ways each has for itself.
     #[must_use]
     pub fn crowd() -> Self {
-        Self(Arc::new(Inner { crowd: true, ..Inner::default() }))
+        Self(Arc::new(Inner::new(KnownPaths::within(0, 0..0), true)))
     }
 
     /// There are as many flows as there may be: from now on old ones make room for new ones.

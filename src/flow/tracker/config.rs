@@ -18,11 +18,18 @@ pub struct TrackerConfig {
     pub wants: Wants,
     /// What becomes of packets with wrong checksums.
     pub checksums: Checksums,
-    /// Most memory for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
-    /// room is forgotten. Not in it: what each flow has from the start (some 600 bytes, and up to 2,000 more where everything is
-    /// wanted), which `max_flows` bounds, and 16 MB at most for what flows between the same hosts share.
+    /// Most memory for all that the tracker holds, bytes: when it is used up, flows give way in the same order as for `max_flows`.
+    /// Kept only where the program's allocator is [`heap::Counting`](crate::heap::Counting).
+    pub max_bytes: usize,
+    /// Most of that for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
+    /// room is forgotten.
     pub list_bytes: usize,
-    /// How much of that the streams of one flow may take.
+    /// Memory for what flows between the same hosts know of their way, where verdicts are wanted, bytes. Not in `max_bytes`; trackers that
+    /// work [beside](crate::flow::Tracker::beside) each other have it once.
+    pub path_bytes: usize,
+    /// Most memory for Wireshark's conversations, where [`Wants::labels`] asks for them, bytes. Not the tracker's own.
+    pub label_bytes: usize,
+    /// How much of [`Self::list_bytes`] the streams of one flow may take.
     pub streams: StreamLimits,
 }
 
@@ -34,7 +41,10 @@ impl Default for TrackerConfig {
             handshake_events: true,
             wants: Wants::default(),
             checksums: Checksums::Auto,
+            max_bytes: usize::MAX,
             list_bytes: 256 << 20,
+            path_bytes: 16 << 20,
+            label_bytes: 60 << 20,
             streams: StreamLimits::default(),
         }
     }

@@ -40,7 +40,8 @@ impl Tracker {
     /// Ends one flow because the capture has ended. `false`: none was left.
     pub fn end_next(&mut self, ending: &mut Ending, sink: &mut impl FlowSink) -> bool {
         let Some(slot) = ending.slots.pop() else { return false };
-        self.end_flow(slot, EndReason::EndOfCapture, sink);
+        // Nothing gives way any more: those that are left are in `ending`.
+        self.account(sink, |tracker, sink| tracker.end_flow(slot, EndReason::EndOfCapture, sink));
         true
     }
 
@@ -79,7 +80,11 @@ impl Tracker {
     }
 
     pub(super) fn make_room(&mut self, sink: &mut impl FlowSink) {
-        if let Some(slot) = self.table.victim() {
+        self.evict(self.table.victim(), sink);
+    }
+
+    pub(super) fn evict(&mut self, slot: Option<u32>, sink: &mut impl FlowSink) {
+        if let Some(slot) = slot {
             self.stats.evicted += u64::from(!self.table.get(slot).class.is_over());
             self.end_flow(slot, EndReason::Evicted, sink);
         }

@@ -2,6 +2,7 @@
 
 use super::{PacketMeta, Tracker};
 use crate::decode::{Packet, Transport};
+use crate::flow::event::FlowEvent;
 use crate::flow::flow::{Body, Flow, IcmpMark, Place};
 use crate::flow::icmp::{self, Quote};
 use crate::flow::key::End;
@@ -14,6 +15,10 @@ impl Tracker {
     /// Part of [`Tracker::on_timed_packet`]; to be called alone where the packet, if the flow is not known here, is to be given to
     /// another tracker.
     pub fn on_icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
+        self.account(&mut |_: FlowEvent<'_>| {}, |tracker, _| tracker.icmp_error(meta, packet))
+    }
+
+    pub(super) fn icmp_error(&mut self, meta: &PacketMeta, packet: &Packet<'_>) -> Option<Note> {
         let (slot, quoted, quote) = self.quoted_flow(packet)?;
         let flow = self.table.get_mut(slot);
         flow.seen(Place { source: meta.source, number: meta.number, ts: meta.ts });

@@ -9,6 +9,7 @@ mod icmp_error;
 mod outer;
 mod packet;
 mod ranks;
+mod share;
 mod stats;
 mod time;
 mod update;
@@ -22,11 +23,12 @@ pub use self::stats::TrackerStats;
 use self::ahead::Ahead;
 use self::packet::Seen;
 use self::ranks::Ranks;
+use self::share::Held;
 use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
-use super::key::{Ends, KeyMaker};
+use super::key::{Ends, KeyMaker, PLACES};
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -39,6 +41,7 @@ use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
+use std::ops::Range;
 
 /// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
 #[derive(Debug)]
@@ -67,6 +70,7 @@ pub struct Tracker {
     tidied: u32,
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
+    held: Held,
     /// Where other trackers follow the rest of a saved capture: when each flow was seen last, among all packets.
     ranks: Option<Ranks>,
     /// Packets that will come soon.
@@ -77,6 +81,10 @@ impl Tracker {
     /// An empty tracker.
     #[must_use]
     pub fn new(config: TrackerConfig) -> Self {
+        Self::with_paths(config, Self::paths_of(&config, 0..PLACES))
+    }
+
+    fn with_paths(config: TrackerConfig, paths: Paths) -> Self {
         let wants = Wants { zeek: config.wants.zeek || config.profile.rows == Rules::Zeek, ..config.wants };
         let config = TrackerConfig { max_flows: config.max_flows.clamp(1, table::MOST), wants, ..config };
         Self {
@@ -95,32 +103,40 @@ impl Tracker {
             judge: Judge::new(config.checksums),
             timers: Deadlines::default(),
             parents: Vec::new(),
-            paths: Paths::default(),
+            paths,
             drops: CaptureDrops::default(),
             settling: Deadlines::default(),
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
+            held: Held::default(),
             ranks: None,
             upcoming: Ahead::default(),
         }
     }
 
     /// An empty tracker that follows part of the conversations of a capture, while others follow the rest: numbers of flows are
-    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::list_bytes`] is its own.
+    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::max_bytes`] and
+    /// [`TrackerConfig::list_bytes`] are its own.
     #[must_use]
     pub fn beside(config: TrackerConfig, common: &Common) -> Self {
-        Self { common: Some(common.clone()), paths: common.paths(), ..Self::new(config) }
+        Self { common: Some(common.clone()), ..Self::with_paths(config, common.paths()) }
     }
 
     /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
     /// [places](super::key::place), while others follow the rest. Together they tell what one would: each is told of the time of
     /// every packet, of its [number](Self::number_packet), and of what the capture dropped; flows have numbers of this tracker's
     /// own. `common`, a [`Common::crowd`], bounds the flows of all; `peers` know what checksums the others found.
+    /// [`TrackerConfig::max_bytes`] and [`TrackerConfig::list_bytes`] are its own, [`TrackerConfig::path_bytes`] are of all together.
     #[must_use]
-    pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
-        let mut tracker = Self { common: Some(common.clone()), ranks: Some(Ranks::default()), ..Self::new(config) };
+    pub fn part(config: TrackerConfig, places: Range<usize>, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
+        let paths = Self::paths_of(&config, places);
+        let mut tracker = Self { common: Some(common.clone()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
         tracker.judge.ask(peers);
         tracker
+    }
+
+    fn paths_of(config: &TrackerConfig, places: Range<usize>) -> Paths {
+        Paths::within(if config.wants.verdicts { config.path_bytes } else { 0 }, places)
     }
 
     /// The number, among those of all trackers, of the packet that comes next: rising, from 1.
@@ -132,14 +148,20 @@ impl Tracker {
 
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
-        self.on_packet_time(meta.ts, sink);
-        self.on_timed_packet(meta, packet, sink)
+        self.counted(sink, |tracker, sink| {
+            tracker.on_time_of_packet(meta.ts, sink);
+            tracker.follow(meta, packet, sink)
+        })
     }
 
     /// Takes a packet whose time [`Self::on_packet_time`] was told.
     pub fn on_timed_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        self.counted(sink, |tracker, sink| tracker.follow(meta, packet, sink))
+    }
+
+    fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         if let Transport::Icmp | Transport::Icmpv6 = packet.transport
-            && let Some(note) = self.on_icmp_error(meta, packet)
+            && let Some(note) = self.icmp_error(meta, packet)
         {
             return note;
         }

@@ -32,6 +32,16 @@ impl Ranks {
         self.last.get(slot as usize).copied().unwrap_or(0)
     }
 
+    /// Bytes that all take.
+    pub(super) const fn bytes(&self) -> usize {
+        self.last.capacity() * size_of::<u64>()
+    }
+
+    /// Bytes that the rank of a new slot needs beside those: as many, where all are used.
+    pub(super) const fn growth(&self, slot: usize) -> usize {
+        if slot < self.last.capacity() { 0 } else { self.bytes() }
+    }
+
     fn set(&mut self, slot: u32, rank: u64) {
         let at = slot as usize;
         if self.last.len() <= at {

@@ -12,13 +12,18 @@ impl Tracker {
     /// Time goes on without packets (a live capture's clock): flows that have been silent for too long end.
     pub fn on_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
         let now = self.clock.trust(ts);
-        self.expire(now, sink);
+        self.counted(sink, |tracker, sink| tracker.expire(now, sink));
     }
 
     /// A packet that is not given to the tracker (a piece of an unfinished datagram) was there: its time counts like that of
     /// [`Tracker::on_packet`]. One that is more than an hour ahead of all others is believed when more follow.
     #[inline]
     pub fn on_packet_time(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
+        self.counted(sink, |tracker, sink| tracker.on_time_of_packet(ts, sink));
+    }
+
+    #[inline]
+    pub(super) fn on_time_of_packet(&mut self, ts: Timestamp, sink: &mut impl FlowSink) {
         if self.ahead[0].is_none() && self.clock.goes_on(ts) {
             let now = self.clock.now();
             // Nearly every packet: nothing is due.

@@ -2,13 +2,13 @@
 
 use super::conversation::Seen;
 use super::labels::Analysis;
-use super::table::{MOST, Table};
+use super::table::{MOST, Table, most_within};
 use crate::decode::{Layer, LayerKind, Packet, TcpFlags, Transport, decode_through_pieces};
 use crate::flow::key::Ends;
 use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
 use std::net::IpAddr;
 
-/// Follows Wireshark's conversations. At most 262,144 at one time (60 MB); then one that has long been silent is forgotten,
+/// Follows Wireshark's conversations, by default 262,144 at one time (60 MB); then one that has long been silent is forgotten,
 /// and begins anew where Wireshark would go on.
 #[derive(Debug)]
 pub struct Labeler {
@@ -22,6 +22,12 @@ impl Default for Labeler {
 }
 
 impl Labeler {
+    /// For as many conversations as have room in so many bytes.
+    #[must_use]
+    pub fn within(bytes: usize) -> Self {
+        Self { conversations: Table::new(most_within(bytes)) }
+    }
+
     /// Takes a packet as its frame holds it (a fragment as a fragment). `None`: there is no TCP header as far as the window in
     /// it, neither its own nor one that an ICMP error quotes or the first fragment of a tunnel holds.
     pub fn on_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Analysis> {

@@ -8,6 +8,16 @@ use hashbrown::HashTable;
 /// Conversations remembered at one time. Wireshark remembers all; this is 60 MB.
 pub(super) const MOST: usize = 1 << 18;
 
+/// How many have room in so many bytes, and [`MOST`] at most. The index has up to two places for each, of five bytes, and is doubled
+/// beside the old one.
+pub(super) const fn most_within(bytes: usize) -> usize {
+    let most = bytes / (size_of::<Slot>() + 16);
+    if most > MOST { MOST } else { most }
+}
+
+/// Places by which the table grows.
+const PLACES: usize = 4096;
+
 #[derive(Debug)]
 struct Slot {
     key: FlowKey,
@@ -45,6 +55,9 @@ impl Table {
     fn insert(&mut self, key: FlowKey, hash: u64) -> u32 {
         let slot = Slot { key, hash, heard: true, conversation: Conversation::default() };
         let at = if self.slots.len() < self.most {
+            if self.slots.len() == self.slots.capacity() {
+                self.slots.reserve_exact(PLACES);
+            }
             self.slots.push(slot);
             self.slots.len() - 1
         } else {

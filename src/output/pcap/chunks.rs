@@ -13,7 +13,7 @@ const BUFFER: usize = 256 << 10;
 /// Room for the record that fills a chunk.
 const BEYOND: usize = 4096;
 /// Bytes that may wait for the disk while capturing: half a second at a gigabit per second.
-const QUEUE_LIVE: usize = 64 << 20;
+pub(super) const QUEUE_LIVE: usize = 64 << 20;
 /// The same where the source can wait: enough for both sides to work.
 const QUEUE_FILES: usize = 2 << 20;
 /// What a message in the queue counts that is no chunk.
@@ -27,6 +27,8 @@ pub(super) struct Chunks {
     pub(super) packets: u64,
     stage: Stage,
     when_full: WhenFull,
+    /// Bytes that may wait.
+    most: usize,
     /// Packets that are safe in files.
     saved: Arc<AtomicU64>,
     /// Live, into a pipe or the like: how far its reader is, which is waited for only while it reads.
@@ -52,13 +54,14 @@ pub(super) enum Closed {
 }
 
 impl Chunks {
-    pub(super) fn new(back: Back, when_full: WhenFull, reader: Option<Arc<Moved>>) -> Self {
+    pub(super) fn new(back: Back, when_full: WhenFull, most_live: usize, reader: Option<Arc<Moved>>) -> Self {
         Self {
             buffer: Vec::with_capacity(BUFFER + BEYOND),
             packets: 0,
             saved: back.saved(),
             stage: Stage::Waiting(Box::new(back)),
             when_full,
+            most: if when_full == WhenFull::Wait { QUEUE_FILES } else { most_live.min(QUEUE_LIVE) },
             reader,
         }
     }
@@ -115,8 +118,7 @@ impl Chunks {
         if let Stage::Waiting(_) = &self.stage
             && let Stage::Waiting(back) = std::mem::replace(&mut self.stage, Stage::Over)
         {
-            let most = if self.when_full == WhenFull::Wait { QUEUE_FILES } else { QUEUE_LIVE };
-            self.stage = Stage::Running(Queue::start(*back, most, self.when_full)?);
+            self.stage = Stage::Running(Queue::start(*back, self.most, self.when_full)?);
         }
         let Stage::Running(queue) = &self.stage else { return Ok(()) };
         queue.push(job, bytes)

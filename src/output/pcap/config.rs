@@ -1,5 +1,6 @@
 //! How capture files are to be written, and which format that is: by a file's name, and by how fine the times of a source are.
 
+use super::chunks::QUEUE_LIVE;
 use super::rotate::Rotation;
 use crate::model::{FileFormat, SourceInfo, Timestamp};
 use crate::output::files::{Files, Here};
@@ -26,6 +27,8 @@ pub struct PcapConfig {
     pub rotation: Rotation,
     /// What becomes of packets when the disk is slower than they come.
     pub when_full: WhenFull,
+    /// How many bytes may wait for the disk where the source does not, 64 MiB at most.
+    pub most_waiting: usize,
     /// When the run starts. Live the first period begins here, and the first file; from files both begin with the first packet.
     pub start: Timestamp,
 }
@@ -42,6 +45,7 @@ impl PcapConfig {
             section: SectionInfo::default(),
             rotation: Rotation::default(),
             when_full: WhenFull::Wait,
+            most_waiting: QUEUE_LIVE,
             start: Timestamp::default(),
         }
     }

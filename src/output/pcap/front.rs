@@ -124,7 +124,7 @@ impl PcapWriter {
         }
         Ok(Self {
             path: path.to_owned(),
-            chunks: Chunks::new(back, config.when_full, reader),
+            chunks: Chunks::new(back, config.when_full, config.most_waiting, reader),
             rotation: config.rotation,
             form: Form::new(config.format, &config.section),
             names,

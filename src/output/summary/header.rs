@@ -291,8 +291,7 @@ fn joined(style: &Style, summary: &RunSummary) -> impl Iterator<Item = String> {
 /// What was given up on the way, where anything was.
 fn given_up(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
     if summary.evicted > 0 {
-        let text =
-            format!("{} pushed out of the full flow table and counted up to then", units::counted(summary.evicted, "flow"));
+        let text = format!("{} evicted for want of room, and counted up to then", units::counted(summary.evicted, "flow"));
         say(out, style, &text)?;
     }
     let (incomplete, pushed_out) = summary.fragments_lost;

@@ -28,8 +28,9 @@ use std::io::{self, Write};
 pub struct SummaryConfig {
     /// What the reader's terminal can do.
     pub style: Style,
-    /// Every conversation, however many there are; they are all kept until the end.
-    pub all: bool,
+    /// Every conversation, as far as so many bytes have room for their records, which are all kept until the end; of more those that
+    /// matter most.
+    pub all: Option<usize>,
     /// Only the table (`-q`).
     pub quiet: bool,
     /// Every interface, note and reason (`-v`).
@@ -56,7 +57,7 @@ impl<W: Write> SummarySink<W> {
     /// A summary that will be written to `out`.
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
-        let ranking = Ranking::new(if config.all { None } else { Some(ranking::SHOWN_ALL) });
+        let ranking = config.all.map_or_else(Ranking::default, Ranking::of_all);
         Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), names: None }
     }
 
@@ -100,7 +101,9 @@ impl<W: Write> SummarySink<W> {
         }
         table.flush(&mut self.out)?;
         if ranked.more > 0 {
-            let text = format!("… {} more ({}): --all shows them", units::count(ranked.more), ranked.more_states());
+            let how =
+                if self.config.all.is_some() { "sockeye flows shows them, or a larger --max-memory" } else { "--all shows them" };
+            let text = format!("… {} more ({}): {how}", units::count(ranked.more), ranked.more_states());
             for line in fold(&text, ", ", style.width, 2) {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }

@@ -3,6 +3,7 @@
 //! O(log n) at most.
 
 use crate::flow::{FlowRecord, State};
+use crate::heap;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -12,10 +13,12 @@ pub(super) const SHOWN_ALL: usize = 50;
 pub(super) const SHOWN_BEST: usize = 20;
 
 /// Conversations as they come in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ranking {
-    /// Most that are all kept; `None`: no end to it.
-    limit: Option<usize>,
+    /// Most that are all kept, and how many of them when there are more.
+    limit: (usize, usize),
+    /// Bytes that are left for records, where only memory limits them.
+    left: Option<usize>,
     /// While there are few: all.
     all: Vec<FlowRecord>,
     /// Afterwards: the best, the least of them on top.
@@ -31,23 +34,41 @@ pub(super) struct Choice {
     left_out: BTreeMap<&'static str, u64>,
 }
 
+impl Default for Ranking {
+    fn default() -> Self {
+        let (all, best, states) = (Vec::new(), BinaryHeap::new(), BTreeMap::new());
+        Self { limit: (SHOWN_ALL, SHOWN_BEST), left: None, all, best, states, total: 0 }
+    }
+}
+
 impl Ranking {
-    pub(super) fn new(limit: Option<usize>) -> Self {
-        Self { limit, ..Self::default() }
+    /// As many as have room in so many bytes.
+    pub(super) fn of_all(bytes: usize) -> Self {
+        Self { limit: (usize::MAX, SHOWN_BEST), left: Some(bytes), ..Self::default() }
     }
 
     pub(super) fn take(&mut self, record: &FlowRecord) {
         self.total += 1;
         *self.states.entry(record.state.word()).or_default() += 1;
-        if self.best.is_empty() && self.limit.is_none_or(|limit| self.all.len() < limit) {
+        if self.best.is_empty() && self.all.len() < self.limit.0 {
+            let before = heap::held();
             self.all.push(record.clone());
+            if let Some(left) = &mut self.left {
+                match left.checked_sub((heap::held() - before).max(0).unsigned_abs()) {
+                    Some(less) => *left = less,
+                    // As many as there are now: no more have room.
+                    None => self.limit = (self.all.len(), self.all.len()),
+                }
+            }
             return;
         }
+        self.best.reserve_exact(self.all.len() + 1);
         for record in self.all.drain(..) {
-            keep_best(&mut self.best, record);
+            keep_best(&mut self.best, record, self.limit.1);
         }
+        self.all = Vec::new();
         if self.best.peek().is_none_or(|least| rank(record) > rank(&least.0.0)) {
-            keep_best(&mut self.best, record.clone());
+            keep_best(&mut self.best, record.clone(), self.limit.1);
         }
     }
 
@@ -71,9 +92,9 @@ impl Ranking {
     }
 }
 
-fn keep_best(best: &mut BinaryHeap<Reverse<Ranked>>, record: FlowRecord) {
+fn keep_best(best: &mut BinaryHeap<Reverse<Ranked>>, record: FlowRecord, most: usize) {
     best.push(Reverse(Ranked(record)));
-    if best.len() > SHOWN_BEST {
+    if best.len() > most {
         best.pop();
     }
 }
@@ -142,7 +163,7 @@ mod tests {
 
     #[test]
     fn fifty_are_all_shown_in_order_of_first_packet_whatever_the_order_of_their_ends() {
-        let mut ranking = Ranking::new(Some(SHOWN_ALL));
+        let mut ranking = Ranking::default();
         let mut records: Vec<_> = many(50).collect();
         records.reverse();
         for record in &records {
@@ -155,7 +176,7 @@ mod tests {
 
     #[test]
     fn of_many_the_failed_come_first_and_then_the_biggest() {
-        let mut ranking = Ranking::new(Some(SHOWN_ALL));
+        let mut ranking = Ranking::default();
         let records: Vec<_> = many(1000).collect();
         for record in &records {
             ranking.take(record);
@@ -173,8 +194,18 @@ mod tests {
 
     #[test]
     fn all_means_all() {
-        let mut ranking = Ranking::new(None);
+        let mut ranking = Ranking::of_all(usize::MAX);
         many(300).for_each(|r| ranking.take(&r));
         assert_eq!(ranking.finish(false).rows.len(), 300);
+    }
+
+    #[test]
+    fn as_many_as_memory_holds_are_those_that_matter() {
+        // No allocator counts in a unit test: the bound is set as it is when memory is used up.
+        let mut ranking = Ranking { limit: (100, 100), ..Ranking::of_all(usize::MAX) };
+        many(1000).for_each(|r| ranking.take(&r));
+        let ranked = ranking.finish(false);
+        assert_eq!((ranked.rows.len(), ranked.more), (100, 900));
+        assert_eq!(ranked.rows.iter().filter(|r| r.state == State::Refused).count(), 10);
     }
 }

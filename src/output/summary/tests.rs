@@ -145,7 +145,7 @@ fn of_many_conversations_twenty_are_shown_and_the_rest_counted() {
     assert!(lines[2].starts_with("c4000  no answer  "), "{}", lines[2]);
     assert!(lines[10].starts_with("c4231  closed  "), "{}", lines[10]);
     assert_eq!(lines[22], "… 4,211 more (closed 4,211): --all shows them");
-    let all = shown(SummaryConfig { all: true, ..config(TERMINAL) }, &records, &totals());
+    let all = shown(SummaryConfig { all: Some(usize::MAX), ..config(TERMINAL) }, &records, &totals());
     assert_eq!(all.lines().filter(|l| l.starts_with('c')).count(), 4231);
     assert!(!all.contains("--all"));
 }
@@ -197,7 +197,7 @@ b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
     7 Ethernet carries unknown protocol 0x88cc
   Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
   35 segments resent: 23 lost before this point · 5 beyond it · 7 SYNs repeated
-  1 flow pushed out of the full flow table and counted up to then
+  1 flow evicted for want of room, and counted up to then
   Fragments: 2 datagrams never completed, 0 given up for want of room
   Fragments: 0 cut short, 3 malformed or overlapping"
     );

@@ -5,10 +5,11 @@ use crate::flow::key::{End, Hosts, PLACES};
 use crate::flow::record::Vantage;
 use crate::model::Span;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most pairs of hosts remembered in each of the two generations: together some 16 MB. So many in each place.
-const MOST_PAIRS: usize = 65_536 / PLACES;
+/// Memory for the pairs of hosts that are remembered, bytes, unless told otherwise: 57,344 in each of the two generations.
+const USUAL_BYTES: usize = 16 << 20;
 
 /// One leg is this much shorter than the other: the capture is near that end.
 const NEAR: i64 = 10;
@@ -121,6 +122,7 @@ pub(in crate::flow) enum Paths {
     Shared(Arc<Mutex<KnownPaths>>),
 }
 
+#[cfg(test)]
 impl Default for Paths {
     fn default() -> Self {
         Self::Own(KnownPaths::default())
@@ -128,6 +130,11 @@ impl Default for Paths {
 }
 
 impl Paths {
+    /// Those of one tracker that follows the conversations of some places: its part of so many bytes.
+    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
+        Self::Own(KnownPaths::within(bytes, places))
+    }
+
     /// What a flow knows is shared, and what others know is learnt.
     pub(super) fn share(&mut self, hosts: Option<Hosts>, own: &mut Path) {
         let Some(hosts) = hosts else { return };
@@ -139,38 +146,60 @@ impl Paths {
 }
 
 /// The ways themselves, by the place of their hosts: what is forgotten in one depends on no other, so that several threads, each
-/// with places of its own, know what one would.
+/// with places of its own, know what one would. Room for all is taken at once, so that what flows may take does not shrink while they are
+/// under way.
 #[derive(Debug)]
-pub(in crate::flow) struct KnownPaths(Box<[Place; PLACES]>);
+pub(in crate::flow) struct KnownPaths(Box<[Place]>);
 
 impl Default for KnownPaths {
     fn default() -> Self {
-        Self(Box::new(std::array::from_fn(|_| Place::default())))
+        Self::within(USUAL_BYTES, 0..PLACES)
     }
 }
 
 impl KnownPaths {
+    /// As many as have room where those of all places have so many bytes; room is taken for `places` only.
+    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
+        let most = Place::most(bytes / PLACES);
+        Self((0..PLACES).map(|place| Place::new(most, places.contains(&place))).collect())
+    }
+
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
         self.0[hosts.place()].share(hosts, own);
     }
 }
 
 /// The pairs of one place. Those not asked for longest are forgotten.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Place {
+    /// Most pairs in each.
+    most: usize,
     young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
     old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
 }
 
 impl Place {
+    /// Pairs of each generation that have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
+    fn most(bytes: usize) -> usize {
+        let places = bytes / 2 / (size_of::<(Hosts, Path)>() + 1);
+        places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7)
+    }
+
+    fn new(most: usize, at_once: bool) -> Self {
+        let room = if at_once { most } else { 0 };
+        let empty = || HashMap::with_capacity_and_hasher(room, foldhash::quality::RandomState::default());
+        Self { most: most.max(1), young: empty(), old: empty() }
+    }
+
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
             *own = *shared;
             return;
         }
-        if self.young.len() >= MOST_PAIRS {
-            self.old = std::mem::take(&mut self.young);
+        if self.young.len() >= self.most {
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
         *own = self.old.remove(&hosts).unwrap_or_default().and(*own);
         self.young.insert(hosts, *own);

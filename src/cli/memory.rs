@@ -1,0 +1,250 @@
+//! `--max-memory`: what the program may hold in memory at most, and how it is divided. Each part keeps to its share by an account of
+//! its own; here are only the shares. docs/memory.md has the list of all parts and their bounds.
+
+use super::args::{LiveArgs, RunArgs};
+use super::errors::{Problem, shown};
+use super::time;
+use sockeye::capture::live::{COPYING_BUFFER, DEFAULT_BUFFER};
+use sockeye::flow::TrackerConfig;
+use sockeye::output::hold;
+use std::fs;
+
+/// The least that makes sense: the program itself, with its buffers, takes nearly half of it.
+const LEAST: usize = 64 << 20;
+/// The most that is taken without being asked.
+const USUAL_MOST: usize = 1 << 30;
+/// The program's own pages, stacks, what has a bound of its own that is small (hosts seen, fragments, what the capture dropped,
+/// first numbers of packet lines) and the buffers of its outputs.
+const PROGRAM: usize = 26 << 20;
+/// What a further thread takes beside conversations: hosts seen, fragments, a stack.
+const THREAD: usize = 6 << 20;
+/// What a further thread that follows conversations of files takes beside them: hosts seen, fragments, what the capture dropped, a stack.
+const FOLLOWER: usize = 9 << 20;
+/// Frames on their way to such threads: ten batches of half a MiB, and what stands beside the frames.
+const BATCHES: usize = 6 << 20;
+/// Numbers of the flows under way in all such threads: one in so many parts of what conversations may take. A flow's place takes ten times
+/// what its number does.
+const NUMBERS: usize = 10;
+/// Of what conversations may take, so many of 16 parts cannot be used: they lie between other pieces.
+const UNUSABLE: usize = 2;
+
+/// What may be held in memory, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Memory {
+    most: usize,
+    /// Of that, what capture buffers and further threads take,
+    live: usize,
+    /// what live may wait for who reads the output,
+    waiting: usize,
+    /// and what the threads take that follow conversations of files.
+    followers: usize,
+    /// The capture buffer of one interface in one thread,
+    ring: usize,
+    /// what it is when nothing is asked, and the most that it can be.
+    usual_ring: usize,
+    largest_ring: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            most: usual(there()),
+            live: 0,
+            waiting: 0,
+            followers: 0,
+            ring: DEFAULT_BUFFER,
+            usual_ring: DEFAULT_BUFFER,
+            largest_ring: DEFAULT_BUFFER,
+        }
+    }
+}
+
+impl Memory {
+    /// By the flag, or a quarter of what there is. To be called while files of the system can be read.
+    pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
+        let Some(text) = args.max_memory.as_deref() else { return Ok(Self::default()) };
+        let most = usize::try_from(time::size("--max-memory", text, 1)?).unwrap_or(usize::MAX);
+        if most < LEAST {
+            return Err(Problem::usage(format!("--max-memory {}: the least is {}m", shown(text), LEAST >> 20)));
+        }
+        Ok(Self { most, ..Self::default() })
+    }
+
+    /// The same for a live capture on so many interfaces. `copying`: packets only pass.
+    pub(crate) fn for_live(self, args: &LiveArgs, interfaces: usize, copying: bool) -> Result<Self, Problem> {
+        let threads = args.several_threads().unwrap_or(1) as usize;
+        let rings = (interfaces * threads).max(1);
+        let further = (threads - 1) * THREAD;
+        let usual_ring = (self.most / 4 / rings).min(if copying { COPYING_BUFFER } else { DEFAULT_BUFFER });
+        let ring = args.buffer_kib.map_or(usual_ring, |kib| kib as usize * 1024);
+        let live = rings * ring + further;
+        if live > self.most / 4 * 3 - PROGRAM {
+            let (needs, least) = (live >> 20, ((live + PROGRAM) / 3 * 4).div_ceil(1 << 20));
+            let what = if args.buffer_kib.is_some() { "-B" } else { "--threads" };
+            return Err(Problem::usage(format!(
+                "{what}: {needs} MiB of capture buffers and threads do not fit into the {} MiB of --max-memory",
+                self.most >> 20
+            ))
+            .help(format!("give less of them, or  --max-memory {least}m")));
+        }
+        let largest_ring = (self.most / 4 * 3 - PROGRAM).saturating_sub(further) / rings;
+        Ok(Self { live, waiting: self.most / 8, ring, usual_ring, largest_ring, ..self })
+    }
+
+    /// The same for files.
+    pub(crate) fn for_files(self, args: &LiveArgs) -> Result<Self, Problem> {
+        let Some(threads) = args.several_threads() else { return Ok(self) };
+        let followers = BATCHES + (threads as usize - 1) * FOLLOWER;
+        if followers > self.most / 4 * 3 - PROGRAM {
+            let (needs, least) = (followers >> 20, ((followers + PROGRAM) / 3 * 4).div_ceil(1 << 20));
+            return Err(Problem::usage(format!(
+                "--threads: {needs} MiB for threads do not fit into the {} MiB of --max-memory",
+                self.most >> 20
+            ))
+            .help(format!("give less of them, or  --max-memory {least}m")));
+        }
+        Ok(Self { followers, ..self })
+    }
+
+    /// Bytes of the capture buffer of one interface in one thread.
+    pub(crate) const fn ring(self) -> usize {
+        self.ring
+    }
+
+    /// What that is when nothing is asked, bytes.
+    pub(crate) const fn usual_ring(self) -> usize {
+        self.usual_ring
+    }
+
+    /// The most that it can be, bytes.
+    pub(crate) const fn largest_ring(self) -> usize {
+        self.largest_ring
+    }
+
+    /// Bytes of output that may wait, live.
+    pub(crate) const fn waiting(self) -> usize {
+        self.waiting
+    }
+
+    /// For packets or records that one thread hands to another, all of them.
+    pub(crate) const fn handed_over(self) -> usize {
+        if self.live > 0 || self.followers > 0 { self.rest() / 16 } else { 0 }
+    }
+
+    const fn rest(self) -> usize {
+        self.most - PROGRAM - self.live - self.waiting - self.followers
+    }
+
+    /// For buffers of files, what is inflated, and what files say of themselves.
+    pub(crate) const fn input(self) -> usize {
+        self.rest() / 4
+    }
+
+    /// For packets that wait for their verdicts. They take up to twice that.
+    pub(crate) fn hold(self) -> usize {
+        (self.rest() / 16).min(hold::BYTES)
+    }
+
+    /// For what Wireshark's labels need.
+    pub(crate) fn labels(self) -> usize {
+        (self.rest() / 8).min(TrackerConfig::default().label_bytes)
+    }
+
+    /// For records that an output keeps until the end, or for what it keeps of each flow under way. Made into rows, records take as much
+    /// once more.
+    pub(crate) const fn records(self) -> usize {
+        self.rest() / 8
+    }
+
+    /// For conversations, where the output takes `others`.
+    pub(crate) fn tracker(self, others: usize) -> TrackerConfig {
+        let usual = TrackerConfig::default();
+        let input = if self.live > 0 { 0 } else { self.input() };
+        let all = self.rest() - self.handed_over() - input - others;
+        let path_bytes = usual.path_bytes.min(all / 12);
+        let flows = (all - path_bytes) / 16 * (16 - UNUSABLE);
+        let max_bytes = if self.followers > 0 { flows / NUMBERS * (NUMBERS - 1) } else { flows };
+        TrackerConfig { max_bytes, list_bytes: usual.list_bytes.min(max_bytes / 4), path_bytes, ..usual }
+    }
+}
+
+/// A quarter, within limits.
+fn usual(there: Option<usize>) -> usize {
+    there.map_or(USUAL_MOST, |bytes| (bytes / 4).clamp(LEAST, USUAL_MOST))
+}
+
+/// Bytes of memory that there are for us: of the machine, or of the control group that we are in where that has a limit.
+fn there() -> Option<usize> {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
+    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    machine.into_iter().chain(group).min()
+}
+
+/// `MemTotal` of `/proc/meminfo` (proc(5)), which is in KiB.
+fn total(meminfo: &str) -> Option<usize> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Memory, Problem> {
+        Memory::of(&RunArgs { max_memory: Some(text.to_owned()), ..RunArgs::default() })
+    }
+
+    #[test]
+    fn a_quarter_of_what_there_is_and_no_more_than_a_gigabyte() {
+        assert_eq!(total("MemFree: 3 kB\nMemTotal:       24684232 kB\n"), Some(24_684_232 << 10));
+        assert_eq!(total("nothing"), None);
+        let mib = |n: usize| n << 20;
+        for (there, most) in
+            [(Some(mib(2048)), mib(512)), (Some(mib(65536)), mib(1024)), (Some(mib(100)), LEAST), (None, mib(1024))]
+        {
+            assert_eq!(usual(there), most);
+        }
+    }
+
+    #[test]
+    fn shares_are_no_more_than_all() {
+        for text in ["64m", "100m", "1g", "64g"] {
+            let memory = of(text).unwrap();
+            for others in [0, 2 * memory.records(), 2 * memory.hold() + memory.labels()] {
+                let tracker = memory.tracker(others);
+                let all = tracker.max_bytes + tracker.path_bytes + others + memory.input() + PROGRAM;
+                assert!(all <= memory.most && tracker.max_bytes >= memory.most / 5, "{text}: {tracker:?}");
+                assert!(tracker.list_bytes <= tracker.max_bytes / 4);
+            }
+        }
+        assert!(of("63m").is_err() && of("0").is_err() && of("much").is_err());
+    }
+
+    #[test]
+    fn threads_of_files_have_shares_that_are_no_more_than_all() {
+        let asked = |threads| LiveArgs { threads: Some(threads), ..LiveArgs::default() };
+        for (text, threads) in [("64m", 2), ("128m", 4), ("1g", 64), ("64g", 64)] {
+            let memory = of(text).unwrap().for_files(&asked(threads)).unwrap();
+            let tracker = memory.tracker(0);
+            let numbers = tracker.max_bytes / (NUMBERS - 1);
+            let all = tracker.max_bytes + numbers + tracker.path_bytes + memory.handed_over() + memory.input();
+            assert!(all + PROGRAM + memory.followers <= memory.most && memory.handed_over() > 0, "{text}: {tracker:?}");
+        }
+        assert_eq!(of("64m").unwrap().for_files(&asked(1)).unwrap(), of("64m").unwrap());
+        let refused = of("64m").unwrap().for_files(&asked(3)).unwrap_err().to_string();
+        assert!(refused.contains("--threads: 24 MiB") && refused.contains("--max-memory 67m"), "{refused}");
+        assert!(of("67m").unwrap().for_files(&asked(3)).is_ok());
+    }
+
+    #[test]
+    fn capture_buffers_that_do_not_fit_are_refused() {
+        let asked = |kib| LiveArgs { buffer_kib: Some(kib), ..LiveArgs::default() };
+        let memory = of("256m").unwrap();
+        assert_eq!(memory.for_live(&LiveArgs::default(), 1, false).unwrap().ring(), 64 << 20);
+        assert_eq!(memory.for_live(&LiveArgs::default(), 4, false).unwrap().ring(), 16 << 20);
+        assert_eq!(memory.for_live(&asked(131_072), 1, false).unwrap().ring(), 128 << 20);
+        let refused = memory.for_live(&asked(262_144), 1, false).unwrap_err().to_string();
+        assert!(refused.contains("-B: 256 MiB") && refused.contains("--max-memory 376m"), "{refused}");
+        assert!(of("376m").unwrap().for_live(&asked(262_144), 1, false).is_ok());
+    }
+}

@@ -1,0 +1,277 @@
+//! `--max-memory` holds for any input: floods are made here, the real program reads them with the least that it may be given, and
+//! its peak of resident memory is what the kernel says (`VmHWM`, mapped pages included). Totals stay exact, what had to go is called
+//! evicted and counted, and attempts without an answer go before conversations.
+
+#[path = "support/program.rs"]
+mod program;
+
+use program::{Ran, run, sockeye};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The least that `--max-memory` takes, MiB.
+const LEAST: u64 = 64;
+
+/// A capture file in the making: pcap, raw IP, a packet each 10 µs.
+struct Capture {
+    folder: TempDir,
+    out: BufWriter<File>,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Capture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut out = BufWriter::new(File::create(folder.path().join("flood.pcap")).expect("a file"));
+        let header: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 101];
+        for word in header {
+            out.write_all(&word.to_le_bytes()).expect("written");
+        }
+        Self { folder, out, packets: 0, bytes: 0 }
+    }
+
+    fn packet(&mut self, bytes: &[u8]) {
+        let micros = self.packets * 10;
+        let len = bytes.len() as u32;
+        for word in [1_700_000_000 + (micros / 1_000_000) as u32, (micros % 1_000_000) as u32, len, len] {
+            self.out.write_all(&word.to_le_bytes()).expect("written");
+        }
+        self.out.write_all(bytes).expect("written");
+        self.packets += 1;
+        self.bytes += u64::from(len);
+    }
+
+    /// An IPv4 packet; `fragment`: its identification and the field with the offset.
+    fn ip(&mut self, (from, to): (u32, u32), protocol: u8, fragment: (u16, u16), payload: &[u8]) {
+        let mut bytes = vec![0x45, 0];
+        bytes.extend((20 + payload.len() as u16).to_be_bytes());
+        bytes.extend(fragment.0.to_be_bytes());
+        bytes.extend(fragment.1.to_be_bytes());
+        bytes.extend([64, protocol, 0, 0]);
+        bytes.extend(from.to_be_bytes());
+        bytes.extend(to.to_be_bytes());
+        bytes.extend(payload);
+        self.packet(&bytes);
+    }
+
+    /// A TCP segment between two ends.
+    fn tcp(&mut self, from: (u32, u16), to: (u32, u16), (flags, seq, ack): (u8, u32, u32), data: &[u8]) {
+        let mut segment = Vec::from(from.1.to_be_bytes());
+        segment.extend(to.1.to_be_bytes());
+        segment.extend(seq.to_be_bytes());
+        segment.extend(ack.to_be_bytes());
+        segment.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        segment.extend(data);
+        self.ip((from.0, to.0), 6, (0, 0x4000), &segment);
+    }
+
+    /// A connection that is set up and has sent 10 bytes.
+    fn open(&mut self, client: (u32, u16)) {
+        self.tcp(client, SERVER, (SYN, 999, 0), &[]);
+        self.tcp(SERVER, client, (SYN | ACK, 4999, 1000), &[]);
+        self.tcp(client, SERVER, (ACK, 1000, 5000), &[]);
+        self.tcp(client, SERVER, (ACK | PSH, 1000, 5000), &[7; 10]);
+    }
+
+    fn path(&mut self) -> PathBuf {
+        self.out.flush().expect("written");
+        self.folder.path().join("flood.pcap")
+    }
+
+    /// Runs the program over it with the least memory; gives what it said and its peak, KiB.
+    fn read(&mut self, words: &str) -> Ran {
+        let path = self.path();
+        let (ran, peak) = watched(self.folder.path(), &format!("{words} --max-memory {LEAST}m"), &path);
+        assert!(ran.code() == Some(0) && peak > 0, "{words}: {:?} {peak} {}", ran.code(), ran.stderr);
+        assert!(peak <= LEAST * 1024, "{words}: {peak} KiB at the peak");
+        ran
+    }
+}
+
+const SERVER: (u32, u16) = (0xc000_0201, 80);
+const SYN: u8 = 2;
+const PSH: u8 = 8;
+const ACK: u8 = 16;
+
+/// Runs to the end with the output in files, and keeps looking at the peak meanwhile: the kernel forgets it when the program ends. It
+/// only grows, and the last that is printed comes long after.
+fn watched(folder: &Path, words: &str, capture: &Path) -> (Ran, u64) {
+    let (out, err) = (folder.join("out"), folder.join("err"));
+    let into = |path: &Path| Stdio::from(File::create(path).expect("a file"));
+    let mut command = sockeye();
+    command.args(words.split_whitespace()).arg("-r").arg(capture).stdout(into(&out)).stderr(into(&err));
+    let mut child = command.spawn().expect("the program runs");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        if let Some(ended) = child.try_wait().expect("a child") {
+            break ended;
+        }
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let now = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(now.unwrap_or(0));
+        thread::sleep(Duration::from_millis(2));
+    };
+    let text = |path: &Path| fs::read_to_string(path).expect("text");
+    (Ran { stdout: text(&out), stderr: text(&err), status: ended }, peak)
+}
+
+/// The columns of records in CSV, without the heading.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().skip(1).map(|line| line.split(',').collect())
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a number")
+}
+
+const FIELDS: &str = "flows --format csv --fields id,state,end_reason,orig.packets,resp.packets,orig.wire_bytes,resp.wire_bytes";
+
+#[test]
+fn a_flood_of_syns_goes_before_conversations_and_every_packet_is_counted_once() {
+    let mut capture = Capture::new();
+    for port in 1..=100 {
+        capture.open((0x0a00_0001, 1000 + port));
+    }
+    for i in 0..100_000 {
+        capture.tcp((0xac10_0000 + i, 1024), SERVER, (SYN, i, 0), &[]);
+    }
+    for port in 1..=100 {
+        capture.tcp((0x0a00_0001, 1000 + port), SERVER, (ACK | PSH, 1010, 5000), &[7; 10]);
+    }
+    // Everything that can be worked out of a flow is wanted, then only a few fields are told.
+    let all = capture.read("flows --format jsonl");
+    let ran = capture.read(FIELDS);
+    let rows: Vec<_> = rows(&ran.stdout).collect();
+    let sum = |columns: [usize; 2]| rows.iter().map(|row| number(row[columns[0]]) + number(row[columns[1]])).sum::<u64>();
+    assert_eq!((sum([3, 4]), sum([5, 6])), (capture.packets, capture.bytes));
+    let evicted: Vec<_> = rows.iter().filter(|row| row[2] == "evicted").collect();
+    assert!(evicted.len() > 10_000 && evicted.iter().all(|row| (row[1], row[3]) == ("no_answer", "1")), "{}", evicted.len());
+    let kept = rows.iter().filter(|row| row[2] == "end_of_capture" && (row[3], row[4]) == ("4", "1"));
+    assert_eq!(kept.count(), 100, "conversations are not touched");
+    let told = "flows were given out early for want of room";
+    assert!(ran.stderr.contains(told) && all.stderr.contains(told), "{}", ran.stderr);
+    let end: serde_json::Value = serde_json::from_str(all.stdout.lines().last().expect("a line")).expect("JSON");
+    let reasons = all.stdout.lines().filter(|line| line.contains(r#""end_reason":"evicted""#)).count() as u64;
+    assert_eq!((&end["packets"], &end["wire_bytes"]), (&capture.packets.into(), &capture.bytes.into()));
+    assert!(reasons > 0 && end["flows_evicted"] == reasons && end["flows"] == 100_100, "{end}");
+}
+
+#[test]
+fn threads_that_follow_a_file_fit_in_together() {
+    let mut capture = Capture::new();
+    // Few enough for all to have room: the records are those of one thread.
+    for i in 0..1_000 {
+        capture.open((0x0a00_0000 + i, 1024));
+    }
+    assert!(capture.read(&format!("{FIELDS} --threads 2")).stdout == capture.read(FIELDS).stdout);
+    for i in 0..100_000 {
+        capture.tcp((0xac10_0000 + i, 1024), SERVER, (SYN, i, 0), &[]);
+    }
+    let ran = capture.read(&format!("{FIELDS} --threads 2"));
+    assert_eq!(rows(&ran.stdout).map(|row| number(row[3]) + number(row[4])).sum::<u64>(), capture.packets);
+    let ran = capture.read("flows --format jsonl --threads 2");
+    let evicted = ran.stdout.lines().filter(|line| line.contains(r#""end_reason":"evicted""#)).count() as u64;
+    let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+    assert!(evicted > 10_000 && end["flows_evicted"] == evicted, "{evicted} {end}");
+    assert_eq!((&end["packets"], &end["flows"]), (&capture.packets.into(), &101_000.into()));
+    let refused = run(sockeye().args("flows --threads 3 --max-memory 64m -r".split(' ')).arg(capture.path()));
+    assert!(refused.code() == Some(2) && refused.stderr.contains("--max-memory 67m"), "{}", refused.stderr);
+}
+
+#[test]
+fn half_open_connections_are_bounded_whatever_is_printed() {
+    let mut capture = Capture::new();
+    for i in 0..60_000 {
+        let client = (0xac10_0000 + i, 1024);
+        capture.tcp(client, SERVER, (SYN, i, 0), &[]);
+        capture.tcp(SERVER, client, (SYN | ACK, 77, i + 1), &[]);
+    }
+    let summary = capture.read("summary");
+    let told = summary.stdout.contains("120,000 packets") && summary.stdout.contains("flows evicted for want of room");
+    assert!(told, "{}", &summary.stdout[..summary.stdout.len().min(2000)]);
+    let all = capture.read("summary --all");
+    assert!(all.stdout.contains("a larger --max-memory"), "not all rows have room");
+    let attempts = capture.read("handshakes --format csv --fields id,handshake.outcome");
+    assert_eq!(rows(&attempts.stdout).filter(|row| row[1] == "half_open").count(), 60_000);
+    assert_eq!(capture.read("packets -q").stdout.lines().count() as u64, capture.packets);
+}
+
+#[test]
+fn datagrams_that_fill_the_table_leave_room_for_connections() {
+    let mut capture = Capture::new();
+    for i in 0..150_000_u32 {
+        let ports = [(1024 + (i % 60_000) as u16).to_be_bytes(), 53_u16.to_be_bytes()].concat();
+        capture.ip((0x0a00_0000 + i, SERVER.0), 17, (0, 0), &[&ports[..], &[0, 8, 0, 0]].concat());
+    }
+    for i in 0..4000 {
+        capture.open((0xac10_0000 + i, 1024));
+    }
+    let ran = capture.read(FIELDS);
+    assert_eq!(rows(&ran.stdout).map(|row| number(row[3]) + number(row[4])).sum::<u64>(), capture.packets);
+    let whole = rows(&ran.stdout).filter(|row| (row[3], row[4]) == ("3", "1")).count();
+    assert_eq!(whole, 4000, "no connection is told of twice");
+}
+
+#[test]
+fn fragments_and_segments_out_of_the_window_are_bounded() {
+    let mut capture = Capture::new();
+    for i in 0..100_000_u32 {
+        capture.ip((0x0a00_0000 + i, SERVER.0), 17, (i as u16, 0x2000), &[9; 64]);
+    }
+    for port in 1..=50 {
+        capture.open((0x0a00_0001, port));
+    }
+    for i in 0..60_000_u32 {
+        let port = (1 + i % 50) as u16;
+        capture.tcp((0x0a00_0001, port), SERVER, (ACK | PSH, 3_000_000_000_u32.wrapping_add(i * 3000), 5000), &[7; 20]);
+    }
+    for words in ["packets --format jsonl", "flows --format jsonl"] {
+        let ran = capture.read(words);
+        let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+        assert_eq!((&end["packets"], &end["wire_bytes"]), (&capture.packets.into(), &capture.bytes.into()), "{words}");
+        assert!(end["fragments_dropped"].as_u64() > Some(50_000), "{end}");
+    }
+}
+
+#[test]
+fn files_that_need_more_than_there_is_are_refused_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("long.pcap");
+    // A record of 40 MB, as long as its file says that records may be.
+    let header: [u32; 10] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 50_000_000, 101, 1_700_000_000, 0, 40_000_000, 40_000_000];
+    let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.resize(bytes.len() + 40_000_000, 0x45);
+    fs::write(&path, &bytes).expect("written");
+    let (ran, peak) = watched(folder.path(), "flows --max-memory 64m", &path);
+    assert!(ran.code() == Some(1) && ran.stderr.contains("--max-memory") && peak <= LEAST * 1024, "{peak} {}", ran.stderr);
+    let (ran, _) = watched(folder.path(), "flows --max-memory 1g", &path);
+    assert!(!ran.stderr.contains("--max-memory"), "{}", ran.stderr);
+    // Windows and dictionaries are as large as whoever compressed it liked.
+    let mut packer = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+    packer.window_log(27).expect("a window of 128 MiB");
+    packer.write_all(&bytes[..24]).expect("packed");
+    packer.write_all(&bytes).expect("packed");
+    let path = folder.path().join("window.pcap.zst");
+    fs::write(&path, packer.finish().expect("packed")).expect("written");
+    let (ran, peak) = watched(folder.path(), "flows --max-memory 64m", &path);
+    assert!(ran.code() != Some(0) && ran.stderr.contains("memory") && peak <= LEAST * 1024, "{peak} {}", ran.stderr);
+}
+
+#[test]
+fn what_makes_no_sense_is_said() {
+    let refused = |words: &str| run(sockeye().args(words.split_whitespace()));
+    let ran = refused("flows --max-memory 10m x.pcap");
+    assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), "sockeye: --max-memory 10m: the least is 64m\n"));
+    let ran = refused("flows --max-memory lots x.pcap");
+    assert!(ran.code() == Some(2) && ran.stderr.contains("--max-memory"), "{}", ran.stderr);
+    let ran = refused("flows -i lo -B 262144 --max-memory 128m");
+    assert!(ran.code() == Some(2) && ran.stderr.contains("-B: 256 MiB of capture buffers"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--max-memory 376m"), "{}", ran.stderr);
+}
