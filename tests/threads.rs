@@ -148,7 +148,7 @@ fn datagram(rng: &mut Rng, mix: &Mix) -> Vec<u8> {
             let flags = [0x02, 0x12, 0x10, 0x18, 0x18, 0x10, 0x11, 0x04][below(rng, 8) as usize];
             let numbers = [1000 + below(rng, 8) as u32 * 100, 1000 + below(rng, 8) as u32 * 100];
             let mut tcp = [from.to_be_bytes(), to.to_be_bytes()].concat();
-            numbers.iter().for_each(|number| tcp.extend(number.to_be_bytes()));
+            tcp.extend(numbers.map(u32::to_be_bytes).concat());
             tcp.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
             if flags & 8 != 0 {
                 tcp.extend(std::iter::repeat_n(b'x', 100));
@@ -177,7 +177,7 @@ fn datagram(rng: &mut Rng, mix: &Mix) -> Vec<u8> {
             let at = below(rng, 3) as usize;
             let mut piece = ip(rng, 17, &whole[at * 16..(at * 16 + 16).min(whole.len())], None);
             piece[4..6].copy_from_slice(&[0, below(rng, 6) as u8]);
-            let field = (u16::from(at < 2) << 13 | at as u16 * 2).to_be_bytes();
+            let field = ((u16::from(at < 2) << 13) | (at as u16 * 2)).to_be_bytes();
             piece[6..8].copy_from_slice(&field);
             piece
         }
