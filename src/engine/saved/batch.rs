@@ -5,6 +5,7 @@ use super::merge::{Desk, Key};
 use super::place::Threads;
 use crate::model::{Frame, Timestamp};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -25,22 +26,30 @@ pub(super) enum Work {
     End(Arc<Vec<(u16, u64)>>),
 }
 
+/// Packets that the capture dropped: before which frame of a batch, source, time, number.
+pub(super) type Dropped = (usize, u16, Timestamp, u64);
+
 /// Frames in order.
 pub(super) struct Batch {
     /// Number of the first, among all that were let through, from 1.
     pub(super) first: u64,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
-    /// What the capture dropped: before which frame of the batch, source, time and packets.
-    pub(super) drops: Vec<(usize, u16, Timestamp, u64)>,
+    /// By thread, which of the frames it has to look at: its own, and those of which it is not known whose they are.
+    of: Vec<Vec<u32>>,
+    /// No frame is of an earlier time than the one before.
+    pub(super) rises: bool,
+    /// What the capture dropped.
+    pub(super) drops: Vec<Dropped>,
     /// What each thread found of the checksums of its frames; 0: nothing.
     pub(super) found: Vec<Box<[AtomicU8]>>,
 }
 
 struct Entry {
     frame: Frame<'static>,
-    /// Where its bytes end.
-    end: usize,
+    /// Where its bytes are.
+    bytes: Range<usize>,
+    /// The thread that follows it, where that is known.
     thread: Option<usize>,
 }
 
@@ -51,6 +60,8 @@ impl Batch {
             first: 0,
             entries: Vec::with_capacity(FRAMES),
             bytes: Vec::with_capacity(BYTES + LONGEST),
+            of: (0..threads).map(|_| Vec::with_capacity(FRAMES)).collect(),
+            rises: true,
             drops: Vec::new(),
             found,
         }
@@ -64,6 +75,8 @@ impl Batch {
         self.first = first;
         self.entries.clear();
         self.bytes.clear();
+        self.of.iter_mut().for_each(Vec::clear);
+        self.rises = true;
         self.drops.clear();
     }
 
@@ -80,13 +93,22 @@ impl Batch {
         self.entries[at].frame.source
     }
 
-    /// The frames, each with the thread that follows it, where that is known.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (Frame<'_>, Option<usize>)> {
-        let mut start = 0;
-        self.entries.iter().map(move |entry| {
-            let bytes = &self.bytes[std::mem::replace(&mut start, entry.end)..entry.end];
-            (Frame { bytes, ..entry.frame }, entry.thread)
-        })
+    /// The frames that a thread has to look at: by their places in the batch.
+    pub(super) fn of(&self, thread: usize) -> &[u32] {
+        &self.of[thread]
+    }
+
+    /// A frame, and the thread that follows it, where that is known.
+    #[inline]
+    pub(super) fn frame(&self, at: usize) -> (Frame<'_>, Option<usize>) {
+        let Entry { frame, bytes, thread } = &self.entries[at];
+        (Frame { bytes: &self.bytes[bytes.clone()], ..*frame }, *thread)
+    }
+
+    /// The time of a frame.
+    #[inline]
+    pub(super) fn time(&self, at: usize) -> Timestamp {
+        self.entries[at].frame.ts
     }
 }
 
@@ -110,9 +132,17 @@ impl Dealer {
     /// Takes a frame. `false`: nobody wants any more.
     pub(in crate::engine) fn give(&mut self, frame: &Frame<'_>) -> bool {
         let batch = &mut self.batch;
+        let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&frame.bytes[..frame.bytes.len().min(LONGEST)]);
         let thread = self.threads.at_first_sight(frame);
-        batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, end: batch.bytes.len(), thread });
+        let at = batch.len() as u32;
+        match thread {
+            Some(thread) => batch.of[thread].push(at),
+            None => batch.of.iter_mut().for_each(|of| of.push(at)),
+        }
+        batch.rises &= batch.entries.last().is_none_or(|before| before.frame.ts <= frame.ts);
+        let bytes = start..batch.bytes.len();
+        batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, bytes, thread });
         if batch.len() >= FRAMES || batch.bytes.len() >= BYTES { self.flush() } else { true }
     }
 
