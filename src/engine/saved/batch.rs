@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 
 /// Frames of a batch, at most.
-const FRAMES: usize = 512;
+const FRAMES: usize = 1024;
 /// Bytes of frames after which a batch is given on.
-const BYTES: usize = 256 << 10;
+const BYTES: usize = 384 << 10;
 /// Of a frame so many bytes are handed on at most: more than those of the longest datagram, as long as any program captures.
 const LONGEST: usize = 256 << 10;
-/// Batches that wait for a thread, at most: so far may one be ahead of another.
-pub(super) const WAITING: usize = 4;
+/// Batches that wait for a thread, at most, beside the one it works on and the next: so far may one be ahead of another.
+pub(super) const WAITING: usize = 3;
 
 /// What a thread is given to do.
 pub(super) enum Work {
@@ -166,7 +166,7 @@ impl Dealer {
         }
         let next = self.batch.end();
         // Those given on so long ago that no queue holds them: nearly always nobody holds them any more.
-        let free = if self.given.len() > WAITING + 2 { self.given.pop_front() } else { None };
+        let free = if self.given.len() > WAITING + 3 { self.given.pop_front() } else { None };
         let mut empty = free.and_then(Arc::into_inner).unwrap_or_else(|| Batch::new(self.to.len()));
         empty.clear(next);
         let batch = Arc::new(std::mem::replace(&mut self.batch, empty));

@@ -9,7 +9,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
-use crate::flow::{Common, FlowEvent, FlowKind, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
+use crate::flow::{Common, FlowEvent, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
 use crate::heap;
 use crate::model::{Frame, Timestamp};
 use std::iter::Peekable;
@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex};
 const KINDS: usize = FlowKind::Other as usize + 1;
 /// So many packets the tracker is told to expect for each that comes, until they are far enough ahead.
 const AT_A_TIME: usize = 2;
+/// So many records are kept to be filled again.
+const SPARES: usize = 64;
 
 /// What all threads know.
 pub(super) struct Shared {
@@ -43,6 +45,8 @@ pub(super) struct Worker<'s> {
     seen: Arc<Mutex<Seen>>,
     /// Flows begun here, by kind.
     begun: [u64; KINDS],
+    /// Records that were told, to be filled again.
+    spares: Vec<Box<FlowRecord>>,
     /// Frames that were looked at.
     looked_at: u64,
     /// The same, of those that the tracker was told to expect.
@@ -77,6 +81,7 @@ impl<'s> Worker<'s> {
             finding,
             seen,
             begun: [0; KINDS],
+            spares: Vec::new(),
             looked_at: 0,
             expected: 0,
         }
@@ -183,7 +188,7 @@ impl<'s> Worker<'s> {
             self.shared.progress.set(self.me, number);
             self.fragments.on_packet_time(ts);
             self.tracker.number_packet(number);
-            let mut teller = Teller::new(self.me, self.shared, &mut self.totals, number);
+            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), number);
             self.tracker.on_packet_time(ts, &mut teller);
         }
     }
@@ -197,8 +202,8 @@ impl<'s> Worker<'s> {
         }
         self.tracker.number_packet(number);
         let mut meta = meta_of(frame);
-        let Self { me, shared, tracker, fragments, totals, answers, begun, .. } = self;
-        let mut teller = Teller::new(*me, shared, totals, number);
+        let Self { me, shared, tracker, fragments, totals, answers, begun, spares, .. } = self;
+        let mut teller = Teller::new(*me, shared, (totals, spares), number);
         let mut here = Here { me: *me, shared, tracker, answers, number };
         let note = match fragments.insert(frame, &packet) {
             Inserted::Whole if thread.is_some() => here.tracker.on_packet(&meta, &packet, &mut teller),
@@ -228,7 +233,7 @@ impl<'s> Worker<'s> {
         self.fragments.finish();
         let mut ending = self.tracker.ending();
         while let Some(head) = self.tracker.next_to_end(&ending) {
-            let mut teller = Teller::new(self.me, self.shared, &mut self.totals, u64::MAX);
+            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), u64::MAX);
             teller.left = Some(Key::left(head));
             self.tracker.end_next(&mut ending, &mut teller);
         }
@@ -278,14 +283,16 @@ struct Teller<'a> {
     me: usize,
     desk: &'a Desk,
     totals: &'a mut Totals,
+    spares: &'a mut Vec<Box<FlowRecord>>,
     number: u64,
     silent: Option<Rank>,
     left: Option<Key>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(me: usize, shared: &'a Shared, totals: &'a mut Totals, number: u64) -> Self {
-        Self { me, desk: &shared.desk, totals, number, silent: None, left: None }
+    fn new(me: usize, shared: &'a Shared, own: (&'a mut Totals, &'a mut Vec<Box<FlowRecord>>), number: u64) -> Self {
+        let (totals, spares) = own;
+        Self { me, desk: &shared.desk, totals, spares, number, silent: None, left: None }
     }
 }
 
@@ -300,9 +307,18 @@ impl FlowSink for Teller<'_> {
             (None, None) => Key::own(self.number),
         };
         let before = heap::held();
-        let record = Box::new(record.clone());
-        let bytes = usize::try_from(heap::held() - before).unwrap_or(0);
-        self.desk.tell_sized(self.me, key, Told::Ended(record), bytes);
+        let copy = record.clone();
+        let bytes = usize::try_from(heap::held() - before).unwrap_or(0) + heap::taken(size_of::<FlowRecord>());
+        let boxed = match self.spares.pop() {
+            Some(mut spare) => {
+                *spare = copy;
+                spare
+            }
+            None => Box::new(copy),
+        };
+        let mut spent = self.desk.end(self.me, key, boxed, bytes);
+        spent.truncate(SPARES.saturating_sub(self.spares.len()));
+        self.spares.append(&mut spent);
     }
 
     fn on_silent(&mut self, rank: Rank) {
