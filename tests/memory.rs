@@ -6,6 +6,7 @@
 mod program;
 
 use program::{Ran, run, sockeye};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -161,6 +162,29 @@ fn a_flood_of_syns_goes_before_conversations_and_every_packet_is_counted_once() 
     let reasons = all.stdout.lines().filter(|line| line.contains(r#""end_reason":"evicted""#)).count() as u64;
     assert_eq!((&end["packets"], &end["wire_bytes"]), (&capture.packets.into(), &capture.bytes.into()));
     assert!(reasons > 0 && end["flows_evicted"] == reasons && end["flows"] == 100_100, "{end}");
+}
+
+#[test]
+fn a_table_of_conversations_that_is_full_keeps_to_the_bound_and_numbers_are_given_once() {
+    let mut capture = Capture::new();
+    for i in 0..30_000 {
+        capture.open((0x0a00_0000 + i, 1024));
+    }
+    for i in 0..60_000 {
+        capture.tcp((0xac10_0000 + i * 7, 1024), SERVER, (SYN, i, 0), &[]);
+    }
+    let mut told = |words: &str| {
+        let ran = capture.read(words);
+        let records: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let (end, records) = records.split_last().expect("lines");
+        let ids: HashSet<_> = records.iter().map(|record| record["id"].as_str().expect("an ID")).collect();
+        assert_eq!(ids.len(), records.len(), "{words}: IDs of more than one");
+        assert_eq!((&end["packets"], &end["flows"]), (&180_000.into(), &records.len().into()), "{words}");
+        let evicted = records.iter().filter(|record| record["end_reason"] == "evicted").count();
+        assert!(evicted > 10_000 && end["flows_evicted"] == evicted, "{words}: {evicted} {end}");
+    };
+    told("flows --format jsonl");
+    told("flows --format jsonl --threads 2");
 }
 
 #[test]

@@ -60,13 +60,11 @@ impl Pipeline {
     }
 
     /// No frame is there just now.
-    pub(super) fn pause(&mut self) {
-        if let Some(dealer) = &mut self.dealer {
-            dealer.flush();
-        }
+    pub(super) fn pause(&mut self) -> Keep {
         if let Some(share) = &mut self.share {
             share.pause();
         }
+        if self.dealer.as_mut().is_none_or(Dealer::flush) { Keep::Going } else { Keep::Enough }
     }
 
     /// Lets the tracker know of packets that will come soon.

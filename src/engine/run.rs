@@ -209,15 +209,13 @@ impl Run {
                 }
                 Ok(Next::Drained) => {
                     pause = true;
-                    self.pipeline.pause();
-                    if sink.on_event(&Event::Drained)? == Keep::Enough {
+                    if self.pipeline.pause() == Keep::Enough || sink.on_event(&Event::Drained)? == Keep::Enough {
                         return Ok(());
                     }
                 }
                 Ok(Next::Idle) => {
                     pause = true;
-                    self.pipeline.pause();
-                    if self.on_idle(sink)? == Keep::Enough {
+                    if self.pipeline.pause() == Keep::Enough || self.on_idle(sink)? == Keep::Enough {
                         return Ok(());
                     }
                     sink.flush()?;

@@ -67,8 +67,9 @@ pub struct PeerTally {
 pub trait ChecksumPeers: fmt::Debug + Send {
     /// The packet at hand has such a checksum.
     fn tell(&mut self, protocol: usize, found: Found);
-    /// What the others found in all packets before the one at hand; waits until they know.
-    fn ask(&mut self, source: u16, protocol: usize) -> PeerTally;
+    /// What the others found in all packets before the one at hand. Waits until that is known, or until it is of all but so many
+    /// frames, and that is `enough`.
+    fn ask(&mut self, source: u16, protocol: usize, enough: &dyn Fn(PeerTally, u64) -> bool) -> PeerTally;
 }
 
 /// Judges packets by their checksums.
@@ -137,6 +138,14 @@ const ENOUGH: u64 = 16;
 const ONE_IN: u64 = 4;
 
 impl Tally {
+    /// Will a wrong one now be damage, whatever is in the last so many frames, of which it is not known what peers found? Nor may it have
+    /// looked otherwise to any of them there.
+    const fn will_be_damage(&self, others: PeerTally, unknown: u64) -> bool {
+        let most_wrong = self.wrong + others.wrong + unknown + 1;
+        let least = (self.right + self.wrong + others.right + others.wrong).saturating_sub(unknown);
+        !others.rewritten && least >= ENOUGH && most_wrong < least / ONE_IN
+    }
+
     /// `others`: what peers found besides.
     fn wrong(&mut self, others: PeerTally) -> Sign {
         self.wrong += 1;
@@ -235,8 +244,10 @@ impl Judge {
             return self.tally(source, protocol).wrong(PeerTally::default());
         };
         // Once many were wrong the figures do not matter any more. Peers may give back here what another thread took.
-        let settled = self.tally(source, protocol).rewritten;
-        let others = if settled { PeerTally::default() } else { heap::left_out(|| peers.ask(source, protocol as usize)) };
+        let tally = *self.tally(source, protocol);
+        let enough = |others, unknown| tally.will_be_damage(others, unknown);
+        let ask = || peers.ask(source, protocol as usize, &enough);
+        let others = if tally.rewritten { PeerTally::default() } else { heap::left_out(ask) };
         let sign = self.tally(source, protocol).wrong(others);
         peers.tell(protocol as usize, if sign == Sign::Rewritten { Found::Rewritten } else { Found::Wrong });
         self.peers = Some(peers);
@@ -333,6 +344,39 @@ mod tests {
     fn few_tell_nothing_and_one_in_a_hundred_is_damage() {
         assert!(signs([true; 15]).iter().all(|&sign| sign == Sign::Unsure));
         assert!(signs((0..1000).map(|n| n % 100 == 99)).iter().all(|&sign| sign == Sign::Damage));
+    }
+
+    #[test]
+    fn what_is_damage_whatever_peers_find_is_damage_when_they_have_found_it() {
+        let (mut random, mut sure, mut asked) = (1_u64, 0, 0);
+        for one_in in [3, 4, 5, 6, 20] {
+            // Of one part and another, each by its own, and of both as one sees them.
+            let (mut all, mut own) = (Tally::default(), Tally::default());
+            let mut peers = vec![PeerTally::default()];
+            for n in 0_usize..3000 {
+                random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                let (mine, wrong, gap) = (random >> 40 & 1 == 0, (random >> 33) % one_in == 0, (random >> 50) % 600);
+                let mut peer = peers[n];
+                if mine && wrong {
+                    let unknown = gap.min(n as u64);
+                    let known = peers[n - unknown as usize];
+                    let told = !own.rewritten && own.will_be_damage(known, unknown);
+                    own.wrong(peer);
+                    let sign = all.wrong(PeerTally::default());
+                    assert!(!told || sign == Sign::Damage, "one in {one_in}, packet {n}, {unknown} unknown");
+                    (sure, asked) = (sure + u32::from(told), asked + 1);
+                } else if mine {
+                    (all.right, own.right) = (all.right + 1, own.right + 1);
+                } else if wrong {
+                    peer.wrong += 1;
+                    peer.rewritten |= all.wrong(PeerTally::default()) == Sign::Rewritten;
+                } else {
+                    (all.right, peer.right) = (all.right + 1, peer.right + 1);
+                }
+                peers.push(peer);
+            }
+        }
+        assert!(sure > asked / 10, "{sure} of {asked}");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use super::place::Threads;
 use crate::model::{Frame, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Frames of a batch, at most.
 const FRAMES: usize = 1024;
@@ -190,29 +191,68 @@ impl Dealer {
 
 /// How far each thread is: the number of the frame it is at. All before it is done.
 #[derive(Debug)]
-pub(super) struct Progress(Vec<Place>);
+pub(super) struct Progress {
+    places: Vec<Place>,
+    /// Who waits for a thread is woken here.
+    lock: Mutex<()>,
+    moved: Condvar,
+}
 
 /// A cache line each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(64))]
-struct Place(AtomicU64);
+struct Place {
+    at: AtomicU64,
+    /// The first frame for which another thread waits.
+    awaited: AtomicU64,
+}
+
+/// To see that it is waited for at the very moment at which it sets its place would cost a thread a fence with each frame. Who waits for it
+/// looks again after this time instead.
+const LOOK: Duration = Duration::from_millis(1);
 
 impl Progress {
     pub(super) fn new(threads: usize) -> Self {
-        Self((0..threads).map(|_| Place::default()).collect())
+        let place = |_| Place { at: AtomicU64::new(0), awaited: AtomicU64::new(u64::MAX) };
+        Self { places: (0..threads).map(place).collect(), lock: Mutex::default(), moved: Condvar::new() }
     }
 
     pub(super) fn set(&self, thread: usize, at: u64) {
+        let place = &self.places[thread];
         // Release: who sees it sees what was written before.
-        self.0[thread].0.store(at, Ordering::Release);
+        place.at.store(at, Ordering::Release);
+        if at >= place.awaited.load(Ordering::Relaxed) {
+            self.wake(place);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, place: &Place) {
+        let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        place.awaited.store(u64::MAX, Ordering::Relaxed);
+        self.moved.notify_all();
     }
 
     pub(super) fn of(&self, thread: usize) -> u64 {
-        self.0[thread].0.load(Ordering::Acquire)
+        self.places[thread].at.load(Ordering::Acquire)
     }
 
     /// Where the last of the others is.
     pub(super) fn slowest_beside(&self, thread: usize) -> u64 {
-        (0..self.0.len()).filter(|&other| other != thread).map(|other| self.of(other)).min().unwrap_or(u64::MAX)
+        self.slowest(thread).map_or(u64::MAX, |other| self.of(other))
+    }
+
+    fn slowest(&self, beside: usize) -> Option<usize> {
+        (0..self.places.len()).filter(|&other| other != beside).min_by_key(|&other| self.of(other))
+    }
+
+    /// Waits a while for the last of the others to come to this frame.
+    pub(super) fn wait(&self, thread: usize, at: u64) {
+        let Some(slowest) = self.slowest(thread) else { return };
+        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.places[slowest].awaited.fetch_min(at, Ordering::SeqCst);
+        if self.of(slowest) < at {
+            let _ = self.moved.wait_timeout(held, LOOK);
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Puts in order what the threads tell, as one thread would have told it, gives flows their numbers and tells the output.
 //!
 //! Each thread has a stream of what it tells, in order of [`Key`]s, and a mark: nothing earlier than that comes any more. The
-//! streams are bounded. No thread waits for another without having set its mark to where it is, so that they never all wait.
+//! streams are bounded. No thread waits for another without having set its mark to where it is, the one that puts in order waits for
+//! all at the earliest place at once, and the one that reads never waits for room: so they never all wait.
 
 use crate::event::{Event, Sink};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
-use crate::model::{SourceInfo, Timestamp};
+use crate::model::Timestamp;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::io;
@@ -67,10 +68,6 @@ impl Key {
 
 /// What is told.
 pub(super) enum Told {
-    /// A source is there.
-    Source(u16, Box<SourceInfo>),
-    /// Hand on what there is.
-    Flush,
     SourcesEnded,
     /// The thread's next flow of this kind began.
     Begun(FlowKind),
@@ -81,7 +78,6 @@ pub(super) enum Told {
 #[derive(Default)]
 struct Stream {
     waiting: Mutex<Waiting>,
-    more: Condvar,
     room: Condvar,
 }
 
@@ -93,7 +89,7 @@ struct Waiting {
     /// Records that were told, for the thread that made them: what it gives back to the allocator itself it has at once for the
     /// next, and nobody waits for its lock.
     spent: Vec<Box<FlowRecord>>,
-    /// Somebody waits for more, and for room. To wake who does not wait is a system call, too.
+    /// Who puts in order waits for more, and the stream's thread for room. To wake who does not wait is a system call, too.
     wants_more: bool,
     wants_room: bool,
 }
@@ -109,13 +105,6 @@ impl Stream {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Wakes who waits for more, if anybody does.
-    fn wake(&self, waiting: &Waiting) {
-        if waiting.wants_more {
-            self.more.notify_one();
-        }
-    }
 }
 
 /// The streams: one of each thread, and the last of the one that reads.
@@ -125,6 +114,11 @@ pub(super) struct Desk {
     room: usize,
     quit: AtomicBool,
     flows: AtomicU64,
+    /// What comes before this frame is to be handed on as soon as it is told; one more than its number, 0: nobody asked.
+    flush: AtomicU64,
+    /// There is news for the one that puts in order.
+    news: Mutex<bool>,
+    comes: Condvar,
 }
 
 impl Desk {
@@ -132,7 +126,8 @@ impl Desk {
     pub(super) fn new(threads: usize, room: usize) -> Self {
         let streams = (0..=threads).map(|_| Stream::default()).collect();
         let room = if room == 0 { usize::MAX } else { room / (3 * threads) };
-        Self { streams, room, quit: AtomicBool::new(false), flows: AtomicU64::new(0) }
+        let (quit, flows, flush) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        Self { streams, room, quit, flows, flush, news: Mutex::new(false), comes: Condvar::new() }
     }
 
     /// Flows begun so far.
@@ -145,9 +140,9 @@ impl Desk {
         self.quit.store(true, Ordering::Relaxed);
         for stream in &self.streams {
             let _held = stream.lock();
-            stream.more.notify_all();
             stream.room.notify_all();
         }
+        self.wake();
     }
 
     pub(super) fn has_quit(&self) -> bool {
@@ -160,7 +155,7 @@ impl Desk {
         let Some(mut waiting) = self.waiting_with_room(stream) else { return };
         waiting.told.push_back((key, told));
         if waiting.told.len() == WORTH {
-            stream.wake(&waiting);
+            self.wake_for(&mut waiting);
         }
     }
 
@@ -171,7 +166,7 @@ impl Desk {
         waiting.told.push_back((key, Told::Ended(record)));
         waiting.bytes += bytes;
         if waiting.told.len() == WORTH || waiting.bytes >= self.room {
-            stream.wake(&waiting);
+            self.wake_for(&mut waiting);
         }
         std::mem::take(&mut waiting.spent)
     }
@@ -180,7 +175,7 @@ impl Desk {
     fn waiting_with_room<'s>(&self, stream: &'s Stream) -> Option<MutexGuard<'s, Waiting>> {
         let mut waiting = stream.lock();
         while (waiting.told.len() >= ROOM || waiting.bytes >= self.room) && !self.has_quit() {
-            stream.wake(&waiting);
+            self.wake_for(&mut waiting);
             waiting.wants_room = true;
             waiting = stream.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             waiting.wants_room = false;
@@ -190,10 +185,9 @@ impl Desk {
 
     /// Nothing earlier than this is told any more.
     pub(super) fn mark(&self, of: usize, mark: Key) {
-        let stream = &self.streams[of];
-        let mut waiting = stream.lock();
+        let mut waiting = self.streams[of].lock();
         waiting.mark = mark;
-        stream.wake(&waiting);
+        self.wake_for(&mut waiting);
     }
 
     /// The stream of the thread that reads.
@@ -201,16 +195,43 @@ impl Desk {
         self.streams.len() - 1
     }
 
-    /// Was no mark set yet?
-    pub(super) fn is_at_start(&self, of: usize) -> bool {
-        self.streams[of].lock().mark == Key::START
+    /// What was read so far is to be handed on. Waits for nobody, however often it is asked.
+    pub(super) fn flush(&self) {
+        let at = self.streams[self.readers()].lock().mark.frame.saturating_add(1);
+        // Where that was asked already and not done yet, it is done then.
+        let _ = self.flush.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
+        self.wake();
     }
 
-    /// Tells something at the mark.
-    pub(super) fn tell_now(&self, of: usize, told: Told) {
-        let mark = self.streams[of].lock().mark;
-        self.tell(of, mark, told);
-        self.mark(of, mark);
+    /// Is something to be handed on, now that all before this is told?
+    fn takes_flush(&self, told: Key) -> bool {
+        let at = self.flush.load(Ordering::Relaxed);
+        let due = at > 0 && told.frame >= at - 1;
+        if due {
+            self.flush.store(0, Ordering::Relaxed);
+        }
+        due
+    }
+
+    /// Wakes the one that puts in order.
+    fn wake(&self) {
+        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.comes.notify_one();
+    }
+
+    /// Wakes it if it waits for this stream.
+    fn wake_for(&self, waiting: &mut Waiting) {
+        if std::mem::take(&mut waiting.wants_more) {
+            self.wake();
+        }
+    }
+
+    /// Waits until it is woken, or was since it waited last.
+    fn wait(&self) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        while !std::mem::take(&mut *news) {
+            news = self.comes.wait(news).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Nothing is told any more.
@@ -218,15 +239,14 @@ impl Desk {
         self.mark(of, Key::END);
     }
 
-    /// Takes what waits in a stream, once something does or its mark is later than `key`.
-    fn take(&self, of: usize, key: Key, taken: &mut Taken) {
+    /// Takes what waits in a stream, if something does or its mark is later than `key`; `false`: there will be news of it.
+    fn take(&self, of: usize, key: Key, taken: &mut Taken) -> bool {
         let stream = &self.streams[of];
         let mut waiting = stream.lock();
         waiting.spent.append(&mut taken.spent);
-        while waiting.told.is_empty() && waiting.mark <= key && waiting.mark != Key::END && !self.has_quit() {
+        if waiting.told.is_empty() && waiting.mark <= key {
             waiting.wants_more = true;
-            waiting = stream.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            waiting.wants_more = false;
+            return false;
         }
         std::mem::swap(&mut waiting.told, &mut taken.told);
         waiting.bytes = 0;
@@ -234,6 +254,7 @@ impl Desk {
             stream.room.notify_one();
         }
         taken.mark = waiting.mark;
+        true
     }
 }
 
@@ -260,18 +281,27 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
         // The stream that may be the first to go on, and up to where it goes before the others.
         let bounds = || streams.iter().enumerate().map(|(of, stream)| (stream.bound(), stream.told.is_empty(), of));
         let Some((first, empty, of)) = bounds().min() else { return Ok(()) };
+        if desk.takes_flush(first) {
+            let done = sink.flush();
+            if done.is_err() {
+                desk.quit();
+                return done;
+            }
+        }
         if empty {
             if first == Key::END {
                 return Ok(());
             }
-            desk.take(of, first, &mut streams[of]);
+            // Any of those that are there: one of them may wait for another, and that for room.
+            let all = streams.iter_mut().enumerate().filter(|(_, stream)| stream.told.is_empty() && stream.mark == first);
+            if !all.fold(false, |news, (of, stream)| desk.take(of, first, stream) | news) {
+                desk.wait();
+            }
             continue;
         }
         let next = bounds().filter(|(.., other)| *other != of).map(|(bound, ..)| bound).min().unwrap_or(Key::END);
         while let Some((_, told)) = streams[of].told.pop_front_if(|(key, _)| *key <= next) {
             let done = match told {
-                Told::Source(index, info) => sink.on_event(&Event::Source { index, info: &info }).map(drop),
-                Told::Flush => sink.flush(),
                 Told::SourcesEnded => sink.on_event(&Event::SourcesEnded).map(drop),
                 Told::Begun(kind) => {
                     if numbers.begin(of, kind) {
@@ -329,7 +359,9 @@ impl Numbers {
 
     fn end(&mut self, of: usize, record: &mut FlowRecord) {
         let own = &mut self.threads[of][record.id.kind as usize];
-        if let Some(number) = own.active.remove(&record.id.number) {
+        let number = own.active.remove(&record.id.number);
+        debug_assert!(number.is_some(), "that it began is told before");
+        if let Some(number) = number {
             record.id.number = number;
             self.active -= 1;
         }

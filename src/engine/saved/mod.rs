@@ -62,6 +62,12 @@ pub fn run(
     let pools: Vec<_> = pools.collect();
     let mut reader = Run::new(filter, Config { tracker: None, ..config.clone() }, input.sources() == 1);
     let (to, work): (Vec<SyncSender<Work>>, Vec<Receiver<Work>>) = (0..threads).map(|_| sync_channel(WAITING)).unzip();
+    // They are there before the first frame.
+    let sources = (0..=u16::MAX).zip(input.infos());
+    let begun = sources.map(|(index, info)| sink.on_event(&Event::Source { index, info }).map(drop)).collect::<io::Result<()>>();
+    if begun.is_err() {
+        desk.quit();
+    }
     let (read, told, left) = thread::scope(|scope| {
         let (shared, common, desk) = (&shared, &shared.common, &desk);
         let told = &mut *sink;
@@ -91,7 +97,7 @@ pub fn run(
         let told = telling.map_or(Ok(()), |thread| joined(thread.join()));
         (read, told, left)
     });
-    let (summary, told) = sum_up(&mut reader, input, left, (read.and(told), sink));
+    let (summary, told) = sum_up(&mut reader, input, left, (begun.and(read).and(told), sink));
     Ended { summary, failures: reader.failures, output_error: told.err(), filter: reader.pipeline.filter.finish() }
 }
 
@@ -99,7 +105,7 @@ pub fn run(
 fn read_all(reader: &mut Run, input: &mut Input, dealer: Dealer, desk: &Desk, watch: &mut impl Watch) -> io::Result<()> {
     reader.pipeline.dealer = Some(dealer);
     let of = desk.readers();
-    let read = reader.read(input, &mut Sources { desk, of }, watch);
+    let read = reader.read(input, &mut Reading { desk }, watch);
     input.skip_rest();
     let counters = input.all_stats();
     let dropped = (0..=u16::MAX)
@@ -158,25 +164,21 @@ impl Drop for QuitOnPanic<'_> {
     }
 }
 
-/// What the reading thread tells of the sources, on its way to the output.
-struct Sources<'a> {
+/// The output, as the reading thread sees it.
+struct Reading<'a> {
     desk: &'a Desk,
-    of: usize,
 }
 
-impl Sink for Sources<'_> {
-    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        // They are told before the first frame.
-        if let Event::Source { index, info } = event
-            && self.desk.is_at_start(self.of)
-        {
-            self.desk.tell(self.of, Key::source(0), Told::Source(*index, Box::new((*info).clone())));
-        }
+impl Sink for Reading<'_> {
+    fn on_event(&mut self, _: &Event<'_>) -> io::Result<Keep> {
         Ok(if self.desk.has_quit() { Keep::Enough } else { Keep::Going })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.desk.tell_now(self.of, Told::Flush);
+        self.desk.flush();
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

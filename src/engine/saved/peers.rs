@@ -1,6 +1,6 @@
 //! What the threads must know of each other while they follow their conversations: which checksums the others found right and
 //! wrong ([`ChecksumPeers`]), and whether an ICMP error is about a conversation that another thread follows. Both are asked
-//! rarely, and waited for.
+//! rarely, and waited for asleep.
 
 use super::batch::{Batch, Progress};
 use super::merge::{Desk, Key};
@@ -9,9 +9,9 @@ use crate::flow::{ChecksumPeers, Found, PeerTally};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::time::Duration;
 
 /// What one thread found of the checksum of the packet at hand; 0: nothing.
 pub(super) type Finding = Arc<AtomicU8>;
@@ -36,16 +36,24 @@ impl ChecksumPeers for Peers {
         self.finding.store((protocol as u8) << 2 | found as u8, Ordering::Relaxed);
     }
 
-    fn ask(&mut self, source: u16, protocol: usize) -> PeerTally {
+    fn ask(&mut self, source: u16, protocol: usize, enough: &dyn Fn(PeerTally, u64) -> bool) -> PeerTally {
         let at = self.progress.of(self.me);
-        // Whoever is behind may itself be waited for until it is known where this thread is.
-        self.desk.mark(self.me, Key::own(at));
-        while self.progress.slowest_beside(self.me) < at && !self.desk.has_quit() {
-            thread::yield_now();
-        }
         let mut seen = lock(&self.seen);
-        seen.count(at);
-        seen.tallies.get(usize::from(source)).map_or_else(PeerTally::default, |of| of[protocol])
+        let mut waits = false;
+        loop {
+            let known = self.progress.slowest_beside(self.me).min(at);
+            seen.count(known);
+            let tally = seen.tallies.get(usize::from(source)).map_or_else(PeerTally::default, |of| of[protocol]);
+            if known == at || self.desk.has_quit() || enough(tally, at - known) {
+                return tally;
+            }
+            if !waits {
+                // Whoever is behind may itself be waited for until it is known where this thread is.
+                self.desk.mark(self.me, Key::own(at));
+                waits = true;
+            }
+            self.progress.wait(self.me, at);
+        }
     }
 }
 
@@ -114,15 +122,25 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Answers of one thread to another, in order of frames: is the conversation that an ICMP error quotes under way?
 pub(super) struct Answers {
     /// By the thread that asks; none for this one itself.
-    pub(super) to: Vec<Option<Sender<bool>>>,
+    to: Vec<Option<Sender<Answer>>>,
     /// By the thread that answers.
-    pub(super) from: Vec<Option<Receiver<bool>>>,
+    from: Vec<Option<Receiver<Answer>>>,
+    /// Answers of theirs to later questions, come before these are asked.
+    early: Vec<Option<Answer>>,
 }
+
+/// At which frame it was asked, and the answer.
+type Answer = (u64, bool);
+
+/// So often who waits for an answer looks whether it can come at all. Both threads know who asks whom, so that it does; if it did not,
+/// it would have to be done without.
+const LOOK: Duration = Duration::from_millis(10);
 
 impl Answers {
     /// For so many threads.
     pub(super) fn new(threads: usize) -> Vec<Self> {
-        let mut all: Vec<Self> = (0..threads).map(|_| Self { to: Vec::new(), from: Vec::new() }).collect();
+        let mut all: Vec<Self> =
+            (0..threads).map(|_| Self { to: Vec::new(), from: Vec::new(), early: vec![None; threads] }).collect();
         for answers in 0..threads {
             for asks in 0..threads {
                 let (to, from) = if answers == asks { (None, None) } else { pair() };
@@ -132,9 +150,41 @@ impl Answers {
         }
         all
     }
+
+    /// Answers a thread.
+    pub(super) fn tell(&self, thread: usize, frame: u64, answer: bool) {
+        if let Some(to) = &self.to[thread] {
+            // Who listens no more has failed, which is told by its end.
+            let _ = to.send((frame, answer));
+        }
+    }
+
+    /// A thread's answer at a frame. `None`: it gave none, and is done with that frame, as `passed` says, or has ended.
+    pub(super) fn wait(&mut self, thread: usize, frame: u64, passed: impl Fn() -> bool) -> Option<bool> {
+        let from = self.from[thread].as_ref()?;
+        loop {
+            // Looked at first: what is told before it is done with the frame has come by then.
+            let over = passed();
+            let (at, answer) = match self.early[thread].take() {
+                Some(early) => early,
+                None => match from.recv_timeout(if over { Duration::ZERO } else { LOOK }) {
+                    Ok(answer) => answer,
+                    Err(RecvTimeoutError::Timeout) if !over => continue,
+                    Err(_) => return None,
+                },
+            };
+            if at == frame {
+                return Some(answer);
+            }
+            if at > frame {
+                self.early[thread] = Some((at, answer));
+                return None;
+            }
+        }
+    }
 }
 
-fn pair() -> (Option<Sender<bool>>, Option<Receiver<bool>>) {
+fn pair() -> (Option<Sender<Answer>>, Option<Receiver<Answer>>) {
     let (to, from) = std::sync::mpsc::channel();
     (Some(to), Some(from))
 }

@@ -9,7 +9,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
-use crate::flow::{Common, FlowEvent, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
+use crate::flow::{Common, FlowEvent, FlowId, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
 use crate::heap;
 use crate::model::{Frame, Timestamp};
 use std::iter::Peekable;
@@ -188,7 +188,8 @@ impl<'s> Worker<'s> {
             self.shared.progress.set(self.me, number);
             self.fragments.on_packet_time(ts);
             self.tracker.number_packet(number);
-            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), number);
+            let own = (&mut self.totals, &mut self.spares, &mut self.begun);
+            let mut teller = Teller::new(self.me, self.shared, own, number);
             self.tracker.on_packet_time(ts, &mut teller);
         }
     }
@@ -203,7 +204,7 @@ impl<'s> Worker<'s> {
         self.tracker.number_packet(number);
         let mut meta = meta_of(frame);
         let Self { me, shared, tracker, fragments, totals, answers, begun, spares, .. } = self;
-        let mut teller = Teller::new(*me, shared, (totals, spares), number);
+        let mut teller = Teller::new(*me, shared, (totals, spares, begun), number);
         let mut here = Here { me: *me, shared, tracker, answers, number };
         let note = match fragments.insert(frame, &packet) {
             Inserted::Whole if thread.is_some() => here.tracker.on_packet(&meta, &packet, &mut teller),
@@ -217,11 +218,8 @@ impl<'s> Worker<'s> {
                 Note::default()
             }
         };
-        if let Some(flow) = note.flow
-            && flow.number > begun[flow.kind as usize]
-        {
-            begun[flow.kind as usize] = flow.number;
-            shared.desk.tell(*me, Key::own(number), Told::Begun(flow.kind));
+        if let Some(flow) = note.flow {
+            teller.begin(flow, Key::own(number));
         }
     }
 
@@ -233,7 +231,8 @@ impl<'s> Worker<'s> {
         self.fragments.finish();
         let mut ending = self.tracker.ending();
         while let Some(head) = self.tracker.next_to_end(&ending) {
-            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), u64::MAX);
+            let own = (&mut self.totals, &mut self.spares, &mut self.begun);
+            let mut teller = Teller::new(self.me, self.shared, own, u64::MAX);
             teller.left = Some(Key::left(head));
             self.tracker.end_next(&mut ending, &mut teller);
         }
@@ -245,7 +244,7 @@ struct Here<'a> {
     me: usize,
     shared: &'a Shared,
     tracker: &'a mut Tracker,
-    answers: &'a Answers,
+    answers: &'a mut Answers,
     number: u64,
 }
 
@@ -259,10 +258,7 @@ impl Here<'_> {
             Whose::Quoting(quoted, own) if quoted == own => own == self.me,
             Whose::Quoting(quoted, own) if quoted == self.me => {
                 let note = self.tracker.on_icmp_error(meta, packet);
-                if let Some(to) = &self.answers.to[own] {
-                    // Who listens no more has failed, which is told by its end.
-                    let _ = to.send(note.is_some());
-                }
+                self.answers.tell(own, self.number, note.is_some());
                 return note.unwrap_or_default();
             }
             Whose::Quoting(quoted, own) => own == self.me && !self.is_known_to(quoted),
@@ -271,12 +267,19 @@ impl Here<'_> {
     }
 
     /// Does that thread know the conversation that the packet at hand quotes?
-    fn is_known_to(&self, thread: usize) -> bool {
+    fn is_known_to(&mut self, thread: usize) -> bool {
         // Whoever is behind may itself be waited for until it is known where this thread is.
         self.shared.desk.mark(self.me, Key::own(self.number));
-        self.answers.from[thread].as_ref().is_some_and(|from| from.recv().unwrap_or(false))
+        let (shared, number) = (self.shared, self.number);
+        let passed = || shared.progress.of(thread) > number || shared.desk.has_quit();
+        let answer = self.answers.wait(thread, number, passed);
+        debug_assert!(answer.is_some() || shared.desk.has_quit(), "no answer at frame {number}");
+        answer.unwrap_or(false)
     }
 }
+
+/// What a [`Teller`] has of its thread's: totals, records to be filled again, flows begun by kind.
+type Own<'a> = (&'a mut Totals, &'a mut Vec<Box<FlowRecord>>, &'a mut [u64; KINDS]);
 
 /// Hands on what the tracker tells.
 struct Teller<'a> {
@@ -284,15 +287,25 @@ struct Teller<'a> {
     desk: &'a Desk,
     totals: &'a mut Totals,
     spares: &'a mut Vec<Box<FlowRecord>>,
+    begun: &'a mut [u64; KINDS],
     number: u64,
     silent: Option<Rank>,
     left: Option<Key>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(me: usize, shared: &'a Shared, own: (&'a mut Totals, &'a mut Vec<Box<FlowRecord>>), number: u64) -> Self {
-        let (totals, spares) = own;
-        Self { me, desk: &shared.desk, totals, spares, number, silent: None, left: None }
+    fn new(me: usize, shared: &'a Shared, own: Own<'a>, number: u64) -> Self {
+        let (totals, spares, begun) = own;
+        Self { me, desk: &shared.desk, totals, spares, begun, number, silent: None, left: None }
+    }
+
+    /// Tells that a flow began, if that is news.
+    fn begin(&mut self, flow: FlowId, key: Key) {
+        let begun = &mut self.begun[flow.kind as usize];
+        if flow.number > *begun {
+            *begun = flow.number;
+            self.desk.tell(self.me, key, Told::Begun(flow.kind));
+        }
     }
 }
 
@@ -306,6 +319,8 @@ impl FlowSink for Teller<'_> {
             (None, Some(rank)) => Key::silent(self.number, rank),
             (None, None) => Key::own(self.number),
         };
+        // One that had to make room at its own packet has not been told of yet.
+        self.begin(record.id, key);
         let before = heap::held();
         let copy = record.clone();
         let bytes = usize::try_from(heap::held() - before).unwrap_or(0) + heap::taken(size_of::<FlowRecord>());
