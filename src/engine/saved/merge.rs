@@ -4,6 +4,7 @@
 //! streams are bounded. No thread waits for another without having set its mark to where it is, so that they never all wait.
 
 use crate::event::{Event, Sink};
+use crate::flow::fetch::{fetch_parts, fetch_record};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
 use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
@@ -16,6 +17,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 const ROOM: usize = 2048;
 /// So much is worth waking who waits for it; less is told with the mark.
 const WORTH: usize = 256;
+/// Most records that are kept to be filled again, and the bytes that a large one may have.
+const SPARES: usize = 512;
+const RECORD: usize = 4 << 10;
+/// Records that are asked for before they are told.
+const AHEAD: usize = 4;
 /// Kinds of flows.
 const KINDS: usize = FlowKind::Other as usize + 1;
 
@@ -121,7 +127,8 @@ impl Stream {
 /// The streams: one of each thread, and the last of the one that reads.
 pub(super) struct Desk {
     streams: Vec<Stream>,
-    /// Most bytes that wait in each; as many may have been taken of it, and as many be on their way back.
+    /// Most bytes that wait in each; as many may have been taken of it, as many be on their way back, and as many be kept to be
+    /// filled again.
     room: usize,
     quit: AtomicBool,
     flows: AtomicU64,
@@ -131,13 +138,18 @@ impl Desk {
     /// `room`: bytes for what all of them tell; 0: only its number is bounded.
     pub(super) fn new(threads: usize, room: usize) -> Self {
         let streams = (0..=threads).map(|_| Stream::default()).collect();
-        let room = if room == 0 { usize::MAX } else { room / (3 * threads) };
+        let room = if room == 0 { usize::MAX } else { room / (4 * threads) };
         Self { streams, room, quit: AtomicBool::new(false), flows: AtomicU64::new(0) }
     }
 
     /// Flows begun so far.
     pub(super) fn flows(&self) -> u64 {
         self.flows.load(Ordering::Relaxed)
+    }
+
+    /// Records that a thread may keep to be filled again.
+    pub(super) fn spares(&self) -> usize {
+        SPARES.min(self.room / RECORD)
     }
 
     /// Nobody needs to go on: something failed.
@@ -249,6 +261,16 @@ impl Taken {
     fn bound(&self) -> Key {
         self.told.front().map_or(self.mark, |(key, _)| *key)
     }
+
+    /// Asks for the records that come soon.
+    fn look_ahead(&self) {
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD) {
+            fetch_record(record);
+        }
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD / 2) {
+            fetch_parts(record);
+        }
+    }
 }
 
 /// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded.
@@ -269,6 +291,7 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
         }
         let next = bounds().filter(|(.., other)| *other != of).map(|(bound, ..)| bound).min().unwrap_or(Key::END);
         while let Some((_, told)) = streams[of].told.pop_front_if(|(key, _)| *key <= next) {
+            streams[of].look_ahead();
             let done = match told {
                 Told::Source(index, info) => sink.on_event(&Event::Source { index, info: &info }).map(drop),
                 Told::Flush => sink.flush(),

@@ -9,6 +9,7 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
+use crate::flow::fetch::fetch_frame;
 use crate::flow::{Common, FlowEvent, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
 use crate::heap;
 use crate::model::{Frame, Timestamp};
@@ -22,8 +23,8 @@ use std::sync::{Arc, Mutex};
 const KINDS: usize = FlowKind::Other as usize + 1;
 /// So many packets the tracker is told to expect for each that comes, until they are far enough ahead.
 const AT_A_TIME: usize = 2;
-/// So many records are kept to be filled again.
-const SPARES: usize = 64;
+/// The bytes of a frame are asked for so many of a thread's frames before it comes: some before the tracker looks at them.
+const FETCHED: usize = 2 * Tracker::AHEAD as usize;
 
 /// What all threads know.
 pub(super) struct Shared {
@@ -149,6 +150,9 @@ impl<'s> Worker<'s> {
 
     /// Lets the tracker know of frames that come after the `nth` of this thread in a batch.
     fn look_ahead(&mut self, nth: usize, batch: &Batch, coming: Option<&Batch>) {
+        if let Some((frame, _)) = frame_of(self.me, nth + FETCHED, batch, coming) {
+            fetch_frame(frame.bytes);
+        }
         if !self.tracker.looks_ahead() {
             return;
         }
@@ -158,16 +162,7 @@ impl<'s> Worker<'s> {
             if ahead >= Tracker::AHEAD {
                 return;
             }
-            let (nth, of) = (nth + ahead as usize, batch.of(self.me));
-            let (at, batch) = match (of.get(nth), coming) {
-                (Some(&at), _) => (at, batch),
-                (None, Some(coming)) => match coming.of(self.me).get(nth - of.len()) {
-                    Some(&at) => (at, coming),
-                    None => return,
-                },
-                (None, None) => return,
-            };
-            let (frame, _) = batch.frame(at as usize);
+            let Some((frame, _)) = frame_of(self.me, nth + ahead as usize, batch, coming) else { return };
             self.expected += 1;
             self.tracker.expect(self.expected, frame.link, frame.bytes);
         }
@@ -237,6 +232,15 @@ impl<'s> Worker<'s> {
             teller.left = Some(Key::left(head));
             self.tracker.end_next(&mut ending, &mut teller);
         }
+    }
+}
+
+/// The `nth` frame of a thread in a batch and the one behind it.
+fn frame_of<'b>(me: usize, nth: usize, batch: &'b Batch, coming: Option<&'b Batch>) -> Option<(Frame<'b>, Option<usize>)> {
+    let of = batch.of(me);
+    match of.get(nth) {
+        Some(&at) => Some(batch.frame(at as usize)),
+        None => coming.and_then(|coming| Some(coming.frame(*coming.of(me).get(nth - of.len())? as usize))),
     }
 }
 
@@ -317,7 +321,7 @@ impl FlowSink for Teller<'_> {
             None => Box::new(copy),
         };
         let mut spent = self.desk.end(self.me, key, boxed, bytes);
-        spent.truncate(SPARES.saturating_sub(self.spares.len()));
+        spent.truncate(self.desk.spares().saturating_sub(self.spares.len()));
         self.spares.append(&mut spent);
     }
 
