@@ -9,21 +9,21 @@ const HEADERS: usize = 128;
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 
-/// Asks for the beginning of a frame.
+/// Asks for a value.
 #[inline]
-pub(crate) fn fetch_frame(bytes: &[u8]) {
+pub(crate) fn fetch<T>(of: &T) {
+    prefetch(of, usize::MAX);
+}
+
+/// Asks for the beginning of a frame, which these bytes begin with.
+#[inline]
+pub(crate) fn fetch_headers(bytes: &[u8]) {
     for byte in bytes[..bytes.len().min(HEADERS)].iter().step_by(LINE) {
         prefetch(byte, 1);
     }
 }
 
-/// Asks for a record.
-#[inline]
-pub(crate) fn fetch_record(record: &FlowRecord) {
-    prefetch(record, usize::MAX);
-}
-
-/// Asks for what a record points to, once [`fetch_record`] has brought that.
+/// Asks for what a record points to, once that is there.
 #[inline]
 pub(crate) fn fetch_parts(record: &FlowRecord) {
     if let Some(zeek) = &record.zeek {

@@ -4,7 +4,7 @@
 //! streams are bounded. No thread waits for another without having set its mark to where it is, so that they never all wait.
 
 use crate::event::{Event, Sink};
-use crate::flow::fetch::{fetch_parts, fetch_record};
+use crate::flow::fetch::{fetch, fetch_parts};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
 use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
@@ -265,7 +265,7 @@ impl Taken {
     /// Asks for the records that come soon.
     fn look_ahead(&self) {
         if let Some((_, Told::Ended(record))) = self.told.get(AHEAD) {
-            fetch_record(record);
+            fetch(&**record);
         }
         if let Some((_, Told::Ended(record))) = self.told.get(AHEAD / 2) {
             fetch_parts(record);

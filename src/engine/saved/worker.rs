@@ -1,7 +1,7 @@
 //! A thread that follows conversations. It sees every frame go by, for time is told by all of them, and follows those of its own
 //! places. Pieces of datagrams are joined in every thread alike: what they are pieces of is only known in the end.
 
-use super::batch::{Batch, Dropped, Progress, Work};
+use super::batch::{Batch, Dropped, Progress, Spot, Work};
 use super::merge::{Desk, Key, Told};
 use super::peers::{Answers, Finding, Peers, Seen, lock};
 use super::place::{Threads, Whose};
@@ -9,7 +9,6 @@ use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
-use crate::flow::fetch::fetch_frame;
 use crate::flow::{Common, FlowEvent, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
 use crate::heap;
 use crate::model::{Frame, Timestamp};
@@ -114,9 +113,9 @@ impl<'s> Worker<'s> {
         let rises = batch.rises && batch.len() > 0 && self.goes_on_to(batch.time(0));
         let mut drops = batch.drops.iter().peekable();
         let mut passed = 0;
-        for (nth, &at) in batch.of(self.me).iter().enumerate() {
+        for (nth, spot) in batch.of(self.me).iter().enumerate() {
             self.look_ahead(nth, batch, coming);
-            let at = at as usize;
+            let at = spot.at as usize;
             let (frame, thread) = batch.frame(at);
             if passed < at && !(rises && self.goes_on_to(frame.ts)) {
                 self.pass(batch, passed..at, &mut drops);
@@ -150,8 +149,8 @@ impl<'s> Worker<'s> {
 
     /// Lets the tracker know of frames that come after the `nth` of this thread in a batch.
     fn look_ahead(&mut self, nth: usize, batch: &Batch, coming: Option<&Batch>) {
-        if let Some((frame, _)) = frame_of(self.me, nth + FETCHED, batch, coming) {
-            fetch_frame(frame.bytes);
+        if let Some((batch, spot)) = spot_of(self.me, nth + FETCHED, batch, coming) {
+            batch.fetch(spot);
         }
         if !self.tracker.looks_ahead() {
             return;
@@ -162,7 +161,8 @@ impl<'s> Worker<'s> {
             if ahead >= Tracker::AHEAD {
                 return;
             }
-            let Some((frame, _)) = frame_of(self.me, nth + ahead as usize, batch, coming) else { return };
+            let Some((batch, spot)) = spot_of(self.me, nth + ahead as usize, batch, coming) else { return };
+            let (frame, _) = batch.frame(spot.at as usize);
             self.expected += 1;
             self.tracker.expect(self.expected, frame.link, frame.bytes);
         }
@@ -235,12 +235,12 @@ impl<'s> Worker<'s> {
     }
 }
 
-/// The `nth` frame of a thread in a batch and the one behind it.
-fn frame_of<'b>(me: usize, nth: usize, batch: &'b Batch, coming: Option<&'b Batch>) -> Option<(Frame<'b>, Option<usize>)> {
+/// Where the `nth` frame of a thread is, of a batch and the one behind it.
+fn spot_of<'b>(me: usize, nth: usize, batch: &'b Batch, coming: Option<&'b Batch>) -> Option<(&'b Batch, Spot)> {
     let of = batch.of(me);
     match of.get(nth) {
-        Some(&at) => Some(batch.frame(at as usize)),
-        None => coming.and_then(|coming| Some(coming.frame(*coming.of(me).get(nth - of.len())? as usize))),
+        Some(&spot) => Some((batch, spot)),
+        None => coming.and_then(|coming| Some((coming, *coming.of(me).get(nth - of.len())?))),
     }
 }
 
