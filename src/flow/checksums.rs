@@ -353,9 +353,9 @@ mod tests {
             // Of one part and another, each by its own, and of both as one sees them.
             let (mut all, mut own) = (Tally::default(), Tally::default());
             let mut peers = vec![PeerTally::default()];
-            for n in 0_usize..3000 {
+            for n in 0_usize..4000 {
                 random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-                let (mine, wrong, gap) = (random >> 40 & 1 == 0, (random >> 33) % one_in == 0, (random >> 50) % 600);
+                let (mine, wrong, gap) = (random >> 40 & 1 == 0, (random >> 33) % one_in == 0, (random >> 50) % 100);
                 let mut peer = peers[n];
                 if mine && wrong {
                     let unknown = gap.min(n as u64);

@@ -3,6 +3,7 @@
 
 use super::merge::{Desk, Key};
 use super::place::Threads;
+use crate::flow::fetch::{fetch, fetch_headers};
 use crate::model::{Frame, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -37,13 +38,20 @@ pub(super) struct Batch {
     entries: Vec<Entry>,
     bytes: Vec<u8>,
     /// By thread, which of the frames it has to look at: its own, and those of which it is not known whose they are.
-    of: Vec<Vec<u32>>,
+    of: Vec<Vec<Spot>>,
     /// No frame is of an earlier time than the one before.
     pub(super) rises: bool,
     /// What the capture dropped.
     pub(super) drops: Vec<Dropped>,
     /// What each thread found of the checksums of its frames; 0: nothing.
     pub(super) found: Vec<Box<[AtomicU8]>>,
+}
+
+/// Where a frame is in a batch, and where its bytes begin: all that it takes to ask for it.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) at: u32,
+    start: u32,
 }
 
 struct Entry {
@@ -94,9 +102,18 @@ impl Batch {
         self.entries[at].frame.source
     }
 
-    /// The frames that a thread has to look at: by their places in the batch.
-    pub(super) fn of(&self, thread: usize) -> &[u32] {
+    /// The frames that a thread has to look at, in order.
+    pub(super) fn of(&self, thread: usize) -> &[Spot] {
         &self.of[thread]
+    }
+
+    /// Asks for the memory of a frame.
+    #[inline]
+    pub(super) fn fetch(&self, spot: Spot) {
+        if let Some(entry) = self.entries.get(spot.at as usize) {
+            fetch(entry);
+        }
+        fetch_headers(self.bytes.get(spot.start as usize..).unwrap_or_default());
     }
 
     /// A frame, and the thread that follows it, where that is known.
@@ -136,10 +153,11 @@ impl Dealer {
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&frame.bytes[..frame.bytes.len().min(LONGEST)]);
         let thread = self.threads.at_first_sight(frame);
-        let at = batch.len() as u32;
+        // Neither reaches 4 GiB.
+        let spot = Spot { at: batch.len() as u32, start: start as u32 };
         match thread {
-            Some(thread) => batch.of[thread].push(at),
-            None => batch.of.iter_mut().for_each(|of| of.push(at)),
+            Some(thread) => batch.of[thread].push(spot),
+            None => batch.of.iter_mut().for_each(|of| of.push(spot)),
         }
         batch.rises &= batch.entries.last().is_none_or(|before| before.frame.ts <= frame.ts);
         let bytes = start..batch.bytes.len();

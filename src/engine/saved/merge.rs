@@ -5,6 +5,7 @@
 //! all at the earliest place at once, and the one that reads never waits for room: so they never all wait.
 
 use crate::event::{Event, Sink};
+use crate::flow::fetch::{fetch, fetch_parts};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
 use crate::model::Timestamp;
 use hashbrown::HashMap;
@@ -17,6 +18,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 const ROOM: usize = 2048;
 /// So much is worth waking who waits for it; less is told with the mark.
 const WORTH: usize = 256;
+/// Most records that are kept to be filled again, and the bytes that a large one may have.
+const SPARES: usize = 512;
+const RECORD: usize = 4 << 10;
+/// Records that are asked for before they are told.
+const AHEAD: usize = 4;
 /// Kinds of flows.
 const KINDS: usize = FlowKind::Other as usize + 1;
 
@@ -110,7 +116,8 @@ impl Stream {
 /// The streams: one of each thread, and the last of the one that reads.
 pub(super) struct Desk {
     streams: Vec<Stream>,
-    /// Most bytes that wait in each; as many may have been taken of it, and as many be on their way back.
+    /// Most bytes that wait in each; as many may have been taken of it, as many be on their way back, and as many be kept to be
+    /// filled again.
     room: usize,
     quit: AtomicBool,
     flows: AtomicU64,
@@ -125,7 +132,7 @@ impl Desk {
     /// `room`: bytes for what all of them tell; 0: only its number is bounded.
     pub(super) fn new(threads: usize, room: usize) -> Self {
         let streams = (0..=threads).map(|_| Stream::default()).collect();
-        let room = if room == 0 { usize::MAX } else { room / (3 * threads) };
+        let room = if room == 0 { usize::MAX } else { room / (4 * threads) };
         let (quit, flows, flush) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
         Self { streams, room, quit, flows, flush, news: Mutex::new(false), comes: Condvar::new() }
     }
@@ -133,6 +140,11 @@ impl Desk {
     /// Flows begun so far.
     pub(super) fn flows(&self) -> u64 {
         self.flows.load(Ordering::Relaxed)
+    }
+
+    /// Records that a thread may keep to be filled again.
+    pub(super) fn spares(&self) -> usize {
+        SPARES.min(self.room / RECORD)
     }
 
     /// Nobody needs to go on: something failed.
@@ -270,6 +282,16 @@ impl Taken {
     fn bound(&self) -> Key {
         self.told.front().map_or(self.mark, |(key, _)| *key)
     }
+
+    /// Asks for the records that come soon.
+    fn look_ahead(&self) {
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD) {
+            fetch(&**record);
+        }
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD / 2) {
+            fetch_parts(record);
+        }
+    }
 }
 
 /// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded.
@@ -301,6 +323,7 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
         }
         let next = bounds().filter(|(.., other)| *other != of).map(|(bound, ..)| bound).min().unwrap_or(Key::END);
         while let Some((_, told)) = streams[of].told.pop_front_if(|(key, _)| *key <= next) {
+            streams[of].look_ahead();
             let done = match told {
                 Told::SourcesEnded => sink.on_event(&Event::SourcesEnded).map(drop),
                 Told::Begun(kind) => {

@@ -1,7 +1,7 @@
 //! A thread that follows conversations. It sees every frame go by, for time is told by all of them, and follows those of its own
 //! places. Pieces of datagrams are joined in every thread alike: what they are pieces of is only known in the end.
 
-use super::batch::{Batch, Dropped, Progress, Work};
+use super::batch::{Batch, Dropped, Progress, Spot, Work};
 use super::merge::{Desk, Key, Told};
 use super::peers::{Answers, Finding, Peers, Seen, lock};
 use super::place::{Threads, Whose};
@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex};
 const KINDS: usize = FlowKind::Other as usize + 1;
 /// So many packets the tracker is told to expect for each that comes, until they are far enough ahead.
 const AT_A_TIME: usize = 2;
-/// So many records are kept to be filled again.
-const SPARES: usize = 64;
+/// The bytes of a frame are asked for so many of a thread's frames before it comes: some before the tracker looks at them.
+const FETCHED: usize = 2 * Tracker::AHEAD as usize;
 
 /// What all threads know.
 pub(super) struct Shared {
@@ -113,9 +113,9 @@ impl<'s> Worker<'s> {
         let rises = batch.rises && batch.len() > 0 && self.goes_on_to(batch.time(0));
         let mut drops = batch.drops.iter().peekable();
         let mut passed = 0;
-        for (nth, &at) in batch.of(self.me).iter().enumerate() {
+        for (nth, spot) in batch.of(self.me).iter().enumerate() {
             self.look_ahead(nth, batch, coming);
-            let at = at as usize;
+            let at = spot.at as usize;
             let (frame, thread) = batch.frame(at);
             if passed < at && !(rises && self.goes_on_to(frame.ts)) {
                 self.pass(batch, passed..at, &mut drops);
@@ -149,6 +149,9 @@ impl<'s> Worker<'s> {
 
     /// Lets the tracker know of frames that come after the `nth` of this thread in a batch.
     fn look_ahead(&mut self, nth: usize, batch: &Batch, coming: Option<&Batch>) {
+        if let Some((batch, spot)) = spot_of(self.me, nth + FETCHED, batch, coming) {
+            batch.fetch(spot);
+        }
         if !self.tracker.looks_ahead() {
             return;
         }
@@ -158,16 +161,8 @@ impl<'s> Worker<'s> {
             if ahead >= Tracker::AHEAD {
                 return;
             }
-            let (nth, of) = (nth + ahead as usize, batch.of(self.me));
-            let (at, batch) = match (of.get(nth), coming) {
-                (Some(&at), _) => (at, batch),
-                (None, Some(coming)) => match coming.of(self.me).get(nth - of.len()) {
-                    Some(&at) => (at, coming),
-                    None => return,
-                },
-                (None, None) => return,
-            };
-            let (frame, _) = batch.frame(at as usize);
+            let Some((batch, spot)) = spot_of(self.me, nth + ahead as usize, batch, coming) else { return };
+            let (frame, _) = batch.frame(spot.at as usize);
             self.expected += 1;
             self.tracker.expect(self.expected, frame.link, frame.bytes);
         }
@@ -236,6 +231,15 @@ impl<'s> Worker<'s> {
             teller.left = Some(Key::left(head));
             self.tracker.end_next(&mut ending, &mut teller);
         }
+    }
+}
+
+/// Where the `nth` frame of a thread is, of a batch and the one behind it.
+fn spot_of<'b>(me: usize, nth: usize, batch: &'b Batch, coming: Option<&'b Batch>) -> Option<(&'b Batch, Spot)> {
+    let of = batch.of(me);
+    match of.get(nth) {
+        Some(&spot) => Some((batch, spot)),
+        None => coming.and_then(|coming| Some((coming, *coming.of(me).get(nth - of.len())?))),
     }
 }
 
@@ -332,7 +336,7 @@ impl FlowSink for Teller<'_> {
             None => Box::new(copy),
         };
         let mut spent = self.desk.end(self.me, key, boxed, bytes);
-        spent.truncate(SPARES.saturating_sub(self.spares.len()));
+        spent.truncate(self.desk.spares().saturating_sub(self.spares.len()));
         self.spares.append(&mut spent);
     }
 
