@@ -134,7 +134,8 @@ impl Tracker {
     #[must_use]
     pub fn part(config: TrackerConfig, places: Range<usize>, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
         let paths = Self::paths_of(&config, places);
-        let mut tracker = Self { common: Some(common.joined()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
+        let mut tracker =
+            Self { common: Some(common.joined()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
         tracker.judge.ask(peers);
         tracker
     }
