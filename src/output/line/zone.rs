@@ -1,9 +1,9 @@
-//! Zones of the tz database, by name. Their rules come with the program as the files that `zic` makes (TZif, RFC 9636), and one is
-//! read when it is named: as tables of structures they hold 33,000 addresses, each of which would be set at every start.
+//! Zones of the tz database, by name. Their rules come with the program as the files that `zic` makes (`TZif`, RFC 9636), and one is
+//! read when it is named: as tables of structures they hold 27,000 addresses, each of which would be set at every start.
 
 use std::sync::Arc;
-use tz::TimeZone;
 use tz::timezone::TransitionRule;
+use tz::{LocalTimeType, TimeZone};
 
 /// What the database has for hosts whose zone was never set: no zone.
 const UNSET: &str = "Factory";
@@ -28,7 +28,7 @@ impl NamedZone {
     /// Seconds east of UTC at a moment given in seconds since the epoch.
     #[must_use]
     pub fn offset_at(&self, seconds: i64) -> i32 {
-        self.0.find_local_time_type(seconds).map_or(0, |kind| kind.ut_offset())
+        self.0.find_local_time_type(seconds).map_or(0, LocalTimeType::ut_offset)
     }
 
     /// The moment, in seconds since the epoch, at which clocks of this zone show what those of UTC show at `shown`; of two (clocks set
