@@ -46,10 +46,17 @@ pub(crate) struct Memory {
     largest_ring: usize,
 }
 
+/// As if nothing were known of the machine.
 impl Default for Memory {
     fn default() -> Self {
+        Self::all(USUAL_MOST)
+    }
+}
+
+impl Memory {
+    const fn all(most: usize) -> Self {
         Self {
-            most: usual(there()),
+            most,
             live: 0,
             waiting: 0,
             followers: 0,
@@ -58,17 +65,15 @@ impl Default for Memory {
             largest_ring: DEFAULT_BUFFER,
         }
     }
-}
 
-impl Memory {
     /// By the flag, or a quarter of what there is. To be called while files of the system can be read.
     pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
-        let Some(text) = args.max_memory.as_deref() else { return Ok(Self::default()) };
+        let Some(text) = args.max_memory.as_deref() else { return Ok(Self::all(usual(there()))) };
         let most = usize::try_from(time::size("--max-memory", text, 1)?).unwrap_or(usize::MAX);
         if most < LEAST {
             return Err(Problem::usage(format!("--max-memory {}: the least is {}m", shown(text), LEAST >> 20)));
         }
-        Ok(Self { most, ..Self::default() })
+        Ok(Self::all(most))
     }
 
     /// The same for a live capture on so many interfaces. `copying`: packets only pass.

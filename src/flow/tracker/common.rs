@@ -2,7 +2,6 @@
 //! next number of each kind, how many flows there are in all, and what was learnt of the ways between hosts. Asked when a flow begins
 //! or ends and when a way is measured anew, never for each packet.
 
-use crate::flow::key::PLACES;
 use crate::flow::note::FlowKind;
 use crate::flow::tcp::{KnownPaths, Paths};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -52,7 +51,7 @@ impl Common {
     /// Nothing is known yet; what is learnt of ways between hosts has so many bytes.
     #[must_use]
     pub fn within(path_bytes: usize) -> Self {
-        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes, 0..PLACES), false)))
+        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes), false)))
     }
 
     /// For the parts of a saved capture ([`Tracker::part`](super::Tracker::part)). They are not at the same moment of it, so
@@ -60,7 +59,7 @@ impl Common {
     /// of ways each has for itself.
     #[must_use]
     pub fn crowd() -> Self {
-        Self(Arc::new(Inner::new(KnownPaths::within(0, 0..0), true)))
+        Self(Arc::new(Inner::new(KnownPaths::within(0), true)))
     }
 
     /// There are as many flows as there may be: from now on old ones make room for new ones.
