@@ -141,10 +141,10 @@ pub(in crate::engine) struct Dealer {
 }
 
 impl Dealer {
-    pub(super) fn new(to: Vec<SyncSender<Work>>, desk: Arc<Desk>) -> Self {
+    pub(super) fn new(threads: Threads, to: Vec<SyncSender<Work>>, desk: Arc<Desk>) -> Self {
         let mut batch = Batch::new(to.len());
         batch.clear(1);
-        Self { threads: Threads(to.len()), batch, given: VecDeque::new(), to, desk }
+        Self { threads, batch, given: VecDeque::new(), to, desk }
     }
 
     /// Takes a frame. `false`: nobody wants any more.

@@ -55,7 +55,7 @@ pub fn run(
     let threads = threads.min(64);
     let desk = Arc::new(Desk::new(threads, config.handed_over));
     let (common, progress) = (Common::crowd(), Arc::new(Progress::new(threads)));
-    let shared = Shared { threads: Threads(threads), desk: Arc::clone(&desk), progress, common };
+    let shared = Shared { threads: Threads::new(threads), desk: Arc::clone(&desk), progress, common };
     let part = TrackerConfig { max_bytes: tracker.max_bytes / threads, list_bytes: tracker.list_bytes / threads, ..tracker };
     // The fragments' limits are by the profile, as those of one thread.
     let pools = (0..threads).map(|_| Run::new(Filter::everything(), config.clone(), true).pipeline.fragments);
@@ -77,8 +77,9 @@ pub fn run(
         });
         let mut following = Vec::with_capacity(threads);
         for ((me, (work, pool)), answers) in work.into_iter().zip(pools).enumerate().zip(Answers::new(threads)) {
-            let follow = move || Worker::new(me, shared, part, pool, answers).run(&work);
-            following.push(thread::Builder::new().name(format!("flows-{me}")).spawn_scoped(scope, follow));
+            // All are there before the first of them is given anything.
+            let worker = Worker::new(me, shared, part, pool, answers);
+            following.push(thread::Builder::new().name(format!("flows-{me}")).spawn_scoped(scope, move || worker.run(&work)));
         }
         let started = telling.as_ref().err().or_else(|| following.iter().find_map(|thread| thread.as_ref().err()));
         let read = match started {
@@ -90,7 +91,7 @@ pub fn run(
                 drop(to);
                 Ok(())
             }
-            None => read_all(&mut reader, input, Dealer::new(to, Arc::clone(desk)), desk, watch),
+            None => read_all(&mut reader, input, Dealer::new(shared.threads, to, Arc::clone(desk)), desk, watch),
         };
         desk.close(threads);
         let left: Vec<Left> = following.into_iter().flatten().map(|thread| joined(thread.join())).collect();
@@ -106,6 +107,7 @@ fn read_all(reader: &mut Run, input: &mut Input, dealer: Dealer, desk: &Desk, wa
     reader.pipeline.dealer = Some(dealer);
     let of = desk.readers();
     let read = reader.read(input, &mut Reading { desk }, watch);
+    watch.on_sources_ended();
     input.skip_rest();
     let counters = input.all_stats();
     let dropped = (0..=u16::MAX)

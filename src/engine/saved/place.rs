@@ -6,15 +6,16 @@ use crate::decode::{OLD_VXLAN_PORT, Packet, VXLAN_PORT};
 use crate::flow::key::{PLACES, place};
 use crate::model::bytes::be16;
 use crate::model::{Frame, IpProtocol, LinkType};
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::ops::Range;
 
 /// Where the second of two VLAN tags begins.
 const MOST_TAGS: usize = 16;
 
-/// Shares out places over threads.
+/// Shares out places over threads, by chance and evenly: what is put where is known in one run only, so that nobody can prepare traffic that
+/// loads one of several threads, unless all of it is between hosts of one place, and no record depends on it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Threads(pub(super) usize);
+pub(super) struct Threads([u8; PLACES]);
 
 /// Whose a decoded packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +29,24 @@ pub(super) enum Whose {
 }
 
 impl Threads {
-    /// The places of a thread, by what [`Self::of`] says.
-    pub(super) const fn places(self, thread: usize) -> Range<usize> {
-        (thread * PLACES).div_ceil(self.0)..((thread + 1) * PLACES).div_ceil(self.0)
+    /// Over so many threads, at most as many as there are places.
+    pub(super) fn new(threads: usize) -> Self {
+        let chance = RandomState::new();
+        let mut places: [usize; PLACES] = std::array::from_fn(|place| place);
+        places.sort_by_cached_key(|place| chance.hash_one(place));
+        let mut of = [0; PLACES];
+        for (nth, place) in places.into_iter().enumerate() {
+            of[place] = (nth * threads / PLACES) as u8;
+        }
+        Self(of)
     }
 
-    fn of(self, a: IpAddr, b: IpAddr) -> usize {
-        place(a, b) * self.0 / PLACES
+    fn of(&self, a: IpAddr, b: IpAddr) -> usize {
+        usize::from(self.0[place(a, b)])
     }
 
     /// The thread of a frame whose innermost datagram is seen at first sight: whole TCP or UDP in IP in Ethernet, and no tunnel.
-    pub(super) fn at_first_sight(self, frame: &Frame<'_>) -> Option<usize> {
+    pub(super) fn at_first_sight(&self, frame: &Frame<'_>) -> Option<usize> {
         if frame.link != LinkType::ETHERNET {
             return None;
         }
@@ -82,7 +90,7 @@ impl Threads {
     }
 
     /// Whose a packet is, once it is decoded and whole.
-    pub(super) fn whose(self, packet: &Packet<'_>) -> Whose {
+    pub(super) fn whose(&self, packet: &Packet<'_>) -> Whose {
         let Some((source, target)) = packet.addresses() else { return Whose::Nobody };
         let own = self.of(source, target);
         match packet.quoted() {

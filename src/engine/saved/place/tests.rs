@@ -9,15 +9,13 @@ use crate::model::Frame;
 use std::fs;
 use std::path::Path;
 
-const THREADS: Threads = Threads(64);
-
 /// Says whether the frame was one that is plain at first sight.
-fn check(frame: &Frame<'_>) -> bool {
-    let Some(thread) = THREADS.at_first_sight(frame) else { return false };
+fn check(threads: Threads, frame: &Frame<'_>) -> bool {
+    let Some(thread) = threads.at_first_sight(frame) else { return false };
     let packet = decode(frame);
     assert!(!packet.fragment.is_piece(), "a piece is everybody's: {:02x?}", frame.bytes);
     if Ends::of(&packet).is_some() {
-        assert_eq!(THREADS.whose(&packet), Whose::One(thread), "{:02x?}", frame.bytes);
+        assert_eq!(threads.whose(&packet), Whose::One(thread), "{:02x?}", frame.bytes);
     }
     true
 }
@@ -26,6 +24,7 @@ fn check(frame: &Frame<'_>) -> bool {
 fn first_sight_and_decoder_agree_on_every_capture_and_what_is_like_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
     let options = OpenOptions { allow_unknown_link: true, ..OpenOptions::default() };
+    let threads = Threads::new(64);
     let (mut frames, mut plain, mut random) = (0, 0, 1_u64);
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let Ok(mut source) = open(&path, &options) else { continue };
@@ -38,7 +37,7 @@ fn first_sight_and_decoder_agree_on_every_capture_and_what_is_like_it() {
             };
             left -= 1;
             frames += 1;
-            plain += u32::from(check(&frame));
+            plain += u32::from(check(threads, &frame));
             for _ in 0..30 {
                 random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
                 let mut bytes = frame.bytes.to_vec();
@@ -47,7 +46,7 @@ fn first_sight_and_decoder_agree_on_every_capture_and_what_is_like_it() {
                     *byte ^= by;
                 }
                 let cut = if by % 4 == 0 { at } else { bytes.len() };
-                check(&Frame { bytes: &bytes[..cut], ..frame });
+                check(threads, &Frame { bytes: &bytes[..cut], ..frame });
             }
         }
     }
@@ -57,10 +56,15 @@ fn first_sight_and_decoder_agree_on_every_capture_and_what_is_like_it() {
 #[test]
 fn places_are_spread_evenly_over_threads() {
     for threads in [2, 3, 8] {
-        let mut counts = vec![0; threads];
+        let (shared, another) = (Threads::new(threads), Threads::new(threads));
+        assert_ne!(shared.0, another.0, "nobody knows beforehand");
+        let mut counts = vec![0_usize; threads];
+        shared.0.iter().for_each(|&thread| counts[usize::from(thread)] += 1);
+        assert!(counts.iter().all(|count| count.abs_diff(64 / threads) <= 1), "{counts:?}");
+        let mut counts = vec![0_usize; threads];
         for (a, b) in (0..64).flat_map(|a| (0..64).map(move |b| (a, b))) {
             let address = |last: u8| std::net::IpAddr::from([192, 168, 1, last]);
-            counts[Threads(threads).of(address(a), address(b | 0x80))] += 1;
+            counts[shared.of(address(a), address(b | 0x80))] += 1;
         }
         let usual = 4096 / threads;
         assert!(counts.iter().all(|&count| count > usual / 2 && count < usual * 2), "{threads} threads: {counts:?}");
