@@ -175,13 +175,12 @@ fn a_table_of_conversations_that_is_full_keeps_to_the_bound_and_numbers_are_give
     }
     let mut told = |words: &str| {
         let ran = capture.read(words);
-        let lines = ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let (records, others): (Vec<_>, Vec<_>) = lines.partition(|line| line["type"] == "flow");
-        let end = others.last().expect("the end record");
-        let ids: HashSet<_> = records.iter().map(|record| record["id"].as_str().expect("an ID")).collect();
+        let records: Vec<_> = ran.stdout.lines().filter_map(|line| line.strip_prefix(r#"{"type":"flow","id":""#)).collect();
+        let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+        let ids: HashSet<_> = records.iter().filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(ids.len(), records.len(), "{words}: IDs of more than one");
         assert_eq!((&end["packets"], &end["flows"]), (&180_000.into(), &records.len().into()), "{words}");
-        let evicted = records.iter().filter(|record| record["end_reason"] == "evicted").count();
+        let evicted = records.iter().filter(|rest| rest.contains(r#""end_reason":"evicted""#)).count();
         assert!(evicted > 10_000 && end["flows_evicted"] == evicted, "{words}: {evicted} {end}");
     };
     told("flows --format jsonl");
