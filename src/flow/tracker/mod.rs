@@ -39,6 +39,7 @@ use super::wants::{Checksums, Wants};
 use super::zeek::timers::Timer;
 use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
+use crate::heap;
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 use std::ops::Range;
@@ -201,7 +202,8 @@ impl Tracker {
     /// is known by now. Nothing where a clock was set back meanwhile to before its first packet.
     fn fill_record(&self, record: &mut FlowRecord, slot: u32, otherwise: Option<EndReason>) {
         let flow = self.table.get(slot);
-        flow.fill(record, otherwise, self.config.wants);
+        // One record with its lists is no flow's memory: what gives way when that is used up does not depend on it.
+        heap::left_out(|| flow.fill(record, otherwise, self.config.wants));
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         if flow.stepped_back {
@@ -216,7 +218,7 @@ impl Tracker {
 
     /// A record to be filled; to be given back.
     fn spare_record(&mut self) -> Box<FlowRecord> {
-        self.spare_record.take().unwrap_or_else(|| Box::new(FlowRecord::blank()))
+        self.spare_record.take().unwrap_or_else(|| heap::left_out(|| Box::new(FlowRecord::blank())))
     }
 
     /// Finds or makes the flow of a packet and hands the packet to it. Gives its slot, and whether its checksum is taken for
