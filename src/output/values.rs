@@ -433,8 +433,11 @@ mod tests {
             for form in [Separated::Csv, Separated::Tsv] {
                 let (mut rows, mut cells) = (Rows::new(Vec::new(), form), Rows::new(Vec::new(), form));
                 assert!(write_all_cells(&mut rows, record));
-                fields.iter().for_each(|field| write_cell(&mut cells, (field.get)(record)));
-                (rows.end().unwrap(), cells.end().unwrap());
+                for field in &fields {
+                    write_cell(&mut cells, (field.get)(record));
+                }
+                rows.end().unwrap();
+                cells.end().unwrap();
                 assert_eq!(rows.into_inner().unwrap(), cells.into_inner().unwrap());
             }
         }
