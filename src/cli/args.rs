@@ -1,5 +1,6 @@
 //! The command line as typed. What it means is worked out in `settings.rs`; which command a line without one means, in `words.rs`.
 
+use super::deferred::Deferred;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,19 +31,19 @@ Without a command, a file gets the summary and an interface the packet lines:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Summary and connections of saved captures (the main job)
-    Summary(SummaryArgs),
+    Summary(Deferred<SummaryArgs>),
     /// One line per packet, as tcpdump prints it; -w writes the packets instead
-    Packets(Box<PacketsArgs>),
+    Packets(Deferred<PacketsArgs>),
     /// Every conversation, one record each
-    Flows(FlowsArgs),
+    Flows(Deferred<FlowsArgs>),
     /// Every attempt to connect: SYN, SYN-ACK, ACK, round trips, options, outcome
-    Handshakes(HandshakesArgs),
+    Handshakes(Deferred<HandshakesArgs>),
     /// Save packets to a capture file, and nothing else
-    Capture(CaptureArgs),
+    Capture(Deferred<CaptureArgs>),
     /// What can be captured here, and why not
-    Interfaces(InterfacesArgs),
+    Interfaces(Deferred<InterfacesArgs>),
     /// Can I capture here? Tests it for real, and names the command that mends what fails
-    Doctor(DoctorArgs),
+    Doctor(Deferred<DoctorArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

@@ -190,6 +190,10 @@ impl Watch for Lookout {
         self.line.show(progress);
     }
 
+    fn on_sources_ended(&mut self) {
+        self.line.finish();
+    }
+
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
         let total = |of: fn(&SourceStats) -> Option<u64>| summary.total(of).unwrap_or(0);
         let others = [

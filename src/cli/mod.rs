@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod deferred;
 mod drive;
 mod errors;
 mod exit;
@@ -54,13 +55,13 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Command) -> Done {
     match command {
-        Command::Summary(args) => command::summary::run(&args),
-        Command::Packets(args) => command::packets::run(*args),
-        Command::Flows(args) => command::flows::run(&args),
-        Command::Handshakes(args) => command::handshakes::run(&args),
-        Command::Capture(args) => command::capture::run(&args),
-        Command::Interfaces(args) => command::interfaces::run(&args),
-        Command::Doctor(args) => command::doctor::run(&args),
+        Command::Summary(args) => command::summary::run(&args.0),
+        Command::Packets(args) => command::packets::run(*args.0),
+        Command::Flows(args) => command::flows::run(&args.0),
+        Command::Handshakes(args) => command::handshakes::run(&args.0),
+        Command::Capture(args) => command::capture::run(&args.0),
+        Command::Interfaces(args) => command::interfaces::run(&args.0),
+        Command::Doctor(args) => command::doctor::run(&args.0),
         Command::Completions { shell } => manual::completions(shell).map(|()| Exit::Done),
         Command::Man => manual::man().map(|()| Exit::Done),
         Command::Help { topic } => manual::help(topic.as_deref()).map(|()| Exit::Done),

@@ -126,7 +126,7 @@ pub(crate) struct Manner {
 
 impl Plan {
     /// Sorts out the words and reads what files the arguments name, but opens no source yet.
-    pub(crate) fn new(args: &InputArgs, zone: Zone) -> Result<Self, Problem> {
+    pub(crate) fn new(args: &InputArgs, zone: &Zone) -> Result<Self, Problem> {
         let (files, mut filter_words) = if args.read.is_empty() && args.interface.is_empty() {
             let sorted = words::sort(args.words.clone());
             if let (true, Some(first)) = (sorted.files.is_empty(), sorted.filter.first()) {

@@ -1,10 +1,10 @@
 //! Times, durations and sizes as people type them: `--from`, `--to`, `--duration`, `-G`, `-C`, `--keep-bytes`.
 
 use super::errors::{Problem, shown};
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike};
 use sockeye::engine::select::Bound;
 use sockeye::model::{Span, Timestamp};
-use sockeye::output::line::Zone;
+use sockeye::output::line::{NamedZone, Zone};
 use std::time::{Duration, SystemTime};
 
 /// The zone that `--utc` and `--tz` ask for; without them the system's, which obeys TZ.
@@ -12,21 +12,21 @@ pub(crate) fn zone(utc: bool, tz: Option<&str>) -> Result<Zone, Problem> {
     match tz {
         _ if utc => Ok(Zone::Utc),
         None => Ok(Zone::Local),
-        Some(name) => name.parse().map(Zone::Named).map_err(|_| unknown_zone(name)),
+        Some(name) => NamedZone::find(name).map(Zone::Named).ok_or_else(|| unknown_zone(name)),
     }
 }
 
 /// The moment of a bare date and time in a zone; of two (clocks set back) the earlier.
-fn moment(zone: Zone, at: NaiveDateTime) -> Option<Timestamp> {
+fn moment(zone: &Zone, at: NaiveDateTime) -> Option<Timestamp> {
     let utc = match zone {
         Zone::Local => Local.from_local_datetime(&at).earliest()?.to_utc(),
         Zone::Utc => at.and_utc(),
-        Zone::Named(tz) => tz.from_local_datetime(&at).earliest()?.to_utc(),
+        Zone::Named(zone) => DateTime::from_timestamp(zone.earliest(at.and_utc().timestamp())?, at.nanosecond())?,
     };
     utc.timestamp_nanos_opt().map(Timestamp::from_nanos)
 }
 
-fn day_of(zone: Zone, at: Timestamp) -> NaiveDate {
+fn day_of(zone: &Zone, at: Timestamp) -> NaiveDate {
     let local = at + Span::from_secs(i64::from(zone.offset_at(at.seconds())));
     DateTime::from_timestamp_nanos(local.nanos()).date_naive()
 }
@@ -39,7 +39,7 @@ pub(crate) fn ago(at: SystemTime) -> String {
 }
 
 fn unknown_zone(name: &str) -> Problem {
-    let near = super::words::nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name().to_owned()))
+    let near = super::words::nearest(name, NamedZone::names().map(str::to_owned))
         .map_or_else(String::new, |known| format!("; did you mean {known}?"));
     Problem::usage(format!("--tz: no time zone \"{}\"{near}", shown(name)))
 }
@@ -50,14 +50,15 @@ pub(crate) fn clock_now() -> String {
 }
 
 /// A moment as `--from` and `--to` take it.
-pub(crate) fn bound(flag: &str, text: &str, zone: Zone) -> Result<Bound, Problem> {
+pub(crate) fn bound(flag: &str, text: &str, zone: &Zone) -> Result<Bound, Problem> {
     let text = text.trim();
     if let Some(moment) = seconds(text).or_else(|| rfc3339(text)).or_else(|| date_and_time(text, zone)) {
         return Ok(Bound::At(moment));
     }
     if let Ok(time) = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")) {
+        let zone = zone.clone();
         return Ok(Bound::OnDayOf(std::sync::Arc::new(move |first| {
-            moment(zone, day_of(zone, first).and_time(time)).unwrap_or(first)
+            moment(&zone, day_of(&zone, first).and_time(time)).unwrap_or(first)
         })));
     }
     Err(Problem::usage(format!("{flag}: \"{}\" is no time", shown(text))).help(
@@ -79,7 +80,7 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt().map(Timestamp::from_nanos)
 }
 
-fn date_and_time(text: &str, zone: Zone) -> Option<Timestamp> {
+fn date_and_time(text: &str, zone: &Zone) -> Option<Timestamp> {
     let forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"];
     let at = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Option<i64> {
-        match bound("--from", text, Zone::Utc) {
+        match bound("--from", text, &Zone::Utc) {
             Ok(Bound::At(moment)) => Some(moment.nanos()),
             Ok(Bound::OnDayOf(find)) => Some(find(Timestamp::from_parts(1_795_209_080, 0)).nanos()),
             Err(_) => None,

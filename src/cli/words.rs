@@ -7,6 +7,7 @@
 use super::args::Line;
 use super::errors::{Problem, shown};
 use clap::{Arg, ArgAction, Command, CommandFactory};
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -15,18 +16,49 @@ const SUFFIXES: [&str; 5] = [".pcap", ".pcapng", ".cap", ".ntar", ".dmp"];
 /// Compressed ones.
 const COMPRESSED: [&str; 4] = [".gz", ".zst", ".lz4", ".xz"];
 
+/// The commands, by name. What flags each has is made when it is asked for.
+struct Commands(Vec<(Command, OnceCell<Command>)>);
+
+impl Commands {
+    fn all() -> Self {
+        Self(Line::command().get_subcommands().map(|command| (command.clone(), OnceCell::new())).collect())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(command, _)| command.get_name())
+    }
+
+    fn has(&self, word: &OsStr) -> bool {
+        self.names().any(|name| word == name)
+    }
+
+    /// Each with its flags, those of the main job first.
+    fn with_flags(&self) -> impl Iterator<Item = &Command> {
+        self.0.iter().map(|(command, built)| {
+            built.get_or_init(|| {
+                let mut command = command.clone();
+                command.build();
+                command
+            })
+        })
+    }
+
+    fn with_flags_of(&self, name: &str) -> Option<&Command> {
+        self.with_flags().find(|command| command.get_name() == name)
+    }
+}
+
 /// Puts the command that is meant into a line that names none, and to the front where flags come before it. `args[0]` is the
 /// program. An error is a command that was probably mistyped.
 pub(crate) fn with_command(mut args: Vec<OsString>) -> Result<Vec<OsString>, Problem> {
-    let line = Line::command();
-    let is_command = |word: &OsStr| line.get_subcommands().any(|c| word == c.get_name());
+    let commands = Commands::all();
     let Some(first) = args.get(1) else { return Ok(args) };
-    if is_command(first) || first == "-h" || first == "--help" || first == "--version" || is_version(&args) {
+    if commands.has(first) || first == "-h" || first == "--help" || first == "--version" || is_version(&args) {
         return Ok(args);
     }
-    let read = scan(&line, &args[1..]);
+    let read = scan(&commands, &args[1..]);
     if let Some(at) = read.first_word.map(|at| at + 1) {
-        if is_command(&args[at]) && !Path::new(&args[at]).exists() {
+        if commands.has(&args[at]) && !Path::new(&args[at]).exists() {
             let command = args.remove(at);
             args.insert(1, command);
             return Ok(args);
@@ -35,20 +67,20 @@ pub(crate) fn with_command(mut args: Vec<OsString>) -> Result<Vec<OsString>, Pro
             Flag::Short(letter) => matches!(letter, 'r' | 'i' | 'V'),
             Flag::Long(name) => matches!(name.as_str(), "read" | "interface"),
         });
-        if has_source && let Some(command) = mistyped(&line, &args[at]) {
+        if has_source && let Some(command) = mistyped(&commands, &args[at]) {
             let word = shown(&args[at].to_string_lossy());
             return Err(Problem::usage(format!("no such command: {word}; did you mean {command}?")));
         }
     }
-    args.insert(1, meant(&line, &read.flags).into());
+    args.insert(1, meant(&commands, &read.flags).into());
     Ok(args)
 }
 
 /// The command that a word nearly is. Where sources are named, a word is a filter otherwise, and no word of filters is near.
-fn mistyped(line: &Command, word: &OsStr) -> Option<String> {
+fn mistyped(commands: &Commands, word: &OsStr) -> Option<String> {
     let word = word.to_str().filter(|word| !is_file(OsStr::new(word)))?;
-    let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
-    nearest(word, commands).filter(|command| strsim::damerau_levenshtein(word, command) * 2 < word.len())
+    nearest(word, commands.names().map(str::to_owned))
+        .filter(|command| strsim::damerau_levenshtein(word, command) * 2 < word.len())
 }
 
 /// The nearest of some words, if it is near: one slip in short words, two in longer ones, a fifth of long ones.
@@ -65,18 +97,15 @@ fn is_version(args: &[OsString]) -> bool {
 }
 
 /// The command that these flags belong to.
-fn meant(line: &Command, flags: &[Flag]) -> &'static str {
-    let find = |name| line.find_subcommand(name);
-    let (Some(packets), Some(summary)) = (find("packets"), find("summary")) else {
-        return "summary";
-    };
+fn meant(commands: &Commands, flags: &[Flag]) -> &'static str {
+    let has = |name, flag| commands.with_flags_of(name).is_some_and(|command| argument(command, flag).is_some());
     for flag in flags {
         match flag {
             Flag::Short('D') => return "interfaces",
             Flag::Long(name) if name == "list-interfaces" => return "interfaces",
             Flag::Short('i') => return "packets",
             Flag::Long(name) if name == "interface" => return "packets",
-            flag if argument(summary, flag).is_none() && argument(packets, flag).is_some() => return "packets",
+            flag if !has("summary", flag) && has("packets", flag) => return "packets",
             _ => {}
         }
     }
@@ -95,10 +124,13 @@ fn argument<'a>(command: &'a Command, flag: &Flag) -> Option<&'a Arg> {
     })
 }
 
-/// Does a value follow this flag, in any of the commands that have it?
-fn takes_value(line: &Command, flag: &Flag) -> bool {
-    let mut known = line.get_subcommands().filter_map(|command| argument(command, flag));
-    known.any(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append))
+/// Does a value follow this flag? The first command that has it tells: it is so in all of them.
+fn takes_value(commands: &Commands, flag: &Flag) -> bool {
+    commands.with_flags().find_map(|command| argument(command, flag)).is_some_and(is_valued)
+}
+
+fn is_valued(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
 }
 
 /// A line without a command, read as far as it can be.
@@ -110,7 +142,7 @@ struct Scan {
     first_word: Option<usize>,
 }
 
-fn scan(line: &Command, args: &[OsString]) -> Scan {
+fn scan(commands: &Commands, args: &[OsString]) -> Scan {
     let mut found = Scan::default();
     let mut rest = args.iter().enumerate();
     while let Some((at, arg)) = rest.next() {
@@ -121,7 +153,7 @@ fn scan(line: &Command, args: &[OsString]) -> Scan {
         if let Some(long) = text.strip_prefix("--") {
             let (name, has_value) = long.split_once('=').map_or((long, false), |(name, _)| (name, true));
             let flag = Flag::Long(name.to_owned());
-            if !has_value && takes_value(line, &flag) {
+            if !has_value && takes_value(commands, &flag) {
                 rest.next();
             }
             found.flags.push(flag);
@@ -129,7 +161,7 @@ fn scan(line: &Command, args: &[OsString]) -> Scan {
             let mut letters = cluster.chars();
             while let Some(letter) = letters.next() {
                 let flag = Flag::Short(letter);
-                let valued = takes_value(line, &flag);
+                let valued = takes_value(commands, &flag);
                 found.flags.push(flag);
                 if valued {
                     if letters.as_str().is_empty() {
@@ -196,15 +228,15 @@ pub(crate) fn near(word: &str) -> Option<String> {
         .flatten()
         .take(10_000)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let line = Line::command();
-    let commands = line.get_subcommands().map(|c| c.get_name().to_owned());
-    let best = nearest(name, files.chain(commands))?;
+    let commands = Commands::all();
+    let best = nearest(name, files.chain(commands.names().map(str::to_owned)))?;
     Some(folder.map_or_else(|| best.clone(), |f| f.join(&best).display().to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
 
     fn command_of(line: &str) -> String {
         let args = std::iter::once("sockeye").chain(line.split_whitespace()).map(OsString::from).collect();
@@ -238,6 +270,20 @@ mod tests {
         ] {
             assert_eq!(command_of(line), command, "{line}");
         }
+    }
+
+    #[test]
+    fn a_flag_takes_a_value_in_every_command_that_has_it_or_in_none() {
+        let commands = Commands::all();
+        let mut valued: HashMap<String, bool> = HashMap::new();
+        for arg in commands.with_flags().flat_map(Command::get_arguments) {
+            let short = arg.get_short().map(|letter| format!("-{letter}"));
+            let long = arg.get_long().map(|long| format!("--{long}"));
+            for flag in short.into_iter().chain(long) {
+                assert_eq!(*valued.entry(flag.clone()).or_insert(is_valued(arg)), is_valued(arg), "{flag}");
+            }
+        }
+        assert!(valued["-r"] && !valued["-v"]);
     }
 
     #[test]

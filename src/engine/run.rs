@@ -69,6 +69,8 @@ pub trait Watch {
     }
     /// How it is going, now and then.
     fn on_progress(&mut self, progress: &Progress);
+    /// All is read that will be: what the output tells at the end comes next.
+    fn on_sources_ended(&mut self) {}
     /// Someone asked (SIGUSR1).
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary);
     /// Something happened to an interface.
@@ -97,6 +99,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
         run.count_drops(input);
     }
     let outcome = run.read(input, sink, watch);
+    watch.on_sources_ended();
     // Of a capture that ended early (-c, a failed output), what came and was not read is counted.
     input.skip_rest();
     run.count_drops(input);

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     let memory = Memory::of(&args.run)?;
     let manner =
         Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, watched: false, memory };
-    let mut opened = Plan::new(&args.input, Zone::Local)?.with(manner).open(&args.live, true)?;
+    let mut opened = Plan::new(&args.input, &Zone::Local)?.with(manner).open(&args.live, true)?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);

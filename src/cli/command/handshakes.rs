@@ -9,7 +9,7 @@ use sockeye::output::line::Zone;
 use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 
 pub(crate) fn run(args: &HandshakesArgs) -> Done {
-    let plan = Plan::new(&args.input, Zone::Utc)?;
+    let plan = Plan::new(&args.input, &Zone::Utc)?;
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
     let of = Of { records: Records::Handshakes, checksums: Checksums::Auto };
     records::run(plan, &args.live, &args.look, &args.records, of, |out, style, names| {

@@ -31,7 +31,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     }
     let zone = crate::cli::time::zone(args.look.utc, args.lines.tz.as_deref())?;
     if args.dump_filter > 0 {
-        return dump_filter(&args, zone);
+        return dump_filter(&args, &zone);
     }
     if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
         return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
@@ -59,7 +59,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let memory = Memory::of(&args.look.run)?;
     let watched = !copying && !args.count;
     let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched, memory };
-    let plan = Plan::new(&args.input, zone)?.with(manner);
+    let plan = Plan::new(&args.input, &zone)?.with(manner);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
@@ -301,7 +301,7 @@ fn listed_files(list: &Path) -> Result<Vec<PathBuf>, Problem> {
 }
 
 /// `-d -dd -ddd`: the program for the link type of the source, else of `-y`, else Ethernet.
-fn dump_filter(args: &PacketsArgs, zone: Zone) -> Done {
+fn dump_filter(args: &PacketsArgs, zone: &Zone) -> Done {
     let mut input = args.input.clone();
     if input.read.is_empty() && input.interface.is_empty() {
         let sorted = crate::cli::words::sort(std::mem::take(&mut input.words));

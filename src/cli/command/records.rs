@@ -1,6 +1,6 @@
 //! What `flows` and `handshakes` share: the choice of a format, and where the records go.
 
-use crate::cli::args::{LiveArgs, LookArgs, RecordArgs, RecordFormat};
+use crate::cli::args::{LiveArgs, LookArgs, Progress, RecordArgs, RecordFormat};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
 use crate::cli::helper::Wanted;
@@ -15,7 +15,7 @@ use sockeye::output::{
     Closed, FlowJsonSink, FlowRowsSink, FlowTableSink, HandshakesSink, HostNames, Records, Room, Separated, Style, TextOutput,
     WriteError, ZeekForm, ZeekSink, units,
 };
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Where records are written.
@@ -180,7 +180,9 @@ pub(super) fn run(
         ..opened.memory.tracker(told)
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
-    let (mut ended, words) = drive(opened, Some(tracker), look.run.progress, &mut sink)?;
+    // Records that come on the terminal itself show how far it is, and a line among them would be in their way.
+    let progress = if path == Path::new("-") && io::stdout().is_terminal() { Progress::Never } else { look.run.progress };
+    let (mut ended, words) = drive(opened, Some(tracker), progress, &mut sink)?;
     let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
     let closed = sink.sink.end(&mut ended.summary);
     let exit = finish(ended, words, filter.as_deref(), closed)?;

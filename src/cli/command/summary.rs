@@ -17,7 +17,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     }
     let memory = Memory::of(&args.look.run)?;
     let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false, memory };
-    let mut opened = Plan::new(&args.input, Zone::Utc)?.with(manner).open(&args.live, false)?;
+    let mut opened = Plan::new(&args.input, &Zone::Utc)?.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let records = opened.memory.records();
     let config = SummaryConfig {

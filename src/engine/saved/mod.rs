@@ -100,6 +100,7 @@ fn read_all(reader: &mut Run, input: &mut Input, dealer: Dealer, desk: &Desk, wa
     reader.pipeline.dealer = Some(dealer);
     let of = desk.readers();
     let read = reader.read(input, &mut Sources { desk, of }, watch);
+    watch.on_sources_ended();
     input.skip_rest();
     let counters = input.all_stats();
     let dropped = (0..=u16::MAX)

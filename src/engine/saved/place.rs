@@ -7,7 +7,6 @@ use crate::flow::key::{PLACES, place};
 use crate::model::bytes::be16;
 use crate::model::{Frame, IpProtocol, LinkType};
 use std::net::IpAddr;
-use std::ops::Range;
 
 /// Where the second of two VLAN tags begins.
 const MOST_TAGS: usize = 16;
@@ -28,11 +27,6 @@ pub(super) enum Whose {
 }
 
 impl Threads {
-    /// The places of a thread, by what [`Self::of`] says.
-    pub(super) const fn places(self, thread: usize) -> Range<usize> {
-        (thread * PLACES).div_ceil(self.0)..((thread + 1) * PLACES).div_ceil(self.0)
-    }
-
     fn of(self, a: IpAddr, b: IpAddr) -> usize {
         place(a, b) * self.0 / PLACES
     }

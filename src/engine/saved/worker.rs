@@ -58,7 +58,7 @@ impl<'s> Worker<'s> {
             progress: Arc::clone(&shared.progress),
             desk: Arc::clone(&shared.desk),
         };
-        let tracker = Tracker::part(config, shared.threads.places(me), &shared.common, Box::new(peers));
+        let tracker = Tracker::part(config, &shared.common, Box::new(peers));
         Self { me, shared, tracker, fragments, totals: Totals::default(), answers, finding, seen, begun: [0; KINDS] }
     }
 

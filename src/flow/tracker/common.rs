@@ -2,7 +2,6 @@
 //! next number of each kind, how many flows there are in all, and what was learnt of the ways between hosts. Asked when a flow begins
 //! or ends and when a way is measured anew, never for each packet.
 
-use crate::flow::key::PLACES;
 use crate::flow::note::FlowKind;
 use crate::flow::tcp::{KnownPaths, Paths};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +20,7 @@ struct Inner {
     begun: [AtomicU64; KINDS],
     /// Flows in all tables now.
     active: AtomicUsize,
+    trackers: AtomicUsize,
     /// Flows are numbered by each tracker, and bounded only when it turns out that they are too many.
     crowd: bool,
     /// It did.
@@ -33,6 +33,7 @@ impl Inner {
         Self {
             begun: Default::default(),
             active: AtomicUsize::new(0),
+            trackers: AtomicUsize::new(0),
             crowd,
             crowded: AtomicBool::new(false),
             paths: Arc::new(Mutex::new(paths)),
@@ -50,7 +51,7 @@ impl Common {
     /// Nothing is known yet; what is learnt of ways between hosts has so many bytes.
     #[must_use]
     pub fn within(path_bytes: usize) -> Self {
-        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes, 0..PLACES), false)))
+        Self(Arc::new(Inner::new(KnownPaths::within(path_bytes), false)))
     }
 
     /// For the parts of a saved capture ([`Tracker::part`](super::Tracker::part)). They are not at the same moment of it, so
@@ -58,12 +59,23 @@ impl Common {
     /// of ways each has for itself.
     #[must_use]
     pub fn crowd() -> Self {
-        Self(Arc::new(Inner::new(KnownPaths::within(0, 0..0), true)))
+        Self(Arc::new(Inner::new(KnownPaths::within(0), true)))
     }
 
     /// There are as many flows as there may be: from now on old ones make room for new ones.
     pub fn is_crowded(&self) {
         self.0.crowded.store(true, Ordering::Relaxed);
+    }
+
+    /// One more tracker has it in common. To be said of all before any of them takes a packet.
+    pub(super) fn joined(&self) -> Self {
+        self.0.trackers.fetch_add(1, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// How many have it in common.
+    pub(super) fn trackers(&self) -> usize {
+        self.0.trackers.load(Ordering::Relaxed).max(1)
     }
 
     /// A flow begins: its number, in the order in which the trackers ask. `own`: the tracker's own count.

@@ -28,7 +28,8 @@ use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
-use super::key::{Ends, KeyMaker, PLACES};
+use super::index::NIL;
+use super::key::{Ends, KeyMaker};
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -41,7 +42,6 @@ use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
-use std::ops::Range;
 
 /// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
 #[derive(Debug)]
@@ -75,13 +75,15 @@ pub struct Tracker {
     ranks: Option<Ranks>,
     /// Packets that will come soon.
     upcoming: Ahead,
+    /// The flow of the last packet, or [`NIL`].
+    latest: u32,
 }
 
 impl Tracker {
     /// An empty tracker.
     #[must_use]
     pub fn new(config: TrackerConfig) -> Self {
-        Self::with_paths(config, Self::paths_of(&config, 0..PLACES))
+        Self::with_paths(config, Self::paths_of(&config))
     }
 
     fn with_paths(config: TrackerConfig, paths: Paths) -> Self {
@@ -111,6 +113,7 @@ impl Tracker {
             held: Held::default(),
             ranks: None,
             upcoming: Ahead::default(),
+            latest: NIL,
         }
     }
 
@@ -119,7 +122,7 @@ impl Tracker {
     /// [`TrackerConfig::list_bytes`] are its own.
     #[must_use]
     pub fn beside(config: TrackerConfig, common: &Common) -> Self {
-        Self { common: Some(common.clone()), ..Self::with_paths(config, common.paths()) }
+        Self { common: Some(common.joined()), ..Self::with_paths(config, common.paths()) }
     }
 
     /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
@@ -128,15 +131,16 @@ impl Tracker {
     /// own. `common`, a [`Common::crowd`], bounds the flows of all; `peers` know what checksums the others found.
     /// [`TrackerConfig::max_bytes`] and [`TrackerConfig::list_bytes`] are its own, [`TrackerConfig::path_bytes`] are of all together.
     #[must_use]
-    pub fn part(config: TrackerConfig, places: Range<usize>, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
-        let paths = Self::paths_of(&config, places);
-        let mut tracker = Self { common: Some(common.clone()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
+    pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
+        let paths = Self::paths_of(&config);
+        let mut tracker =
+            Self { common: Some(common.joined()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
         tracker.judge.ask(peers);
         tracker
     }
 
-    fn paths_of(config: &TrackerConfig, places: Range<usize>) -> Paths {
-        Paths::within(if config.wants.verdicts { config.path_bytes } else { 0 }, places)
+    fn paths_of(config: &TrackerConfig) -> Paths {
+        Paths::within(if config.wants.verdicts { config.path_bytes } else { 0 })
     }
 
     /// The number, among those of all trackers, of the packet that comes next: rising, from 1.
@@ -241,6 +245,7 @@ impl Tracker {
         let wrapping = if wants { zeek::wrapping(packet, parents) } else { None };
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
         let slot = self.slot_for(&found, &seen, sink);
+        self.latest = slot;
         if judgement != Judgement::Right {
             self.table.get_mut(slot).wrong_checksum.get_or_insert(judgement);
         }

@@ -36,8 +36,10 @@ mod tunnel;
 mod udp;
 mod walk;
 mod wifi;
+mod zone;
 
 pub use options::{HexMode, InterfaceName, LineOptions, TimeFormat, Zone};
+pub use zone::NamedZone;
 
 use crate::decode::Packet;
 use crate::flow::Note;

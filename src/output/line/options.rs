@@ -1,6 +1,7 @@
 //! What a packet line shows: plain settings, filled in by whoever knows the command line.
 
-use chrono::{Local, TimeZone, Utc};
+use super::zone::NamedZone;
+use chrono::{Local, Offset, TimeZone};
 
 /// How the time of a packet is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -21,7 +22,7 @@ pub enum TimeFormat {
 }
 
 /// In which zone times of day are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Zone {
     /// The zone of this host (`TZ`), as tcpdump does.
     #[default]
@@ -29,23 +30,18 @@ pub enum Zone {
     /// UTC.
     Utc,
     /// A zone by its name in the tz database.
-    Named(chrono_tz::Tz),
+    Named(NamedZone),
 }
 
 impl Zone {
     /// Seconds east of UTC at a moment given in seconds since the epoch. Changes with daylight saving time.
     #[must_use]
-    pub fn offset_at(self, seconds: i64) -> i32 {
-        fn of<Z: TimeZone>(zone: &Z, seconds: i64) -> Option<i32> {
-            use chrono::Offset;
-            Some(zone.timestamp_opt(seconds, 0).single()?.offset().fix().local_minus_utc())
-        }
+    pub fn offset_at(&self, seconds: i64) -> i32 {
         match self {
-            Self::Local => of(&Local, seconds),
-            Self::Utc => of(&Utc, seconds),
-            Self::Named(zone) => of(&zone, seconds),
+            Self::Local => Local.timestamp_opt(seconds, 0).single().map_or(0, |at| at.offset().fix().local_minus_utc()),
+            Self::Utc => 0,
+            Self::Named(zone) => zone.offset_at(seconds),
         }
-        .unwrap_or(0)
     }
 }
 

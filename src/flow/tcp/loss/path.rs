@@ -3,9 +3,9 @@
 
 use crate::flow::key::{End, Hosts, PLACES};
 use crate::flow::record::Vantage;
+use crate::heap;
 use crate::model::Span;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory for the pairs of hosts that are remembered, bytes, unless told otherwise: 57,344 in each of the two generations.
@@ -130,9 +130,9 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// Those of one tracker that follows the conversations of some places: its part of so many bytes.
-    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
-        Self::Own(KnownPaths::within(bytes, places))
+    /// Those of one tracker.
+    pub(in crate::flow) fn within(bytes: usize) -> Self {
+        Self::Own(KnownPaths::within(bytes))
     }
 
     /// What a flow knows is shared, and what others know is learnt.
@@ -146,22 +146,21 @@ impl Paths {
 }
 
 /// The ways themselves, by the place of their hosts: what is forgotten in one depends on no other, so that several threads, each
-/// with places of its own, know what one would. Room for all is taken at once, so that what flows may take does not shrink while they are
-/// under way.
+/// with places of its own, know what one would.
 #[derive(Debug)]
 pub(in crate::flow) struct KnownPaths(Box<[Place]>);
 
 impl Default for KnownPaths {
     fn default() -> Self {
-        Self::within(USUAL_BYTES, 0..PLACES)
+        Self::within(USUAL_BYTES)
     }
 }
 
 impl KnownPaths {
-    /// As many as have room where those of all places have so many bytes; room is taken for `places` only.
-    pub(in crate::flow) fn within(bytes: usize, places: Range<usize>) -> Self {
-        let most = Place::most(bytes / PLACES);
-        Self((0..PLACES).map(|place| Place::new(most, places.contains(&place))).collect())
+    /// As many as have room where those of all places have so many bytes.
+    pub(in crate::flow) fn within(bytes: usize) -> Self {
+        let most = Place::most(bytes / PLACES).max(1);
+        Self((0..PLACES).map(|_| Place { most, ..Place::default() }).collect())
     }
 
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
@@ -169,8 +168,9 @@ impl KnownPaths {
     }
 }
 
-/// The pairs of one place. Those not asked for longest are forgotten.
-#[derive(Debug)]
+/// The pairs of one place. Those not asked for longest are forgotten. A table has room for all that it may ever have from its first pair
+/// on, and that is set aside (`path_bytes`): it stays out of the account of what flows take.
+#[derive(Debug, Default)]
 struct Place {
     /// Most pairs in each.
     most: usize,
@@ -185,12 +185,6 @@ impl Place {
         places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7)
     }
 
-    fn new(most: usize, at_once: bool) -> Self {
-        let room = if at_once { most } else { 0 };
-        let empty = || HashMap::with_capacity_and_hasher(room, foldhash::quality::RandomState::default());
-        Self { most: most.max(1), young: empty(), old: empty() }
-    }
-
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
         if let Some(shared) = self.young.get_mut(&hosts) {
             *shared = shared.and(*own);
@@ -202,6 +196,9 @@ impl Place {
             self.young.clear();
         }
         *own = self.old.remove(&hosts).unwrap_or_default().and(*own);
+        if self.young.capacity() == 0 {
+            heap::left_out(|| self.young.reserve(self.most));
+        }
         self.young.insert(hosts, *own);
     }
 }

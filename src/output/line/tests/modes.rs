@@ -1,6 +1,6 @@
 //! Times, numbers, dumps, and our part of the line.
 
-use super::super::{HexMode, Zone};
+use super::super::{HexMode, NamedZone, Zone};
 use super::*;
 use crate::flow::{Change, FlowId, FlowKind, State};
 use crate::model::Span;
@@ -46,7 +46,7 @@ fn every_format_of_time() {
 
 #[test]
 fn zones_and_the_hour_that_comes_twice() {
-    let zone = |name: &str| LineOptions { zone: Zone::Named(name.parse().unwrap()), ..utc(TimeFormat::Date, false) };
+    let zone = |name: &str| LineOptions { zone: Zone::Named(NamedZone::find(name).unwrap()), ..utc(TimeFormat::Date, false) };
     assert_eq!(times(&zone("Asia/Kolkata"), &[at(0)]), ["2023-11-15 03:43:20.000000"]);
     // Central Europe set its clocks back on 2023-10-29 at 01:00 UTC.
     let before = Timestamp::from_parts(1_698_541_199, 0);
