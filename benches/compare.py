@@ -188,12 +188,19 @@ def several_threads(options, path):
     return run_once([options.sockeye, "flows", "-r", str(path), "--threads", "2"], 60, False)[2] == ""
 
 
+# What softflowd exports of a flow.
+COUNTERS = "proto,orig.ip,orig.port,resp.ip,resp.port,start,end," + ",".join(
+    f"{side}.{field}" for side in ("orig", "resp") for field in ("packets", "ip_bytes", "flags")
+)
+
+
 def flows(measure, path, title, claims=True, slow=True):
     options = measure.options
     work = measure.work
     csv = ["flows", "-r", path, "--format", "csv"]
     ours, *before = sockeyes(options, "flows --format csv", csv)
-    commands = [ours, *before]
+    counters = Command("sockeye flows --format csv --fields …", [options.sockeye, *csv, "--fields", COUNTERS], what="addresses, times, packets, bytes and flags, as softflowd has them")
+    commands = [ours, *before, counters]
     two = None
     if several_threads(options, measure.file("tiny")):
         two = Command("sockeye flows --format csv --threads 2", [options.sockeye, *csv, "--threads", "2"])
@@ -203,15 +210,18 @@ def flows(measure, path, title, claims=True, slow=True):
     whole = ["softflowd", "-r", path, "-n", "127.0.0.1:9995", "-6", "-m", "10000000", "-p", work / "pid", "-c", "none"]
     argus = Command("argus", ["argus", "-r", path, "-w", "/dev/null"])
     conversations = Command("tshark -q -z conv,tcp -z conv,udp", ["tshark", "-r", path, "-q", "-z", "conv,tcp", "-z", "conv,udp"], most=1)
-    commands += [bare, soft, Command("softflowd -n -6 -m 10000000", whole), argus]
+    soft_whole = Command("softflowd -n -6 -m 10000000", whole, what="all flows")
+    commands += [bare, soft, soft_whole, argus]
     commands.append(Command("nfpcapd", ["nfpcapd", "-r", path, "-w", work]))
     if slow:
         commands.append(conversations)
     measure.table(title, path, commands)
     if claims and cost(ours):
-        for peer, goal in [(soft, 2), (argus, 4), (conversations, 100)]:
+        for peer, goal in [(soft, 2), (soft_whole, 2), (argus, 4), (conversations, 100)]:
             if cost(peer):
                 measure.claim(f"{peer.name} / sockeye flows, CPU", cost(peer) / cost(ours), at_least(goal), f"≥ {goal}")
+        if cost(soft_whole) and cost(counters):
+            measure.claim(f"{soft_whole.name} / sockeye flows of the same fields, CPU", cost(soft_whole) / cost(counters), at_least(2), "≥ 2")
         if two and cost(two):
             measure.claim("one thread / two threads, wall", ours.wall() / two.wall(), at_least(1.5), "≥ 1.5")
         measure.claim("sockeye flows / bare loop, CPU", cost(ours) / cost(bare), at_most(3), "< 3")

@@ -164,6 +164,35 @@ fn a_flood_of_syns_goes_before_conversations_and_every_packet_is_counted_once() 
 }
 
 #[test]
+fn new_connections_are_seen_whole_in_a_table_full_of_open_ones() {
+    let mut capture = Capture::new();
+    for i in 0..40_000 {
+        capture.open((0x0a00_0000 + i, 1024));
+    }
+    // A thousand more, twenty opening at a time.
+    for group in 0..50 {
+        for step in 0..3 {
+            for i in 0..20 {
+                let client = (0xac10_0000 + group * 20 + i, 1024);
+                match step {
+                    0 => capture.tcp(client, SERVER, (SYN, 999, 0), &[]),
+                    1 => capture.tcp(SERVER, client, (SYN | ACK, 4999, 1000), &[]),
+                    _ => capture.tcp(client, SERVER, (ACK, 1000, 5000), &[]),
+                }
+            }
+        }
+    }
+    let ran = capture.read(&format!("{FIELDS},orig.ip"));
+    let evicted = rows(&ran.stdout).filter(|row| row[2] == "evicted").count();
+    assert!(evicted > 10_000, "{evicted} evicted: the table was not full");
+    let whole = |row: &Vec<&str>| (row[1], row[3], row[4]) == ("open", "2", "1");
+    let news: Vec<_> = rows(&ran.stdout).filter(|row| row[7].starts_with("172.16.")).collect();
+    assert!(news.len() == 1000 && news.iter().all(whole), "{} records of 1,000 connections", news.len());
+    let olds: Vec<_> = rows(&ran.stdout).filter(|row| row[7].starts_with("10.")).collect();
+    assert!(olds.len() == 40_000 && olds.iter().all(|row| (row[3], row[4]) == ("3", "1")), "{}", olds.len());
+}
+
+#[test]
 fn threads_that_follow_a_file_fit_in_together() {
     let mut capture = Capture::new();
     // Few enough for all to have room: the records are those of one thread.

@@ -8,6 +8,7 @@ use sockeye::capture::live::{COPYING_BUFFER, DEFAULT_BUFFER};
 use sockeye::flow::TrackerConfig;
 use sockeye::output::hold;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The least that makes sense: the program itself, with its buffers, takes nearly half of it.
 const LEAST: usize = 64 << 20;
@@ -173,11 +174,30 @@ fn usual(there: Option<usize>) -> usize {
     there.map_or(USUAL_MOST, |bytes| (bytes / 4).clamp(LEAST, USUAL_MOST))
 }
 
-/// Bytes of memory that there are for us: of the machine, or of the control group that we are in where that has a limit.
+/// Bytes of memory that there are for us: of the machine, or of the control groups that we are in where one has a limit.
 fn there() -> Option<usize> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
-    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    machine.into_iter().chain(group).min()
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limit = |path| fs::read_to_string(path).ok()?.trim().parse().ok();
+    machine.into_iter().chain(limits(&groups).filter_map(limit)).min()
+}
+
+/// Files with the limits of memory of the control groups in `/proc/PID/cgroup` (cgroups(7)), and of those around them: of version 2, which
+/// has a line `0::PATH`, and of the memory controller of version 1. Within a name space of groups the path is the one seen there.
+fn limits(groups: &str) -> impl Iterator<Item = PathBuf> {
+    groups.lines().flat_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next().unwrap_or("none"), parts.next().unwrap_or_default());
+        let of = |root: &'static str, file: &'static str| (root, file, Path::new(path.trim_start_matches('/')));
+        let found = if controllers.is_empty() {
+            Some(of("/sys/fs/cgroup", "memory.max"))
+        } else if controllers.split(',').any(|name| name == "memory") {
+            Some(of("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
+        } else {
+            None
+        };
+        found.into_iter().flat_map(|(root, file, path)| path.ancestors().map(move |group| Path::new(root).join(group).join(file)))
+    })
 }
 
 /// `MemTotal` of `/proc/meminfo` (proc(5)), which is in KiB.
@@ -204,6 +224,17 @@ mod tests {
         {
             assert_eq!(usual(there), most);
         }
+    }
+
+    #[test]
+    fn limits_are_those_of_all_groups_around() {
+        let of = |text| limits(text).map(|path| path.display().to_string()).collect::<Vec<_>>();
+        let second =
+            ["a.slice/b.service/memory.max", "a.slice/memory.max", "memory.max"].map(|end| format!("/sys/fs/cgroup/{end}"));
+        assert_eq!(of("0::/a.slice/b.service\n"), second);
+        let first = ["x/memory.limit_in_bytes", "memory.limit_in_bytes"].map(|end| format!("/sys/fs/cgroup/memory/{end}"));
+        assert_eq!(of("9:name=systemd:/s\n4:memory,hugetlb:/x\n3:cpuset:/c\n"), first);
+        assert!(of("").is_empty() && of("nonsense").is_empty());
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::decode::{Layer, LayerKind, Network, Packet, Transport, TunnelKind};
 use crate::model::bytes::be16;
 use crate::model::endpoint::{ip_from_16, ip_to_16};
 use crate::model::{Endpoint, IpProtocol};
-use foldhash::quality::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 
 /// One of the two places in a key. Says nothing of who opened the conversation.
@@ -282,10 +283,18 @@ impl Hosts {
     }
 }
 
-/// Makes hashes with a seed of its own, so that nobody outside can prepare keys that collide.
-#[derive(Clone, Debug, Default)]
+/// Makes hashes with a seed of its own, from the system's random numbers, so that nobody outside can prepare keys that collide.
+#[derive(Clone, Debug)]
 pub struct KeyMaker {
-    seed: RandomState,
+    seed: SeedableRandomState,
+}
+
+impl Default for KeyMaker {
+    fn default() -> Self {
+        // By itself foldhash takes its seed from addresses of memory, which may become known.
+        let seed = RandomState::new().build_hasher().finish();
+        Self { seed: SeedableRandomState::with_seed(seed, SharedSeed::global_random()) }
+    }
 }
 
 impl KeyMaker {

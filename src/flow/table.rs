@@ -30,7 +30,14 @@ type Ordered = (Timestamp, u32);
 struct Queue {
     head: u32,
     tail: u32,
+    /// How many stand in it.
+    len: u32,
 }
+
+/// The part of all flows that a class may keep when there is no room, unless its flows are over: a sixteenth. So a flood of attempts
+/// takes the place of other attempts, and a few attempts in a table full of open connections are not given up before they are answered.
+/// Of twelve classes one always has more.
+const KEPT: usize = 16;
 
 /// The table. Slots are named by their number.
 #[derive(Debug)]
@@ -53,7 +60,7 @@ impl Table {
             chunks: Vec::new(),
             links: Vec::new(),
             free: NIL,
-            queues: [Queue { head: NIL, tail: NIL }; CLASSES],
+            queues: [Queue { head: NIL, tail: NIL, len: 0 }; CLASSES],
             timeouts,
             quiet_until: Timestamp::MAX,
         }
@@ -198,9 +205,30 @@ impl Table {
         None
     }
 
-    /// The flow to give up when there is no room: the longest silent one of the first class that has any.
+    /// The flow to give up when there is no room: the longest silent one of the first class that has more than it may keep.
     pub(super) fn victim(&self) -> Option<u32> {
-        self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)
+        self.give_up(NIL, |_| true)
+    }
+
+    /// The flow to give up when memory is short: one that holds some beside its place, which is kept for the next flow. Not this one, in
+    /// which a packet was put just now, if there is another.
+    pub(super) fn holder(&self, spared: u32) -> Option<u32> {
+        self.give_up(spared, Flow::has_boxes).or_else(|| self.give_up(spared, |_| true))
+    }
+
+    fn give_up(&self, spared: u32, suits: impl Fn(&Flow) -> bool) -> Option<u32> {
+        let mut less = None;
+        for (class, queue) in Class::ALL.into_iter().zip(&self.queues) {
+            let first = if queue.head == spared && spared != NIL { self.links[spared as usize].next } else { queue.head };
+            if first == NIL || !suits(self.get(first)) {
+                continue;
+            }
+            if class.is_over() || queue.len as usize > self.len() / KEPT {
+                return Some(first);
+            }
+            less = less.or(Some(first));
+        }
+        less
     }
 
     /// Slots, free ones counted.
@@ -229,12 +257,6 @@ impl Table {
     /// Bytes that [`Self::in_order`] needs.
     pub(super) fn at_end(&self) -> usize {
         self.len() * size_of::<Ordered>()
-    }
-
-    /// The flow to give up when memory is short: one that holds some beside its place, which is kept for the next flow.
-    pub(super) fn holder(&self) -> Option<u32> {
-        let heads = self.queues.iter().map(|queue| queue.head).filter(|&head| head != NIL);
-        heads.into_iter().find(|&head| self.get(head).has_boxes()).or_else(|| self.victim())
     }
 
     /// At most so many flows from a slot on; those of free slots have [`Body::Free`].
@@ -266,6 +288,7 @@ impl Table {
             tail => self.links[tail as usize].next = slot,
         }
         queue.tail = slot;
+        queue.len += 1;
         let flow = self.get_mut(slot);
         (flow.class, flow.touched) = (class, now);
         self.quiet_until = self.quiet_until.min(now + self.timeouts.of(class));
@@ -275,6 +298,7 @@ impl Table {
         let Links { prev, next } = self.links[slot as usize];
         let class = self.get(slot).class;
         let queue = &mut self.queues[class as usize];
+        queue.len -= 1;
         match prev {
             NIL => queue.head = next,
             prev => self.links[prev as usize].next = next,

@@ -70,7 +70,10 @@ impl Tracker {
 
     /// Is there no room for another flow?
     fn is_full(&self) -> bool {
-        self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows || self.cannot_grow()
+        let many = self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows;
+        // Of several trackers those with more than their part make room, lest a flood in one of them push out what others follow.
+        let part = self.common.as_ref().map_or(0, |common| self.config.max_flows / common.trackers());
+        (many && self.table.len() >= part) || self.cannot_grow()
     }
 
     fn begin(&mut self, of: &Found, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {

@@ -21,6 +21,7 @@ struct Inner {
     begun: [AtomicU64; KINDS],
     /// Flows in all tables now.
     active: AtomicUsize,
+    trackers: AtomicUsize,
     /// Flows are numbered by each tracker, and bounded only when it turns out that they are too many.
     crowd: bool,
     /// It did.
@@ -33,6 +34,7 @@ impl Inner {
         Self {
             begun: Default::default(),
             active: AtomicUsize::new(0),
+            trackers: AtomicUsize::new(0),
             crowd,
             crowded: AtomicBool::new(false),
             paths: Arc::new(Mutex::new(paths)),
@@ -64,6 +66,17 @@ impl Common {
     /// There are as many flows as there may be: from now on old ones make room for new ones.
     pub fn is_crowded(&self) {
         self.0.crowded.store(true, Ordering::Relaxed);
+    }
+
+    /// One more tracker has it in common. To be said of all before any of them takes a packet.
+    pub(super) fn joined(&self) -> Self {
+        self.0.trackers.fetch_add(1, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// How many have it in common.
+    pub(super) fn trackers(&self) -> usize {
+        self.0.trackers.load(Ordering::Relaxed).max(1)
     }
 
     /// A flow begins: its number, in the order in which the trackers ask. `own`: the tracker's own count.

@@ -28,6 +28,7 @@ use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
+use super::index::NIL;
 use super::key::{Ends, KeyMaker, PLACES};
 use super::note::Note;
 use super::profile::Rules;
@@ -75,6 +76,8 @@ pub struct Tracker {
     ranks: Option<Ranks>,
     /// Packets that will come soon.
     upcoming: Ahead,
+    /// The flow of the last packet, or [`NIL`].
+    latest: u32,
 }
 
 impl Tracker {
@@ -111,6 +114,7 @@ impl Tracker {
             held: Held::default(),
             ranks: None,
             upcoming: Ahead::default(),
+            latest: NIL,
         }
     }
 
@@ -119,7 +123,7 @@ impl Tracker {
     /// [`TrackerConfig::list_bytes`] are its own.
     #[must_use]
     pub fn beside(config: TrackerConfig, common: &Common) -> Self {
-        Self { common: Some(common.clone()), ..Self::with_paths(config, common.paths()) }
+        Self { common: Some(common.joined()), ..Self::with_paths(config, common.paths()) }
     }
 
     /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
@@ -130,7 +134,8 @@ impl Tracker {
     #[must_use]
     pub fn part(config: TrackerConfig, places: Range<usize>, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
         let paths = Self::paths_of(&config, places);
-        let mut tracker = Self { common: Some(common.clone()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
+        let mut tracker =
+            Self { common: Some(common.joined()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
         tracker.judge.ask(peers);
         tracker
     }
@@ -249,6 +254,7 @@ impl Tracker {
         let wrapping = if wants { zeek::wrapping(packet, parents) } else { None };
         let seen = Seen { meta, packet, ends, sender, segment, now: self.clock.now(), sound, sight, wrapping };
         let slot = self.slot_for(&found, &seen, sink);
+        self.latest = slot;
         if judgement != Judgement::Right {
             self.table.get_mut(slot).wrong_checksum.get_or_insert(judgement);
         }

@@ -90,7 +90,7 @@ impl Tracker {
     #[cold]
     fn give_way<S: FlowSink>(&mut self, sink: &mut S) {
         while self.bytes() > self.config.max_bytes && self.table.len() > 1 {
-            self.account(sink, |tracker, sink| tracker.evict(tracker.table.holder(), sink));
+            self.account(sink, |tracker, sink| tracker.evict(tracker.table.holder(tracker.latest), sink));
         }
     }
 }
