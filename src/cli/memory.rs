@@ -21,7 +21,7 @@ const PROGRAM: usize = 26 << 20;
 const THREAD: usize = 6 << 20;
 /// What a further thread that follows conversations of files takes beside them: hosts seen, fragments, what the capture dropped, a stack.
 const FOLLOWER: usize = 9 << 20;
-/// Frames on their way to such threads: ten batches of half a MiB, and what stands beside the frames.
+/// Frames on their way to such threads: eight batches of 640 KiB, and what stands beside the frames.
 const BATCHES: usize = 6 << 20;
 /// Numbers of the flows under way in all such threads: one in so many parts of what conversations may take. A flow's place takes ten times
 /// what its number does.

@@ -10,6 +10,7 @@ pub mod community_id;
 mod datagram;
 mod deadlines;
 pub mod event;
+pub(crate) mod fetch;
 pub mod fields;
 #[expect(clippy::module_inception)] // one conversation in the table of conversations
 mod flow;

@@ -50,13 +50,21 @@ impl Clock {
     /// waits to be believed. `false`: it is to be given to [`Self::advance`].
     #[inline]
     pub fn goes_on(&mut self, ts: Timestamp) -> bool {
+        let next = self.would_go_on(ts);
+        if next.is_some() {
+            self.behind = 0;
+            self.now = next;
+        }
+        next.is_some()
+    }
+
+    /// The flow time to which [`Self::goes_on`] would come, if it would say yes.
+    #[inline]
+    #[must_use]
+    pub fn would_go_on(&self, ts: Timestamp) -> Option<Timestamp> {
         let shifted = ts + self.shift;
         let usual = self.ahead == 0 && self.now.is_some_and(|now| shifted >= now && shifted - now <= LEAP);
-        if usual {
-            self.behind = 0;
-            self.now = Some(shifted);
-        }
-        usual
+        usual.then_some(shifted)
     }
 
     /// Takes a packet's time and gives the flow time.

@@ -51,7 +51,7 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 20, thread: true, memory: 1 << 30 }
+        Self { force_link: None, allow_unknown_link: false, buffer: 1 << 18, thread: true, memory: 1 << 30 }
     }
 }
 

@@ -214,6 +214,13 @@ impl FragmentPool {
         self.clock.advance(ts);
     }
 
+    /// Is this time simply a little later than that of the packet before? Then those of packets between the two that rise as well need not
+    /// be told.
+    #[must_use]
+    pub fn goes_on_to(&self, ts: Timestamp) -> bool {
+        self.clock.would_go_on(ts).is_some()
+    }
+
     /// Gives up what is too old at a time that is no packet's own: live time that passes without packets.
     pub fn expire(&mut self, ts: Timestamp) {
         self.clock.trust(ts);

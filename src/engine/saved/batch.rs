@@ -3,20 +3,22 @@
 
 use super::merge::{Desk, Key};
 use super::place::Threads;
+use crate::flow::fetch::{fetch, fetch_headers};
 use crate::model::{Frame, Timestamp};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 
 /// Frames of a batch, at most.
-const FRAMES: usize = 512;
+const FRAMES: usize = 1024;
 /// Bytes of frames after which a batch is given on.
-const BYTES: usize = 256 << 10;
+const BYTES: usize = 384 << 10;
 /// Of a frame so many bytes are handed on at most: more than those of the longest datagram, as long as any program captures.
 const LONGEST: usize = 256 << 10;
-/// Batches that wait for a thread, at most: so far may one be ahead of another.
-pub(super) const WAITING: usize = 4;
+/// Batches that wait for a thread, at most, beside the one it works on and the next: so far may one be ahead of another.
+pub(super) const WAITING: usize = 3;
 
 /// What a thread is given to do.
 pub(super) enum Work {
@@ -25,22 +27,37 @@ pub(super) enum Work {
     End(Arc<Vec<(u16, u64)>>),
 }
 
+/// Packets that the capture dropped: before which frame of a batch, source, time, number.
+pub(super) type Dropped = (usize, u16, Timestamp, u64);
+
 /// Frames in order.
 pub(super) struct Batch {
     /// Number of the first, among all that were let through, from 1.
     pub(super) first: u64,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
-    /// What the capture dropped: before which frame of the batch, source, time and packets.
-    pub(super) drops: Vec<(usize, u16, Timestamp, u64)>,
+    /// By thread, which of the frames it has to look at: its own, and those of which it is not known whose they are.
+    of: Vec<Vec<Spot>>,
+    /// No frame is of an earlier time than the one before.
+    pub(super) rises: bool,
+    /// What the capture dropped.
+    pub(super) drops: Vec<Dropped>,
     /// What each thread found of the checksums of its frames; 0: nothing.
     pub(super) found: Vec<Box<[AtomicU8]>>,
 }
 
+/// Where a frame is in a batch, and where its bytes begin: all that it takes to ask for it.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) at: u32,
+    start: u32,
+}
+
 struct Entry {
     frame: Frame<'static>,
-    /// Where its bytes end.
-    end: usize,
+    /// Where its bytes are.
+    bytes: Range<usize>,
+    /// The thread that follows it, where that is known.
     thread: Option<usize>,
 }
 
@@ -51,6 +68,8 @@ impl Batch {
             first: 0,
             entries: Vec::with_capacity(FRAMES),
             bytes: Vec::with_capacity(BYTES + LONGEST),
+            of: (0..threads).map(|_| Vec::with_capacity(FRAMES)).collect(),
+            rises: true,
             drops: Vec::new(),
             found,
         }
@@ -64,6 +83,8 @@ impl Batch {
         self.first = first;
         self.entries.clear();
         self.bytes.clear();
+        self.of.iter_mut().for_each(Vec::clear);
+        self.rises = true;
         self.drops.clear();
     }
 
@@ -80,13 +101,31 @@ impl Batch {
         self.entries[at].frame.source
     }
 
-    /// The frames, each with the thread that follows it, where that is known.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (Frame<'_>, Option<usize>)> {
-        let mut start = 0;
-        self.entries.iter().map(move |entry| {
-            let bytes = &self.bytes[std::mem::replace(&mut start, entry.end)..entry.end];
-            (Frame { bytes, ..entry.frame }, entry.thread)
-        })
+    /// The frames that a thread has to look at, in order.
+    pub(super) fn of(&self, thread: usize) -> &[Spot] {
+        &self.of[thread]
+    }
+
+    /// Asks for the memory of a frame.
+    #[inline]
+    pub(super) fn fetch(&self, spot: Spot) {
+        if let Some(entry) = self.entries.get(spot.at as usize) {
+            fetch(entry);
+        }
+        fetch_headers(self.bytes.get(spot.start as usize..).unwrap_or_default());
+    }
+
+    /// A frame, and the thread that follows it, where that is known.
+    #[inline]
+    pub(super) fn frame(&self, at: usize) -> (Frame<'_>, Option<usize>) {
+        let Entry { frame, bytes, thread } = &self.entries[at];
+        (Frame { bytes: &self.bytes[bytes.clone()], ..*frame }, *thread)
+    }
+
+    /// The time of a frame.
+    #[inline]
+    pub(super) fn time(&self, at: usize) -> Timestamp {
+        self.entries[at].frame.ts
     }
 }
 
@@ -110,9 +149,18 @@ impl Dealer {
     /// Takes a frame. `false`: nobody wants any more.
     pub(in crate::engine) fn give(&mut self, frame: &Frame<'_>) -> bool {
         let batch = &mut self.batch;
+        let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&frame.bytes[..frame.bytes.len().min(LONGEST)]);
         let thread = self.threads.at_first_sight(frame);
-        batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, end: batch.bytes.len(), thread });
+        // Neither reaches 4 GiB.
+        let spot = Spot { at: batch.len() as u32, start: start as u32 };
+        match thread {
+            Some(thread) => batch.of[thread].push(spot),
+            None => batch.of.iter_mut().for_each(|of| of.push(spot)),
+        }
+        batch.rises &= batch.entries.last().is_none_or(|before| before.frame.ts <= frame.ts);
+        let bytes = start..batch.bytes.len();
+        batch.entries.push(Entry { frame: Frame { bytes: &[], options: None, ..*frame }, bytes, thread });
         if batch.len() >= FRAMES || batch.bytes.len() >= BYTES { self.flush() } else { true }
     }
 
@@ -136,7 +184,7 @@ impl Dealer {
         }
         let next = self.batch.end();
         // Those given on so long ago that no queue holds them: nearly always nobody holds them any more.
-        let free = if self.given.len() > WAITING + 2 { self.given.pop_front() } else { None };
+        let free = if self.given.len() > WAITING + 3 { self.given.pop_front() } else { None };
         let mut empty = free.and_then(Arc::into_inner).unwrap_or_else(|| Batch::new(self.to.len()));
         empty.clear(next);
         let batch = Arc::new(std::mem::replace(&mut self.batch, empty));

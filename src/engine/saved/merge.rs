@@ -4,6 +4,7 @@
 //! streams are bounded. No thread waits for another without having set its mark to where it is, so that they never all wait.
 
 use crate::event::{Event, Sink};
+use crate::flow::fetch::{fetch, fetch_parts};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
 use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
@@ -16,6 +17,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 const ROOM: usize = 2048;
 /// So much is worth waking who waits for it; less is told with the mark.
 const WORTH: usize = 256;
+/// Most records that are kept to be filled again, and the bytes that a large one may have.
+const SPARES: usize = 512;
+const RECORD: usize = 4 << 10;
+/// Records that are asked for before they are told.
+const AHEAD: usize = 4;
 /// Kinds of flows.
 const KINDS: usize = FlowKind::Other as usize + 1;
 
@@ -65,6 +71,9 @@ impl Key {
     }
 }
 
+/// Records that were told and may be filled again: boxes that go to and fro, which moves no record.
+pub(super) type Spent = Vec<Box<FlowRecord>>;
+
 /// What is told.
 pub(super) enum Told {
     /// A source is there.
@@ -90,11 +99,18 @@ struct Waiting {
     /// Bytes of that.
     bytes: usize,
     mark: Key,
+    /// Records that were told, for the thread that made them: what it gives back to the allocator itself it has at once for the
+    /// next, and nobody waits for its lock.
+    spent: Spent,
+    /// Somebody waits for more, and for room. To wake who does not wait is a system call, too.
+    wants_more: bool,
+    wants_room: bool,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { told: VecDeque::new(), bytes: 0, mark: Key::START }
+        let (told, spent) = (VecDeque::new(), Vec::new());
+        Self { told, bytes: 0, mark: Key::START, spent, wants_more: false, wants_room: false }
     }
 }
 
@@ -102,12 +118,20 @@ impl Stream {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Wakes who waits for more, if anybody does.
+    fn wake(&self, waiting: &Waiting) {
+        if waiting.wants_more {
+            self.more.notify_one();
+        }
+    }
 }
 
 /// The streams: one of each thread, and the last of the one that reads.
 pub(super) struct Desk {
     streams: Vec<Stream>,
-    /// Most bytes that wait in each; as many may have been taken of it.
+    /// Most bytes that wait in each; as many may have been taken of it, as many be on their way back, and as many be kept to be
+    /// filled again.
     room: usize,
     quit: AtomicBool,
     flows: AtomicU64,
@@ -117,13 +141,18 @@ impl Desk {
     /// `room`: bytes for what all of them tell; 0: only its number is bounded.
     pub(super) fn new(threads: usize, room: usize) -> Self {
         let streams = (0..=threads).map(|_| Stream::default()).collect();
-        let room = if room == 0 { usize::MAX } else { room / (2 * threads) };
+        let room = if room == 0 { usize::MAX } else { room / (4 * threads) };
         Self { streams, room, quit: AtomicBool::new(false), flows: AtomicU64::new(0) }
     }
 
     /// Flows begun so far.
     pub(super) fn flows(&self) -> u64 {
         self.flows.load(Ordering::Relaxed)
+    }
+
+    /// Records that a thread may keep to be filled again.
+    pub(super) fn spares(&self) -> usize {
+        SPARES.min(self.room / RECORD)
     }
 
     /// Nobody needs to go on: something failed.
@@ -142,32 +171,44 @@ impl Desk {
 
     /// Tells something, when there is room.
     pub(super) fn tell(&self, of: usize, key: Key, told: Told) {
-        self.tell_sized(of, key, told, 0);
+        let stream = &self.streams[of];
+        let Some(mut waiting) = self.waiting_with_room(stream) else { return };
+        waiting.told.push_back((key, told));
+        if waiting.told.len() == WORTH {
+            stream.wake(&waiting);
+        }
     }
 
-    /// Tells something that has so many bytes, when there is room.
-    pub(super) fn tell_sized(&self, of: usize, key: Key, told: Told, bytes: usize) {
+    /// Tells that a flow ended, when there is room, and gives back records that were told before. The record has so many bytes.
+    pub(super) fn end(&self, of: usize, key: Key, record: Box<FlowRecord>, bytes: usize) -> Spent {
         let stream = &self.streams[of];
-        let mut waiting = stream.lock();
-        while (waiting.told.len() >= ROOM || waiting.bytes >= self.room) && !self.has_quit() {
-            stream.more.notify_one();
-            waiting = stream.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-        if self.has_quit() {
-            return;
-        }
-        waiting.told.push_back((key, told));
+        let Some(mut waiting) = self.waiting_with_room(stream) else { return Vec::new() };
+        waiting.told.push_back((key, Told::Ended(record)));
         waiting.bytes += bytes;
         if waiting.told.len() == WORTH || waiting.bytes >= self.room {
-            stream.more.notify_one();
+            stream.wake(&waiting);
         }
+        std::mem::take(&mut waiting.spent)
+    }
+
+    /// Waits for room. `None`: nobody wants any more.
+    fn waiting_with_room<'s>(&self, stream: &'s Stream) -> Option<MutexGuard<'s, Waiting>> {
+        let mut waiting = stream.lock();
+        while (waiting.told.len() >= ROOM || waiting.bytes >= self.room) && !self.has_quit() {
+            stream.wake(&waiting);
+            waiting.wants_room = true;
+            waiting = stream.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.wants_room = false;
+        }
+        (!self.has_quit()).then_some(waiting)
     }
 
     /// Nothing earlier than this is told any more.
     pub(super) fn mark(&self, of: usize, mark: Key) {
         let stream = &self.streams[of];
-        stream.lock().mark = mark;
-        stream.more.notify_one();
+        let mut waiting = stream.lock();
+        waiting.mark = mark;
+        stream.wake(&waiting);
     }
 
     /// The stream of the thread that reads.
@@ -184,7 +225,7 @@ impl Desk {
     pub(super) fn tell_now(&self, of: usize, told: Told) {
         let mark = self.streams[of].lock().mark;
         self.tell(of, mark, told);
-        self.streams[of].more.notify_one();
+        self.mark(of, mark);
     }
 
     /// Nothing is told any more.
@@ -193,16 +234,21 @@ impl Desk {
     }
 
     /// Takes what waits in a stream, once something does or its mark is later than `key`.
-    fn take(&self, of: usize, key: Key, into: &mut VecDeque<(Key, Told)>) -> Key {
+    fn take(&self, of: usize, key: Key, taken: &mut Taken) {
         let stream = &self.streams[of];
         let mut waiting = stream.lock();
+        waiting.spent.append(&mut taken.spent);
         while waiting.told.is_empty() && waiting.mark <= key && waiting.mark != Key::END && !self.has_quit() {
+            waiting.wants_more = true;
             waiting = stream.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.wants_more = false;
         }
-        std::mem::swap(&mut waiting.told, into);
+        std::mem::swap(&mut waiting.told, &mut taken.told);
         waiting.bytes = 0;
-        stream.room.notify_one();
-        waiting.mark
+        if waiting.wants_room {
+            stream.room.notify_one();
+        }
+        taken.mark = waiting.mark;
     }
 }
 
@@ -210,6 +256,7 @@ impl Desk {
 struct Taken {
     told: VecDeque<(Key, Told)>,
     mark: Key,
+    spent: Spent,
 }
 
 impl Taken {
@@ -217,11 +264,22 @@ impl Taken {
     fn bound(&self) -> Key {
         self.told.front().map_or(self.mark, |(key, _)| *key)
     }
+
+    /// Asks for the records that come soon.
+    fn look_ahead(&self) {
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD) {
+            fetch(&**record);
+        }
+        if let Some((_, Told::Ended(record))) = self.told.get(AHEAD / 2) {
+            fetch_parts(record);
+        }
+    }
 }
 
 /// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded.
 pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl Sink) -> io::Result<()> {
-    let mut streams: Vec<Taken> = desk.streams.iter().map(|_| Taken { told: VecDeque::new(), mark: Key::START }).collect();
+    let nothing = |_| Taken { told: VecDeque::new(), mark: Key::START, spent: Vec::new() };
+    let mut streams: Vec<Taken> = desk.streams.iter().map(nothing).collect();
     let mut numbers = Numbers::new(streams.len(), most);
     while !desk.has_quit() {
         // The stream that may be the first to go on, and up to where it goes before the others.
@@ -231,12 +289,12 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
             if first == Key::END {
                 return Ok(());
             }
-            let Taken { told, mark } = &mut streams[of];
-            *mark = desk.take(of, first, told);
+            desk.take(of, first, &mut streams[of]);
             continue;
         }
         let next = bounds().filter(|(.., other)| *other != of).map(|(bound, ..)| bound).min().unwrap_or(Key::END);
         while let Some((_, told)) = streams[of].told.pop_front_if(|(key, _)| *key <= next) {
+            streams[of].look_ahead();
             let done = match told {
                 Told::Source(index, info) => sink.on_event(&Event::Source { index, info: &info }).map(drop),
                 Told::Flush => sink.flush(),
@@ -250,7 +308,9 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
                 }
                 Told::Ended(mut record) => {
                     numbers.end(of, &mut record);
-                    sink.on_event(&Event::Flow(&record)).map(drop)
+                    let done = sink.on_event(&Event::Flow(&record)).map(drop);
+                    streams[of].spent.push(record);
+                    done
                 }
             };
             if done.is_err() {

@@ -1,23 +1,29 @@
 //! A thread that follows conversations. It sees every frame go by, for time is told by all of them, and follows those of its own
 //! places. Pieces of datagrams are joined in every thread alike: what they are pieces of is only known in the end.
 
-use super::batch::{Batch, Progress, Work};
-use super::merge::{Desk, Key, Told};
+use super::batch::{Batch, Dropped, Progress, Spot, Work};
+use super::merge::{Desk, Key, Spent, Told};
 use super::peers::{Answers, Finding, Peers, Seen, lock};
 use super::place::{Threads, Whose};
 use crate::decode::fragment::{FragmentPool, Inserted};
 use crate::decode::{Packet, decode};
 use crate::engine::pipeline::{joined_meta, meta_of};
 use crate::engine::totals::Totals;
-use crate::flow::{Common, FlowEvent, FlowKind, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
+use crate::flow::{Common, FlowEvent, FlowKind, FlowRecord, FlowSink, Note, PacketMeta, Rank, Tracker, TrackerConfig};
 use crate::heap;
-use crate::model::Frame;
+use crate::model::{Frame, Timestamp};
+use std::iter::Peekable;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 /// Kinds of flows.
 const KINDS: usize = FlowKind::Other as usize + 1;
+/// So many packets the tracker is told to expect for each that comes, until they are far enough ahead.
+const AT_A_TIME: usize = 2;
+/// The bytes of a frame are asked for so many of a thread's frames before it comes: some before the tracker looks at them.
+const FETCHED: usize = 2 * Tracker::AHEAD as usize;
 
 /// What all threads know.
 pub(super) struct Shared {
@@ -39,6 +45,12 @@ pub(super) struct Worker<'s> {
     seen: Arc<Mutex<Seen>>,
     /// Flows begun here, by kind.
     begun: [u64; KINDS],
+    /// Records that were told, to be filled again.
+    spares: Spent,
+    /// Frames that were looked at.
+    looked_at: u64,
+    /// The same, of those that the tracker was told to expect.
+    expected: u64,
 }
 
 /// What a thread leaves behind.
@@ -59,68 +71,137 @@ impl<'s> Worker<'s> {
             desk: Arc::clone(&shared.desk),
         };
         let tracker = Tracker::part(config, &shared.common, Box::new(peers));
-        Self { me, shared, tracker, fragments, totals: Totals::default(), answers, finding, seen, begun: [0; KINDS] }
+        Self {
+            me,
+            shared,
+            tracker,
+            fragments,
+            totals: Totals::default(),
+            answers,
+            finding,
+            seen,
+            begun: [0; KINDS],
+            spares: Vec::new(),
+            looked_at: 0,
+            expected: 0,
+        }
     }
 
     /// Follows what comes, to the end.
     pub(super) fn run(mut self, work: &Receiver<Work>) -> Left {
         let _leave = Leave { me: self.me, shared: self.shared };
-        while let Ok(work) = work.recv()
+        let mut coming = None;
+        while let Some(work_now) = coming.take().or_else(|| work.recv().ok())
             && !self.shared.desk.has_quit()
         {
-            match work {
-                Work::Batch(batch) => self.follow_all(&batch),
+            // What comes after it, if that is there, is looked at ahead.
+            coming = work.try_recv().ok();
+            match work_now {
+                Work::Batch(batch) => {
+                    let next = if let Some(Work::Batch(next)) = &coming { Some(&**next) } else { None };
+                    self.follow_all(&batch, next);
+                }
                 Work::End(dropped) => self.end(&dropped),
             }
         }
         Left { tracker: self.tracker, fragments: self.fragments, totals: self.totals }
     }
 
-    fn follow_all(&mut self, batch: &Arc<Batch>) {
+    fn follow_all(&mut self, batch: &Arc<Batch>, coming: Option<&Batch>) {
         lock(&self.seen).begin(batch, self.shared.progress.slowest_beside(self.me));
+        // Where times rise, they need not be told one by one: not before something is due.
+        let rises = batch.rises && batch.len() > 0 && self.goes_on_to(batch.time(0));
         let mut drops = batch.drops.iter().peekable();
-        for (at, (frame, thread)) in batch.frames().enumerate() {
-            while let Some(&(_, source, ts, packets)) = drops.next_if(|(before, ..)| *before <= at) {
-                self.tracker.on_drops(source, ts, packets);
+        let mut passed = 0;
+        for (nth, spot) in batch.of(self.me).iter().enumerate() {
+            self.look_ahead(nth, batch, coming);
+            let at = spot.at as usize;
+            let (frame, thread) = batch.frame(at);
+            if passed < at && !(rises && self.goes_on_to(frame.ts)) {
+                self.pass(batch, passed..at, &mut drops);
             }
+            self.tell_drops(at, &mut drops);
+            passed = at + 1;
             let number = batch.first + at as u64;
             self.shared.progress.set(self.me, number);
-            match thread {
-                Some(thread) if thread != self.me => self.pass(&frame, number),
-                Some(_) => self.on_frame(&frame, number, true),
-                None => self.on_frame(&frame, number, self.me == 0),
-            }
+            self.looked_at += 1;
+            self.tracker.number_expected(self.looked_at);
+            self.on_frame(&frame, number, thread);
             let found = self.finding.load(Ordering::Relaxed);
             if found != 0 {
                 self.finding.store(0, Ordering::Relaxed);
                 batch.found[self.me][at].store(found, Ordering::Relaxed);
             }
         }
-        drops.for_each(|&(_, source, ts, packets)| self.tracker.on_drops(source, ts, packets));
+        // Of those that are left, the last can stand for all.
+        let last = batch.len().saturating_sub(1).max(passed);
+        let left = if rises && last < batch.len() && self.goes_on_to(batch.time(last)) { last } else { passed };
+        self.pass(batch, left..batch.len(), &mut drops);
+        self.tell_drops(usize::MAX, &mut drops);
         self.shared.progress.set(self.me, batch.end());
         self.shared.desk.mark(self.me, Key::source(batch.end()));
     }
 
-    /// A frame of another thread's: time goes on.
-    fn pass(&mut self, frame: &Frame<'_>, number: u64) {
-        self.fragments.on_packet_time(frame.ts);
-        self.tracker.number_packet(number);
-        let mut teller = Teller::new(self.me, self.shared, &mut self.totals, number);
-        self.tracker.on_packet_time(frame.ts, &mut teller);
+    /// Is this time a little later than that of the frame before, and is nothing due by then?
+    fn goes_on_to(&self, ts: Timestamp) -> bool {
+        self.tracker.goes_on_to(ts) && self.fragments.goes_on_to(ts)
     }
 
-    /// A frame that is this thread's, or may be. `counts`: it is this thread that counts it.
-    fn on_frame(&mut self, frame: &Frame<'_>, number: u64, counts: bool) {
+    /// Lets the tracker know of frames that come after the `nth` of this thread in a batch.
+    fn look_ahead(&mut self, nth: usize, batch: &Batch, coming: Option<&Batch>) {
+        if let Some((batch, spot)) = spot_of(self.me, nth + FETCHED, batch, coming) {
+            batch.fetch(spot);
+        }
+        if !self.tracker.looks_ahead() {
+            return;
+        }
+        self.expected = self.expected.max(self.looked_at);
+        for _ in 0..AT_A_TIME {
+            let ahead = self.expected - self.looked_at;
+            if ahead >= Tracker::AHEAD {
+                return;
+            }
+            let Some((batch, spot)) = spot_of(self.me, nth + ahead as usize, batch, coming) else { return };
+            let (frame, _) = batch.frame(spot.at as usize);
+            self.expected += 1;
+            self.tracker.expect(self.expected, frame.link, frame.bytes);
+        }
+    }
+
+    /// What the capture dropped up to a frame of the batch.
+    fn tell_drops<'b>(&mut self, until: usize, drops: &mut Peekable<impl Iterator<Item = &'b Dropped>>) {
+        while let Some(&(_, source, ts, packets)) = drops.next_if(|(before, ..)| *before <= until) {
+            self.tracker.on_drops(source, ts, packets);
+        }
+    }
+
+    /// Frames of other threads': time goes on.
+    fn pass<'b>(&mut self, batch: &Batch, frames: Range<usize>, drops: &mut Peekable<impl Iterator<Item = &'b Dropped>>) {
+        for at in frames {
+            self.tell_drops(at, drops);
+            let (ts, number) = (batch.time(at), batch.first + at as u64);
+            self.shared.progress.set(self.me, number);
+            self.fragments.on_packet_time(ts);
+            self.tracker.number_packet(number);
+            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), number);
+            self.tracker.on_packet_time(ts, &mut teller);
+        }
+    }
+
+    /// A frame that is this thread's, or may be: `thread`, where that is known.
+    fn on_frame(&mut self, frame: &Frame<'_>, number: u64, thread: Option<usize>) {
         let packet = decode(frame);
-        if counts {
+        // One of them counts it.
+        if thread.unwrap_or(0) == self.me {
             self.totals.count_decoded(&packet, number);
         }
         self.tracker.number_packet(number);
         let mut meta = meta_of(frame);
-        let Self { me, shared, tracker, fragments, totals, answers, begun, .. } = self;
-        let mut teller = Teller::new(*me, shared, totals, number);
+        let Self { me, shared, tracker, fragments, totals, answers, begun, spares, .. } = self;
+        let mut teller = Teller::new(*me, shared, (totals, spares), number);
         let mut here = Here { me: *me, shared, tracker, answers, number };
         let note = match fragments.insert(frame, &packet) {
+            Inserted::Whole if thread.is_some() => here.tracker.on_packet(&meta, &packet, &mut teller),
             Inserted::Whole => here.follow(&meta, &packet, &mut teller),
             Inserted::Joined(joined) => {
                 joined_meta(&mut meta, &joined);
@@ -147,10 +228,19 @@ impl<'s> Worker<'s> {
         self.fragments.finish();
         let mut ending = self.tracker.ending();
         while let Some(head) = self.tracker.next_to_end(&ending) {
-            let mut teller = Teller::new(self.me, self.shared, &mut self.totals, u64::MAX);
+            let mut teller = Teller::new(self.me, self.shared, (&mut self.totals, &mut self.spares), u64::MAX);
             teller.left = Some(Key::left(head));
             self.tracker.end_next(&mut ending, &mut teller);
         }
+    }
+}
+
+/// Where the `nth` frame of a thread is, of a batch and the one behind it.
+fn spot_of<'b>(me: usize, nth: usize, batch: &'b Batch, coming: Option<&'b Batch>) -> Option<(&'b Batch, Spot)> {
+    let of = batch.of(me);
+    match of.get(nth) {
+        Some(&spot) => Some((batch, spot)),
+        None => coming.and_then(|coming| Some((coming, *coming.of(me).get(nth - of.len())?))),
     }
 }
 
@@ -197,14 +287,16 @@ struct Teller<'a> {
     me: usize,
     desk: &'a Desk,
     totals: &'a mut Totals,
+    spares: &'a mut Spent,
     number: u64,
     silent: Option<Rank>,
     left: Option<Key>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(me: usize, shared: &'a Shared, totals: &'a mut Totals, number: u64) -> Self {
-        Self { me, desk: &shared.desk, totals, number, silent: None, left: None }
+    fn new(me: usize, shared: &'a Shared, own: (&'a mut Totals, &'a mut Spent), number: u64) -> Self {
+        let (totals, spares) = own;
+        Self { me, desk: &shared.desk, totals, spares, number, silent: None, left: None }
     }
 }
 
@@ -219,9 +311,18 @@ impl FlowSink for Teller<'_> {
             (None, None) => Key::own(self.number),
         };
         let before = heap::held();
-        let record = Box::new(record.clone());
-        let bytes = usize::try_from(heap::held() - before).unwrap_or(0);
-        self.desk.tell_sized(self.me, key, Told::Ended(record), bytes);
+        let copy = record.clone();
+        let bytes = usize::try_from(heap::held() - before).unwrap_or(0) + heap::taken(size_of::<FlowRecord>());
+        let boxed = match self.spares.pop() {
+            Some(mut spare) => {
+                *spare = copy;
+                spare
+            }
+            None => Box::new(copy),
+        };
+        let mut spent = self.desk.end(self.me, key, boxed, bytes);
+        spent.truncate(self.desk.spares().saturating_sub(self.spares.len()));
+        self.spares.append(&mut spent);
     }
 
     fn on_silent(&mut self, rank: Rank) {

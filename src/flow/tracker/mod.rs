@@ -154,6 +154,14 @@ impl Tracker {
         }
     }
 
+    /// The number under which [`Self::expect`] was told of the packet that comes next: beside others a tracker does not expect all
+    /// packets of a source, and is told of those that it does by numbers of its own.
+    pub const fn number_expected(&mut self, number: u64) {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.expected = number;
+        }
+    }
+
     /// Takes a packet.
     pub fn on_packet(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
         self.counted(sink, |tracker, sink| {
@@ -240,7 +248,7 @@ impl Tracker {
         };
         let segment = if packet.transport == Transport::Tcp && !other { Some(Segment::of(packet)?) } else { None };
         let (key, sender) = self.key(&ends, packet);
-        let found = self.find(key, meta.number);
+        let found = self.find(key, self.ranks.as_ref().map_or(meta.number, |ranks| ranks.expected));
         if self.config.profile.rows == Rules::Ours
             && segment.as_ref().is_some_and(|segment| !segment.sound)
             && found.slot.is_none()

@@ -13,6 +13,8 @@ const STEPS: u64 = 4;
 pub(super) struct Ranks {
     /// The number of the packet at hand.
     pub(super) now: u64,
+    /// The number under which the packet at hand was expected.
+    pub(super) expected: u64,
     last: Vec<u64>,
 }
 

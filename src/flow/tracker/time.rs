@@ -35,6 +35,14 @@ impl Tracker {
         self.on_odd_time(ts, sink);
     }
 
+    /// Is this time simply a little later than that of the packet before, and would telling it by [`Self::on_packet_time`] bring
+    /// nothing about? Then those of packets between the two that rise as well need not be told.
+    #[inline]
+    #[must_use]
+    pub fn goes_on_to(&self, ts: Timestamp) -> bool {
+        self.ahead[0].is_none() && self.clock.would_go_on(ts).is_some_and(|now| self.is_quiet(now))
+    }
+
     /// Is nothing due by now?
     fn is_quiet(&self, now: Timestamp) -> bool {
         now < self.settling.next().min(self.table.quiet_until()).min(self.timers.next())
