@@ -284,7 +284,7 @@ fn a_pipe_is_followed_in_several_threads() {
 }
 
 /// Long enough for any machine: what has not ended by then never does.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(100);
 
 #[test]
 fn an_output_that_is_closed_ends_all_threads_though_the_pipe_that_is_read_stays_open() {

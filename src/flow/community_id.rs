@@ -7,18 +7,40 @@ use super::icmp;
 use crate::model::{Endpoint, IpProtocol};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest, Sha1};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-/// `1:` and the digest in base64. `source` and `target` as in a record: for ICMP the ports are type and counter-type, or type
-/// and code.
+/// A community ID: `1:` and the digest in base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommunityId([u8; 30]);
+
+impl CommunityId {
+    /// Of a conversation. `source` and `target` as in a record: for ICMP the ports are type and counter-type, or type and code.
+    #[must_use]
+    pub fn new(source: Endpoint, target: Endpoint, protocol: IpProtocol, seed: u16) -> Self {
+        let mut text = *b"1:............................";
+        // 20 bytes are 28 characters.
+        let _ = STANDARD.encode_slice(digest(source, target, protocol, seed), &mut text[2..]);
+        Self(text)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for CommunityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The ID as a text of its own.
 #[must_use]
 pub fn of(source: Endpoint, target: Endpoint, protocol: IpProtocol, seed: u16) -> String {
-    let mut out = String::with_capacity(30);
-    out.push_str("1:");
-    STANDARD.encode_string(digest(source, target, protocol, seed), &mut out);
-    out
+    CommunityId::new(source, target, protocol, seed).to_string()
 }
 
 /// `1:` and the digest in hexadecimal, the specification's other form.
@@ -30,22 +52,36 @@ pub fn of_hex(source: Endpoint, target: Endpoint, protocol: IpProtocol, seed: u1
     })
 }
 
+/// SHA-1 (FIPS 180-4). The message has 40 bytes at most, so that it is one block with its padding.
 fn digest(source: Endpoint, target: Endpoint, protocol: IpProtocol, seed: u16) -> [u8; 20] {
     let (first, second) = if turns(source, target, protocol) { (target, source) } else { (source, target) };
-    let mut sha = Sha1::new();
-    sha.update(seed.to_be_bytes());
+    let (mut block, mut len) = ([0; 64], 0);
+    let mut put = |bytes: &[u8]| {
+        block[len..len + bytes.len()].copy_from_slice(bytes);
+        len += bytes.len();
+    };
+    put(&seed.to_be_bytes());
     for ip in [first.ip, second.ip] {
         match ip {
-            IpAddr::V4(ip) => sha.update(ip.octets()),
-            IpAddr::V6(ip) => sha.update(ip.octets()),
+            IpAddr::V4(ip) => put(&ip.octets()),
+            IpAddr::V6(ip) => put(&ip.octets()),
         }
     }
-    sha.update([protocol.0, 0]);
+    put(&[protocol.0, 0]);
     if has_ports(protocol) {
-        sha.update(first.port.to_be_bytes());
-        sha.update(second.port.to_be_bytes());
+        put(&first.port.to_be_bytes());
+        put(&second.port.to_be_bytes());
     }
-    sha.finalize().into()
+    let bits = 8 * len as u64;
+    block[len] = 0x80;
+    block[56..].copy_from_slice(&bits.to_be_bytes());
+    let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    sha1::compress(&mut state, &[block.into()]);
+    let mut digest = [0; 20];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 const fn has_ports(protocol: IpProtocol) -> bool {
@@ -159,6 +195,7 @@ mod tests {
             assert_eq!(of(a, b, protocol, 0), plain);
             assert_eq!(of(a, b, protocol, 1), seeded);
             assert_eq!(of_hex(a, b, protocol, 0), hex);
+            assert_eq!(CommunityId::new(a, b, protocol, 0).as_str(), plain);
             if sport != 11 {
                 assert_eq!(of(b, a, protocol, 0), plain, "the answer has the same ID");
             }

@@ -2,7 +2,7 @@
 //! stands last; what most flows do not have is behind a box.
 
 use super::checksums::Judgement;
-use super::community_id;
+use super::community_id::CommunityId;
 use super::datagram::Datagram;
 use super::icmp;
 use super::key::{End, FlowKey};
@@ -225,13 +225,49 @@ impl Flow {
         }
     }
 
-    /// The record as things stand. `otherwise`: what makes the table give the flow up, `None` while it goes on.
-    pub(super) fn record(&self, otherwise: Option<EndReason>, wants: Wants) -> FlowRecord {
+    /// Makes a record say how things stand. `otherwise`: what makes the table give the flow up, `None` while it goes on.
+    pub(super) fn fill(&self, record: &mut FlowRecord, otherwise: Option<EndReason>, wants: Wants) {
         let (low, high) = (self.key.endpoint(End::Low), self.key.endpoint(End::High));
-        let (originator, responder) = if self.originator == End::Low { (low, high) } else { (high, low) };
-        let protocol = self.key.protocol();
-        let vlan = self.key.vlan().into_iter().filter(|&id| id != 0).collect();
-        let (handshake, response_time, end_reason) = match &self.body {
+        let (from, to) = if self.originator == End::Low { (low, high) } else { (high, low) };
+        // All are named: none can be left as the flow before had it.
+        let FlowRecord {
+            id,
+            protocol,
+            originator,
+            responder,
+            community_id,
+            vlan,
+            tunnel,
+            start,
+            end,
+            first_packet,
+            last_packet,
+            state,
+            direction_reason,
+            end_reason,
+            handshake,
+            response_time,
+            icmp_error,
+            icmp_errors,
+            capture_drops,
+            vantage,
+            zeek,
+            orig,
+            resp,
+        } = record;
+        *id = self.id();
+        *protocol = self.key.protocol();
+        (*originator, *responder) = (from, to);
+        *community_id = wants.community_id.then(|| CommunityId::new(from, to, *protocol, 0));
+        vlan.clear();
+        vlan.extend(self.key.vlan().into_iter().filter(|&id| id != 0));
+        *tunnel = self.tunnel.as_deref().cloned();
+        (*start, *end) = (self.start, self.end);
+        *first_packet = (self.first_source, self.first_number);
+        *last_packet = (self.last_source, self.last_number);
+        *state = self.word(otherwise.is_some());
+        *direction_reason = self.reason;
+        (*handshake, *response_time, *end_reason) = match &self.body {
             Body::Tcp(connection) => {
                 let reason = otherwise.map(|reason| connection.end_reason(reason));
                 (Some(connection.handshake(self.originator)), None, reason)
@@ -239,31 +275,16 @@ impl Flow {
             Body::Datagram(datagram) => (None, datagram.response_time(self), otherwise),
             Body::Free => (None, None, otherwise),
         };
-        FlowRecord {
-            id: self.id(),
-            protocol,
-            originator,
-            responder,
-            community_id: if wants.community_id { community_id::of(originator, responder, protocol, 0) } else { String::new() },
-            vlan,
-            tunnel: self.tunnel.as_deref().cloned(),
-            start: self.start,
-            end: self.end,
-            first_packet: (self.first_source, self.first_number),
-            last_packet: (self.last_source, self.last_number),
-            state: self.word(otherwise.is_some()),
-            direction_reason: self.reason,
-            end_reason,
-            handshake,
-            response_time,
-            icmp_error: self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number)),
-            icmp_errors: self.icmp.as_ref().map_or(0, |mark| mark.count),
-            capture_drops: None,
-            vantage: self.vantage(),
-            zeek: self.zeek.as_ref().map(|conn| Box::new(conn.record())),
-            orig: self.side_record(self.originator),
-            resp: self.side_record(self.originator.other()),
+        *icmp_error = self.icmp.as_ref().map(|mark| (mark.kind.0, mark.kind.1, mark.number));
+        *icmp_errors = self.icmp.as_ref().map_or(0, |mark| mark.count);
+        *capture_drops = None;
+        *vantage = self.vantage();
+        match &self.zeek {
+            Some(conn) => conn.fill(zeek.get_or_insert_default()),
+            None => *zeek = None,
         }
+        self.fill_side(self.originator, orig);
+        self.fill_side(self.originator.other(), resp);
     }
 
     fn vantage(&self) -> Option<Vantage> {
@@ -271,10 +292,10 @@ impl Flow {
         connection.aspects.as_ref().and_then(|aspects| aspects.vantage(self.originator))
     }
 
-    fn side_record(&self, end: End) -> SideRecord {
+    fn fill_side(&self, end: End, record: &mut SideRecord) {
         let side = self.side(end);
         let seen = side.packets > 0;
-        let mut record = SideRecord {
+        *record = SideRecord {
             packets: side.packets,
             wire_bytes: side.wire_bytes,
             ip_bytes: side.ip_bytes,
@@ -285,10 +306,9 @@ impl Flow {
             ..SideRecord::default()
         };
         if let Body::Tcp(connection) = &self.body {
-            connection.fill_side(end, &mut record);
+            connection.fill_side(end, record);
             record.missed_bytes = self.zeek.as_ref().map(|conn| conn.missed(end));
         }
-        record
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::endpoint::{ip_from_16, ip_to_16};
 use crate::model::{Endpoint, IpProtocol};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 
 /// One of the two places in a key. Says nothing of who opened the conversation.
@@ -47,12 +47,47 @@ impl End {
 ///
 /// Words 0–1 and 2–3: the two addresses, IPv4 in its IPv4-mapped form. Word 4: ports (16 + 16), protocol (8), VLAN ids
 /// (12 + 12). Word 5: 63 bits of the tunnel's hash, then 1 bit for the family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub struct FlowKey([u64; 6]);
 
+impl PartialEq for FlowKey {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        same(&self.0, &other.0)
+    }
+}
+
+/// Six words by hand: `derive(Hash)` on arrays writes length prefixes and costs twice as much.
+#[inline]
+fn write(words: &[u64; 6], state: &mut impl Hasher) {
+    for &word in words {
+        state.write_u64(word);
+    }
+}
+
+/// In place: what is derived calls a function that compares bytes.
+#[inline]
+fn same(a: &[u64; 6], b: &[u64; 6]) -> bool {
+    a.iter().zip(b).fold(0, |unlike, (a, b)| unlike | (a ^ b)) == 0
+}
+
 /// Two hosts on one network, in the order of [`FlowKey`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub struct Hosts([u64; 6]);
+
+impl Hash for Hosts {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        write(&self.0, state);
+    }
+}
+
+impl PartialEq for Hosts {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        same(&self.0, &other.0)
+    }
+}
 
 /// What the ends of a conversation are made from: addresses, ports and whether their order may be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,9 +219,9 @@ fn mapped(v4: &[u8]) -> [u8; 16] {
 
 impl FlowKey {
     /// The key that a frame of Ethernet will most likely have: of TCP and UDP behind plain headers. A guess that costs little, for
-    /// who wants to know early what will be asked for; `vlan`: VLANs are in keys.
+    /// who wants to know early what will be asked for; `vlan`: VLANs are in keys. And the place that the sender has in it.
     #[must_use]
-    pub fn likely(frame: &[u8], vlan: bool) -> Option<Self> {
+    pub fn likely(frame: &[u8], vlan: bool) -> Option<(Self, End)> {
         let (tag, ip) = match frame {
             [_, _, _, _, _, _, _, _, _, _, _, _, 0x81, 0, v0, v1, 8 | 0x86, _, ip @ ..] => {
                 (u16::from_be_bytes([v0 & 0xf, *v1]), ip)
@@ -202,7 +237,7 @@ impl FlowKey {
         {
             let source = (u64::from(u32::from_be_bytes([a, b, c, d])), u16::from_be_bytes([s0, s1]));
             let target = (u64::from(u32::from_be_bytes([e, f, g, h])), u16::from_be_bytes([t0, t1]));
-            return Some(four(source, target, IpProtocol(protocol), true, vlan, 0).0);
+            return Some(four(source, target, IpProtocol(protocol), true, vlan, 0));
         }
         let ip = ip.first_chunk::<44>()?;
         let (&[version, _, _, _, _, _, protocol @ (6 | 17), _], rest) = ip.split_first_chunk::<8>()? else { return None };
@@ -213,7 +248,7 @@ impl FlowKey {
         let (&target, ports) = rest.split_first_chunk::<16>()?;
         let (sport, dport) = (be16(ports, 0)?, be16(ports, 2)?);
         let ends = Ends { source, target, sport, dport, protocol: IpProtocol(protocol), v6: true, two_way: true };
-        Some(ends.key(vlan, 0).0)
+        Some(ends.key(vlan, 0))
     }
 
     /// Address and port (or ICMP type) in one of the two places.
@@ -301,11 +336,8 @@ impl KeyMaker {
     /// Hash of a key. Symmetric because keys are: both directions have the same one.
     #[must_use]
     pub fn hash(&self, key: &FlowKey) -> u64 {
-        // Six words by hand: `derive(Hash)` on arrays writes length prefixes and costs twice as much.
         let mut hasher = self.seed.build_hasher();
-        for &word in &key.0 {
-            hasher.write_u64(word);
-        }
+        write(&key.0, &mut hasher);
         hasher.finish()
     }
 
@@ -434,8 +466,8 @@ mod tests {
             bytes.extend([0, 20, 0, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0, 0]);
             let packet = crate::decode::decode_ip(&bytes[ip..]);
             let ends = Ends::of(&packet).unwrap();
-            prop_assert_eq!(FlowKey::likely(&bytes, true), Some(ends.key([vlan.unwrap_or(0), 0], 0).0));
-            prop_assert_eq!(FlowKey::likely(&bytes, false), Some(ends.key([0; 2], 0).0));
+            prop_assert_eq!(FlowKey::likely(&bytes, true), Some(ends.key([vlan.unwrap_or(0), 0], 0)));
+            prop_assert_eq!(FlowKey::likely(&bytes, false), Some(ends.key([0; 2], 0)));
             // Pieces of a header are none.
             for end in 0..bytes.len() {
                 let key = FlowKey::likely(&bytes[..end], true);

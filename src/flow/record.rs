@@ -1,6 +1,7 @@
 //! What is said of a flow when it ends: plain data, the source of tables, records and summaries.
 
-use super::FlowId;
+use super::community_id::CommunityId;
+use super::{FlowId, FlowKind};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
 use std::fmt;
 
@@ -407,7 +408,7 @@ pub enum Wrapping {
 }
 
 /// What Zeek would log of a flow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ZeekRecord {
     /// `conn_state`.
     pub conn_state: &'static str,
@@ -504,8 +505,8 @@ pub struct FlowRecord {
     pub originator: Endpoint,
     /// Who was called. ICMP: the port is the counter-type, or the code of one-way messages.
     pub responder: Endpoint,
-    /// Community ID version 1, seed 0; empty where nobody asked ([`super::Wants::community_id`]).
-    pub community_id: String,
+    /// Community ID version 1, seed 0; `None` where nobody asked ([`super::Wants::community_id`]).
+    pub community_id: Option<CommunityId>,
     /// VLAN ids, outermost first; empty where untagged.
     pub vlan: Vec<u16>,
     /// The wrapping, if any.
@@ -549,6 +550,36 @@ pub struct FlowRecord {
 }
 
 impl FlowRecord {
+    /// A record of nothing, to be filled: one value serves all flows of a tracker, with the memory of its lists.
+    pub(super) fn blank() -> Self {
+        let nobody = Endpoint::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0);
+        Self {
+            id: FlowId { kind: FlowKind::Other, number: 0 },
+            protocol: IpProtocol(0),
+            originator: nobody,
+            responder: nobody,
+            community_id: None,
+            vlan: Vec::new(),
+            tunnel: None,
+            start: Timestamp::default(),
+            end: Timestamp::default(),
+            first_packet: (0, 0),
+            last_packet: (0, 0),
+            state: State::OneWay,
+            direction_reason: DirectionReason::First,
+            end_reason: None,
+            handshake: None,
+            response_time: None,
+            icmp_error: None,
+            icmp_errors: 0,
+            capture_drops: None,
+            vantage: None,
+            zeek: None,
+            orig: SideRecord::default(),
+            resp: SideRecord::default(),
+        }
+    }
+
     /// What names it for good.
     #[must_use]
     pub const fn birth(&self) -> Birth {

@@ -2,7 +2,7 @@
 //! a line; here they are only kept apart.
 
 use super::style::is_plain;
-use super::text::Text;
+use super::text::{Days, Text};
 use std::io::{self, Write};
 
 /// How cells are kept apart.
@@ -23,13 +23,14 @@ pub struct Rows<W: Write> {
     form: Separated,
     /// The row that is made: before each cell, the first as well, what keeps it apart from the one before.
     line: Vec<u8>,
+    days: Days,
 }
 
 impl<W: Write> Rows<W> {
     /// Rows in this form.
     #[must_use]
     pub fn new(out: W, form: Separated) -> Self {
-        Self { out, form, line: Vec::with_capacity(1024) }
+        Self { out, form, line: Vec::with_capacity(1024), days: Days::default() }
     }
 
     /// Writes the names of the columns.
@@ -53,6 +54,23 @@ impl<W: Write> Rows<W> {
             Separated::Markdown => self.line.text(" | "),
         }
         &mut self.line
+    }
+
+    /// The same of cells with moments in them.
+    pub(super) fn dated(&mut self) -> (&mut Vec<u8>, &mut Days) {
+        self.plain();
+        (&mut self.line, &mut self.days)
+    }
+
+    /// The line and the calendar for who writes cells without a call for each: before each, the first as well, the byte that comes
+    /// with them. None of Markdown, where it is no single byte.
+    pub(super) const fn parts(&mut self) -> Option<(&mut Vec<u8>, &mut Days, u8)> {
+        let between = match self.form {
+            Separated::Csv => b',',
+            Separated::Tsv => b'\t',
+            Separated::Markdown => return None,
+        };
+        Some((&mut self.line, &mut self.days, between))
     }
 
     /// Writes any text as the next cell.

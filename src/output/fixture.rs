@@ -1,6 +1,7 @@
 //! Records as a real capture gives them, for the tests of the outputs: one client, nine conversations.
 
 use crate::event::{RunSummary, SourceSummary};
+use crate::flow::community_id::CommunityId;
 use crate::flow::{
     DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, Outcome, SideRecord, State, Vantage,
 };
@@ -44,7 +45,7 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         },
         originator: end(from),
         responder: end(to),
-        community_id: "1:LQU9qZlK+B5F3KDmev6m5PMibrg=".to_owned(),
+        community_id: Some(CommunityId::new(end("128.232.110.120:34855"), end("66.35.250.204:80"), IpProtocol::TCP, 0)),
         vlan: Vec::new(),
         tunnel: None,
         start: START,

@@ -6,7 +6,7 @@ use super::columns::UnknownField;
 use super::csv::{Rows, Separated};
 use super::handshakes::Told;
 use super::json::JsonLine;
-use super::values::{Records, Shape, write_cell, write_fields};
+use super::values::{Records, Shape, are_all, write_all_cells, write_cell, write_fields};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowRecord;
 use crate::flow::fields::Field;
@@ -81,6 +81,8 @@ pub struct FlowRowsSink<W: Write> {
     rows: Rows<W>,
     records: Records,
     fields: Vec<&'static Field>,
+    /// They are all the fields of a flow.
+    all: bool,
     told: Told,
     header_due: bool,
 }
@@ -90,7 +92,8 @@ impl<W: Write> FlowRowsSink<W> {
     /// all.
     pub fn new(out: W, form: Separated, records: Records, fields: &[String]) -> Result<Self, UnknownField> {
         let fields = records.choose(fields)?;
-        Ok(Self { rows: Rows::new(out, form), records, fields, told: Told::default(), header_due: true })
+        let all = are_all(&fields);
+        Ok(Self { rows: Rows::new(out, form), records, fields, all, told: Told::default(), header_due: true })
     }
 
     /// The writer, flushed.
@@ -120,8 +123,10 @@ impl<W: Write> Sink for FlowRowsSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if let Some(record) = due(self.records, &mut self.told, event) {
             self.header()?;
-            for field in &self.fields {
-                write_cell(&mut self.rows, (field.get)(record));
+            if !(self.all && write_all_cells(&mut self.rows, record)) {
+                for field in &self.fields {
+                    write_cell(&mut self.rows, (field.get)(record));
+                }
             }
             self.rows.end()?;
         }

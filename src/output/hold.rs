@@ -2,8 +2,8 @@
 //! packet whose verdict may still change, everything waits in order, until [`Event::Settled`] or a bound. What comes out is
 //! the same however the source pauses, unless someone watches: then a pause ends the wait.
 //!
-//! Nothing is copied while nothing waits. It does not decide what is settled, and it does not look at a clock: the tracker
-//! settles by packet time.
+//! Nothing is copied while nothing waits. What waits of a packet is its text, where the output makes [`Drafts`], else all of it.
+//! It does not decide what is settled, and it does not look at a clock: the tracker settles by packet time.
 
 use crate::decode::Packet;
 use crate::event::{Event, Keep, Sink};
@@ -16,11 +16,31 @@ use std::io;
 
 /// Most events that wait. Two round trips of a fast path are more: then the oldest go as they are.
 const EVENTS: usize = 1 << 16;
-/// Most memory of what waits: the packets' bytes, and what is known of them.
+/// Most memory of what waits: the packets' bytes, and what is known of them. A draft counts as its packet would, or more if it is
+/// longer: what waits, and so what is said of it, is the same in all forms but the longest.
 pub const BYTES: usize = 16 << 20;
 
 /// Places by which the queue grows.
 const PLACES: usize = 1024;
+
+/// What is known of a packet and waits with it, beside its bytes.
+const KNOWN: usize = size_of::<Kept>() + size_of::<usize>();
+
+/// An output that can make the text of a packet while its verdict is still open. While that waits, events that are no packets go
+/// past it.
+pub trait Drafts: Sink {
+    /// Appends the text of a packet as it is to be written; of one whose verdict is open all but the words of that, and says where in
+    /// the text they belong. `None`: this output makes none, of no packet.
+    fn draft(&mut self, _: &mut Vec<u8>, _: &Frame<'_>, _: &Packet<'_>, _: &Note) -> Option<usize> {
+        None
+    }
+
+    /// Writes such a text, with the words of the verdict that the note has by now where they belong.
+    fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {
+        let _ = (text, verdict);
+        Ok(Keep::Going)
+    }
+}
 
 /// An output behind a queue.
 #[derive(Debug)]
@@ -29,15 +49,18 @@ pub struct Hold<S> {
     wait: Wait,
     events: usize,
     most_bytes: usize,
-    /// With the memory that each took, beside the bytes of its packet.
-    waiting: VecDeque<(Waiting, usize)>,
-    /// Memory of those, beside the bytes of packets.
-    known: usize,
-    /// How many left the queue, ever: what numbers its places.
-    gone: u64,
-    /// Places of the packets that are not settled, by source and number.
+    waiting: VecDeque<Waiting>,
+    /// The packets among those.
+    kept: Queue<Kept>,
+    /// The drafts among those whose verdicts were open when they came.
+    unsure: Queue<Unsure>,
+    /// Memory of all that waits.
+    held: usize,
+    /// Which of the packets or drafts are not settled, by source and number.
     open: HashMap<(u16, u64), u64, foldhash::fast::RandomState>,
     bytes: Arena,
+    /// The output makes drafts.
+    drafts: bool,
 }
 
 /// How long packets wait for their verdicts.
@@ -51,11 +74,33 @@ pub enum Wait {
     UntilSettled,
 }
 
-/// An event that waits.
+/// An event that waits. Small: what is large stands in queues of its own.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are packets; a box for each would be an allocation per packet")]
 enum Waiting {
-    Packet(Kept),
+    /// The first of those that are kept.
+    Packet,
+    /// So many bytes of text, which count as so many.
+    Draft {
+        len: u32,
+        counted: u32,
+    },
+    /// The same; its verdict is the first of those that were open.
+    Unsure {
+        len: u32,
+        counted: u32,
+    },
+    Other(Box<Other>),
+}
+
+/// An event that is no packet, with the memory that it takes.
+#[derive(Debug)]
+struct Other {
+    event: Told,
+    room: usize,
+}
+
+#[derive(Debug)]
+enum Told {
     Source(u16, Box<SourceInfo>),
     Handshake(Box<FlowRecord>),
     Flow(Box<FlowRecord>),
@@ -71,6 +116,55 @@ struct Kept {
     len: usize,
 }
 
+/// What belongs into a draft.
+#[derive(Debug)]
+struct Unsure {
+    source: u16,
+    number: u64,
+    /// Where in the text.
+    at: usize,
+    note: Note,
+}
+
+/// A queue whose items have numbers that stay.
+#[derive(Debug)]
+struct Queue<T> {
+    items: VecDeque<T>,
+    /// How many left it, ever.
+    gone: u64,
+}
+
+impl<T> Queue<T> {
+    const fn new() -> Self {
+        Self { items: VecDeque::new(), gone: 0 }
+    }
+
+    /// The number of the item that is pushed next.
+    fn next(&self) -> u64 {
+        self.gone + self.items.len() as u64
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.items.get_mut((number - self.gone) as usize)
+    }
+
+    fn push(&mut self, item: T) {
+        make_way(&mut self.items);
+        self.items.push_back(item);
+    }
+
+    fn drop_first(&mut self) {
+        self.gone += u64::from(self.items.pop_front().is_some());
+    }
+}
+
+/// Makes place for one more. Not doubled: half of that would be there and not used.
+fn make_way<T>(queue: &mut VecDeque<T>) {
+    if queue.len() == queue.capacity() {
+        queue.reserve_exact(PLACES);
+    }
+}
+
 /// Bytes in the order in which they will be taken.
 #[derive(Debug, Default)]
 struct Arena {
@@ -80,10 +174,6 @@ struct Arena {
 }
 
 impl Arena {
-    fn len(&self) -> usize {
-        self.bytes.len() - self.start
-    }
-
     /// The first bytes.
     fn first(&self, len: usize) -> &[u8] {
         self.bytes.get(self.start..self.start + len).unwrap_or_default()
@@ -99,7 +189,7 @@ impl Arena {
     }
 }
 
-impl<S: Sink> Hold<S> {
+impl<S: Drafts> Hold<S> {
     /// An output whose packets wait for their verdicts.
     #[must_use]
     pub fn new(inner: S, wait: Wait) -> Self {
@@ -109,10 +199,12 @@ impl<S: Sink> Hold<S> {
             events: EVENTS,
             most_bytes: BYTES,
             waiting: VecDeque::new(),
-            known: 0,
-            gone: 0,
+            kept: Queue::new(),
+            unsure: Queue::new(),
+            held: 0,
             open: HashMap::default(),
             bytes: Arena::default(),
+            drafts: false,
         }
     }
 
@@ -128,69 +220,85 @@ impl<S: Sink> Hold<S> {
     }
 
     fn settle(&mut self, settled: &Settled) -> io::Result<Keep> {
-        if let Some(place) = self.open.remove(&(settled.source, settled.number))
-            && let Some((Waiting::Packet(kept), _)) = self.waiting.get_mut((place - self.gone) as usize)
-        {
-            kept.note.verdict = Some(settled.verdict);
+        if let Some(number) = self.open.remove(&(settled.source, settled.number)) {
+            let note = if self.drafts {
+                self.unsure.get_mut(number).map(|unsure| &mut unsure.note)
+            } else {
+                self.kept.get_mut(number).map(|kept| &mut kept.note)
+            };
+            if let Some(note) = note {
+                note.verdict = Some(settled.verdict);
+            }
         }
         self.go_on()
     }
 
-    fn keep(&mut self, event: &Event<'_>) {
-        let before = heap::held();
-        let waiting = match *event {
-            Event::Packet { frame, packet, note } => {
-                if is_open(note) {
-                    self.open.insert((frame.source, frame.number), self.gone + self.waiting.len() as u64);
-                }
-                self.bytes.bytes.extend_from_slice(frame.bytes);
-                Waiting::Packet(Kept {
-                    // Options of a pcapng block are for writers, which do not wait.
-                    frame: Frame { bytes: &[], options: None, ..*frame },
-                    packet: packet.with_bytes(&[]),
-                    note: *note,
-                    len: frame.bytes.len(),
-                })
+    fn keep_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) {
+        let place = (frame.source, frame.number);
+        let start = self.bytes.bytes.len();
+        let waiting = if let Some(at) = self.inner.draft(&mut self.bytes.bytes, frame, packet, note) {
+            self.drafts = true;
+            let text = self.bytes.bytes.len() - start;
+            let (len, counted) = (text as u32, text.max(frame.bytes.len() + KNOWN) as u32);
+            self.held += counted as usize;
+            if is_open(note) {
+                self.open.insert(place, self.unsure.next());
+                self.unsure.push(Unsure { source: frame.source, number: frame.number, at, note: *note });
+                Waiting::Unsure { len, counted }
+            } else {
+                Waiting::Draft { len, counted }
             }
-            Event::Source { index, info } => Waiting::Source(index, Box::new(info.clone())),
-            Event::Handshake(record) => Waiting::Handshake(Box::new(record.clone())),
-            Event::Flow(record) => Waiting::Flow(Box::new(record.clone())),
-            Event::Tick(time) => Waiting::Tick(time),
-            Event::Settled(_)
+        } else {
+            if is_open(note) {
+                self.open.insert(place, self.kept.next());
+            }
+            self.bytes.bytes.extend_from_slice(frame.bytes);
+            self.held += frame.bytes.len() + KNOWN;
+            self.kept.push(Kept {
+                // Options of a pcapng block are for writers, which do not wait.
+                frame: Frame { bytes: &[], options: None, ..*frame },
+                packet: packet.with_bytes(&[]),
+                note: *note,
+                len: frame.bytes.len(),
+            });
+            Waiting::Packet
+        };
+        make_way(&mut self.waiting);
+        self.waiting.push_back(waiting);
+    }
+
+    fn keep_other(&mut self, event: &Event<'_>) {
+        let before = heap::held();
+        let (event, least) = match *event {
+            Event::Source { index, info } => (Told::Source(index, Box::new(info.clone())), size_of::<SourceInfo>()),
+            Event::Handshake(record) => (Told::Handshake(Box::new(record.clone())), size_of::<FlowRecord>()),
+            Event::Flow(record) => (Told::Flow(Box::new(record.clone())), size_of::<FlowRecord>()),
+            Event::Tick(time) => (Told::Tick(time), 0),
+            Event::Packet { .. }
+            | Event::Settled(_)
             | Event::Drained
             | Event::SourcesEnded
             | Event::Counters { .. }
             | Event::Rotate(_)
             | Event::Summary(_) => return,
         };
-        let boxed = match waiting {
-            // The bytes are in the arena, and counted there.
-            Waiting::Packet(_) | Waiting::Tick(_) => 0,
-            // What a source says of itself may be long. Where no allocator counts, what is sure.
-            Waiting::Source(..) => size_of::<SourceInfo>().max((heap::held() - before).max(0).unsigned_abs()),
-            Waiting::Handshake(_) | Waiting::Flow(_) => {
-                size_of::<FlowRecord>().max((heap::held() - before).max(0).unsigned_abs())
-            }
-        };
-        let room = size_of::<(Waiting, usize)>() + boxed;
-        self.known += room;
-        self.make_way();
-        self.waiting.push_back((waiting, room));
-    }
-
-    /// Makes place for one more. Not doubled: half of that would be there and not used.
-    fn make_way(&mut self) {
-        if self.waiting.len() == self.waiting.capacity() {
-            self.waiting.reserve_exact(PLACES);
-        }
+        // What a source says of itself may be long. Where no allocator counts, what is sure.
+        let room = KNOWN + least.max((heap::held() - before).max(0).unsigned_abs());
+        self.held += room;
+        make_way(&mut self.waiting);
+        self.waiting.push_back(Waiting::Other(Box::new(Other { event, room })));
     }
 
     /// Lets go what is settled, and what is too much.
     fn go_on(&mut self) -> io::Result<Keep> {
         let mut answer = Keep::Going;
-        while let Some((first, _)) = self.waiting.front() {
-            let open = matches!(first, Waiting::Packet(kept) if is_open(&kept.note));
-            if open && self.waiting.len() <= self.events && self.bytes.len() + self.known <= self.most_bytes {
+        while let Some(first) = self.waiting.front() {
+            let note = match first {
+                Waiting::Packet => self.kept.items.front().map(|kept| &kept.note),
+                Waiting::Unsure { .. } => self.unsure.items.front().map(|unsure| &unsure.note),
+                Waiting::Draft { .. } | Waiting::Other(_) => None,
+            };
+            if note.is_some_and(is_open) && self.waiting.len() <= self.events && self.held <= self.most_bytes {
                 break;
             }
             answer = self.let_go(answer)?;
@@ -208,33 +316,56 @@ impl<S: Sink> Hold<S> {
 
     /// The first that waits goes.
     fn let_go(&mut self, so_far: Keep) -> io::Result<Keep> {
-        // It is lent from where it is: taken out it would be copied, and a packet with its note is half a kilobyte.
-        let Some((first, room)) = self.waiting.front() else { return Ok(so_far) };
-        let said = match first {
-            Waiting::Packet(kept) => {
-                let Kept { frame, packet, note, len } = kept;
-                if is_open(note) {
-                    self.open.remove(&(frame.source, frame.number));
-                }
-                let bytes = self.bytes.first(*len);
-                let frame = Frame { bytes, ..*frame };
-                let said = self.inner.on_event(&Event::Packet { frame: &frame, packet: &packet.with_bytes(bytes), note });
-                self.bytes.drop_first(*len);
+        let said = match self.waiting.pop_front() {
+            None => return Ok(so_far),
+            Some(Waiting::Packet) => self.let_packet_go(),
+            Some(Waiting::Draft { len, counted }) => {
+                self.held -= counted as usize;
+                let said = self.inner.write_draft(self.bytes.first(len as usize), None);
+                self.bytes.drop_first(len as usize);
                 said
             }
-            Waiting::Source(index, info) => self.inner.on_event(&Event::Source { index: *index, info }),
-            Waiting::Handshake(record) => self.inner.on_event(&Event::Handshake(record)),
-            Waiting::Flow(record) => self.inner.on_event(&Event::Flow(record)),
-            Waiting::Tick(time) => self.inner.on_event(&Event::Tick(*time)),
+            Some(Waiting::Unsure { len, counted }) => {
+                self.held -= counted as usize;
+                let Some(unsure) = self.unsure.items.front() else { return Ok(so_far) };
+                if is_open(&unsure.note) {
+                    self.open.remove(&(unsure.source, unsure.number));
+                }
+                let said = self.inner.write_draft(self.bytes.first(len as usize), Some((unsure.at, &unsure.note)));
+                self.unsure.drop_first();
+                self.bytes.drop_first(len as usize);
+                said
+            }
+            Some(Waiting::Other(other)) => {
+                self.held -= other.room;
+                self.inner.on_event(&match &other.event {
+                    Told::Source(index, info) => Event::Source { index: *index, info },
+                    Told::Handshake(record) => Event::Handshake(record),
+                    Told::Flow(record) => Event::Flow(record),
+                    Told::Tick(time) => Event::Tick(*time),
+                })
+            }
         };
-        self.gone += 1;
-        self.known -= *room;
-        self.waiting.pop_front();
         said.map(|answer| if so_far == Keep::Enough { so_far } else { answer })
+    }
+
+    fn let_packet_go(&mut self) -> io::Result<Keep> {
+        // It is lent from where it is: taken out it would be copied, and a packet with its note is half a kilobyte.
+        let Some(Kept { frame, packet, note, len }) = self.kept.items.front() else { return Ok(Keep::Going) };
+        if is_open(note) {
+            self.open.remove(&(frame.source, frame.number));
+        }
+        let bytes = self.bytes.first(*len);
+        let frame = Frame { bytes, ..*frame };
+        let said = self.inner.on_event(&Event::Packet { frame: &frame, packet: &packet.with_bytes(bytes), note });
+        self.held -= *len + KNOWN;
+        self.bytes.drop_first(*len);
+        self.kept.drop_first();
+        said
     }
 }
 
-impl<S: Sink> Sink for Hold<S> {
+impl<S: Drafts> Sink for Hold<S> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if self.wait == Wait::Never {
             return self.inner.on_event(event);
@@ -246,9 +377,14 @@ impl<S: Sink> Sink for Hold<S> {
                 self.inner.on_event(event)
             }
             Event::Packet { note, .. } if self.waiting.is_empty() && !is_open(note) => self.inner.on_event(event),
-            _ if self.waiting.is_empty() && !matches!(event, Event::Packet { .. }) => self.inner.on_event(event),
+            Event::Packet { frame, packet, note } => {
+                self.keep_packet(frame, packet, note);
+                self.go_on()
+            }
+            // Text that is made already is changed by none of them.
+            _ if self.waiting.is_empty() || self.drafts => self.inner.on_event(event),
             _ => {
-                self.keep(event);
+                self.keep_other(event);
                 self.go_on()
             }
         }
@@ -316,6 +452,8 @@ mod tests {
         }
     }
 
+    impl Drafts for Told {}
+
     fn verdict(kind: VerdictKind, settled: bool) -> Verdict {
         let confidence = Some(Confidence::Likely);
         Verdict { kind, confidence, evidence: Evidence::AGE, against: None, age: None, segments: 1, settled }
@@ -325,7 +463,7 @@ mod tests {
         packet_of(hold, 0, number, verdict).unwrap()
     }
 
-    fn packet_of(hold: &mut Hold<Told>, source: u16, number: u64, verdict: Option<Verdict>) -> io::Result<Keep> {
+    fn packet_of<S: Drafts>(hold: &mut Hold<S>, source: u16, number: u64, verdict: Option<Verdict>) -> io::Result<Keep> {
         let bytes = vec![number as u8; 40];
         let frame = Frame {
             number,
@@ -343,7 +481,7 @@ mod tests {
         hold.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&bytes), note: &note })
     }
 
-    fn settled(hold: &mut Hold<Told>, number: u64, kind: VerdictKind) {
+    fn settled<S: Drafts>(hold: &mut Hold<S>, number: u64, kind: VerdictKind) {
         let flow = FlowId { kind: FlowKind::Tcp, number: 1 };
         let settled = Settled { source: 0, number, flow, verdict: verdict(kind, true) };
         hold.on_event(&Event::Settled(&settled)).unwrap();
@@ -403,16 +541,82 @@ mod tests {
     #[test]
     fn no_more_memory_is_taken_than_the_bound_allows() {
         // Three packets and what is known of them fit, four do not.
-        let each = 40 + size_of::<(Waiting, usize)>();
+        let each = 40 + KNOWN;
         let mut hold = Hold { most_bytes: 3 * each, ..Hold::new(Told::default(), Wait::UntilSettled) };
         for number in 1..=3 {
             packet(&mut hold, number, Some(verdict(VerdictKind::Resent, false)));
         }
-        assert_eq!((hold.inner.told.len(), hold.known + hold.bytes.len()), (0, 3 * each));
+        assert_eq!((hold.inner.told.len(), hold.held), (0, 3 * each));
         packet(&mut hold, 4, Some(verdict(VerdictKind::Resent, false)));
         assert_eq!(hold.inner.told, ["#1 1 resent?"]);
         hold.on_event(&Event::Summary(&RunSummary::default())).unwrap();
-        assert_eq!((hold.known, hold.bytes.len(), hold.waiting.len()), (0, 0, 0));
+        assert_eq!((hold.held, hold.bytes.bytes.len(), hold.waiting.len()), (0, 0, 0));
+    }
+
+    /// Writes a letter a packet and the word of its verdict before its end; drafts likewise.
+    #[derive(Debug, Default)]
+    struct Text {
+        out: Vec<u8>,
+        others: usize,
+    }
+
+    fn put(out: &mut Vec<u8>, frame: &Frame<'_>, verdict: Option<Verdict>) -> usize {
+        out.push(b'a' + frame.number as u8);
+        let at = out.len();
+        out.extend_from_slice(verdict.map_or("", |v| v.kind.key()).as_bytes());
+        out.push(b'\n');
+        at
+    }
+
+    impl Sink for Text {
+        fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+            if let Event::Packet { frame, note, .. } = event {
+                put(&mut self.out, frame, note.verdict);
+            } else {
+                self.others += 1;
+            }
+            Ok(Keep::Going)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Drafts for Text {
+        fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, _: &Packet<'_>, note: &Note) -> Option<usize> {
+            let start = text.len();
+            Some(put(text, frame, note.verdict.filter(|_| !is_open(note))) - start)
+        }
+
+        fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {
+            let (start, end) = text.split_at(verdict.map_or(0, |(at, _)| at));
+            self.out.extend_from_slice(start);
+            if let Some(verdict) = verdict.and_then(|(_, note)| note.verdict) {
+                self.out.extend_from_slice(verdict.kind.key().as_bytes());
+            }
+            self.out.extend_from_slice(end);
+            Ok(Keep::Going)
+        }
+    }
+
+    #[test]
+    fn drafts_get_the_words_that_are_settled_or_those_there_are() {
+        let mut hold = Hold { events: 4, ..Hold::new(Text::default(), Wait::UntilSettled) };
+        let open = Some(verdict(VerdictKind::Resent, false));
+        for (number, verdict) in [(0, None), (1, open), (2, Some(verdict(VerdictKind::Reordered, true))), (3, open), (4, None)] {
+            packet_of(&mut hold, 0, number, verdict).unwrap();
+        }
+        assert_eq!(hold.inner.out, b"a\n");
+        hold.on_event(&Event::Tick(Timestamp::default())).unwrap();
+        assert_eq!(hold.inner.others, 1, "goes past what waits");
+        settled(&mut hold, 3, VerdictKind::Spurious);
+        packet_of(&mut hold, 0, 5, open).unwrap();
+        assert_eq!(hold.inner.out, b"a\nbresent\ncreordered\ndspurious\ne\n", "one too many: the first goes as it is");
+        assert_eq!((hold.waiting.len(), hold.open.len(), hold.unsure.items.len(), hold.held), (1, 1, 1, 40 + KNOWN));
+        hold.on_event(&Event::Summary(&RunSummary::default())).unwrap();
+        assert!(hold.inner.out.ends_with(b"e\nfresent\n"));
+        assert!(hold.waiting.is_empty() && hold.open.is_empty() && hold.bytes.bytes.is_empty() && hold.held == 0);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! [`JsonLine`] keeps commas right; that keys are not repeated and objects are closed is the caller's business. Text
 //! from captures is escaped so that a terminal that shows the line stays safe, and so that it stays valid JSON.
 
+#![expect(clippy::inline_always, reason = "a key is one store where its length is a constant, else a call")]
+
 use super::style::{is_dangerous, is_plain};
-use super::text::Text;
+use super::text::{Days, Text};
 use crate::model::{Span, Timestamp};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -15,19 +17,81 @@ pub struct JsonLine {
     buffer: Vec<u8>,
     /// Does the next value need a comma before it?
     comma: bool,
+    days: Days,
 }
 
-/// A key made ready for records that have many: the comma before it, itself, and `null` behind it.
-#[derive(Debug)]
-pub(super) struct ReadyKey(Box<str>);
+/// A key made ready for records that have many: the comma before it, itself, and `null` behind it, in as many bytes as can be
+/// appended at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadyKey {
+    bytes: [u8; Self::MOST],
+    /// Up to the value.
+    len: usize,
+}
 
 const NULL: &str = "null";
 
 impl ReadyKey {
-    /// A key of this name. Names are ours: nothing in them needs an escape.
-    pub(super) fn new(name: &str) -> Self {
-        Self(format!(",\"{name}\":{NULL}").into())
+    const MOST: usize = 32;
+
+    /// The key of a field of this name: what stands behind the last dot. Names are ours: nothing in them needs an escape.
+    pub(super) const fn new(name: &str) -> Self {
+        let name = name.as_bytes();
+        let (mut bytes, mut len, mut at) = ([b' '; Self::MOST], 2, last_dot(name));
+        (bytes[0], bytes[1]) = (b',', b'"');
+        while at < name.len() {
+            bytes[len] = name[at];
+            (len, at) = (len + 1, at + 1);
+        }
+        (bytes[len], bytes[len + 1]) = (b'"', b':');
+        len += 2;
+        at = 0;
+        while at < NULL.len() {
+            bytes[len + at] = NULL.as_bytes()[at];
+            at += 1;
+        }
+        Self { bytes, len }
     }
+
+    /// Appends the key, without its comma where it is the `first` of an object. All bytes are appended and those that are too many
+    /// taken back: one store, for whom the length is a constant.
+    #[inline(always)]
+    pub(super) fn push(&self, line: &mut Vec<u8>, first: bool) {
+        self.append(line, first, self.len);
+    }
+
+    /// The same with `null` behind it.
+    #[inline(always)]
+    pub(super) fn push_null(&self, line: &mut Vec<u8>, first: bool) {
+        self.append(line, first, self.len + NULL.len());
+    }
+
+    /// The same with a number below 10 behind it.
+    #[inline(always)]
+    pub(super) fn push_digit(&self, line: &mut Vec<u8>, first: bool, digit: u8) {
+        let mut pair = *self;
+        pair.bytes[self.len] = b'0' + digit;
+        pair.append(line, first, self.len + 1);
+    }
+
+    #[inline(always)]
+    fn append(&self, line: &mut Vec<u8>, first: bool, len: usize) {
+        if first {
+            return line.extend_from_slice(&self.bytes[1..len]);
+        }
+        let end = line.len() + len;
+        line.extend_from_slice(&self.bytes);
+        line.truncate(end);
+    }
+}
+
+/// Where the part of a name begins that stands behind its last dot.
+pub(super) const fn last_dot(name: &[u8]) -> usize {
+    let mut at = name.len();
+    while at > 0 && name[at - 1] != b'.' {
+        at -= 1;
+    }
+    at
 }
 
 /// A place in a line to which it can be cut back.
@@ -39,7 +103,7 @@ pub(super) struct Mark {
 
 impl Default for JsonLine {
     fn default() -> Self {
-        Self { buffer: Vec::with_capacity(1024), comma: false }
+        Self { buffer: Vec::with_capacity(1024), comma: false, days: Days::default() }
     }
 }
 
@@ -78,14 +142,25 @@ impl JsonLine {
 
     /// The name of the next value, made ready.
     pub(super) fn ready(&mut self, key: &ReadyKey) {
-        self.buffer.text(&key.0[usize::from(!self.comma)..key.0.len() - NULL.len()]);
+        key.push(&mut self.buffer, !self.comma);
         self.comma = false;
     }
 
     /// The name of a value that is not known, and the value.
     pub(super) fn ready_null(&mut self, key: &ReadyKey) {
-        self.buffer.text(&key.0[usize::from(!self.comma)..]);
+        key.push_null(&mut self.buffer, !self.comma);
         self.comma = true;
+    }
+
+    /// What comes next is a key that is appended to [`Self::parts`].
+    pub(super) const fn expect_comma(&mut self) {
+        self.comma = true;
+    }
+
+    /// The line and the calendar, for who writes keys and values and knows by itself whether a comma is due. After them it is:
+    /// [`Self::expect_comma`].
+    pub(super) const fn parts(&mut self) -> (&mut Vec<u8>, &mut Days) {
+        (&mut self.buffer, &mut self.days)
     }
 
     /// Where the line is.
@@ -166,6 +241,13 @@ impl JsonLine {
         write(&mut self.buffer);
     }
 
+    /// The same for what may have moments in it.
+    #[inline]
+    pub(super) fn dated(&mut self, write: impl FnOnce(&mut Vec<u8>, &mut Days)) {
+        self.separate();
+        write(&mut self.buffer, &mut self.days);
+    }
+
     /// What `write` appends, as text: nothing that needs an escape.
     #[inline]
     pub(super) fn quoted(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -221,7 +303,11 @@ impl JsonLine {
 
     /// A moment: RFC 3339 with nine digits, UTC, as text.
     pub fn time(&mut self, ts: Timestamp) {
-        self.quoted(|line| line.rfc3339(ts));
+        self.dated(|line, days| {
+            line.push(b'"');
+            days.rfc3339(line, ts);
+            line.push(b'"');
+        });
     }
 }
 

@@ -29,6 +29,8 @@ struct Column {
 /// How a cell is made.
 #[derive(Debug)]
 enum Cell {
+    /// The time of the packet.
+    Time,
     /// What it appends needs no escape.
     Plain(fn(&Source<'_>, &mut Vec<u8>)),
     /// Any text.
@@ -54,7 +56,7 @@ fn word(cell: &mut Vec<u8>, word: Option<&str>) {
 const COLUMNS: &[Column] = &[
     column("number", |s, cell| cell.dec(s.frame.number)),
     column("file", |s, cell| cell.dec(u64::from(s.frame.source) + 1)),
-    column("ts", |s, cell| cell.rfc3339(s.frame.ts)),
+    Column { name: "ts", cell: Cell::Time },
     column("interface", |s, cell| cell.dec(s.frame.interface)),
     Column { name: "interface_name", cell: Cell::Text(|s| s.interface) },
     column("length", |s, cell| cell.dec(s.frame.wire_len)),
@@ -137,6 +139,10 @@ impl<W: Write> Sink for PacketRowsSink<W> {
                 let source = Source { frame, packet, note, interface: self.interfaces.get(frame.source, frame.interface) };
                 for column in &self.columns {
                     match column.cell {
+                        Cell::Time => {
+                            let (line, days) = self.rows.dated();
+                            days.rfc3339(line, frame.ts);
+                        }
                         Cell::Plain(write) => write(&source, self.rows.plain()),
                         Cell::Text(text) => self.rows.text(text(&source).unwrap_or_default()),
                     }

@@ -2,6 +2,7 @@
 
 use super::packet_keys::PACKET_KEYS;
 use super::values::Records;
+use crate::flow::community_id::CommunityId;
 use crate::flow::fields::{Unit, Value};
 use crate::flow::{
     DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord,
@@ -211,7 +212,7 @@ fn everything_known() -> FlowRecord {
         protocol: IpProtocol::TCP,
         originator: Endpoint::new(address, 1),
         responder: Endpoint::new(address, 1),
-        community_id: "1:".to_owned(),
+        community_id: Some(CommunityId::new(Endpoint::new(address, 1), Endpoint::new(address, 1), IpProtocol::TCP, 0)),
         vlan: vec![1],
         tunnel: Some(TunnelRecord { kind: "gre", id: 1, outer: (address, address) }),
         start: Timestamp::default(),
@@ -266,6 +267,12 @@ fn zeek() -> ZeekRecord {
         tunnel_parents: Vec::new(),
         weird: vec!["SYN_seq_jump"],
     }
+}
+
+/// Records in which everything is known, and nothing.
+#[cfg(test)]
+pub(super) fn samples() -> [FlowRecord; 2] {
+    [everything_known(), nothing_known()]
 }
 
 /// A record in which everything is unknown that can be, so that it can be asked which fields may be null.

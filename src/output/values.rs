@@ -1,11 +1,17 @@
 //! A flow's fields as JSON and as cells: the one place that knows how each kind of value is written.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a row of all fields took 14,350 instructions where each was asked for by a call, and takes 8,160"
+)]
+
 use super::columns::{UnknownField, choose};
 use super::csv::Rows;
-use super::json::{JsonLine, ReadyKey};
-use super::text::Text;
+use super::json::{JsonLine, Mark, ReadyKey, last_dot};
+use super::style::is_plain;
+use super::text::{Days, Text};
 use crate::flow::FlowRecord;
-use crate::flow::fields::{self, Field, Value};
+use crate::flow::fields::{self, Field, Value, Visitor};
 use std::io::Write;
 
 /// What the records are about.
@@ -75,7 +81,11 @@ impl Records {
 
 /// How fields lie in nested objects: worked out once, for writing it costs no look at their names.
 #[derive(Debug)]
-pub(super) struct Shape(Vec<Run>);
+pub(super) struct Shape {
+    runs: Vec<Run>,
+    /// They are all the fields of a flow.
+    all: bool,
+}
 
 /// Fields of one object that follow each other.
 #[derive(Debug)]
@@ -91,48 +101,153 @@ impl Shape {
     pub(super) fn of(fields: &[&'static Field]) -> Self {
         let runs = fields.chunk_by(|a, b| path_of(a) == path_of(b)).map(|run| Run {
             path: run.first().map_or("", |field| path_of(field)).split('.').filter(|part| !part.is_empty()).collect(),
-            fields: run
-                .iter()
-                .map(|field| (ReadyKey::new(field.name.rsplit('.').next().unwrap_or(field.name)), *field))
-                .collect(),
+            fields: run.iter().map(|field| (ReadyKey::new(field.name), *field)).collect(),
         });
-        Self(runs.collect())
+        Self { runs: runs.collect(), all: are_all(fields) }
     }
+}
+
+/// Are these all the fields of a flow in their order?
+pub(super) fn are_all(fields: &[&'static Field]) -> bool {
+    fields.iter().map(|field| field.name).eq(fields::all().map(|field| field.name))
 }
 
 /// Writes fields as keys of the object that is open. Dots make nested objects, `null` where nothing in them is known.
 pub(super) fn write_fields(json: &mut JsonLine, shape: &Shape, record: &FlowRecord) {
-    let mut open: &[&str] = &[];
-    for run in &shape.0 {
-        let shared = open.iter().zip(&run.path).take_while(|(a, b)| a == b).count();
-        for _ in shared..open.len() {
-            json.close();
-        }
-        let before = json.mark();
-        open_all(json, &run.path[shared..]);
-        open = &run.path;
-        let mut known = false;
+    let mut nest = Nest { runs: &shape.runs, open: &[], shared: 0, before: json.mark(), known: true };
+    if shape.all {
+        return write_all_fields(json, nest, record);
+    }
+    while let Some(run) = nest.turn(json) {
         for (key, field) in &run.fields {
             let value = (field.get)(record);
             if value == Value::Null {
                 json.ready_null(key);
                 continue;
             }
-            known = true;
+            nest.known = true;
             json.ready(key);
-            write_value(json, value);
+            json.dated(|line, days| write_value(line, days, value));
         }
+    }
+}
+
+/// The objects that are open while runs of fields are written one after the other.
+struct Nest<'s> {
+    /// What is still to come.
+    runs: &'s [Run],
+    /// Path of the run that is being written.
+    open: &'s [&'static str],
+    /// How many of these objects were open before it.
+    shared: usize,
+    /// Where its objects begin.
+    before: Mark,
+    /// One of its fields is known.
+    known: bool,
+}
+
+impl<'s> Nest<'s> {
+    /// Ends a run and begins the next.
+    fn turn(&mut self, json: &mut JsonLine) -> Option<&'s Run> {
         // Which is found out only now, so that each field is asked for its value once.
-        if !known && let Some((last, outer)) = run.path[shared..].split_last() {
-            json.back_to(before);
+        if !self.known
+            && let Some((last, outer)) = self.open[self.shared..].split_last()
+        {
+            json.back_to(self.before);
             open_all(json, outer);
             json.key(last);
             json.null();
-            open = &run.path[..shared + outer.len()];
+            self.open = &self.open[..self.shared + outer.len()];
         }
+        let next = self.runs.split_off_first();
+        let path = next.map_or(&[][..], |run| &run.path);
+        self.shared = self.open.iter().zip(path).take_while(|(a, b)| a == b).count();
+        for _ in self.shared..self.open.len() {
+            json.close();
+        }
+        self.before = json.mark();
+        open_all(json, &path[self.shared..]);
+        (self.open, self.known) = (path, false);
+        next
     }
-    for _ in open {
-        json.close();
+}
+
+/// A field among all of a flow, with what is known of it before there is a record.
+#[derive(Clone, Copy)]
+struct Member {
+    key: ReadyKey,
+    /// Begins a run.
+    turns: bool,
+    /// Is the first of its object, so that no comma is before it.
+    first: bool,
+}
+
+/// All fields of a flow, in order.
+const MEMBERS: [Member; fields::COUNT] = {
+    let mut members = [Member { key: ReadyKey::new(""), turns: true, first: false }; fields::COUNT];
+    let (mut place, mut before): (usize, &[u8]) = (0, b"");
+    while place < fields::COUNT {
+        let name = fields::nth(place).name;
+        let (path, _) = name.as_bytes().split_at(last_dot(name.as_bytes()));
+        let inside = starts_with(before, path);
+        let same = inside && before.len() == path.len();
+        members[place] = Member { key: ReadyKey::new(name), turns: !same || place == 0, first: !inside };
+        (place, before) = (place + 1, path);
+    }
+    members
+};
+
+const fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    let mut at = 0;
+    while at < start.len() {
+        if at >= text.len() || text[at] != start[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The same for all fields of a flow: what is known of them before there is a record is not asked again for each.
+fn write_all_fields(json: &mut JsonLine, nest: Nest<'_>, record: &FlowRecord) {
+    let mut pairs = Pairs { json, nest };
+    fields::visit_all(record, &mut pairs);
+    pairs.nest.turn(pairs.json);
+}
+
+struct Pairs<'a> {
+    json: &'a mut JsonLine,
+    nest: Nest<'a>,
+}
+
+impl Pairs<'_> {
+    #[inline(never)]
+    fn turn(&mut self) {
+        self.nest.turn(self.json);
+        self.json.expect_comma();
+    }
+}
+
+impl Visitor for Pairs<'_> {
+    #[inline(always)]
+    fn visit(&mut self, place: usize, value: Value<'_>) {
+        let Member { key, turns, first } = const { &MEMBERS }[place];
+        if turns {
+            self.turn();
+        }
+        let (line, days) = self.json.parts();
+        match value {
+            Value::Null => key.push_null(line, first),
+            Value::U64(n) if n < 10 => {
+                self.nest.known = true;
+                key.push_digit(line, first, n as u8);
+            }
+            value => {
+                self.nest.known = true;
+                key.push(line, first);
+                write_value(line, days, value);
+            }
+        }
     }
 }
 
@@ -149,60 +264,103 @@ fn path_of(field: &Field) -> &'static str {
     field.name.rsplit_once('.').map_or("", |(path, _)| path)
 }
 
-fn write_value(json: &mut JsonLine, value: Value<'_>) {
+/// Appends a value as JSON.
+#[inline(always)]
+fn write_value(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
     match value {
-        Value::Null => json.null(),
-        Value::Bool(yes) => json.bool(yes),
-        Value::U64(n) => json.number(n),
-        Value::Span(span) => json.seconds(span),
-        Value::Time(ts) => json.time(ts),
-        Value::Str(word) => json.text(word),
-        Value::Ip(ip) => json.ip(ip),
-        Value::Id(id) => json.quoted(|line| line.flow_id(id)),
-        Value::Protocol(protocol) => json.quoted(|line| line.protocol(protocol)),
-        Value::List(numbers) => {
-            json.open_list();
-            for n in numbers {
-                json.number(u64::from(*n));
-            }
-            json.close_list();
-        }
-        Value::Words(words) => {
-            json.open_list();
-            for word in words {
-                json.text(word);
-            }
-            json.close_list();
-        }
+        Value::Null => line.text("null"),
+        Value::Bool(yes) => line.text(if yes { "true" } else { "false" }),
+        Value::U64(n) => number(line, n),
+        Value::Span(span) => line.seconds(span),
+        Value::List(numbers) => list(line, numbers, |line, n| line.dec(*n)),
+        Value::Words(words) => list(line, words, |line, word| quoted(line, days, Value::Str(word))),
+        Value::Time(_) | Value::Str(_) | Value::Ip(_) | Value::Id(_) | Value::Protocol(_) => quoted(line, days, value),
     }
+}
+
+/// Most counters of most flows have one digit.
+#[inline(always)]
+fn number(line: &mut Vec<u8>, n: u64) {
+    if n < 10 { line.push(b'0' + n as u8) } else { long_number(line, n) }
+}
+
+#[inline(never)]
+fn long_number(line: &mut Vec<u8>, n: u64) {
+    line.dec(n);
+}
+
+#[inline(always)]
+fn quoted(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
+    line.push(b'"');
+    write_plain(line, days, value);
+    line.push(b'"');
+}
+
+fn list<T>(line: &mut Vec<u8>, items: &[T], write: impl FnMut(&mut Vec<u8>, &T)) {
+    line.push(b'[');
+    joined(line, items, ",", write);
+    line.push(b']');
 }
 
 /// Writes a value as the next cell: unknown is empty, lists are joined by `;`.
 pub(super) fn write_cell<W: Write>(rows: &mut Rows<W>, value: Value<'_>) {
-    if let Value::Str(word) = value {
-        return rows.text(&super::style::clean(word));
-    }
-    let cell = rows.plain();
-    match value {
-        Value::Null | Value::Str(_) => {}
-        Value::Bool(yes) => cell.text(if yes { "true" } else { "false" }),
-        Value::U64(n) => cell.dec(n),
-        Value::Span(span) => cell.seconds(span),
-        Value::Time(ts) => cell.rfc3339(ts),
-        Value::Ip(ip) => cell.ip(ip),
-        Value::Id(id) => cell.flow_id(id),
-        Value::Protocol(protocol) => cell.protocol(protocol),
-        Value::List(numbers) => joined(cell, numbers, |cell, n| cell.dec(*n)),
-        Value::Words(words) => joined(cell, words, |cell, word| cell.text(word)),
+    let (cell, days) = rows.dated();
+    write_plain(cell, days, value);
+}
+
+/// Writes all fields of a flow as cells, if this form of rows can have that.
+pub(super) fn write_all_cells<W: Write>(rows: &mut Rows<W>, record: &FlowRecord) -> bool {
+    let Some((line, days, between)) = rows.parts() else { return false };
+    fields::visit_all(record, &mut Cells { line, days, between });
+    true
+}
+
+struct Cells<'a> {
+    line: &'a mut Vec<u8>,
+    days: &'a mut Days,
+    between: u8,
+}
+
+impl Visitor for Cells<'_> {
+    #[inline(always)]
+    fn visit(&mut self, _: usize, value: Value<'_>) {
+        match value {
+            Value::U64(n) if n < 10 => self.line.extend_from_slice(&[self.between, b'0' + n as u8]),
+            value => {
+                self.line.push(self.between);
+                write_plain(self.line, self.days, value);
+            }
+        }
     }
 }
 
-fn joined<T>(cell: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+/// Appends a value as words: nothing for what is not known. None of it needs an escape in any form of records.
+#[inline(always)]
+fn write_plain(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
+    match value {
+        Value::Null => {}
+        Value::Bool(yes) => line.text(if yes { "true" } else { "false" }),
+        Value::U64(n) => number(line, n),
+        Value::Span(span) => line.seconds(span),
+        Value::Time(ts) => days.rfc3339(line, ts),
+        Value::Str(word) => {
+            debug_assert!(is_plain(word, |b| matches!(b, b',' | b';' | b'|' | b'"' | b'\\')), "{word}");
+            line.text(word);
+        }
+        Value::Ip(ip) => line.ip(ip),
+        Value::Id(id) => line.flow_id(id),
+        Value::Protocol(protocol) => line.protocol(protocol),
+        Value::List(numbers) => joined(line, numbers, ";", |line, n| line.dec(*n)),
+        Value::Words(words) => joined(line, words, ";", |line, word| line.text(word)),
+    }
+}
+
+fn joined<T>(line: &mut Vec<u8>, items: &[T], between: &str, mut write: impl FnMut(&mut Vec<u8>, &T)) {
     for (i, item) in items.iter().enumerate() {
         if i > 0 {
-            cell.text(";");
+            line.text(between);
         }
-        write(cell, item);
+        write(line, item);
     }
 }
 
@@ -210,6 +368,7 @@ fn joined<T>(cell: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) 
 mod tests {
     use super::*;
     use crate::flow::Wants;
+    use crate::output::csv::Separated;
 
     #[test]
     fn fields_of_one_object_follow_each_other() {
@@ -250,6 +409,39 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "{\"type\":\"x\",\"a\":null,\"b\":null,\"e\":{\"f\":1,\"g\":null,\"i\":{\"j\":true}},\"k\":[1,2]}\n"
         );
+    }
+
+    /// All fields are written by other ways than some of them: the bytes are the same.
+    #[test]
+    fn all_fields_are_written_as_each_of_them_is() {
+        let fields: Vec<_> = fields::all().collect();
+        let (shape, mut each) = (Shape::of(&fields), Shape::of(&fields));
+        assert!(std::mem::replace(&mut each.all, false));
+        let cut = |length: usize| Shape::of(&fields[..length]).all;
+        assert!(!cut(0) && !cut(fields.len() - 1));
+        let mut records = crate::output::fixture::nine();
+        records.extend(crate::output::schema::samples());
+        for record in &records {
+            let written = |shape| {
+                let (mut json, mut out) = (JsonLine::default(), Vec::new());
+                json.start("flow");
+                write_fields(&mut json, shape, record);
+                json.finish(&mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            };
+            assert_eq!(written(&shape), written(&each));
+            for form in [Separated::Csv, Separated::Tsv] {
+                let (mut rows, mut cells) = (Rows::new(Vec::new(), form), Rows::new(Vec::new(), form));
+                assert!(write_all_cells(&mut rows, record));
+                for field in &fields {
+                    write_cell(&mut cells, (field.get)(record));
+                }
+                rows.end().unwrap();
+                cells.end().unwrap();
+                assert_eq!(rows.into_inner().unwrap(), cells.into_inner().unwrap());
+            }
+        }
+        assert!(!write_all_cells(&mut Rows::new(Vec::new(), Separated::Markdown), &records[0]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::world::{A, B, Host, World, icmp, icmp_error, udp_bytes};
 use etherparse::{IpNumber, PacketBuilder};
+use sockeye::flow::community_id::CommunityId;
 use sockeye::flow::{Change, DirectionReason, EndReason, State, TrackerConfig, Wants};
 use sockeye::model::Span;
 
@@ -125,7 +126,7 @@ fn echo_and_reply_are_one_conversation_whoever_is_seen_first() {
         (State::Answered, DirectionReason::Request, "10.0.0.1".to_owned())
     );
     assert_eq!((r.originator.port, r.responder.port, r.response_time), (8, 0, None));
-    assert_eq!(r.community_id, sockeye::flow::community_id::of(r.responder, r.originator, r.protocol, 0));
+    assert_eq!(r.community_id, Some(CommunityId::new(r.responder, r.originator, r.protocol, 0)));
 }
 
 #[test]

@@ -9,11 +9,12 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan, in_one_thread, link_type, unreadable};
 use crate::cli::{Done, manual, rights, settings};
+use sockeye::decode::Packet;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
-use sockeye::flow::{TrackerConfig, Wants};
-use sockeye::model::LinkType;
-use sockeye::output::hold::{Hold, Wait};
+use sockeye::flow::{Note, TrackerConfig, Wants};
+use sockeye::model::{Frame, LinkType};
+use sockeye::output::hold::{Drafts, Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
 use std::io::{self, IsTerminal};
@@ -145,6 +146,12 @@ impl Print {
             }
             (Form::Lines(..), _) => Keep::Going,
         };
+        self.end_of_one()?;
+        Ok(answer)
+    }
+
+    /// A packet is written.
+    fn end_of_one(&mut self) -> io::Result<()> {
         let at_once = self.at_once;
         if let Some(out) = self.out() {
             out.end_of_one();
@@ -152,7 +159,7 @@ impl Print {
                 io::Write::flush(out)?;
             }
         }
-        Ok(answer)
+        Ok(())
     }
 
     fn other(&mut self, event: &Event<'_>) -> io::Result<Keep> {
@@ -228,6 +235,35 @@ impl Sink for Print {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out().map_or(Ok(()), io::Write::flush)
+    }
+}
+
+/// Of files only, where there is always room.
+impl Drafts for Print {
+    fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> Option<usize> {
+        let Form::Lines(printer, _) = &mut self.form else { return None };
+        if !printer.makes_drafts() {
+            return None;
+        }
+        let start = text.len();
+        if note.verdict.is_some_and(|verdict| !verdict.settled) {
+            return Some(printer.draft(text, frame, packet, note) - start);
+        }
+        printer.write(text, frame, packet, note);
+        Some(0)
+    }
+
+    fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {
+        let Form::Lines(printer, out) = &mut self.form else { return Ok(Keep::Going) };
+        let line = out.gathered()?;
+        let (start, end) = text.split_at(verdict.map_or(text.len(), |(at, _)| at));
+        line.extend_from_slice(start);
+        if let Some((_, note)) = verdict {
+            printer.write_opinion(line, note);
+        }
+        line.extend_from_slice(end);
+        self.end_of_one()?;
+        Ok(Keep::Going)
     }
 }
 

@@ -249,7 +249,29 @@ impl Counted {
 }
 
 impl Sink for Counted {
+    #[inline]
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if let Event::Packet { .. } = event {
+            // Records tell of conversations; only Zeek's first line says when the first packet was.
+            return if let Output::Zeek(sink) = &mut self.sink { sink.on_event(event) } else { Ok(Keep::Going) };
+        }
+        self.on_other_event(event)
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.mark();
+        self.sink.flush()?;
+        self.mark();
+        Ok(())
+    }
+}
+
+impl Counted {
+    fn on_other_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         let attempt = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|h| h.outcome != Outcome::Midway);
         self.told += u64::from(match (self.records, event) {
             (Records::Flows, Event::Flow(_)) => true,
@@ -265,17 +287,6 @@ impl Sink for Counted {
             }
             _ => self.sink.on_event(event),
         }
-    }
-
-    fn records_dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.mark();
-        self.sink.flush()?;
-        self.mark();
-        Ok(())
     }
 }
 

@@ -72,6 +72,9 @@ impl Key {
     }
 }
 
+/// Records that were told and may be filled again: boxes that go to and fro, which moves no record.
+pub(super) type Spent = Vec<Box<FlowRecord>>;
+
 /// What is told.
 pub(super) enum Told {
     SourcesEnded,
@@ -94,7 +97,7 @@ struct Waiting {
     mark: Key,
     /// Records that were told, for the thread that made them: what it gives back to the allocator itself it has at once for the
     /// next, and nobody waits for its lock.
-    spent: Vec<Box<FlowRecord>>,
+    spent: Spent,
     /// Who puts in order waits for more, and the stream's thread for room. To wake who does not wait is a system call, too.
     wants_more: bool,
     wants_room: bool,
@@ -172,7 +175,7 @@ impl Desk {
     }
 
     /// Tells that a flow ended, when there is room, and gives back records that were told before. The record has so many bytes.
-    pub(super) fn end(&self, of: usize, key: Key, record: Box<FlowRecord>, bytes: usize) -> Vec<Box<FlowRecord>> {
+    pub(super) fn end(&self, of: usize, key: Key, record: Box<FlowRecord>, bytes: usize) -> Spent {
         let stream = &self.streams[of];
         let Some(mut waiting) = self.waiting_with_room(stream) else { return Vec::new() };
         waiting.told.push_back((key, Told::Ended(record)));
@@ -274,7 +277,7 @@ impl Desk {
 struct Taken {
     told: VecDeque<(Key, Told)>,
     mark: Key,
-    spent: Vec<Box<FlowRecord>>,
+    spent: Spent,
 }
 
 impl Taken {

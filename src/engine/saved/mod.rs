@@ -63,8 +63,8 @@ pub fn run(
     let mut reader = Run::new(filter, Config { tracker: None, ..config.clone() }, input.sources() == 1);
     let (to, work): (Vec<SyncSender<Work>>, Vec<Receiver<Work>>) = (0..threads).map(|_| sync_channel(WAITING)).unzip();
     // They are there before the first frame.
-    let sources = (0..=u16::MAX).zip(input.infos());
-    let begun = sources.map(|(index, info)| sink.on_event(&Event::Source { index, info }).map(drop)).collect::<io::Result<()>>();
+    let tell = |(index, info)| sink.on_event(&Event::Source { index, info }).map(drop);
+    let begun = (0..=u16::MAX).zip(input.infos()).try_for_each(tell);
     if begun.is_err() {
         desk.quit();
     }

@@ -2,7 +2,7 @@
 //! places. Pieces of datagrams are joined in every thread alike: what they are pieces of is only known in the end.
 
 use super::batch::{Batch, Dropped, Progress, Spot, Work};
-use super::merge::{Desk, Key, Told};
+use super::merge::{Desk, Key, Spent, Told};
 use super::peers::{Answers, Finding, Peers, Seen, lock};
 use super::place::{Threads, Whose};
 use crate::decode::fragment::{FragmentPool, Inserted};
@@ -46,7 +46,7 @@ pub(super) struct Worker<'s> {
     /// Flows begun here, by kind.
     begun: [u64; KINDS],
     /// Records that were told, to be filled again.
-    spares: Vec<Box<FlowRecord>>,
+    spares: Spent,
     /// Frames that were looked at.
     looked_at: u64,
     /// The same, of those that the tracker was told to expect.
@@ -283,14 +283,14 @@ impl Here<'_> {
 }
 
 /// What a [`Teller`] has of its thread's: totals, records to be filled again, flows begun by kind.
-type Own<'a> = (&'a mut Totals, &'a mut Vec<Box<FlowRecord>>, &'a mut [u64; KINDS]);
+type Own<'a> = (&'a mut Totals, &'a mut Spent, &'a mut [u64; KINDS]);
 
 /// Hands on what the tracker tells.
 struct Teller<'a> {
     me: usize,
     desk: &'a Desk,
     totals: &'a mut Totals,
-    spares: &'a mut Vec<Box<FlowRecord>>,
+    spares: &'a mut Spent,
     begun: &'a mut [u64; KINDS],
     number: u64,
     silent: Option<Rank>,

@@ -10,6 +10,7 @@ use crate::decode::Packet;
 use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::deadlines::Deadlines;
 use crate::flow::key::{End, FlowKey};
+use crate::flow::prefetch::prefetch;
 use crate::flow::record::{SideRecord, Vantage};
 use crate::flow::room::Room;
 use crate::flow::verdict::Verdict;
@@ -79,6 +80,27 @@ impl Aspects {
             streams: wants.streams.then(Box::default),
             settles_at: Timestamp::MAX,
         })
+    }
+
+    /// Asks for the memory that a segment of `from` is going to need.
+    #[inline]
+    pub(super) fn fetch(&self, from: End) {
+        match &self.work {
+            Work::Begun(Some(measure)) => prefetch(&**measure, usize::MAX),
+            Work::First { first, .. } => prefetch(&**first, usize::MAX),
+            Work::Begun(None) | Work::Nothing { .. } => {}
+        }
+        if let Some(loss) = &self.loss {
+            loss.fetch(from);
+        }
+    }
+
+    /// And that of the lists, where what [`Self::fetch`] asked for has come.
+    #[inline]
+    pub(super) fn fetch_lists(&self, from: End) {
+        if let Some(loss) = &self.loss {
+            loss.fetch_lists(from);
+        }
     }
 
     fn measure_mut(&mut self) -> Option<&mut Measure> {

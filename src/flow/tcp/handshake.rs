@@ -66,6 +66,25 @@ impl Repeats {
     }
 }
 
+/// A round trip that was measured, or none, in the bytes of one.
+#[derive(Clone, Copy, Debug)]
+struct Leg(Span);
+
+impl Leg {
+    /// None that was measured is below 0.
+    const NONE: Self = Self(Span::from_nanos(-1));
+
+    const fn get(self) -> Option<Span> {
+        if self.0.nanos() < 0 { None } else { Some(self.0) }
+    }
+}
+
+impl Default for Leg {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 /// One side's SYN and the answer to it.
 #[derive(Clone, Debug, Default)]
 struct Knock {
@@ -74,7 +93,7 @@ struct Knock {
     repeats: Option<Box<Repeats>>,
     copies: u32,
     /// Time from the copy that was answered to the answer.
-    leg: Option<Span>,
+    leg: Leg,
     /// Which copy was answered is a guess.
     ambiguous: bool,
     /// The last copy was a bare SYN.
@@ -127,7 +146,7 @@ impl Knock {
     /// The answer to the copy of that time came. A capture whose clock stepped back meanwhile has not measured it.
     fn set_leg(&mut self, answer: Timestamp, copy: Timestamp) {
         let leg = answer - copy;
-        self.leg = (leg >= Span::ZERO).then_some(leg);
+        self.leg = if leg >= Span::ZERO { Leg(leg) } else { Leg::NONE };
         self.ambiguous |= leg < Span::ZERO;
     }
 }
@@ -146,8 +165,10 @@ pub(super) struct Rival {
 pub(super) struct Setup {
     pub(super) syn: Sight,
     pub(super) syn_ack: Sight,
-    pub(super) ack: Sight,
-    pub(super) refusal: Sight,
+    /// The ACK that opened it, or, as long as nothing has, its refusal.
+    last: Sight,
+    /// It is that.
+    refused: bool,
     pub(super) icmp: Option<(u8, u8)>,
     pub(super) fast_open: bool,
     knocks: [Knock; 2],
@@ -221,7 +242,7 @@ impl Setup {
     /// `from` acknowledges the other side's SYN for the first time, perhaps with a SYN of its own.
     pub(super) fn on_syn_acked(&mut self, from: End, with_syn: bool, echo: Option<u32>, ts: Timestamp) {
         let knock = &mut self.knocks[from.other().index()];
-        if knock.copies == 0 || knock.leg.is_some() {
+        if knock.copies == 0 || knock.leg.get().is_some() {
             return;
         }
         knock.answered(ts, echo.and_then(|echo| knock.echoed(echo)));
@@ -241,14 +262,14 @@ impl Setup {
             knock.ambiguous = false;
             knock.answered(sight.ts, icmp.and_then(|quote| knock.quoted(quote.copy)));
         }
-        self.refusal = sight;
+        (self.last, self.refused) = (sight, true);
         self.icmp = icmp.map(|quote| quote.kind);
         self.outcome = Some(outcome);
     }
 
     /// One side reset it after the SYN-ACK, instead of going on: its set-up ends as it stands.
     pub(super) fn on_abort(&mut self, sight: Sight) {
-        (self.refusal, self.icmp) = (sight, None);
+        (self.last, self.refused, self.icmp) = (sight, true, None);
         self.outcome = Some(self.outcome_so_far());
     }
 
@@ -256,14 +277,17 @@ impl Setup {
     pub(super) fn revive(&mut self, of: End) {
         if self.outcome.take().is_some() {
             let knock = &mut self.knocks[of.index()];
-            (knock.leg, knock.ambiguous) = (None, false);
-            (self.refusal, self.icmp) = (Sight::default(), None);
+            (knock.leg, knock.ambiguous) = (Leg::NONE, false);
+            if std::mem::take(&mut self.refused) {
+                self.last = Sight::default();
+            }
+            self.icmp = None;
         }
     }
 
     /// Both SYNs are acknowledged, or the conversation goes on as if they were.
     pub(super) fn on_established(&mut self) {
-        (self.refusal, self.icmp) = (Sight::default(), None);
+        (self.last, self.refused, self.icmp) = (Sight::default(), false, None);
         let both_syns = self.sent_syn == [true, true];
         self.outcome = Some(if both_syns && self.sent_syn_ack == [true, true] {
             // RFC 9293 (3.5), figure 8: after two bare SYNs each side sends a SYN-ACK.
@@ -273,6 +297,19 @@ impl Setup {
         } else {
             Outcome::Established
         });
+    }
+
+    /// The packet that opened it.
+    pub(super) const fn opened_by(&mut self, sight: Sight) {
+        (self.last, self.refused) = (sight, false);
+    }
+
+    pub(super) fn ack(&self) -> Option<(u64, Timestamp)> {
+        self.last.get().filter(|_| !self.refused)
+    }
+
+    pub(super) fn refusal(&self) -> Option<(u64, Timestamp)> {
+        self.last.get().filter(|_| self.refused)
     }
 
     /// Was a bare SYN of this end the last that it knocked with?
@@ -307,7 +344,7 @@ impl Setup {
 
     /// The leg on which `end`'s SYN travelled and came back as an acknowledgment.
     pub(super) const fn leg(&self, end: End) -> Option<Span> {
-        self.knocks[end.index()].leg
+        self.knocks[end.index()].leg.get()
     }
 
     /// Is either leg a guess?

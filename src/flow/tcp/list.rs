@@ -29,10 +29,7 @@ impl<T> List<T> {
 
     #[cold]
     fn grow(&mut self, most: usize, room: &mut Room) -> bool {
-        let capacity = self.items.capacity();
-        // From the first few to as many as a window holds at once, then twice as many.
-        let times = if capacity <= FIRST { 4 } else { 2 };
-        self.grow_to((capacity * times).max(FIRST), most, room)
+        self.grow_to((self.items.capacity() * 2).max(FIRST), most, room)
     }
 
     fn grow_to(&mut self, want: usize, most: usize, room: &mut Room) -> bool {

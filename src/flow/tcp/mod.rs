@@ -30,6 +30,7 @@ use self::seq::{REACH, Seq};
 use super::icmp::Quote;
 use super::key::End;
 use super::note::Change;
+use super::prefetch::prefetch;
 use super::record::{Outcome, State};
 use super::room::Room;
 use super::stream::StreamLimits;
@@ -122,6 +123,32 @@ impl Connection {
 
     fn end(&self, end: End) -> &Endpoint {
         &self.ends[end.index()]
+    }
+
+    /// Asks for the connection's memory that a segment of this end will need.
+    #[inline]
+    pub(super) fn fetch_itself(&self, from: End) {
+        prefetch(self.end(from), 2);
+        prefetch(self.end(from.other()), 1);
+        // What stands behind both ends, by the first of it.
+        prefetch(&self.open, 1);
+        prefetch(&self.aspects, 2);
+    }
+
+    /// Asks for the memory that a segment of this end will need, beside that of the connection itself.
+    #[inline]
+    pub(super) fn fetch(&self, from: End) {
+        if let Some(aspects) = &self.aspects {
+            aspects.fetch(from);
+        }
+    }
+
+    /// Asks for the memory of the lists that a segment of this end will need, once [`Self::fetch`] has brought what points there.
+    #[inline]
+    pub(super) fn fetch_lists(&self, from: End) {
+        if let Some(aspects) = &self.aspects {
+            aspects.fetch_lists(from);
+        }
     }
 
     /// Takes a segment that belongs to this connection (see [`Self::begins_another`]). [`Self::change`] is to be asked next.

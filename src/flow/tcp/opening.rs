@@ -20,7 +20,7 @@ impl Connection {
         }
         self.become_open();
         if let Some(setup) = &mut self.setup {
-            setup.ack = sight;
+            setup.opened_by(sight);
         }
     }
 
@@ -43,7 +43,7 @@ impl Connection {
             self.become_open();
         }
         if opener_goes_on && let Some(setup) = &mut self.setup {
-            setup.ack = sight;
+            setup.opened_by(sight);
         }
     }
 

@@ -52,7 +52,8 @@ impl Tracker {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
         };
-        let record = self.record(slot, Some(reason));
+        let mut record = self.spare_record();
+        self.fill_record(&mut record, slot, Some(reason));
         let flow = self.table.get_mut(slot);
         let id = flow.id();
         if let Body::Tcp(connection) = &mut flow.body {
@@ -77,6 +78,7 @@ impl Tracker {
             sink.on_flow_event(FlowEvent::Handshake(&record));
         }
         sink.on_flow_event(FlowEvent::Ended(&record));
+        self.spare_record = Some(record);
     }
 
     pub(super) fn make_room(&mut self, sink: &mut impl FlowSink) {

@@ -40,6 +40,7 @@ use super::wants::{Checksums, Wants};
 use super::zeek::timers::Timer;
 use super::zeek::{self, Sight};
 use crate::decode::{Packet, Transport};
+use crate::heap;
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 
@@ -75,6 +76,8 @@ pub struct Tracker {
     ranks: Option<Ranks>,
     /// Packets that will come soon.
     upcoming: Ahead,
+    /// Filled for each flow that is told of.
+    spare_record: Option<Box<FlowRecord>>,
     /// The flow of the last packet, or [`NIL`].
     latest: u32,
 }
@@ -113,6 +116,7 @@ impl Tracker {
             held: Held::default(),
             ranks: None,
             upcoming: Ahead::default(),
+            spare_record: None,
             latest: NIL,
         }
     }
@@ -206,22 +210,27 @@ impl Tracker {
         self.drops.counted_at_end(source, total);
     }
 
-    /// The record of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, all that
+    /// Makes a record that of a flow, with what the capture dropped meanwhile: up to its last packet, or, where more was to come, all that
     /// is known by now. Nothing where a clock was set back meanwhile to before its first packet.
-    fn record(&self, slot: u32, otherwise: Option<EndReason>) -> FlowRecord {
+    fn fill_record(&self, record: &mut FlowRecord, slot: u32, otherwise: Option<EndReason>) {
         let flow = self.table.get(slot);
-        let mut record = flow.record(otherwise, self.config.wants);
+        // One record with its lists is no flow's memory: what gives way when that is used up does not depend on it.
+        heap::left_out(|| flow.fill(record, otherwise, self.config.wants));
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         if flow.stepped_back {
             // When its packets came, in terms of the times that losses have, is not known.
-            return record;
+            return;
         }
         record.capture_drops = within(flow.first_source);
         if flow.last_source != flow.first_source {
             record.capture_drops = record.capture_drops.zip(within(flow.last_source)).map(|(a, b)| a.saturating_add(b));
         }
-        record
+    }
+
+    /// A record to be filled; to be given back.
+    fn spare_record(&mut self) -> Box<FlowRecord> {
+        self.spare_record.take().unwrap_or_else(|| heap::left_out(|| Box::new(FlowRecord::blank())))
     }
 
     /// Finds or makes the flow of a packet and hands the packet to it. Gives its slot, and whether its checksum is taken for
@@ -300,7 +309,9 @@ impl Tracker {
     /// Hands out a record of every flow under way, in order of first packet (live views). Their `end_reason` is `None`.
     pub fn for_each_active(&self, mut each: impl FnMut(FlowRecord)) {
         for slot in self.table.in_order() {
-            each(self.record(slot, None));
+            let mut record = FlowRecord::blank();
+            self.fill_record(&mut record, slot, None);
+            each(record);
         }
     }
 }

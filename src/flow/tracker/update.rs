@@ -132,7 +132,10 @@ impl Tracker {
         if let Body::Tcp(connection) = &mut flow.body
             && connection.outcome_to_tell(false)
         {
-            sink.on_flow_event(FlowEvent::Handshake(&self.record(slot, None)));
+            let mut record = self.spare_record();
+            self.fill_record(&mut record, slot, None);
+            sink.on_flow_event(FlowEvent::Handshake(&record));
+            self.spare_record = Some(record);
         }
     }
 }

@@ -291,7 +291,7 @@ mod tests {
     fn without_any_acknowledgment_a_direction_is_given_up() {
         let (mut stream, mut room, mut weirds) = (Stream::default(), Room::new(1 << 20), Weirds::default());
         stream.insert(1001, 16_385, SentSoFar { nothing_acked: true, ..ACKED }, &mut weirds, &mut room);
-        assert_eq!(weirds.names(), ["above_hole_data_without_any_acks"]);
+        assert_eq!(weirds.names().collect::<Vec<_>>(), ["above_hole_data_without_any_acks"]);
         assert_eq!((gaps(&mut stream, ack(20_000)), room), (0, Room::new(1 << 20)));
     }
 

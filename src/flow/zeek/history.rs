@@ -4,6 +4,7 @@
 
 use super::role::Role;
 use crate::flow::room::Room;
+use std::borrow::Cow;
 
 /// Most letters of a connection. Each RST with another number writes one, and there may be any number of those.
 const MOST: usize = 4096;
@@ -33,8 +34,8 @@ struct All {
 }
 
 impl History {
-    pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(self.as_bytes()).into_owned()
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -320,8 +320,8 @@ impl Conn {
         }
     }
 
-    /// The record as things stand.
-    pub(in crate::flow) fn record(&self) -> ZeekRecord {
+    /// Makes a record say how things stand.
+    pub(in crate::flow) fn fill(&self, record: &mut ZeekRecord) {
         let [o, r] = &self.counts;
         let (conn_state, bytes, missed_bytes) = match &self.kind {
             Kind::Tcp(session) => {
@@ -334,17 +334,20 @@ impl Conn {
             Kind::Other => ("OTH", [0; 2], [0; 2]),
         };
         let duration = Some(self.last - self.start).filter(|&duration| duration > Span::ZERO);
-        ZeekRecord {
-            conn_state,
-            history: self.history.text(),
-            duration,
-            bytes: bytes.map(|bytes| duration.map(|_| bytes)),
-            packets: [o.packets, r.packets],
-            ip_bytes: [o.ip_bytes, r.ip_bytes],
-            missed_bytes,
-            tunnel_parents: self.wrapped.as_ref().map_or_else(Vec::new, |wrapped| wrapped.parents.clone()),
-            weird: self.weirds.names(),
+        record.conn_state = conn_state;
+        record.history.clear();
+        record.history.push_str(&self.history.text());
+        record.duration = duration;
+        record.bytes = bytes.map(|bytes| duration.map(|_| bytes));
+        record.packets = [o.packets, r.packets];
+        record.ip_bytes = [o.ip_bytes, r.ip_bytes];
+        record.missed_bytes = missed_bytes;
+        record.tunnel_parents.clear();
+        if let Some(wrapped) = &self.wrapped {
+            record.tunnel_parents.extend_from_slice(&wrapped.parents);
         }
+        record.weird.clear();
+        record.weird.extend(self.weirds.names());
     }
 
     /// The conversation is over: what its lists held is given back.

@@ -64,11 +64,13 @@ impl Weirds {
     }
 
     /// In the order of the list.
-    pub(super) fn names(self) -> Vec<&'static str> {
-        if self.0 == 0 {
-            return Vec::new();
-        }
-        NAMES.iter().enumerate().filter(|(bit, _)| self.0 >> bit & 1 == 1).map(|(_, name)| *name).collect()
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            NAMES.get(bit).copied()
+        })
     }
 }
 
@@ -83,6 +85,6 @@ mod tests {
         weirds.add(Weird::BadTcpHeaderLen);
         weirds.add(Weird::SynSeqJump);
         weirds.add(Weird::SynSeqJump);
-        assert_eq!(weirds.names(), ["SYN_seq_jump", "bad_TCP_header_len"]);
+        assert_eq!(weirds.names().collect::<Vec<_>>(), ["SYN_seq_jump", "bad_TCP_header_len"]);
     }
 }

@@ -99,6 +99,28 @@ impl LinePrinter {
     /// Whatever the frame holds, what is written is bounded by a small multiple of its length, and has no control
     /// characters but line feeds and tabs.
     pub fn write(&mut self, out: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) {
+        self.put(out, frame, packet, note, true);
+    }
+
+    /// Can lines be made before their verdicts are known, as [`Self::draft`] makes them? Not where they are longer than what they are
+    /// made of, nor where a name that is not known yet may be known when they are written.
+    #[must_use]
+    pub fn makes_drafts(&self) -> bool {
+        self.options.hex == HexMode::None && self.names.is_none()
+    }
+
+    /// The same lines without the words of the verdict, and where in `out` they are missing.
+    pub fn draft(&mut self, out: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> usize {
+        self.put(out, frame, packet, note, false)
+    }
+
+    /// Appends the words of a verdict, which belong into a draft.
+    pub fn write_opinion(&self, out: &mut Vec<u8>, note: &Note) {
+        note::write_opinion(out, note, &self.options);
+    }
+
+    /// Says where the words of the verdict are or belong.
+    fn put(&mut self, out: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note, with_opinion: bool) -> usize {
         let options = &self.options;
         self.printed += 1;
         if options.number {
@@ -118,11 +140,18 @@ impl LinePrinter {
                 0 // then all of the frame is shown with -x
             })
         };
+        let mut opinion_at = out.len();
         if !options.plain {
-            note::write(out, frame, note, &self.interfaces, options);
+            note::write_start(out, frame, note, &self.interfaces, options);
+            opinion_at = out.len();
+            if with_opinion {
+                note::write_opinion(out, note, options);
+            }
+            note::write_marks(out, frame.marks, options);
         }
         hex::dump(out, options, frame.bytes, header);
         out.push(b'\n');
+        opinion_at
     }
 }
 

@@ -8,8 +8,14 @@ use crate::model::{Frame, FrameMarks, Span};
 use crate::output::interface_names::InterfaceNames;
 use crate::output::text::Text;
 
-/// Writes our part.
-pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfaces: &InterfaceNames, options: &LineOptions) {
+/// Writes our part up to where the words of a verdict belong.
+pub(super) fn write_start(
+    line: &mut Vec<u8>,
+    frame: &Frame<'_>,
+    note: &Note,
+    interfaces: &InterfaceNames,
+    options: &LineOptions,
+) {
     line.text(" ; ");
     write_number(line, frame.source, frame.number, options.many_sources);
     if interfaces.several(frame.source) {
@@ -25,25 +31,32 @@ pub(super) fn write(line: &mut Vec<u8>, frame: &Frame<'_>, note: &Note, interfac
         line.push(b' ');
         line.flow_id(flow);
     }
-    // Of a SYN that came before the verdict tells more, and another if it is a copy.
-    let change = note.change.filter(|change| note.verdict.is_none() || !matches!(change, Change::SynRetry(_)));
-    if let Some(change) = change {
+    if let Some(change) = told_change(note) {
         line.text(" ");
         write_change(line, change, options.ascii);
     }
+}
+
+/// What the packet changed, as far as it is told.
+fn told_change(note: &Note) -> Option<Change> {
+    // Of a SYN that came before the verdict tells more, and another if it is a copy.
+    note.change.filter(|change| note.verdict.is_none() || !matches!(change, Change::SynRetry(_)))
+}
+
+/// Writes the words of the verdict, if there is one, in the place that [`write_start`] has come to.
+pub(super) fn write_opinion(line: &mut Vec<u8>, note: &Note, options: &LineOptions) {
     if let Some(verdict) = &note.verdict {
-        line.text(if change.is_some() { ", " } else { " " });
+        line.text(if told_change(note).is_some() { ", " } else { " " });
         let retry = match note.change {
             Some(Change::SynRetry(count)) if verdict.kind.is_resent() => Some(count),
             _ => None,
         };
         write_verdict(line, verdict, retry, options.many_sources);
     }
-    write_marks(line, frame.marks, options);
 }
 
 /// What the capturing system says of the frame.
-fn write_marks(line: &mut Vec<u8>, marks: FrameMarks, options: &LineOptions) {
+pub(super) fn write_marks(line: &mut Vec<u8>, marks: FrameMarks, options: &LineOptions) {
     if marks.dropped_before > 0 {
         line.text(", the capture dropped ");
         line.dec(marks.dropped_before);
@@ -286,7 +299,10 @@ mod tests {
             let verdict = Some(verdict(kind, Some(Confidence::Sure), evidence));
             let note = Note { change: Some(Change::SynRetry(2)), verdict, ..Note::default() };
             let mut line = Vec::new();
-            write(&mut line, &frame, &note, &InterfaceNames::default(), &LineOptions::default());
+            let options = LineOptions::default();
+            write_start(&mut line, &frame, &note, &InterfaceNames::default(), &options);
+            write_opinion(&mut line, &note, &options);
+            write_marks(&mut line, frame.marks, &options);
             String::from_utf8(line).unwrap()
         };
         let again = told(VerdictKind::Resent, Evidence::SYN_AGAIN);

@@ -6,6 +6,9 @@
 //! the one not used for the longest time makes room, and its next packet shows the numbers of the wire again.
 
 use hashbrown::HashTable;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Most connections remembered.
@@ -58,32 +61,28 @@ pub(super) struct Base {
     pub(super) sack: u32,
 }
 
+/// A connection, in a line of the cache of its own.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Entry {
     key: Key,
     /// Bases of the numbers that the first and the second end of the key send.
     bases: [u32; 2],
+    /// When it was used last: the number of that use.
+    used: u64,
 }
-
-/// An entry's neighbours in the order of use. Beside the entries: a packet moves its own to the front, which touches both
-/// neighbours, and these few bytes of all connections fit a cache that the entries do not.
-#[derive(Clone, Copy, Debug)]
-struct Links {
-    newer: u32,
-    older: u32,
-}
-
-const NONE: u32 = u32::MAX;
 
 /// The table.
 #[derive(Debug)]
 pub(super) struct Relative {
     index: HashTable<u32>,
     entries: Vec<Entry>,
-    links: Vec<Links>,
     hasher: foldhash::quality::RandomState,
-    newest: u32,
-    oldest: u32,
+    /// Uses so far.
+    uses: u64,
+    /// Once the table is full: each entry with a use of it that is not later than its last. Who is used does not move here, so that a
+    /// packet touches nothing but its entry; that is made good when room is needed.
+    oldest: BinaryHeap<Reverse<(u64, u32)>>,
     capacity: usize,
 }
 
@@ -91,20 +90,21 @@ impl Relative {
     /// An empty table for `capacity` connections.
     pub(super) fn new(capacity: usize) -> Self {
         let hasher = foldhash::quality::RandomState::default();
-        let (index, entries, links) = (HashTable::new(), Vec::new(), Vec::new());
-        Self { index, entries, links, hasher, newest: NONE, oldest: NONE, capacity: capacity.max(1) }
+        let (index, entries, oldest) = (HashTable::new(), Vec::new(), BinaryHeap::new());
+        Self { index, entries, hasher, uses: 0, oldest, capacity: capacity.max(1) }
     }
 
     /// What to subtract from the numbers of a packet that has the ACK flag; remembers its connection.
     pub(super) fn base(&mut self, key: Key, back: bool, syn: bool, seq: u32, ack: u32) -> Base {
         let hash = self.hasher.hash_one(key);
         let found = self.index.find(hash, |&i| self.entries[i as usize].key == key).copied();
+        self.uses += 1;
         let (i, fresh) = match found {
             Some(i) => (i, syn),
             None => (self.insert(key, hash), true),
         };
-        self.touch(i);
-        let bases = &mut self.entries[i as usize].bases;
+        let Entry { bases, used, .. } = &mut self.entries[i as usize];
+        *used = self.uses;
         let (own, peer) = if back { (1, 0) } else { (0, 1) };
         if fresh {
             bases[own] = seq;
@@ -115,61 +115,49 @@ impl Relative {
     }
 
     fn insert(&mut self, key: Key, hash: u64) -> u32 {
-        let entry = Entry { key, bases: [0; 2] };
+        let entry = Entry { key, bases: [0; 2], used: self.uses };
         let i = if self.entries.len() < self.capacity {
             self.entries.push(entry);
-            self.links.push(Links { newer: NONE, older: NONE });
             (self.entries.len() - 1) as u32
         } else {
-            let i = self.oldest;
-            self.unlink(i);
-            let old = self.hasher.hash_one(self.entries[i as usize].key);
-            if let Ok(gone) = self.index.find_entry(old, |&at| at == i) {
-                gone.remove();
-            }
+            let i = self.make_room();
             self.entries[i as usize] = entry;
+            self.oldest.push(Reverse((self.uses, i)));
             i
         };
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.index.insert_unique(hash, i, |&i| hasher.hash_one(entries[i as usize].key));
-        self.link(i);
         i
     }
 
-    /// Makes an entry the newest.
-    fn touch(&mut self, i: u32) {
-        if self.newest != i {
-            self.unlink(i);
-            self.link(i);
+    /// Forgets the connection that was not used for the longest time.
+    fn make_room(&mut self) -> u32 {
+        if self.oldest.is_empty() {
+            self.oldest = (0..).zip(&self.entries).map(|(i, entry)| Reverse((entry.used, i))).collect();
         }
-    }
-
-    fn unlink(&mut self, i: u32) {
-        let Links { newer, older } = self.links[i as usize];
-        match newer {
-            NONE => self.newest = older,
-            _ => self.links[newer as usize].older = older,
+        let mut gone = 0;
+        while let Some(mut first) = self.oldest.peek_mut() {
+            let Reverse((use_known, i)) = *first;
+            let used = self.entries[i as usize].used;
+            if use_known == used {
+                PeekMut::pop(first);
+                gone = i;
+                break;
+            }
+            *first = Reverse((used, i));
         }
-        match older {
-            NONE => self.oldest = newer,
-            _ => self.links[older as usize].newer = newer,
+        let old = self.hasher.hash_one(self.entries[gone as usize].key);
+        if let Ok(found) = self.index.find_entry(old, |&at| at == gone) {
+            found.remove();
         }
-    }
-
-    fn link(&mut self, i: u32) {
-        let before = self.newest;
-        self.links[i as usize] = Links { newer: NONE, older: before };
-        match before {
-            NONE => self.oldest = i,
-            _ => self.links[before as usize].newer = i,
-        }
-        self.newest = i;
+        gone
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const A: (u128, u16) = (1, 40_000);
     const B: (u128, u16) = (2, 80);
@@ -214,5 +202,25 @@ mod tests {
         assert_eq!(table.base(key(2), false, false, 21, 21).seq, 0);
         assert_eq!(table.entries.len(), 2);
         assert_eq!(table.index.len(), 2);
+    }
+
+    proptest! {
+        /// Against a list in the order of use.
+        #[test]
+        fn whichever_is_used_the_oldest_is_forgotten(uses in prop::collection::vec(0..12_u128, 1..200), capacity in 1..8_usize) {
+            let (mut table, mut list) = (Relative::new(capacity), Vec::new());
+            for n in uses {
+                let known = list.iter().position(|&key| key == n).map(|at| list.remove(at)).is_some();
+                if !known && list.len() == capacity {
+                    list.remove(0);
+                }
+                list.push(n);
+                let (key, back) = Key::new((n, 1), (99, 2), false);
+                // The packet that makes an entry shows the number of the wire.
+                let base = table.base(key, back, false, 7, 8);
+                prop_assert_eq!(base.seq == 7, known);
+                prop_assert!(table.oldest.len() <= capacity);
+            }
+        }
     }
 }

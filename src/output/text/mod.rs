@@ -9,10 +9,10 @@ mod address;
 mod moment;
 mod number;
 
-pub(super) use moment::Civil;
+pub(super) use moment::{Civil, Days};
 
 use crate::flow::FlowId;
-use crate::model::{IpProtocol, Span, Timestamp};
+use crate::model::{IpProtocol, Span};
 use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
@@ -103,11 +103,6 @@ pub(super) trait Text {
             IpAddr::V4(ip) => self.ipv4(ip.octets()),
             IpAddr::V6(ip) => self.ipv6(ip.octets()),
         }
-    }
-
-    /// A moment by RFC 3339 with nine digits, UTC: `2026-11-20T21:11:20.519936000Z`.
-    fn rfc3339(&mut self, ts: Timestamp) {
-        moment::rfc3339(self.line(), ts);
     }
 
     /// A length of time in seconds, exact to the nanosecond, without zeros at the end, never with an exponent:

@@ -56,15 +56,49 @@ const fn two(n: u8) -> [u8; 2] {
     [b'0' + n / 10, b'0' + n % 10]
 }
 
-/// Appends a moment by RFC 3339 with nine digits, UTC. All that can be held have four-digit years.
-pub(super) fn rfc3339(line: &mut Vec<u8>, ts: Timestamp) {
-    let civil = Civil::at(ts.seconds());
-    civil.date(line);
-    line.push(b'T');
-    civil.time_of_day(line);
-    line.push(b'.');
-    line.dec_wide(ts.subsec_nanos(), 9);
-    line.push(b'Z');
+/// The calendar of those who write many moments: the date of a day is worked out once and then copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Days {
+    /// Days since the epoch.
+    day: i64,
+    /// `2026-11-20T`
+    text: [u8; 11],
+}
+
+impl Default for Days {
+    fn default() -> Self {
+        Self { day: 0, text: *b"1970-01-01T" }
+    }
+}
+
+impl Days {
+    /// Appends a moment by RFC 3339 with nine digits, UTC. All that can be held have four-digit years.
+    pub(crate) fn rfc3339(&mut self, line: &mut Vec<u8>, ts: Timestamp) {
+        let seconds = ts.seconds();
+        let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY) as u32);
+        if day != self.day {
+            self.turn_to(day);
+        }
+        let mut text = *b"2026-11-20T21:11:20.519936000Z";
+        text[..11].copy_from_slice(&self.text);
+        let (minute, nanos) = (second / 60, ts.subsec_nanos());
+        text[11..13].copy_from_slice(&two((minute / 60) as u8));
+        text[14..16].copy_from_slice(&two((minute % 60) as u8));
+        text[17..19].copy_from_slice(&two((second % 60) as u8));
+        text[20] = b'0' + (nanos / 100_000_000) as u8;
+        text[21..29].copy_from_slice(&shown(eight_digits(nanos % 100_000_000)).to_le_bytes());
+        line.extend_from_slice(&text);
+    }
+
+    #[cold]
+    fn turn_to(&mut self, day: i64) {
+        let mut text = Vec::with_capacity(self.text.len());
+        Civil::at(day * DAY).date(&mut text);
+        text.push(b'T');
+        if let Ok(text) = text.try_into() {
+            *self = Self { day, text };
+        }
+    }
 }
 
 /// Appends exact seconds without zeros at the end.
@@ -97,7 +131,7 @@ mod tests {
     }
 
     fn moment(ts: Timestamp) -> String {
-        written(|line| rfc3339(line, ts))
+        written(|line| Days::default().rfc3339(line, ts))
     }
 
     #[test]
@@ -129,6 +163,15 @@ mod tests {
         fn moments_are_those_of_chrono(nanos in any::<i64>()) {
             let wanted = DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(SecondsFormat::Nanos, true);
             prop_assert_eq!(moment(Timestamp::from_nanos(nanos)), wanted);
+        }
+
+        #[test]
+        fn a_date_is_that_of_its_day_whatever_came_before(moments in prop::collection::vec(-2..3_i64, 1..9), near in 0..i64::MAX / 2) {
+            let mut days = Days::default();
+            for away in moments {
+                let ts = Timestamp::from_nanos(near + away * 43_200_000_000_000);
+                prop_assert_eq!(written(|line| days.rfc3339(line, ts)), moment(ts));
+            }
         }
 
         #[test]

@@ -3,6 +3,7 @@
 
 use super::list::{List, Rare};
 use super::passed::Passed;
+use crate::flow::prefetch::{prefetch, prefetch_two};
 use crate::flow::room::Room;
 use crate::flow::verdict::VerdictKind;
 use crate::model::{Span, Timestamp};
@@ -53,6 +54,23 @@ pub(super) struct History {
 }
 
 impl History {
+    /// Asks for the memory where the next segment will be put.
+    #[inline]
+    pub(super) fn fetch_last(&self) {
+        if let Some(last) = self.fresh.back() {
+            // Unless the list goes round there, the next one will stand right behind.
+            prefetch_two(last);
+        }
+    }
+
+    /// Asks for the memory of the first segment that was not acknowledged.
+    #[inline]
+    pub(super) fn fetch_unacknowledged(&self) {
+        if let Some(first) = self.fresh.get(self.acked as usize) {
+            prefetch(first, usize::MAX);
+        }
+    }
+
     /// Remembers a segment that moved the highest number on. `wait`: two round trips.
     #[inline]
     pub(super) fn remember(&mut self, passed: &Passed, acked: u64, wait: Span, room: &mut Room) {

@@ -7,20 +7,16 @@ const RECENT: usize = 16;
 /// An identification and the packets that it stands for: more than one of merged packets.
 type Id = (u16, u16);
 
-#[derive(Clone, Debug)]
-struct Ring {
-    ids: [Id; RECENT],
-    newest: u8,
-}
-
 /// The last identifications, newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ids {
     newest: Id,
     /// So many were each one more than the one before and stood for one packet, but for the newest, which may stand for more.
     run: u8,
+    /// Where the newest one stands in the ring. Here, so that a packet writes there and need not wait to read.
+    at: u8,
     /// All of them, once they were anything else.
-    ring: Option<Box<Ring>>,
+    ring: Option<Box<[Id; RECENT]>>,
 }
 
 impl Ids {
@@ -32,26 +28,28 @@ impl Ids {
     /// Takes another one, not 0.
     #[inline]
     pub(super) fn push(&mut self, id: u16, parts: u16) {
-        let (last, last_parts) = std::mem::replace(&mut self.newest, (id, parts));
-        if self.ring.is_none() && (self.run == 0 || (last_parts == 1 && id == last.wrapping_add(1))) {
+        let last = std::mem::replace(&mut self.newest, (id, parts));
+        if let Some(ring) = &mut self.ring {
+            self.at = (self.at + 1) % RECENT as u8;
+            ring[usize::from(self.at)] = self.newest;
+        } else if self.run == 0 || (last.1 == 1 && id == last.0.wrapping_add(1)) {
             self.run = (self.run + 1).min(RECENT as u8);
         } else {
-            self.push_any((last, last_parts));
+            self.end_run(last);
         }
     }
 
-    #[inline(never)]
-    fn push_any(&mut self, last: Id) {
-        let run = usize::from(self.run);
-        let ring = self.ring.get_or_insert_with(|| {
-            let mut ids = [(0, 0); RECENT];
-            for (place, back) in ids.iter_mut().zip((0..run as u16).rev()) {
-                *place = (last.0.wrapping_sub(back), if back == 0 { last.1 } else { 1 });
-            }
-            Box::new(Ring { ids, newest: run.saturating_sub(1) as u8 })
-        });
-        ring.newest = (ring.newest + 1) % RECENT as u8;
-        ring.ids[usize::from(ring.newest)] = self.newest;
+    /// Writes down the run that ended with `last`, and the newest one.
+    #[cold]
+    fn end_run(&mut self, last: Id) {
+        let run = self.run;
+        let mut ids = [(0, 0); RECENT];
+        for (place, back) in ids.iter_mut().zip((0..u16::from(run)).rev()) {
+            *place = (last.0.wrapping_sub(back), if back == 0 { last.1 } else { 1 });
+        }
+        self.at = run % RECENT as u8;
+        ids[usize::from(self.at)] = self.newest;
+        self.ring = Some(Box::new(ids));
     }
 
     /// From this identification on: the last one before one is missing.
@@ -61,7 +59,7 @@ impl Ids {
         // Each of the packets remembered can be the next one once.
         for _ in 0..RECENT {
             let next = at.wrapping_add(1);
-            let Some(&(first, parts)) = ring.ids.iter().find(|(first, parts)| *first != 0 && next.wrapping_sub(*first) < *parts)
+            let Some(&(first, parts)) = ring.iter().find(|(first, parts)| *first != 0 && next.wrapping_sub(*first) < *parts)
             else {
                 break;
             };

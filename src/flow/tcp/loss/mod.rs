@@ -78,6 +78,28 @@ impl Loss {
         Some((me.awake_mut()?, peer.awake_mut()))
     }
 
+    /// Asks for the memory of both sides, that of the sender first.
+    #[inline]
+    pub(super) fn fetch(&self, from: End) {
+        if let Some(me) = self.side(from) {
+            me.fetch();
+        }
+        if let Some(peer) = self.side(from.other()) {
+            peer.fetch_acknowledged();
+        }
+    }
+
+    /// Asks for what of their lists a segment will be put behind, and what an acknowledgment will be of.
+    #[inline]
+    pub(super) fn fetch_lists(&self, from: End) {
+        if let Some(me) = self.side(from) {
+            me.history.fetch_last();
+        }
+        if let Some(peer) = self.side(from.other()) {
+            peer.history.fetch_unacknowledged();
+        }
+    }
+
     fn side(&self, end: End) -> Option<&Side> {
         self.sides[end.index()].awake()
     }

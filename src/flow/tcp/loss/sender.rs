@@ -47,12 +47,10 @@ pub(super) struct Sender {
     ids: Ids,
     /// It paused, and sent again from this number and time on.
     resumed: (u64, Timestamp),
-    /// Until then it is catching up.
-    catching_up: Timestamp,
+    /// Its newest flow label, and the packet with which that first appeared.
+    label: (u32, u32),
     /// Length of a tick, once enough of them have passed; 0 before.
     tick_told: Span,
-    first_tick: Timestamp,
-    first_tsval: u32,
     /// IP identifications missing before the last packet.
     skipped: u16,
     ect_segments: u8,
@@ -63,9 +61,11 @@ pub(super) struct Sender {
     has_times: bool,
     /// It came back with more than one segment: it had nothing to say, no timer had run out.
     idled: bool,
-    /// Its newest flow label, and the packet with which that first appeared.
-    label: (u32, u32),
-    /// The ones before.
+    first_tsval: u32,
+    first_tick: Timestamp,
+    /// Until then it is catching up.
+    catching_up: Timestamp,
+    /// The flow labels before.
     labels: Option<Box<[(u32, u32); LABELS]>>,
     /// If it counts its packets: what it sent before its pauses and was not seen lies below this, by how many are missing.
     unseen_below: u64,

@@ -9,6 +9,7 @@ use super::sender::{Sender, TIMEOUT};
 use super::settle::Settling;
 use super::when::When;
 use crate::decode::TcpFlags;
+use crate::flow::prefetch::prefetch;
 use crate::flow::record::LossRecord;
 use crate::flow::room::Room;
 use crate::flow::tcp::options::Options;
@@ -34,6 +35,11 @@ const DONE: Span = Span::from_millis(1000);
 pub(super) fn late(wait: Span) -> Span {
     if wait == Span::ZERO { LATE } else { LATE.min(Span::from_nanos(wait.nanos() / 4)) }
 }
+
+/// Lines of the cache that hold what a usual segment touches.
+const LINES: usize = 5;
+/// What an acknowledgment touches.
+const LINES_ACKNOWLEDGED: usize = 3;
 
 /// One direction. Laid out by hand: what each segment and each acknowledgment touches stands first.
 #[derive(Clone, Debug)]
@@ -130,6 +136,18 @@ impl Side {
             settling: Settling::default(),
             counts: None,
         }
+    }
+
+    /// Asks for the memory that a segment needs.
+    #[inline]
+    pub(super) fn fetch(&self) {
+        prefetch(self, LINES);
+    }
+
+    /// Asks for the memory that an acknowledgment by the peer needs.
+    #[inline]
+    pub(super) fn fetch_acknowledged(&self) {
+        prefetch(self, LINES_ACKNOWLEDGED);
     }
 
     /// What was counted.

@@ -13,7 +13,7 @@ use crate::flow::tcp::early;
 /// Numbers of a quadrant.
 const QUADRANT: u32 = 1 << 30;
 
-/// Most pieces of a direction, 196,608 bytes: what is under way and not acknowledged, or holes.
+/// Most pieces of a direction, 131,072 bytes: what is under way and not acknowledged, or holes.
 pub(super) const MOST: usize = 8192;
 
 /// A list no longer than this keeps its memory: bursts come again.
@@ -24,12 +24,17 @@ const SHRINKS_ABOVE: usize = 64;
 struct Piece {
     first: u32,
     last: u32,
-    acked: bool,
-    /// Some of it passed again.
-    resent: bool,
-    /// When it passed, microseconds; of a piece that passed again at its beginning, when that was.
+    /// When it passed, microseconds; of a piece that passed again at its beginning, when that was. Times of captures are counted in
+    /// nanoseconds, so that above them there is room for [`ACKED`] and [`RESENT`] in the two lowest bits.
     sent: i64,
 }
+
+/// The peer has acknowledged it.
+const ACKED: i64 = 1;
+/// Some of it passed again.
+const RESENT: i64 = 2;
+/// Bits of these.
+const MARKS: u32 = 2;
 
 /// What a packet was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub(super) struct Sequence {
     /// First number of the quadrant below the last one touched.
     base: u32,
     /// So many pieces from the first are known to be acknowledged. What comes later need not look at them again.
-    settled: u32,
+    settled: u16,
     /// The latest time of those of them that lie in the quadrant of the last of them.
     latest: i64,
     forgot: bool,
@@ -133,7 +138,7 @@ impl Sequence {
     pub(super) fn send(&mut self, first: u32, length: u32, now: i64, room: &mut Room) -> Sent {
         self.turn_to(first);
         if early() && self.goes_on(first, length) && self.pieces.make_way(MOST, room) {
-            self.pieces.push(Piece { first, last: first.wrapping_add(length - 1), acked: false, resent: false, sent: now });
+            self.pieces.push(Piece::new(first, first.wrapping_add(length - 1), now));
             return Sent::default();
         }
         self.send_any(first, length, now, room)
@@ -182,9 +187,9 @@ impl Sequence {
                 continue;
             }
             sent.again += last.min(piece.last) - first + 1;
-            piece.resent = true;
+            piece.set(RESENT);
             if std::mem::take(&mut fresh) {
-                piece.sent = now;
+                piece.pass_at(now);
             }
             let end = piece.last;
             if at < self.settled as usize {
@@ -218,7 +223,7 @@ impl Sequence {
         if at < self.settled as usize {
             self.unsettle();
         }
-        self.pieces.insert(at, Piece { first, last, acked: false, resent: false, sent: now });
+        self.pieces.insert(at, Piece::new(first, last, now));
     }
 
     /// Makes place: pieces that adjoin become one, which loses samples and no byte; then the lowest quarter goes.
@@ -231,10 +236,15 @@ impl Sequence {
         for at in 0..pieces.len() {
             let Some(&piece) = pieces.get(at) else { break };
             match kept.checked_sub(1).and_then(|before| pieces.get_mut(before)) {
-                Some(before) if before.adjoins(&piece) && before.acked == piece.acked => {
+                Some(before) if before.adjoins(&piece) && before.is(ACKED) == piece.is(ACKED) => {
                     // The acknowledgment that ends with it is one of the later piece, if nothing below was sent after that.
-                    before.resent = piece.resent || before.sent > piece.sent;
-                    (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
+                    let resent = piece.is(RESENT) || before.sent() > piece.sent();
+                    before.last = piece.last;
+                    before.pass_at(before.sent().max(piece.sent()));
+                    before.sent &= !RESENT;
+                    if resent {
+                        before.set(RESENT);
+                    }
                 }
                 _ => {
                     if let Some(place) = pieces.get_mut(kept) {
@@ -273,15 +283,16 @@ impl Sequence {
         let settled = self.settled as usize;
         let last = *self.pieces.get(settled.checked_sub(1)?)?;
         let piece = *self.pieces.get(settled)?;
-        let apart = |above: &Piece| !above.acked && self.place(above.first) >= limit;
-        let plain = piece.last.wrapping_add(1) == ack && !piece.acked && last.adjoins(&piece) && self.quadrant(last.first) == 1;
+        let apart = |above: &Piece| !above.is(ACKED) && self.place(above.first) >= limit;
+        let plain =
+            piece.last.wrapping_add(1) == ack && !piece.is(ACKED) && last.adjoins(&piece) && self.quadrant(last.first) == 1;
         if !plain || !self.pieces.get(settled + 1).is_none_or(apart) || self.pieces.capacity() > SHRINKS_ABOVE {
             return None;
         }
-        self.latest = self.latest.max(piece.sent);
+        self.latest = self.latest.max(piece.sent());
         let acked = piece.sample(self.latest);
         self.pieces.remove(settled, settled + 1);
-        self.keep(settled, Piece { acked: true, ..piece });
+        self.keep(settled, piece.acked());
         Some(acked)
     }
 
@@ -300,26 +311,26 @@ impl Sequence {
         let mut at = settled;
         while let Some(&piece) = self.pieces.get(at).filter(|piece| below(piece, base)) {
             if self.quadrant(piece.first) == 1 {
-                passed = passed.max(piece.sent);
-                if !piece.acked && piece.last.wrapping_add(1) == ack {
+                passed = passed.max(piece.sent());
+                if !piece.is(ACKED) && piece.last.wrapping_add(1) == ack {
                     acked = piece.sample(under.max(passed));
                 }
-            } else if !piece.acked {
-                under = under.max(piece.sent);
+            } else if !piece.is(ACKED) {
+                under = under.max(piece.sent());
             }
-            kept = self.keep(kept, Piece { acked: true, ..piece });
+            kept = self.keep(kept, piece.acked());
             at += 1;
         }
         // It may have closed the gap to what was acknowledged above it.
         let last = kept.checked_sub(1).and_then(|last| self.pieces.get(last));
-        let joined = self.pieces.get(at).filter(|piece| piece.acked && last.is_some_and(|last| last.adjoins(piece)));
+        let joined = self.pieces.get(at).filter(|piece| piece.is(ACKED) && last.is_some_and(|last| last.adjoins(piece)));
         if let Some(&piece) = joined {
-            passed = passed.max(piece.sent);
+            passed = passed.max(piece.sent());
             kept = self.keep(kept, piece);
             at += 1;
         }
         self.pieces.remove(kept, at);
-        (self.settled, self.latest) = (kept as u32, passed);
+        (self.settled, self.latest) = (kept as u16, passed);
         if self.pieces.get(kept.wrapping_sub(1)).is_none_or(|last| self.quadrant(last.first) != 1) {
             self.unsettle();
         }
@@ -335,7 +346,8 @@ impl Sequence {
         if let Some(before) = kept.checked_sub(1).and_then(|before| pieces.get_mut(before))
             && before.adjoins(&piece)
         {
-            (before.last, before.sent) = (piece.last, before.sent.max(piece.sent));
+            before.last = piece.last;
+            before.pass_at(before.sent().max(piece.sent()));
             return kept;
         }
         if let Some(place) = pieces.get_mut(kept) {
@@ -346,6 +358,31 @@ impl Sequence {
 }
 
 impl Piece {
+    const fn new(first: u32, last: u32, sent: i64) -> Self {
+        Self { first, last, sent: sent << MARKS }
+    }
+
+    const fn sent(&self) -> i64 {
+        self.sent >> MARKS
+    }
+
+    const fn pass_at(&mut self, sent: i64) {
+        self.sent = sent << MARKS | self.sent & (ACKED | RESENT);
+    }
+
+    const fn is(&self, mark: i64) -> bool {
+        self.sent & mark != 0
+    }
+
+    const fn set(&mut self, mark: i64) {
+        self.sent |= mark;
+    }
+
+    const fn acked(mut self) -> Self {
+        self.set(ACKED);
+        self
+    }
+
     /// Does the other begin where this one ends, in the same quadrant?
     const fn adjoins(&self, above: &Self) -> bool {
         self.last.wrapping_add(1) == above.first && !above.first.is_multiple_of(QUADRANT)
@@ -353,12 +390,12 @@ impl Piece {
 
     /// What the acknowledgment that ends with it is worth. `passed`: when the latest of all up to it passed.
     const fn sample(&self, passed: i64) -> Acked {
-        if passed > self.sent {
+        if passed > self.sent() {
             Acked::Overtaken
-        } else if self.resent {
+        } else if self.is(RESENT) {
             Acked::Ambiguous
         } else {
-            Acked::Once(self.sent)
+            Acked::Once(self.sent())
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The list of pieces held to the rules written down plainly, its bounds, and the small parts beside it.
 
+use super::Measure;
 use super::echo::Echo;
 use super::samples::Samples;
 use super::sequence::{Acked, MOST, Sent, Sequence};
@@ -28,6 +29,12 @@ fn segment(flags: u16, window: u16, len: u32) -> Segment<'static> {
         checksum: 0,
         sound: true,
     }
+}
+
+#[test]
+fn what_is_measured_stays_small() {
+    // As `docs/measures.md` has it.
+    assert_eq!(size_of::<Measure>(), 464);
 }
 
 /// The same list without a thought for speed: four lists, walked from the start every time.

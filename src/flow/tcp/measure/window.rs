@@ -3,12 +3,26 @@
 use crate::decode::TcpFlags;
 use crate::flow::tcp::segment::Segment;
 
+/// A window: the field of the header, and by how many bits it is shifted. In half of the bytes that its size would take.
+#[derive(Clone, Copy, Debug, Default)]
+struct Offered {
+    field: u16,
+    shift: u8,
+}
+
+impl Offered {
+    /// Its size, bytes. As sent, also with a shift above the 14 that RFC 7323 (2.3) would use.
+    const fn bytes(self) -> u64 {
+        (self.field as u64).wrapping_shl(self.shift as u32)
+    }
+}
+
 /// Windows of one side, bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     /// Smallest that is not 0, and largest; 0 where there was none.
-    min: u64,
-    max: u64,
+    min: Offered,
+    max: Offered,
     /// What the window field is multiplied with, once both sides have offered to.
     shift: u8,
     /// It sent the option.
@@ -49,19 +63,21 @@ impl Window {
         let offers = segment.has(TcpFlags::ACK | TcpFlags::SYN);
         // RFC 7323 (2.2): the window of a SYN is never scaled.
         let scaled = self.offered && peer_offered && !segment.has(TcpFlags::SYN);
-        // As sent, also above the 14 that RFC 7323 (2.3) would use.
-        let shift = if scaled { u32::from(self.shift) } else { 0 };
-        let last = if offers { u64::from(segment.window).wrapping_shl(shift) } else { 0 };
-        self.open = last != 0;
-        if last == 0 {
+        let last = Offered { field: segment.window, shift: if scaled { self.shift } else { 0 } };
+        let bytes = if offers { last.bytes() } else { 0 };
+        self.open = bytes != 0;
+        if bytes == 0 {
             return;
         }
         if scaled && !self.scaled {
             // The windows of the handshake say nothing of the buffer.
             (self.scaled, self.min, self.max) = (true, last, last);
         }
-        self.max = self.max.max(last);
-        if self.min == 0 || last < self.min {
+        if bytes > self.max.bytes() {
+            self.max = last;
+        }
+        let min = self.min.bytes();
+        if min == 0 || bytes < min {
             self.min = last;
         }
     }
@@ -73,6 +89,6 @@ impl Window {
 
     /// Smallest window that is not 0, and largest.
     pub(super) const fn extremes(&self) -> (u64, u64) {
-        (self.min, self.max)
+        (self.min.bytes(), self.max.bytes())
     }
 }
