@@ -39,8 +39,7 @@ pub fn can_share(tracker: &TrackerConfig) -> bool {
 }
 
 /// Reads all of `input`, follows its conversations in so many threads (2 to 64), and tells `sink`: sources, flows and the summary.
-/// Packets and verdicts on packets are not told, and of sources not what is learnt of them later: no output of conversations asks
-/// for it. What [`can_share`] refuses, and less than two threads, is a run in one.
+/// Packets and verdicts on packets are not told: no output of conversations asks for them. What [`can_share`] refuses, and less than two threads, is a run in one.
 pub fn run(
     input: &mut Input,
     filter: Filter,
