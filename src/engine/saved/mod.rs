@@ -1,7 +1,8 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
 //! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
-//! tells, as long as no flow has to make room for another; then the totals of packets are.
+//! tells, as long as no flow has to make room for another and the lists have room, of which each thread has its part; then the totals
+//! of packets are.
 
 mod batch;
 mod merge;
