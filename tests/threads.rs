@@ -66,6 +66,24 @@ fn tables_of_every_capture_are_those_of_one_thread() {
 }
 
 #[test]
+fn interfaces_that_come_later_are_told_where_they_come() {
+    // Sections one behind the other are one file (pcapng, section 4.1).
+    let tour = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/tour.pcapng")).expect("a capture");
+    let folder = tempfile::tempdir().expect("a folder");
+    for sections in [2, 40] {
+        let file = folder.path().join("sections.pcapng");
+        fs::write(&file, tour.repeat(sections)).expect("written");
+        let one = same("flows --format jsonl", &[&file], &[2, 5]);
+        let told = one.stdout.lines().filter(|line| line.contains(r#""type":"capture""#)).count();
+        assert!(told >= sections, "{told} records of {sections} sections");
+    }
+    // And of a file without packets.
+    let none = folder.path().join("none.pcapng");
+    fs::write(&none, &tour[..tour.len().min(400)]).expect("written");
+    same("flows --format jsonl", &[&none], &[2]);
+}
+
+#[test]
 fn several_files_in_time_order_are_those_of_one_thread() {
     let captures = captures();
     let files: Vec<&Path> = captures.iter().map(PathBuf::as_path).filter(|path| !path.ends_with("unknown-link.pcap")).collect();

@@ -197,7 +197,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) progress: Progress,
     /// Most memory to take: bytes, or with k, m, g KiB, MiB, GiB; 64m at least. A quarter of the machine's, and 1g at most, unless
-    /// given. When it is used up, conversations are given out early and counted, unanswered attempts first
+    /// given. When it is used up, conversations are given out early and counted: what is over and floods of unanswered attempts first
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
     pub(crate) max_memory: Option<String>,
     /// Don't convert addresses to names (the default; here for tcpdump's sake)

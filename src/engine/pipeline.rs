@@ -13,7 +13,7 @@ use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
 use crate::flow::wireshark::Labeler;
 use crate::flow::{Admission, Ending, FlowEvent, Note, PacketMeta, Pieces, Tracker};
-use crate::model::{Frame, Timestamp};
+use crate::model::{Frame, SourceInfo, Timestamp};
 use std::io;
 
 /// Frames turned away whose ports are looked at, to tell which are there when nothing matched.
@@ -65,6 +65,14 @@ impl Pipeline {
             share.pause();
         }
         if self.dealer.as_mut().is_none_or(Dealer::flush) { Keep::Going } else { Keep::Enough }
+    }
+
+    /// More is known of a source.
+    pub(super) fn on_source(&mut self, index: u16, info: &SourceInfo, sink: &mut impl Sink) -> io::Result<Keep> {
+        match &mut self.dealer {
+            Some(dealer) => Ok(if dealer.source(index, info) { Keep::Going } else { Keep::Enough }),
+            None => sink.on_event(&Event::Source { index, info }),
+        }
     }
 
     /// Lets the tracker know of packets that will come soon.

@@ -200,8 +200,10 @@ impl Run {
                     }
                 }
                 Ok(Next::Changed(index)) => {
-                    if let Some(info) = input.info(index) {
-                        sink.on_event(&Event::Source { index, info })?;
+                    if let Some(info) = input.info(index)
+                        && self.pipeline.on_source(index, info, sink)? == Keep::Enough
+                    {
+                        return Ok(());
                     }
                 }
                 Ok(Next::Notice(notice)) => {

@@ -210,7 +210,7 @@ impl Table {
         self.give_up(NIL, |_| true)
     }
 
-    /// The flow to give up when memory is short: one that holds some beside its place, which is kept for the next flow. Not this one, in
+    /// The flow to give up when memory is short: of a class whose longest silent one holds some beside its place, which is kept for the next flow. Not this one, in
     /// which a packet was put just now, if there is another.
     pub(super) fn holder(&self, spared: u32) -> Option<u32> {
         self.give_up(spared, Flow::has_boxes).or_else(|| self.give_up(spared, |_| true))

@@ -119,7 +119,7 @@ fn a_web_page_fetched_by_curl(backend: &str) {
     let capturing = start(
         &pair,
         backend,
-        &format!("flows -i {VETH} --format csv --fields id,state,resp.port,resp.payload_bytes,handshake.outcome"),
+        &format!("flows -i {VETH} --format csv --fields id,state,resp.port,resp.unique_bytes,handshake.outcome"),
     );
     let mut curl = with_bare_settings(Command::new("curl"));
     curl.args([

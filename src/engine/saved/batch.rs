@@ -4,7 +4,7 @@
 use super::merge::{Desk, Key};
 use super::place::Threads;
 use crate::flow::fetch::{fetch, fetch_headers};
-use crate::model::{Frame, Timestamp};
+use crate::model::{Frame, SourceInfo, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -194,6 +194,16 @@ impl Dealer {
         let open = self.to.iter().all(|to| to.send(Work::Batch(Arc::clone(&batch))).is_ok());
         self.given.push_back(batch);
         open && !self.desk.has_quit()
+    }
+
+    /// More is known of a source. It is told when all before it is, for which what was read so far is handed on. `false`: nobody wants any
+    /// more.
+    pub(in crate::engine) fn source(&mut self, index: u16, info: &SourceInfo) -> bool {
+        self.flush();
+        // Before the first batch the others are at the start, too.
+        let next = if self.given.is_empty() { 0 } else { self.batch.end() };
+        self.desk.source(Key::source(next), index, Box::new(info.clone()));
+        !self.desk.has_quit()
     }
 
     /// Hands on the rest, and says that it is.

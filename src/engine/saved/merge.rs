@@ -2,12 +2,13 @@
 //!
 //! Each thread has a stream of what it tells, in order of [`Key`]s, and a mark: nothing earlier than that comes any more. The
 //! streams are bounded. No thread waits for another without having set its mark to where it is, the one that puts in order waits for
-//! all at the earliest place at once, and the one that reads never waits for room: so they never all wait.
+//! all at the earliest place at once, and the one that reads waits for room only where all others have what they need to come as far: so they
+//! never all wait.
 
 use crate::event::{Event, Sink};
 use crate::flow::fetch::{fetch, fetch_parts};
 use crate::flow::{Common, FlowKind, FlowRecord, Rank};
-use crate::model::Timestamp;
+use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::io;
@@ -77,6 +78,8 @@ pub(super) type Spent = Vec<Box<FlowRecord>>;
 
 /// What is told.
 pub(super) enum Told {
+    /// What is known of a source by now.
+    Source(u16, Box<SourceInfo>),
     SourcesEnded,
     /// The thread's next flow of this kind began.
     Begun(FlowKind),
@@ -172,6 +175,15 @@ impl Desk {
         if waiting.told.len() == WORTH {
             self.wake_for(&mut waiting);
         }
+    }
+
+    /// Tells what is known of a source: one at a time, as it may be large. All that comes before `key` was dealt out already, and every
+    /// thread's mark comes to it without another word of the one that reads, which may therefore wait here.
+    pub(super) fn source(&self, key: Key, index: u16, info: Box<SourceInfo>) {
+        let Some(mut waiting) = self.waiting_with_room(&self.streams[self.readers()]) else { return };
+        waiting.told.push_back((key, Told::Source(index, info)));
+        waiting.bytes = self.room;
+        self.wake_for(&mut waiting);
     }
 
     /// Tells that a flow ended, when there is room, and gives back records that were told before. The record has so many bytes.
@@ -328,6 +340,7 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
         while let Some((_, told)) = streams[of].told.pop_front_if(|(key, _)| *key <= next) {
             streams[of].look_ahead();
             let done = match told {
+                Told::Source(index, info) => sink.on_event(&Event::Source { index, info: &info }).map(drop),
                 Told::SourcesEnded => sink.on_event(&Event::SourcesEnded).map(drop),
                 Told::Begun(kind) => {
                     if numbers.begin(of, kind) {

@@ -1,7 +1,8 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
 //! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
-//! tells, as long as no flow has to make room for another; then the totals of packets are.
+//! tells, as long as no flow has to make room for another and the lists have room, of which each thread has its part; then the totals
+//! of packets are.
 
 mod batch;
 mod merge;
@@ -39,8 +40,7 @@ pub fn can_share(tracker: &TrackerConfig) -> bool {
 }
 
 /// Reads all of `input`, follows its conversations in so many threads (2 to 64), and tells `sink`: sources, flows and the summary.
-/// Packets and verdicts on packets are not told, and of sources not what is learnt of them later: no output of conversations asks
-/// for it. What [`can_share`] refuses, and less than two threads, is a run in one.
+/// Packets and verdicts on packets are not told: no output of conversations asks for them. What [`can_share`] refuses, and less than two threads, is a run in one.
 pub fn run(
     input: &mut Input,
     filter: Filter,

@@ -323,7 +323,7 @@ impl FlowSink for Teller<'_> {
             (None, Some(rank)) => Key::silent(self.number, rank),
             (None, None) => Key::own(self.number),
         };
-        // One that had to make room at its own packet has not been told of yet.
+        // Should one end at the packet that began it, that it began is told first.
         self.begin(record.id, key);
         let before = heap::held();
         let copy = record.clone();
