@@ -167,7 +167,7 @@ fn many_holes_in_many_flows_share_what_memory_there_is() {
     }
     let all = w.finish();
     let lost = all.iter().filter(|r| measured(&r.orig).at_least).count();
-    // 500 holes take 12 kB. Four flows had room for them; where nothing was left, the stream's own count stands.
-    assert!((15..=17).contains(&lost), "{lost}");
+    // 500 holes take 8 kB. Seven flows had room for them; where nothing was left, the stream's own count stands.
+    assert!((12..=14).contains(&lost), "{lost}");
     assert!(all.iter().all(|r| r.orig.unique_bytes == 5000));
 }
