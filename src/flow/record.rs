@@ -551,7 +551,7 @@ pub struct FlowRecord {
 
 impl FlowRecord {
     /// A record of nothing, to be filled: one value serves all flows of a tracker, with the memory of its lists.
-    pub(super) fn blank() -> Self {
+    pub(crate) fn blank() -> Self {
         let nobody = Endpoint::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0);
         Self {
             id: FlowId { kind: FlowKind::Other, number: 0 },

@@ -46,8 +46,6 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         originator: end(from),
         responder: end(to),
         community_id: Some(CommunityId::new(end("128.232.110.120:34855"), end("66.35.250.204:80"), IpProtocol::TCP, 0)),
-        vlan: Vec::new(),
-        tunnel: None,
         start: START,
         end: at(70.0),
         first_packet: (0, number),
@@ -55,15 +53,9 @@ pub(crate) fn flow(kind: FlowKind, number: u64, state: State, from: &str, to: &s
         state,
         direction_reason: DirectionReason::Syn,
         end_reason: Some(EndReason::EndOfCapture),
-        handshake: None,
-        response_time: None,
-        icmp_error: None,
-        icmp_errors: 0,
-        capture_drops: None,
-        vantage: None,
-        zeek: None,
         orig: side(out),
         resp: side(inward),
+        ..FlowRecord::blank()
     }
 }
 

@@ -5,6 +5,9 @@
 //! Nothing is copied while nothing waits. What waits of a packet is its text, where the output makes [`Drafts`], else all of it.
 //! It does not decide what is settled, and it does not look at a clock: the tracker settles by packet time.
 
+mod waiting;
+
+use self::waiting::{Arena, Queue, make_way};
 use crate::decode::Packet;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowRecord, Note, Settled};
@@ -19,9 +22,6 @@ const EVENTS: usize = 1 << 16;
 /// Most memory of what waits: the packets' bytes, and what is known of them. A draft counts as its packet would, or more if it is
 /// longer: what waits, and so what is said of it, is the same in all forms but the longest.
 pub const BYTES: usize = 16 << 20;
-
-/// Places by which the queue grows.
-const PLACES: usize = 1024;
 
 /// What is known of a packet and waits with it, beside its bytes.
 const KNOWN: usize = size_of::<Kept>() + size_of::<usize>();
@@ -124,69 +124,6 @@ struct Unsure {
     /// Where in the text.
     at: usize,
     note: Note,
-}
-
-/// A queue whose items have numbers that stay.
-#[derive(Debug)]
-struct Queue<T> {
-    items: VecDeque<T>,
-    /// How many left it, ever.
-    gone: u64,
-}
-
-impl<T> Queue<T> {
-    const fn new() -> Self {
-        Self { items: VecDeque::new(), gone: 0 }
-    }
-
-    /// The number of the item that is pushed next.
-    fn next(&self) -> u64 {
-        self.gone + self.items.len() as u64
-    }
-
-    fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        self.items.get_mut((number - self.gone) as usize)
-    }
-
-    fn push(&mut self, item: T) {
-        make_way(&mut self.items);
-        self.items.push_back(item);
-    }
-
-    fn drop_first(&mut self) {
-        self.gone += u64::from(self.items.pop_front().is_some());
-    }
-}
-
-/// Makes place for one more. Not doubled: half of that would be there and not used.
-fn make_way<T>(queue: &mut VecDeque<T>) {
-    if queue.len() == queue.capacity() {
-        queue.reserve_exact(PLACES);
-    }
-}
-
-/// Bytes in the order in which they will be taken.
-#[derive(Debug, Default)]
-struct Arena {
-    bytes: Vec<u8>,
-    /// Where the first that is still wanted stands.
-    start: usize,
-}
-
-impl Arena {
-    /// The first bytes.
-    fn first(&self, len: usize) -> &[u8] {
-        self.bytes.get(self.start..self.start + len).unwrap_or_default()
-    }
-
-    fn drop_first(&mut self, len: usize) {
-        self.start = (self.start + len).min(self.bytes.len());
-        // Moved to the front when that costs no more than was taken since the last time.
-        if self.start * 2 >= self.bytes.len() {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
-    }
 }
 
 impl<S: Drafts> Hold<S> {
