@@ -116,6 +116,7 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
         notices::records_lost(&summary),
         notices::misplaced(&summary),
         notices::evicted(&summary),
+        notices::incomplete(&summary),
     ];
     for text in notices.into_iter().flatten() {
         say(&text);

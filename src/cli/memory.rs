@@ -17,6 +17,8 @@ const USUAL_MOST: usize = 1 << 30;
 /// The program's own pages, stacks, what has a bound of its own that is small (hosts seen, fragments, what the capture dropped,
 /// first numbers of packet lines) and the buffers of its outputs.
 const PROGRAM: usize = 26 << 20;
+/// Of that, what first numbers of packet lines may take: conversations have it where no such lines are printed.
+const FIRST_NUMBERS: usize = 6 << 20;
 /// What a further thread takes beside conversations: hosts seen, fragments, a stack.
 const THREAD: usize = 6 << 20;
 /// What a further thread that follows conversations of files takes beside them: hosts seen, fragments, what the capture dropped, a stack.
@@ -39,6 +41,8 @@ pub(crate) struct Memory {
     waiting: usize,
     /// and what the threads take that follow conversations of files.
     followers: usize,
+    /// Of the program's part, what this run has no use for.
+    unused: usize,
     /// The capture buffer of one interface in one thread,
     ring: usize,
     /// what it is when nothing is asked, and the most that it can be.
@@ -60,6 +64,7 @@ impl Memory {
             live: 0,
             waiting: 0,
             followers: 0,
+            unused: 0,
             ring: DEFAULT_BUFFER,
             usual_ring: DEFAULT_BUFFER,
             largest_ring: DEFAULT_BUFFER,
@@ -110,6 +115,11 @@ impl Memory {
             .help(format!("give less of them, or  --max-memory {least}m")));
         }
         Ok(Self { followers, ..self })
+    }
+
+    /// The same where no packet lines are printed.
+    pub(crate) const fn without_lines(self) -> Self {
+        Self { unused: FIRST_NUMBERS, ..self }
     }
 
     /// Bytes of the capture buffer of one interface in one thread.
@@ -166,11 +176,11 @@ impl Memory {
     pub(crate) fn tracker(self, others: usize) -> TrackerConfig {
         let usual = TrackerConfig::default();
         let input = if self.live > 0 { 0 } else { self.input() };
-        let all = self.rest() - self.handed_over() - input - others;
+        let all = self.rest() + self.unused - self.handed_over() - input - others;
         let path_bytes = usual.path_bytes.min(all / 12);
         let flows = (all - path_bytes) / 16 * (16 - UNUSABLE);
         let max_bytes = if self.followers > 0 { flows / NUMBERS * (NUMBERS - 1) } else { flows };
-        TrackerConfig { max_bytes, list_bytes: usual.list_bytes.min(max_bytes / 4), path_bytes, ..usual }
+        TrackerConfig { max_bytes, list_bytes: max_bytes / 4, path_bytes, ..usual }
     }
 }
 
@@ -246,9 +256,12 @@ mod tests {
     fn shares_are_no_more_than_all() {
         for text in ["64m", "100m", "1g", "64g"] {
             let memory = of(text).unwrap();
-            for others in [0, 2 * memory.records(), 2 * memory.hold() + memory.labels()] {
+            let (records, packets) = (2 * memory.records(), 2 * memory.hold() + memory.labels());
+            for (others, lines) in [(0, 0), (records, 0), (packets, FIRST_NUMBERS)] {
+                let memory = if lines == 0 { memory.without_lines() } else { memory };
                 let tracker = memory.tracker(others);
-                let all = tracker.max_bytes + tracker.path_bytes + others + memory.input() + PROGRAM;
+                let program = PROGRAM - FIRST_NUMBERS + lines;
+                let all = tracker.max_bytes + tracker.path_bytes + others + memory.input() + program;
                 assert!(all <= memory.most && tracker.max_bytes >= memory.most / 5, "{text}: {tracker:?}");
                 assert!(tracker.list_bytes <= tracker.max_bytes / 4);
             }

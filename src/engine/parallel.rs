@@ -141,11 +141,24 @@ fn end(
         }
     }
     let joined = sums::join(&summaries);
-    let RunSummary { sources, evicted, checksums, fragments_lost, fragments_unfit, live, threads, .. } = joined;
+    let RunSummary {
+        sources,
+        evicted,
+        closed_early,
+        without_room,
+        checksums,
+        fragments_lost,
+        fragments_unfit,
+        live,
+        threads,
+        ..
+    } = joined;
     let (dropped_here, records_dropped) = (joined.dropped_here, joined.records_dropped);
     let summary = RunSummary {
         sources,
         evicted,
+        closed_early,
+        without_room,
         checksums,
         fragments_lost,
         fragments_unfit,

@@ -12,7 +12,7 @@ use crate::decode::fragment::{FragmentLimits, FragmentPool};
 use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
 use crate::filter::{Filter, FilterError};
 use crate::flow::wireshark::Labeler;
-use crate::flow::{ChecksumStats, Tracker, TrackerConfig};
+use crate::flow::{ChecksumStats, Tracker, TrackerConfig, TrackerStats};
 use crate::model::{Frame, SourceInfo, SourceStats, Span, Timestamp};
 use std::io;
 use std::time::Duration;
@@ -373,9 +373,12 @@ impl Run {
             sources.push(SourceSummary { info, stats, cut_frames: self.pipeline.totals.cut_frames(usize::from(index)), problem });
         }
         let lost = self.pipeline.fragments.stats();
+        let tracked = self.pipeline.tracker.as_ref().map_or_else(TrackerStats::default, Tracker::stats);
         RunSummary {
             sources,
-            evicted: self.pipeline.tracker.as_ref().map_or(0, |t| t.stats().evicted),
+            evicted: tracked.evicted,
+            closed_early: tracked.closed_early,
+            without_room: tracked.without_room,
             checksums: self.pipeline.tracker.as_ref().map_or_else(ChecksumStats::default, Tracker::checksums),
             fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
             fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),

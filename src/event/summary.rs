@@ -71,6 +71,10 @@ pub struct RunSummary {
     pub flows: u64,
     /// Flows evicted because the table was full, by number or by memory.
     pub evicted: u64,
+    /// Flows given out early for the same reason that were over already.
+    pub closed_early: u64,
+    /// Flows of which segments had to be forgotten for want of memory: what is worked out of their segments is a minimum.
+    pub without_room: u64,
     /// What was found of checksums, where they were looked at.
     pub checksums: ChecksumStats,
     /// Frames that stand for several segments on the wire, as the capturing system says (`FrameMarks::gso`): source, interface

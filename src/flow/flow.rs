@@ -103,6 +103,8 @@ pub(super) struct Flow {
     pub(super) first_source: u16,
     /// A packet came whose time is well before that of the first: a clock was set back.
     pub(super) stepped_back: bool,
+    /// Its lists found no room at some time.
+    pub(super) went_without: bool,
     /// What was said of its first wrong checksum.
     pub(super) wrong_checksum: Option<Judgement>,
     pub(super) low: Side,
@@ -144,6 +146,7 @@ impl Flow {
             originator: originator.0,
             reason: originator.1,
             stepped_back: false,
+            went_without: false,
             wrong_checksum: None,
             last_source: place.source,
             first_source: place.source,

@@ -206,8 +206,9 @@ impl Table {
     }
 
     /// The flow to give up when there is no room: the longest silent one of the first class that has more than it may keep.
-    pub(super) fn victim(&self) -> Option<u32> {
-        self.give_up(NIL, |_| true)
+    /// Not this one, if there is another.
+    pub(super) fn victim(&self, spared: u32) -> Option<u32> {
+        self.give_up(spared, |_| true)
     }
 
     /// The flow to give up when memory is short: of a class whose longest silent one holds some beside its place, which is kept for the next flow. Not this one, in

@@ -110,7 +110,13 @@ fn end(summary: &RunSummary, json: &mut JsonLine) {
         json.key(key);
         json.or_null(ts, JsonLine::time);
     }
-    for (key, n) in [("flows", summary.flows), ("flows_evicted", summary.evicted)] {
+    let flows = [
+        ("flows", summary.flows),
+        ("flows_evicted", summary.evicted),
+        ("flows_closed_early", summary.closed_early),
+        ("flows_incomplete", summary.without_room),
+    ];
+    for (key, n) in flows {
         json.key(key);
         json.number(n);
     }

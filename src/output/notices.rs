@@ -140,6 +140,16 @@ pub fn evicted(summary: &RunSummary) -> Option<String> {
     })
 }
 
+/// Flows of which segments were forgotten for want of memory; nothing when there were none.
+#[must_use]
+pub fn incomplete(summary: &RunSummary) -> Option<String> {
+    let n = summary.without_room;
+    (n > 0).then(|| {
+        let (flows, their) = (counted(n, "flow"), if n == 1 { "its" } else { "their" });
+        format!("of {flows} segments were forgotten for want of memory: {their} losses, verdicts and measures are a minimum\n  try:  a larger --max-memory   or a capture filter")
+    })
+}
+
 /// Packets that were followed apart from their conversations; nothing when none were.
 #[must_use]
 pub fn misplaced(summary: &RunSummary) -> Option<String> {
@@ -359,7 +369,9 @@ mod tests {
             "2,000 packets were not handed to the thread that follows their conversations, which had no room: some may have two records
   fewer --threads avoid it"
         );
-        assert_eq!((records_lost(&totals()), evicted(&totals())), (None, None));
+        assert_eq!((records_lost(&totals()), evicted(&totals()), incomplete(&totals())), (None, None, None));
+        let text = incomplete(&RunSummary { without_room: 2000, ..totals() }).unwrap();
+        assert!(text.starts_with("of 2,000 flows segments were forgotten for want of memory: their losses,"), "{text}");
         let text = evicted(&RunSummary { evicted: 1, ..totals() }).unwrap();
         assert!(text.starts_with("1 flow was given out early for want of room"), "{text}");
         let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }).unwrap();

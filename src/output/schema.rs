@@ -61,6 +61,16 @@ pub(super) const END_KEYS: &[Key] = &[
     or_null("end", Kind::Time, "latest packet"),
     key("flows", Kind::Integer, "flows in all"),
     key("flows_evicted", Kind::Integer, "flows given out early because there was no room for more, by number or by memory"),
+    key(
+        "flows_closed_early",
+        Kind::Integer,
+        "flows given out early for that reason that were over: late packets of theirs are flows of their own",
+    ),
+    key(
+        "flows_incomplete",
+        Kind::Integer,
+        "flows of which segments were forgotten for want of memory: what is counted and measured of them is a minimum",
+    ),
     key("packets_cut", Kind::Integer, "packets cut by a snap length"),
     key("not_understood", Kind::List, "reason and packets of each"),
     key("fragments_incomplete", Kind::Integer, "datagrams whose fragments never came together"),

@@ -2,7 +2,7 @@
 
 use crate::world::{A, B, Host, World, seg, udp_bytes};
 use sockeye::decode::decode_ip;
-use sockeye::flow::{EndReason, FlowEvent, PacketMeta, Pieces, State, TrackerConfig};
+use sockeye::flow::{Common, EndReason, FlowEvent, PacketMeta, Pieces, State, Tracker, TrackerConfig, Wants};
 use sockeye::model::Span;
 
 #[test]
@@ -123,9 +123,50 @@ fn what_is_over_makes_room_without_being_called_evicted() {
     w.udp(A, B, b"x");
     w.udp(B, A, b"x");
     w.udp(A, (B.0, 81), b"x");
-    assert_eq!(w.tracker.stats().evicted, 1);
+    assert_eq!((w.tracker.stats().evicted, w.tracker.stats().closed_early), (1, 1));
     let reasons: Vec<_> = w.finish().iter().map(|r| r.end_reason).collect();
     assert_eq!(reasons, [Some(EndReason::Rst), Some(EndReason::Evicted), Some(EndReason::EndOfCapture)]);
+}
+
+#[test]
+fn a_tracker_makes_room_for_what_others_begin() {
+    let common = Common::within(0);
+    let config = TrackerConfig { max_flows: 10, ..TrackerConfig::default() };
+    let [mut first, mut second] = [(); 2].map(|()| World { tracker: Tracker::beside(config, &common), ..World::new() });
+    for port in 0..10 {
+        first.udp((A.0, 1000 + port), B, b"x");
+        second.wait(1);
+    }
+    for port in 0..5 {
+        second.udp((B.0, 1000 + port), A, b"x");
+    }
+    let active = |w: &World| w.tracker.stats().active;
+    assert_eq!((active(&first), active(&second)), (10, 5));
+    // It need not see a packet: that time goes on is enough.
+    first.idle(1);
+    assert_eq!((active(&first), first.tracker.stats().evicted), (5, 5));
+    second.udp((B.0, 2000), A, b"x");
+    assert_eq!((active(&second), second.tracker.stats().evicted), (5, 1), "of its own, as it has its part");
+    assert_eq!(first.finish().iter().filter(|r| r.end_reason == Some(EndReason::Evicted)).count(), 5);
+}
+
+#[test]
+fn lists_of_trackers_beside_each_other_have_their_room_in_common() {
+    let told = |beside: usize, list_bytes: usize| {
+        let common = Common::within(0);
+        let config = TrackerConfig { list_bytes, wants: Wants::VERDICTS, ..TrackerConfig::default() };
+        let mut trackers: Vec<_> = (0..beside).map(|_| Tracker::beside(config, &common)).collect();
+        let mut w = World { tracker: trackers.pop().expect("one"), ..World::new() };
+        w.open();
+        for i in 0..400 {
+            w.a(seg("P.", 1001 + i * 10, 5001).len(10));
+        }
+        let incomplete = w.tracker.stats().without_room;
+        (incomplete, w.only().orig.loss.expect("wanted"))
+    };
+    let (none, whole) = told(1, 1 << 20);
+    assert_eq!((none, told(1, 16 << 10).0), (0, 1));
+    assert_eq!(told(64, 16 << 10), (0, whole));
 }
 
 #[test]

@@ -177,7 +177,7 @@ pub(super) fn run(
         wants: wants(records, format, &fields, look.verbose > 0),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: of.checksums,
-        ..opened.memory.tracker(told)
+        ..opened.memory.without_lines().tracker(told)
     };
     let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
     // Records that come on the terminal itself show how far it is, and a line among them would be in their way.

@@ -30,8 +30,11 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let wants = Wants { verdicts: true, ..Wants::default() };
-    let tracker =
-        TrackerConfig { handshake_events: false, wants, ..opened.memory.tracker(if args.all { 2 * records } else { 0 }) };
+    let tracker = TrackerConfig {
+        handshake_events: false,
+        wants,
+        ..opened.memory.without_lines().tracker(if args.all { 2 * records } else { 0 })
+    };
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().close().result;

@@ -32,6 +32,8 @@ pub(super) fn join<'a>(summaries: impl IntoIterator<Item = &'a RunSummary>) -> R
         sum.wire_bytes += one.wire_bytes;
         sum.flows += one.flows;
         sum.evicted += one.evicted;
+        sum.closed_early += one.closed_early;
+        sum.without_room += one.without_room;
         // There is one output.
         sum.dropped_here = sum.dropped_here.max(one.dropped_here);
         sum.records_dropped = sum.records_dropped.max(one.records_dropped);

@@ -1,8 +1,8 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
 //! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
-//! tells, as long as no flow has to make room for another and the lists have room, of which each thread has its part; then the totals
-//! of packets are.
+//! tells, as long as no flow has to make room for another and the lists, which have their room in common, find some; then the totals
+//! of packets are. Which of these happened, and to how many flows, the summary says.
 
 mod batch;
 mod merge;
@@ -20,7 +20,7 @@ use super::run::{Config, Ended, Run, Watch};
 use crate::capture::{Failed, Input, SourceError};
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::filter::Filter;
-use crate::flow::{Common, Tracker, TrackerConfig};
+use crate::flow::{Common, Tracker, TrackerConfig, TrackerStats};
 use std::io;
 use std::panic;
 use std::sync::Arc;
@@ -136,9 +136,12 @@ fn sum_up(
         totals.add(one.totals);
         trackers.push(one.tracker);
     }
+    let sum = |of: fn(TrackerStats) -> u64| trackers.iter().map(|tracker| of(tracker.stats())).sum();
     let summary = RunSummary {
         sources,
-        evicted: trackers.iter().map(|tracker| tracker.stats().evicted).sum(),
+        evicted: sum(|stats| stats.evicted),
+        closed_early: sum(|stats| stats.closed_early),
+        without_room: sum(|stats| stats.without_room),
         checksums: Tracker::checksums_of_all(&trackers),
         fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
         fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),

@@ -57,23 +57,25 @@ impl Tracker {
             }
             previous = flow.zeek.as_deref().map(|conn| conn.reuse(seen.meta.ts));
             self.end_flow(slot, if leapt { EndReason::Timeout } else { EndReason::Reused }, sink);
-        } else {
-            // Where several trackers found late that there are too many, twice: until there are not.
-            for _ in 0..2 {
-                if self.is_full() {
-                    self.make_room(sink);
-                }
-            }
+        } else if self.is_full() {
+            self.make_room(sink);
         }
         self.begin(of, previous, seen)
     }
 
     /// Is there no room for another flow?
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
         let many = self.common.as_ref().map_or(self.table.len(), Common::active) >= self.config.max_flows;
         // Of several trackers those with more than their part make room, lest a flood in one of them push out what others follow.
-        let part = self.common.as_ref().map_or(0, |common| self.config.max_flows / common.trackers());
-        (many && self.table.len() >= part) || self.cannot_grow()
+        self.part = self.common.as_ref().map_or(0, |common| self.config.max_flows / common.trackers());
+        (many && self.table.len() >= self.part) || self.cannot_grow()
+    }
+
+    /// Are there more flows than there may be, since another tracker has begun one of its part, and is it up to this one to make room?
+    #[inline]
+    pub(super) fn owes_room(&self) -> bool {
+        // What others write is looked at only where it may matter.
+        self.table.len() > self.part && self.common.as_ref().is_some_and(|common| common.active() > self.config.max_flows)
     }
 
     fn begin(&mut self, of: &Found, previous: Option<Reuse>, seen: &Seen<'_, '_>) -> u32 {

@@ -1,8 +1,10 @@
 //! What trackers have in common that follow the conversations of one capture side by side, each those of its own thread: the
-//! next number of each kind, how many flows there are in all, and what was learnt of the ways between hosts. Asked when a flow begins
-//! or ends and when a way is measured anew, never for each packet.
+//! next number of each kind, how many flows there are in all, the room of their lists, and what was learnt of the ways between hosts.
+//! Asked when a flow begins or ends, when a portion of the room is used up and when a way is measured anew; for each packet only by a
+//! tracker that has more flows than its part.
 
 use crate::flow::note::FlowKind;
+use crate::flow::room::{Pool, Room};
 use crate::flow::tcp::{KnownPaths, Paths};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,6 +28,7 @@ struct Inner {
     /// It did.
     crowded: AtomicBool,
     paths: Arc<Mutex<KnownPaths>>,
+    lists: Arc<Pool>,
 }
 
 impl Inner {
@@ -37,6 +40,7 @@ impl Inner {
             crowd,
             crowded: AtomicBool::new(false),
             paths: Arc::new(Mutex::new(paths)),
+            lists: Arc::default(),
         }
     }
 }
@@ -71,6 +75,11 @@ impl Common {
     pub(super) fn joined(&self) -> Self {
         self.0.trackers.fetch_add(1, Ordering::Relaxed);
         self.clone()
+    }
+
+    /// The room of a tracker's lists: it brings `bytes`, and may take `most` of what all bring.
+    pub(super) fn room(&self, bytes: usize, most: usize) -> Room {
+        Room::joining(&self.0.lists, bytes, most)
     }
 
     /// How many have it in common.

@@ -4,6 +4,7 @@ use super::Tracker;
 use super::time::tell_settled;
 use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
 use crate::flow::flow::Body;
+use crate::flow::index::NIL;
 use crate::flow::record::EndReason;
 use crate::model::{Span, Timestamp};
 
@@ -82,14 +83,22 @@ impl Tracker {
     }
 
     pub(super) fn make_room(&mut self, sink: &mut impl FlowSink) {
-        self.evict(self.table.victim(), sink);
+        self.evict(self.table.victim(NIL), sink);
     }
 
     pub(super) fn evict(&mut self, slot: Option<u32>, sink: &mut impl FlowSink) {
         if let Some(slot) = slot {
-            self.stats.evicted += u64::from(!self.table.get(slot).class.is_over());
+            let over = self.table.get(slot).class.is_over();
+            *(if over { &mut self.stats.closed_early } else { &mut self.stats.evicted }) += 1;
             self.end_flow(slot, EndReason::Evicted, sink);
         }
+    }
+
+    /// A flow's lists found no room.
+    #[cold]
+    pub(super) fn went_without(&mut self, slot: u32) {
+        let before = std::mem::replace(&mut self.table.get_mut(slot).went_without, true);
+        self.stats.without_room += u64::from(!before);
     }
 
     /// Lists found no room: some flows that have been silent give back what they no longer need.

@@ -74,6 +74,8 @@ pub struct Tracker {
     held: Held,
     /// Where other trackers follow the rest of a saved capture: when each flow was seen last, among all packets.
     ranks: Option<Ranks>,
+    /// Where there are other trackers: flows that this one may have whatever the others have.
+    part: usize,
     /// Packets that will come soon.
     upcoming: Ahead,
     /// Filled for each flow that is told of.
@@ -115,6 +117,7 @@ impl Tracker {
             ahead: [None; LEAPS as usize - 1],
             held: Held::default(),
             ranks: None,
+            part: usize::MAX,
             upcoming: Ahead::default(),
             spare_record: None,
             latest: NIL,
@@ -122,25 +125,31 @@ impl Tracker {
     }
 
     /// An empty tracker that follows part of the conversations of a capture, while others follow the rest: numbers of flows are
-    /// counted together, and [`TrackerConfig::max_flows`] bounds the flows of all. [`TrackerConfig::max_bytes`] and
-    /// [`TrackerConfig::list_bytes`] are its own.
+    /// counted together, [`TrackerConfig::max_flows`] bounds the flows of all, and the [`TrackerConfig::list_bytes`] of all are in
+    /// common. [`TrackerConfig::max_bytes`] are its own.
     #[must_use]
     pub fn beside(config: TrackerConfig, common: &Common) -> Self {
-        Self { common: Some(common.joined()), ..Self::with_paths(config, common.paths()) }
+        Self::with_paths(config, common.paths()).joining(common)
     }
 
     /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
     /// [places](super::key::place), while others follow the rest. Together they tell what one would: each is told of the time of
     /// every packet, of its [number](Self::number_packet), and of what the capture dropped; flows have numbers of this tracker's
     /// own. `common`, a [`Common::crowd`], bounds the flows of all; `peers` know what checksums the others found.
-    /// [`TrackerConfig::max_bytes`] and [`TrackerConfig::list_bytes`] are its own, [`TrackerConfig::path_bytes`] are of all together.
+    /// [`TrackerConfig::max_bytes`] are its own, the [`TrackerConfig::list_bytes`] of all are in common, [`TrackerConfig::path_bytes`] are of
+    /// all together.
     #[must_use]
     pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
         let paths = Self::paths_of(&config);
-        let mut tracker =
-            Self { common: Some(common.joined()), ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) };
+        let mut tracker = Self { ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) }.joining(common);
         tracker.judge.ask(peers);
         tracker
+    }
+
+    fn joining(self, common: &Common) -> Self {
+        // Lists of one alone leave room for its flows, however many bytes the others bring.
+        let room = common.room(self.config.list_bytes, self.config.max_bytes / 2);
+        Self { common: Some(common.joined()), room, ..self }
     }
 
     fn paths_of(config: &TrackerConfig) -> Paths {
@@ -269,6 +278,9 @@ impl Tracker {
         let note = self.update(slot, &seen, sink);
         self.remember_leap(slot, meta.ts);
         if self.room.was_short() {
+            if self.room.has_refused() {
+                self.went_without(slot);
+            }
             self.make_lists_shorter();
         }
         self.tell_outcome(slot, sink);

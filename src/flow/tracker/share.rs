@@ -66,13 +66,16 @@ impl Tracker {
         growth > 0 && (self.bytes() + growth > most || self.table.slot_bytes() + ranks + growth > most / PLACES.1 * PLACES.0)
     }
 
-    /// Does what `work` does, and counts what it takes. Then conversations give way until all keep to their share: those first that
-    /// were never answered.
+    /// Does what `work` does, and counts what it takes. Then conversations give way until all keep to their share, of bytes and, where
+    /// other trackers have begun theirs, of flows.
     #[inline]
     pub(super) fn counted<S: FlowSink, R>(&mut self, sink: &mut S, work: impl FnOnce(&mut Self, &mut Outside<'_, S>) -> R) -> R {
         let done = self.account(sink, work);
         if self.bytes() > self.config.max_bytes {
             self.give_way(sink);
+        }
+        if self.owes_room() {
+            self.make_room_for_others(sink);
         }
         done
     }
@@ -85,6 +88,13 @@ impl Tracker {
         let done = work(self, &mut outside);
         self.held.add(before, &outside);
         done
+    }
+
+    #[cold]
+    fn make_room_for_others<S: FlowSink>(&mut self, sink: &mut S) {
+        while self.owes_room() && self.table.len() > 1 {
+            self.account(sink, |tracker, sink| tracker.evict(tracker.table.victim(tracker.latest), sink));
+        }
     }
 
     #[cold]

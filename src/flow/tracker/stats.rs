@@ -19,6 +19,11 @@ pub struct TrackerStats {
     pub other: u64,
     /// Flows that were not over when they had to make room.
     pub evicted: u64,
+    /// Flows that had to make room when they were over, and not yet silent as long as late packets are waited for.
+    pub closed_early: u64,
+    /// Flows whose lists found no room ([`TrackerConfig::list_bytes`](super::TrackerConfig::list_bytes)) at some time: what is worked out of
+    /// their segments is a minimum.
+    pub without_room: u64,
 }
 
 impl TrackerStats {

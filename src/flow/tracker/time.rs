@@ -40,7 +40,7 @@ impl Tracker {
     #[inline]
     #[must_use]
     pub fn goes_on_to(&self, ts: Timestamp) -> bool {
-        self.ahead[0].is_none() && self.clock.would_go_on(ts).is_some_and(|now| self.is_quiet(now))
+        self.ahead[0].is_none() && self.clock.would_go_on(ts).is_some_and(|now| self.is_quiet(now)) && !self.owes_room()
     }
 
     /// Is nothing due by now?
