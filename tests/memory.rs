@@ -80,6 +80,19 @@ impl Capture {
         self.tcp(client, SERVER, (ACK | PSH, 1000, 5000), &[7; 10]);
     }
 
+    /// Connections of one client that send so many segments each by turns, none of which is acknowledged.
+    fn unacknowledged(&mut self, connections: u16, segments: u32) {
+        let client = |port| (0x0a00_0001, 1024 + port);
+        for port in 0..connections {
+            self.open(client(port));
+        }
+        for step in 0..segments {
+            for port in 0..connections {
+                self.tcp(client(port), SERVER, (ACK | PSH, 1010 + step * 10, 5000), &[7; 10]);
+            }
+        }
+    }
+
     fn path(&mut self) -> PathBuf {
         self.out.flush().expect("written");
         self.folder.path().join("flood.pcap")
@@ -99,6 +112,8 @@ const SERVER: (u32, u16) = (0xc000_0201, 80);
 const SYN: u8 = 2;
 const PSH: u8 = 8;
 const ACK: u8 = 16;
+const FIN: u8 = 1;
+const RST: u8 = 4;
 
 /// Runs to the end with the output in files, and keeps looking at the peak meanwhile: the kernel forgets it when the program ends. It
 /// only grows, and the last that is printed comes long after.
@@ -190,7 +205,7 @@ fn a_table_of_conversations_that_is_full_keeps_to_the_bound_and_numbers_are_give
 #[test]
 fn new_connections_are_seen_whole_in_a_table_full_of_open_ones() {
     let mut capture = Capture::new();
-    for i in 0..40_000 {
+    for i in 0..45_000 {
         capture.open((0x0a00_0000 + i, 1024));
     }
     // A thousand more, twenty opening at a time.
@@ -213,7 +228,7 @@ fn new_connections_are_seen_whole_in_a_table_full_of_open_ones() {
     let news: Vec<_> = rows(&ran.stdout).filter(|row| row[7].starts_with("172.16.")).collect();
     assert!(news.len() == 1000 && news.iter().all(whole), "{} records of 1,000 connections", news.len());
     let olds: Vec<_> = rows(&ran.stdout).filter(|row| row[7].starts_with("10.")).collect();
-    assert!(olds.len() == 40_000 && olds.iter().all(|row| (row[3], row[4]) == ("3", "1")), "{}", olds.len());
+    assert!(olds.len() == 45_000 && olds.iter().all(|row| (row[3], row[4]) == ("3", "1")), "{}", olds.len());
 }
 
 #[test]
@@ -238,6 +253,66 @@ fn threads_that_follow_a_file_fit_in_together() {
     assert!(refused.code() == Some(2) && refused.stderr.contains("--max-memory 67m"), "{}", refused.stderr);
 }
 
+/// The end record of JSON Lines.
+fn end_of(text: &str) -> serde_json::Value {
+    serde_json::from_str(text.lines().last().expect("a line")).expect("JSON")
+}
+
+#[test]
+fn flows_whose_segments_are_forgotten_are_counted_and_told() {
+    let mut capture = Capture::new();
+    capture.unacknowledged(1000, 200);
+    let told = "segments were forgotten for want of memory";
+    for words in ["flows --format jsonl", "flows --format jsonl --threads 2"] {
+        let ran = capture.read(words);
+        let end = end_of(&ran.stdout);
+        let incomplete = end["flows_incomplete"].as_u64().expect("a number");
+        assert!((100..=1000).contains(&incomplete) && ran.stderr.contains(told), "{words}: {end} {}", ran.stderr);
+        assert_eq!((&end["flows"], &end["flows_evicted"]), (&1000.into(), &0.into()), "{words}");
+        assert!(!ran.stderr.contains("given out early"), "{words}: {}", ran.stderr);
+    }
+    let summary = capture.read("summary");
+    assert!(summary.stdout.contains("flows with segments forgotten for want of memory") && summary.stderr.contains(told));
+    // The bounds of single flows are no want of memory: one that has more than it may remember is not counted.
+    let mut capture = Capture::new();
+    capture.unacknowledged(1, 20_000);
+    let ran = capture.read("flows --format jsonl");
+    assert!(end_of(&ran.stdout)["flows_incomplete"] == 0 && !ran.stderr.contains(told), "{}", ran.stderr);
+}
+
+#[test]
+fn lists_of_one_thread_have_the_room_of_all() {
+    let mut capture = Capture::new();
+    capture.unacknowledged(1000, 24);
+    // All of it is between two hosts, and so in one thread.
+    let of = |ran: &Ran| ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>();
+    let one = capture.read("flows --format jsonl");
+    let two = capture.read("flows --format jsonl --threads 2");
+    assert_eq!(end_of(&two.stdout)["flows_incomplete"], 0, "{}", end_of(&one.stdout));
+    assert!(of(&one) == of(&two), "other records");
+}
+
+#[test]
+fn what_is_over_makes_room_and_is_counted_apart() {
+    let mut capture = Capture::new();
+    for i in 0..30_000 {
+        let client = (0x0a00_0000 + i, 1024);
+        capture.open(client);
+        capture.tcp(client, SERVER, (ACK | FIN, 1010, 5000), &[]);
+        capture.tcp(SERVER, client, (ACK | FIN, 5000, 1011), &[]);
+        capture.tcp(client, SERVER, (ACK, 1011, 5001), &[]);
+    }
+    for words in ["flows --format jsonl", "flows --format jsonl --threads 2"] {
+        let ran = capture.read(words);
+        let end = end_of(&ran.stdout);
+        let early = end["flows_closed_early"].as_u64().expect("a number");
+        assert!(early > 5000 && end["flows_evicted"] == 0 && end["flows"] == 30_000, "{words}: {end}");
+        let closed =
+            ran.stdout.lines().filter(|line| line.contains(r#""state":"closed""#) && line.contains(r#""end_reason":"fin""#));
+        assert!(closed.count() == 30_000 && !ran.stderr.contains("given out early"), "{words}: {}", ran.stderr);
+    }
+}
+
 #[test]
 fn half_open_connections_are_bounded_whatever_is_printed() {
     let mut capture = Capture::new();
@@ -246,9 +321,18 @@ fn half_open_connections_are_bounded_whatever_is_printed() {
         capture.tcp(client, SERVER, (SYN, i, 0), &[]);
         capture.tcp(SERVER, client, (SYN | ACK, 77, i + 1), &[]);
     }
+    let refused = (0x0a00_0009, 1024);
+    capture.tcp(refused, SERVER, (SYN, 5, 0), &[]);
+    capture.tcp(SERVER, refused, (RST | ACK, 0, 6), &[]);
     let summary = capture.read("summary");
-    let told = summary.stdout.contains("120,000 packets") && summary.stdout.contains("flows evicted for want of room");
+    let told = summary.stdout.contains("120,002 packets") && summary.stdout.contains("flows evicted for want of room");
     assert!(told, "{}", &summary.stdout[..summary.stdout.len().min(2000)]);
+    // Pieces are no failures: those that failed stand before them, and none is said to be half-open.
+    let head = summary.stdout.lines().find(|line| line.starts_with("at most 60,001 conversations, ")).expect("a heading");
+    assert!(head.contains(" of them pieces given out early (*); the 20 that matter most"), "{head}");
+    let first = summary.stdout.lines().find(|line| line.starts_with('c')).expect("a row");
+    assert!(first.contains(" half-open  ") || first.contains(" refused  "), "{first}");
+    assert!(summary.stdout.contains(" more (given out early ") && !summary.stdout.contains("half-open*"), "{}", summary.stdout);
     let all = capture.read("summary --all");
     assert!(all.stdout.contains("a larger --max-memory"), "not all rows have room");
     let attempts = capture.read("handshakes --format csv --fields id,handshake.outcome");

@@ -3,7 +3,7 @@
 use super::ends::Ends;
 use super::host_names::HostNames;
 use super::style::Style;
-use super::summary::{resent, round_trip, spoiled, state, tell_spoiled};
+use super::summary::{is_piece, resent, round_trip, spoiled, state, tell_pieces, tell_spoiled};
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, packet_number};
 use crate::event::{Event, Keep, Sink};
@@ -47,6 +47,8 @@ pub struct FlowTableSink<W> {
     several: bool,
     /// A row has a `?`.
     spoiled: bool,
+    /// A row has a `*`.
+    pieces: bool,
     table: Table,
 }
 
@@ -59,6 +61,7 @@ impl<W: Write> FlowTableSink<W> {
             config,
             several: false,
             spoiled: false,
+            pieces: false,
             table: Table::new(COLUMNS, "", config.style, BATCH).titled(!config.quiet),
         }
     }
@@ -91,6 +94,7 @@ impl<W: Write> Sink for FlowTableSink<W> {
             Event::Source { index, .. } => self.several |= *index > 0,
             Event::Flow(record) => {
                 self.spoiled |= spoiled(record);
+                self.pieces |= is_piece(record);
                 self.table.push(row(record, self.config.verbose, self.several), &mut self.out)?;
             }
             Event::Summary(_) => {
@@ -98,6 +102,9 @@ impl<W: Write> Sink for FlowTableSink<W> {
                 self.table.tell_hidden(&mut self.out)?;
                 if self.spoiled && !self.config.quiet {
                     tell_spoiled(&mut self.out, &self.config.style)?;
+                }
+                if self.pieces && !self.config.quiet {
+                    tell_pieces(&mut self.out, &self.config.style)?;
                 }
                 self.out.flush()?;
             }
@@ -116,7 +123,7 @@ fn row(record: &FlowRecord, verbose: bool, several: bool) -> Row {
     let packets = record.orig.packets.saturating_add(record.resp.packets);
     let cells = vec![
         Cell::plain(record.id.to_string()),
-        state(record.state),
+        state(record),
         Cell::Ends(Ends::of(record)),
         Cell::plain(units::date_time(record.start)),
         Cell::plain(units::duration_tight(record.duration())),

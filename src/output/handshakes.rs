@@ -7,7 +7,7 @@
 use super::ends::Ends;
 use super::host_names::HostNames;
 use super::style::{Style, Tone};
-use super::summary::round_trip;
+use super::summary::{is_piece, round_trip};
 use super::table::{Align, Cell, Column, Row, Table};
 use super::units::{self, duration, duration_tight, packet_number};
 use crate::event::{Event, Keep, Sink};
@@ -207,6 +207,10 @@ fn evidence(record: &FlowRecord, h: &Handshake, file: Option<u16>) -> String {
         (None, _) => {}
     }
     match h.outcome {
+        // What came of it is not known, nor how long it was waited for.
+        Outcome::NoAnswer | Outcome::HalfOpen if is_piece(record) && h.refusal.is_none() => {
+            words.push("given out early for want of room".to_owned());
+        }
         Outcome::NoAnswer if record.end == record.start => words.push("the capture ends with the SYN".to_owned()),
         Outcome::NoAnswer => words.push(format!("nothing came back in {}", waited(record, h))),
         Outcome::HalfOpen if h.refusal.is_some() => {}

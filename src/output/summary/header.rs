@@ -294,6 +294,10 @@ fn given_up(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Re
         let text = format!("{} evicted for want of room, and counted up to then", units::counted(summary.evicted, "flow"));
         say(out, style, &text)?;
     }
+    if summary.without_room > 0 {
+        let flows = units::counted(summary.without_room, "flow");
+        say(out, style, &format!("{flows} with segments forgotten for want of memory: RESENT and the like are a minimum"))?;
+    }
     let (incomplete, pushed_out) = summary.fragments_lost;
     if incomplete > 0 || pushed_out > 0 {
         let text = format!(

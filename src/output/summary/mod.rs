@@ -19,7 +19,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
 use crate::event::{Event, Keep, RunSummary, Sink};
-use crate::flow::{FlowKind, FlowRecord, State};
+use crate::flow::{EndReason, FlowKind, FlowRecord, State};
 use crate::model::Span;
 use std::io::{self, Write};
 
@@ -85,11 +85,11 @@ impl<W: Write> SummarySink<W> {
         if !quiet {
             writeln!(self.out)?;
             if ranked.more > 0 {
-                let text = format!(
-                    "{} conversations; the {} that matter most (failed first, then by bytes):",
-                    units::count(ranked.rows.len() as u64 + ranked.more),
-                    ranked.rows.len()
-                );
+                let mut text = format!("{} conversations", units::count(ranked.rows.len() as u64 + ranked.more));
+                if summary.evicted > 0 {
+                    text = format!("at most {text}, {} of them pieces given out early (*)", units::count(summary.evicted));
+                }
+                let text = format!("{text}; the {} that matter most (failed first, then by bytes):", ranked.rows.len());
                 for line in fold(&text, " ", style.width, 2) {
                     writeln!(self.out, "{}", style.glyphs(&line))?;
                 }
@@ -111,6 +111,9 @@ impl<W: Write> SummarySink<W> {
         table.tell_hidden(&mut self.out)?;
         if !quiet && ranked.rows.iter().any(spoiled) {
             tell_spoiled(&mut self.out, &style)?;
+        }
+        if !quiet && ranked.rows.iter().any(is_piece) {
+            tell_pieces(&mut self.out, &style)?;
         }
         if !quiet {
             let ranked = &ranked.rows;
@@ -165,7 +168,7 @@ const COLUMNS: &[Column] = &[
 fn row(record: &FlowRecord) -> Row {
     let cells = vec![
         Cell::plain(record.id.to_string()),
-        state(record.state),
+        state(record),
         Cell::Ends(Ends::of(record)),
         round_trip(record),
         Cell::plain(units::bytes(record.orig.unique_bytes)),
@@ -175,15 +178,18 @@ fn row(record: &FlowRecord) -> Row {
     Row { cells, ..Row::default() }
 }
 
-/// The state's word, in the colour of what it means.
-pub(super) fn state(state: State) -> Cell {
-    let tone = match state {
+/// The state's word, in the colour of what it means; `*` where that is only how far it had come when it was given out early.
+pub(super) fn state(record: &FlowRecord) -> Cell {
+    if is_piece(record) {
+        return Cell::Text(format!("{}*", record.state.word()), Tone::Faint);
+    }
+    let tone = match record.state {
         State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply => Tone::Bad,
         State::ResetByOriginator | State::ResetByResponder | State::Stalled => Tone::Odd,
         State::Midway | State::OneWay => Tone::Faint,
         State::Opening | State::Open | State::Closing | State::HalfClosed | State::Closed | State::Answered => Tone::Plain,
     };
-    Cell::Text(state.word().to_owned(), tone)
+    Cell::Text(record.state.word().to_owned(), tone)
 }
 
 /// The round trip of a conversation, as tables show it; `~` before one of which it is not known which copy of a repeated packet
@@ -192,6 +198,20 @@ pub(super) fn round_trip(record: &FlowRecord) -> Cell {
     let Some(span) = record.round_trip().filter(|span| *span >= Span::ZERO) else { return Cell::none() };
     let doubtful = record.handshake.as_ref().is_some_and(|h| h.rtt_ambiguous);
     Cell::plain(format!("{}{}", if doubtful { "~" } else { "" }, units::duration_tight(span)))
+}
+
+/// Was it given out early for want of room, before it was over?
+pub(super) fn is_piece(record: &FlowRecord) -> bool {
+    record.end_reason == Some(EndReason::Evicted)
+}
+
+/// What the `*` of rows means, below a table that has any.
+pub(super) fn tell_pieces(out: &mut impl Write, style: &Style) -> io::Result<()> {
+    let text = "* given out early for want of room: what came until then; the rest is in rows of its own";
+    for line in fold(text, " ", style.width, 2) {
+        writeln!(out, "{}", style.glyphs(&line))?;
+    }
+    Ok(())
 }
 
 /// Did the capture drop packets while this conversation ran?

@@ -23,7 +23,7 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
     // A compiled filter cannot be narrowed by words.
     let compiled = config.source_words.iter().any(|word| word == "--filter-bytecode");
-    if let (false, Some(record)) = (compiled, shown.iter().find(|r| has_failed(r.state)).or_else(biggest)) {
+    if let (false, Some(record)) = (compiled, shown.iter().find(|r| has_failed(r)).or_else(biggest)) {
         let filter = packets_of(record, config.filter.as_deref());
         commands.push(format!("sockeye packets {source} {}", quote(&filter)));
     }

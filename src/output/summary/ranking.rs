@@ -2,6 +2,7 @@
 //! [`SHOWN_BEST`] that matter: failed first, then by bytes. Memory is bounded by those numbers; a flow costs
 //! O(log n) at most.
 
+use super::is_piece;
 use crate::flow::{FlowRecord, State};
 use crate::heap;
 use std::cmp::{Ordering, Reverse};
@@ -49,7 +50,7 @@ impl Ranking {
 
     pub(super) fn take(&mut self, record: &FlowRecord) {
         self.total += 1;
-        *self.states.entry(record.state.word()).or_default() += 1;
+        *self.states.entry(word(record)).or_default() += 1;
         if self.best.is_empty() && self.all.len() < self.limit.0 {
             let before = heap::held();
             self.all.push(record.clone());
@@ -83,7 +84,7 @@ impl Ranking {
         // Sorted ascending by Reverse: the best first.
         rows.extend(self.best.into_sorted_vec().into_iter().map(|r| r.0.0));
         for record in &rows {
-            if let Some(n) = self.states.get_mut(record.state.word()) {
+            if let Some(n) = self.states.get_mut(word(record)) {
                 *n -= 1;
             }
         }
@@ -109,17 +110,23 @@ impl Choice {
     }
 }
 
+/// As what it is counted among those that are left out.
+fn word(record: &FlowRecord) -> &'static str {
+    if is_piece(record) { "given out early" } else { record.state.word() }
+}
+
 /// What makes a conversation matter: it failed, it moved many bytes, it came early.
 type Rank = (bool, u64, Reverse<(crate::model::Timestamp, (u16, u64))>);
 
 fn rank(r: &FlowRecord) -> Rank {
     let bytes = r.orig.wire_bytes.saturating_add(r.resp.wire_bytes);
-    (has_failed(r.state), bytes, Reverse((r.start, r.first_packet)))
+    (has_failed(r), bytes, Reverse((r.start, r.first_packet)))
 }
 
-/// Did the conversation never come about?
-pub(super) const fn has_failed(state: State) -> bool {
-    matches!(state, State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply)
+/// Did the conversation never come about? Of one that was given out early that is not known.
+pub(super) fn has_failed(record: &FlowRecord) -> bool {
+    !is_piece(record)
+        && matches!(record.state, State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply)
 }
 
 /// A record by its rank.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::decode::{IssueKind, LayerKind};
 use crate::event::Reason;
-use crate::flow::FlowId;
+use crate::flow::{EndReason, FlowId};
 use crate::model::{FileFormat, InterfaceInfo, LinkType, LiveBackend, SourceKind};
 use crate::output::fixture::{at, established, flow, nine, source, totals};
 
@@ -148,6 +148,27 @@ fn of_many_conversations_twenty_are_shown_and_the_rest_counted() {
     let all = shown(SummaryConfig { all: Some(usize::MAX), ..config(TERMINAL) }, &records, &totals());
     assert_eq!(all.lines().filter(|l| l.starts_with('c')).count(), 4231);
     assert!(!all.contains("--all"));
+}
+
+#[test]
+fn pieces_are_marked_and_are_not_what_failed() {
+    let mut records: Vec<_> =
+        (1..=60).map(|n| flow(FlowKind::Tcp, n, State::HalfOpen, "10.0.0.1:5000", "10.0.0.2:80", n, 0)).collect();
+    for (n, record) in records.iter_mut().enumerate() {
+        record.start = at(n as f64);
+        record.end_reason = Some(if n == 3 { EndReason::Timeout } else { EndReason::Evicted });
+    }
+    let summary = RunSummary { flows: 60, evicted: 59, without_room: 7, ..totals() };
+    let text = shown(config(TERMINAL), &records, &summary);
+    let lines: Vec<_> = text.lines().collect();
+    assert!(text.contains("\n  7 flows with segments forgotten for want of memory: RESENT and"), "{text}");
+    let head = "at most 60 conversations, 59 of them pieces given out early (*); the 20 that";
+    let at = lines.iter().position(|line| *line == head).expect("a heading");
+    assert_eq!(lines[at + 1].trim_start(), "matter most (failed first, then by bytes):");
+    assert!(lines[at + 3].starts_with("c4   half-open   "), "{}", lines[at + 3]);
+    assert!(lines[at + 4].starts_with("c60  half-open*  "), "{}", lines[at + 4]);
+    assert_eq!(lines[at + 23], "… 40 more (given out early 40): --all shows them");
+    assert!(lines[at + 24].starts_with("* given out early for want of room"), "{text}");
 }
 
 #[test]
