@@ -146,9 +146,10 @@ pub(crate) struct LiveArgs {
     /// Stop after this time: 30s, 5m, 1h, 500ms
     #[arg(long, value_name = "TIME", help_heading = "Live capture")]
     pub(crate) duration: Option<String>,
-    /// Follow conversations in N threads (1 to 64; 1 unless given), for flows, handshakes and summary: their records do not
-    /// depend on the order of all packets. Of files one thread more reads and one writes. Live each captures, too: -B is each
-    /// thread's buffer; all have a quarter of --max-memory at most where it is not given
+    /// Follow conversations in N threads (1 to 64; 1 unless given), for flows, handshakes and summary: worth it live, seldom of
+    /// files. Each has its part of --max-memory; while that suffices, records are those of one thread. Of files one thread more
+    /// reads and one writes. Live each captures, too: -B is each thread's buffer; all have a quarter of --max-memory at most
+    /// where it is not given (sockeye help threads)
     #[arg(long, value_name = "N", help_heading = "Input", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) threads: Option<u32>,
 }
@@ -197,7 +198,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) progress: Progress,
     /// Most memory to take: bytes, or with k, m, g KiB, MiB, GiB; 64m at least. A quarter of the machine's, and 1g at most, unless
-    /// given. When it is used up, conversations are given out early and counted: what is over and floods of unanswered attempts first
+    /// given. When it is used up, conversations are given out early and counted: what is over first, then attempts without an answer,
+    /// the longest silent at last; each kind may keep a sixteenth of the table (sockeye help memory)
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
     pub(crate) max_memory: Option<String>,
     /// Don't convert addresses to names (the default; here for tcpdump's sake)
@@ -482,7 +484,7 @@ pub(crate) struct RecordArgs {
     /// Overwrite an output file that exists
     #[arg(long, help_heading = "Output", requires = "output")]
     pub(crate) force: bool,
-    /// Most flows kept at once; beyond, the least useful are given out early and counted
+    /// Most flows kept at once; beyond, flows are given out early and counted, in the order of --max-memory (sockeye help memory)
     #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Output", value_parser = clap::value_parser!(u32).range(16..))]
     pub(crate) max_flows: u32,
 }

@@ -59,7 +59,10 @@ TCP, in the words of the screens:
   refused      the SYN was answered by RST
   unreachable  an ICMP error came back for the SYN
   no answer    SYNs and nothing else
-  midway       it started before the capture
+  midway       it started before the capture (or its beginning was given out
+               early for want of room)
+  half-open*   any state with a *: given out early for want of room, when it had
+               come so far; what came later is told apart (sockeye help memory)
 
 Datagrams:
   answered     both sides sent something
@@ -284,6 +287,72 @@ JSON Lines it chooses keys.
 Every key: docs/formats.md; as JSON Schema: sockeye help schema
 "#;
 
+const MEMORY: &str = "\
+MEMORY
+
+--max-memory SIZE is the most resident memory of a run, whatever it reads: a
+quarter of the machine's, at most 1g, unless given; 64m at least. --max-flows
+bounds the number of conversations kept at once. Nothing stops when they are used
+up, and totals (packets, bytes) stay exact. What happens instead is counted, in
+the end record of JSON Lines, in the summary, and in a line on standard error:
+
+  flows_evicted       conversations given out early: end_reason evicted, * behind
+                      their state in tables. State, counts and times are those
+                      of what had come until then; it is not known how they would
+                      have ended. What comes later is a conversation of its own,
+                      mostly midway. So there are at most as many conversations
+                      as records.
+  flows_closed_early  conversations that were over and made room before the 5
+                      (reset) or 15 seconds (closed) for which late packets are
+                      waited for. Nothing is missing in them; only the order of
+                      records differs, and a FIN sent again is a conversation of
+                      its own. Only in the end record.
+  flows_incomplete    conversations of which segments had to be forgotten, as
+                      the quarter for such lists was used up: RESENT, verdicts
+                      and measures are a minimum (+, loss_at_least,
+                      measured_at_least) or missing (vantage).
+
+Given out are first those that are over, then attempts without an answer,
+half-open ones, strays, datagrams, and open connections that have been silent
+longest at last. Each kind may keep a sixteenth of the table, so that a new
+handshake is seen whole among open connections, and the other way round. Where
+more conversations take turns than have room, each is given out before its next
+packet comes: then nearly every packet is a conversation of its own.
+
+How much would do: of 64m two fifths are for conversations, of 1g three fifths.
+With all columns a TCP connection takes 3 to 4 kB of it, from its first packet
+until it has been silent for its time, an attempt without an answer 1.5 kB, a
+conversation of datagrams 0.6 kB; with --fields id,state,orig.packets a third to
+two thirds of that. Of a capture with 100,000 connections at a time none was
+given out before it was over with 512m, and nothing was forgotten with 1g. A
+capture filter helps as well.
+
+docs/memory.md has all that an input can make grow, and its bounds.
+";
+
+const THREADS: &str = "\
+THREADS
+
+--threads N follows conversations in N threads, in flows, handshakes and summary;
+not in packets, or in Zeek's rows. One is the default, and usually right.
+
+Files: one thread more reads, and one writes. Conversations between the same two
+hosts are in one thread, so a file of two hosts gains nothing; and reading alone
+takes so much of the time that several threads are hardly faster, for a third
+more CPU time or twice as much.
+Live: each thread captures, too, by a ring of its own, and the kernel shares out
+the packets: for more packets than one thread can take.
+
+Records are those of one thread: of files also in the same order, while there is
+room. Each thread has 1/N of the memory for conversations (the lists of their
+segments have theirs in common), and which hosts are in which thread is left to
+chance. So where flows_evicted, flows_closed_early and flows_incomplete in the
+end record are not all 0, which conversations give way, the order of records and
+what is forgotten differ from one thread, and from run to run: sockeye help
+memory. --max-flows bounds the flows of all threads. Of files they are some
+packets apart, so that there may be more by what begins in 5 MiB of packets.
+";
+
 /// Topics of `help`, with their texts.
 fn topic_text(topic: &str) -> Option<String> {
     Some(match topic {
@@ -292,6 +361,8 @@ fn topic_text(topic: &str) -> Option<String> {
         "states" => STATES.to_owned(),
         "verdicts" | "verdict" => VERDICTS.to_owned(),
         "zeek" => ZEEK.to_owned(),
+        "memory" | "evicted" => MEMORY.to_owned(),
+        "threads" => THREADS.to_owned(),
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
@@ -303,8 +374,21 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 11] =
-    ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "schema", "linktypes", "exit"];
+const TOPICS: [&str; 13] = [
+    "filters",
+    "time",
+    "states",
+    "verdicts",
+    "zeek",
+    "memory",
+    "threads",
+    "recording",
+    "privileges",
+    "json",
+    "schema",
+    "linktypes",
+    "exit",
+];
 
 const ZEEK: &str = "\
 ZEEK'S WORDS
@@ -380,10 +464,11 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> = ["filters", "time", "states", "verdicts", "zeek", "recording", "privileges", "json", "exit"]
-        .iter()
-        .filter_map(|topic| topic_text(topic))
-        .collect();
+    let texts: Vec<String> =
+        ["filters", "time", "states", "verdicts", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
+            .iter()
+            .filter_map(|topic| topic_text(topic))
+            .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))
@@ -416,7 +501,7 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in ["time", "states", "verdicts", "zeek", "recording", "privileges", "json", "exit"] {
+        for topic in ["time", "states", "verdicts", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }
