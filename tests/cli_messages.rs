@@ -561,7 +561,7 @@ fn usage_errors_have_our_shape() {
 
 #[test]
 fn long_texts() {
-    for topic in ["filters", "time", "states", "json", "linktypes", "exit"] {
+    for topic in ["filters", "time", "states", "memory", "evicted", "threads", "json", "linktypes", "exit"] {
         let page = ran(&format!("help {topic}"));
         assert_eq!((page.code(), page.stderr.as_str()), (Some(0), ""), "{topic}");
         let widest = page.stdout.lines().map(|l| l.chars().count()).max();

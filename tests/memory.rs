@@ -335,6 +335,10 @@ fn half_open_connections_are_bounded_whatever_is_printed() {
     assert!(summary.stdout.contains(" more (given out early ") && !summary.stdout.contains("half-open*"), "{}", summary.stdout);
     let all = capture.read("summary --all");
     assert!(all.stdout.contains("a larger --max-memory"), "not all rows have room");
+    let told = capture.read("handshakes").stdout;
+    let early = told.lines().filter(|line| line.ends_with("given out early for want of room")).count();
+    let waited = told.lines().filter(|line| line.contains("no ACK of the SYN,ACK in ")).count();
+    assert!(early > 10_000 && early + waited == 60_000, "what would have come is not known of {early}, and {waited} are left");
     let attempts = capture.read("handshakes --format csv --fields id,handshake.outcome");
     assert_eq!(rows(&attempts.stdout).filter(|row| row[1] == "half_open").count(), 60_000);
     assert_eq!(capture.read("packets -q").stdout.lines().count() as u64, capture.packets);

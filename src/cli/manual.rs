@@ -292,21 +292,22 @@ MEMORY
 
 --max-memory SIZE is the most resident memory of a run, whatever it reads: a
 quarter of the machine's, at most 1g, unless given; 64m at least. --max-flows
-bounds the number of conversations kept at once. Nothing stops when they are used
-up, and totals (packets, bytes) stay exact. What happens instead is counted, in
-the end record of JSON Lines, in the summary, and in a line on standard error:
+bounds the number of conversations kept at once. Nothing stops when they are
+used up, and totals (packets, bytes) stay exact. What happens instead is
+counted: in the end record of JSON Lines, and but for the second in the summary
+and in a line on standard error.
 
-  flows_evicted       conversations given out early: end_reason evicted, * behind
-                      their state in tables. State, counts and times are those
-                      of what had come until then; it is not known how they would
-                      have ended. What comes later is a conversation of its own,
-                      mostly midway. So there are at most as many conversations
-                      as records.
+  flows_evicted       conversations given out early: end_reason evicted, *
+                      behind their state in tables. State, counts and times are
+                      those of what had come until then; how they would have
+                      ended is not known. What comes later is a conversation of
+                      its own, mostly midway. So there are at most as many
+                      conversations as records.
   flows_closed_early  conversations that were over and made room before the 5
                       (reset) or 15 seconds (closed) for which late packets are
                       waited for. Nothing is missing in them; only the order of
                       records differs, and a FIN sent again is a conversation of
-                      its own. Only in the end record.
+                      its own.
   flows_incomplete    conversations of which segments had to be forgotten, as
                       the quarter for such lists was used up: RESENT, verdicts
                       and measures are a minimum (+, loss_at_least,
@@ -324,7 +325,7 @@ With all columns a TCP connection takes 3 to 4 kB of it, from its first packet
 until it has been silent for its time, an attempt without an answer 1.5 kB, a
 conversation of datagrams 0.6 kB; with --fields id,state,orig.packets a third to
 two thirds of that. Of a capture with 100,000 connections at a time none was
-given out before it was over with 512m, and nothing was forgotten with 1g. A
+given out before it was over with 384m, and nothing was forgotten with 1g. A
 capture filter helps as well.
 
 docs/memory.md has all that an input can make grow, and its bounds.
@@ -333,8 +334,9 @@ docs/memory.md has all that an input can make grow, and its bounds.
 const THREADS: &str = "\
 THREADS
 
---threads N follows conversations in N threads, in flows, handshakes and summary;
-not in packets, or in Zeek's rows. One is the default, and usually right.
+--threads N follows conversations in N threads, in flows, handshakes and
+summary; not in packets, or in Zeek's rows. One is the default, and usually
+right.
 
 Files: one thread more reads, and one writes. Conversations between the same two
 hosts are in one thread, so a file of two hosts gains nothing; and reading alone
