@@ -22,7 +22,7 @@ pub struct TrackerConfig {
     /// Kept only where the program's allocator is [`heap::Counting`](crate::heap::Counting).
     pub max_bytes: usize,
     /// Most of that for the lists of all flows together (holes, segments remembered, data that waits), bytes. What finds no
-    /// room is forgotten.
+    /// room is forgotten, and its flow counted ([`TrackerStats::without_room`](super::TrackerStats::without_room)).
     pub list_bytes: usize,
     /// Memory for what flows between the same hosts know of their way, where verdicts are wanted, bytes. Not in `max_bytes`; trackers that
     /// work [beside](crate::flow::Tracker::beside) each other have it once.
