@@ -208,13 +208,18 @@ lost), the capture stops and says what was not saved: exit 1.
 const EXIT: &str = "\
 EXIT CODES
 
-  0    done; Ctrl-C on a live capture or a pipe is a normal end
+  0    done; Ctrl-C on a live capture or a pipe is a normal end, as SIGTERM is
   1    failed while running: disk full, interface gone, write error, -z failed
   2    usage, or a bad filter
   3    input not usable: missing, not a capture, link type unknown
   4    no permission
   5    input damaged or cut short; everything before the damage was reported
-  130  stopped at once by a second Ctrl-C
+  130  Ctrl-C before the end of a saved file: what was read until then is
+       reported, what is written is whole, and how far it was is said (in records:
+       `problem` of the source); 143 after SIGTERM, 129 after SIGHUP. It ends by
+       the signal itself, so that a shell's loop ends, too.
+  130  stopped at once by a second Ctrl-C (of files also by the first when all is
+       read and only printed or written yet): what is written may be cut off
   141  standard output was closed (killed by SIGPIPE), as other filters end
 ";
 

@@ -203,8 +203,7 @@ impl Plan {
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
-        // The last look at files of the system that cannot be read afterwards.
-        signals::is_ignored_hangup();
+        signals::look_what_is_ignored();
         let wanted = self.manner.wanted;
         rights::raise()?;
         let helped =
