@@ -14,7 +14,7 @@ use sockeye::engine::{Config, Ended, Stop, parallel, run, saved};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
-use sockeye::output::notices::{self, Buffer, LossWords};
+use sockeye::output::notices::{self, LossWords};
 use sockeye::output::{WriteError, units};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,14 +41,15 @@ pub(crate) fn drive(
         copying,
         hangup_rotates,
         buffer,
+        outlet,
         memory,
         ..
     } = opened;
-    let words = LossWords { figures: tracker.is_some(), buffer };
+    let words = LossWords { figures: tracker.is_some(), buffer, outlet };
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
     let mut lookout =
-        Lookout { line: ProgressLine::new(&name, if live { args::Progress::Never } else { progress }), buffer, all_read: None };
+        Lookout { line: ProgressLine::new(&name, if live { args::Progress::Never } else { progress }), words, all_read: None };
     if input.may_wait() {
         signals::end_in_order(&stop, hangup_rotates)?;
     } else {
@@ -117,7 +118,7 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
     }
     let notices = [
         notices::packets_lost(&summary, words),
-        notices::records_lost(&summary),
+        notices::records_lost(&summary, words.outlet),
         notices::misplaced(&summary),
         notices::evicted(&summary),
     ];
@@ -196,7 +197,7 @@ pub(crate) fn say(text: &str) {
 /// Looks on while a run goes on.
 struct Lookout {
     line: ProgressLine,
-    buffer: Buffer,
+    words: LossWords,
     /// Of saved files: to be put up when all is read, unless they were to be read no further.
     all_read: Option<(Arc<AtomicBool>, Stop)>,
 }
@@ -240,7 +241,7 @@ impl Watch for Lookout {
 
     fn on_drops(&mut self, drops: &Drops) {
         let Drops { kernel, interface, here, received, records } = *drops;
-        for text in notices::being_dropped(kernel, interface, here, received, records, self.buffer) {
+        for text in notices::being_dropped(kernel, interface, here, received, records, self.words) {
             say(&text);
         }
     }
