@@ -104,7 +104,8 @@ impl<W: Write> SummarySink<W> {
             let how =
                 if self.config.all.is_some() { "sockeye flows shows them, or a larger --max-memory" } else { "--all shows them" };
             let text = format!("… {} more ({}): {how}", units::count(ranked.more), ranked.more_states());
-            for line in fold(&text, ", ", style.width, 2) {
+            // A list, and no row of a table: in a pipe it need not be one long line either.
+            for line in fold(&text, ", ", Some(style.width.unwrap_or(LIST_WIDTH)), 2) {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }
         }
@@ -151,6 +152,9 @@ impl<W: Write> Sink for SummarySink<W> {
         self.out.flush()
     }
 }
+
+/// Columns of lists that are folded where no width is known.
+const LIST_WIDTH: usize = 80;
 
 const COLUMNS: &[Column] = &[
     Column::new("ID", Align::Left),
