@@ -129,6 +129,19 @@ fn lines_appear_while_the_pipe_stays_open() {
 }
 
 #[test]
+fn a_summary_says_at_once_what_it_is_of() {
+    let bytes = download();
+    let mut reading = start("summary -r -");
+    reading.send(cut(&bytes, 1).0);
+    reading.wait_for_lines(1);
+    assert_eq!(*reading.stdout.lock().expect("no panic"), "standard input   pcap, nanoseconds, Ethernet\n");
+    reading.send(cut(&bytes, 1).1);
+    let ran = reading.finish();
+    assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.contains("\n  14 packets, "), "{}", ran.stdout);
+}
+
+#[test]
 fn what_is_printed_depends_on_pauses_only_where_someone_watches() {
     let file = program::capture("lossy-download.pcap");
     let bytes = fs::read(&file).expect("there");

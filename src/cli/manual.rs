@@ -215,9 +215,9 @@ EXIT CODES
   4    no permission
   5    input damaged or cut short; everything before the damage was reported
   130  Ctrl-C before the end of a saved file: what was read until then is
-       reported, what is written is whole, and how far it was is said (in records:
-       `problem` of the source); 143 after SIGTERM, 129 after SIGHUP. It ends by
-       the signal itself, so that a shell's loop ends, too.
+       reported, what is written is whole, and how far it was is said (also in
+       records: `problem` of the source). 143 after SIGTERM, 129 after SIGHUP.
+       It ends by the signal itself, so that a loop of the shell ends, too.
   130  stopped at once by a second Ctrl-C (of files also by the first when all is
        read and only printed or written yet): what is written may be cut off
   141  standard output was closed (killed by SIGPIPE), as other filters end
