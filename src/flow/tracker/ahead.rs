@@ -14,16 +14,13 @@ use super::Tracker;
 use crate::flow::flow::Body;
 use crate::flow::index::NIL;
 use crate::flow::key::{End, FlowKey};
-use crate::flow::prefetch::{prefetch, prefetch_beyond};
+use crate::flow::prefetch::prefetch;
 use crate::model::LinkType;
 
 /// Packets between two steps.
 const STEP: usize = 4;
 /// Packets on their way, a power of two: more than lie between the first step and the packet itself.
 const PLACES: usize = 32;
-
-/// So many bytes behind a frame are those that are asked for while it is looked at: some frames further on in the file.
-const FRAMES: usize = 2048;
 
 /// Fewer flows than this are in the caches anyway.
 const LEAST_FLOWS: usize = 1024;
@@ -109,7 +106,6 @@ impl Tracker {
 
     /// A frame that will come soon, with its number in its source; in the order of their coming. It need not come.
     pub fn expect(&mut self, number: u64, link: LinkType, bytes: &[u8]) {
-        prefetch_beyond(bytes, FRAMES);
         let Self { upcoming, table, keys, .. } = self;
         let key = if link == LinkType::ETHERNET { FlowKey::likely(bytes, self.config.profile.vlan_in_key) } else { None };
         let (hash, from) = key.map_or((None, End::Low), |(key, from)| (Some(keys.hash(&key)), from));
