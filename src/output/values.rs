@@ -274,8 +274,15 @@ fn write_value(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
         Value::Span(span) => line.seconds(span),
         Value::List(numbers) => list(line, numbers, |line, n| line.dec(*n)),
         Value::Words(words) => list(line, words, |line, word| quoted(line, days, Value::Word(word))),
-        Value::Time(_) | Value::Word(_) | Value::CommunityId(_) | Value::Text(_) => quoted(line, days, value),
-        Value::Ip(_) | Value::Id(_) | Value::Protocol(_) => quoted(line, days, value),
+        Value::Time(_)
+        | Value::Word(_)
+        | Value::CommunityId(_)
+        | Value::Text(_)
+        | Value::Ip(_)
+        | Value::Id(_)
+        | Value::Protocol(_) => {
+            quoted(line, days, value);
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl Threads {
         };
         // The sum does not know which came first. Odd: else some of it would not count.
         let mixed = folded(host(a).wrapping_add(host(b)), both | 1);
-        (u128::from(mixed) * self.threads as u128 >> u64::BITS) as usize
+        ((u128::from(mixed) * self.threads as u128) >> u64::BITS) as usize
     }
 
     /// The thread of a frame whose innermost datagram is seen at first sight: whole TCP or UDP in IP in Ethernet, and no tunnel.
