@@ -75,9 +75,14 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         (_, Some(form)) => Form::Rows(PacketRowsSink::new(out()?, form, &args.fields)?),
         _ => Form::Lines(LinePrinter::new(lines).with_names(opened.names.take()), out()?),
     };
-    let print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
+    let mut print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
     let writing = Writing::open(&args.write, &opened)?;
     opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
+    // What is printed beside a file and finds no room is in the file.
+    opened.outlet = match &writing {
+        Some(writing) => memory.outlet(writing.has_reader(), false),
+        None => memory.outlet(print.out().is_none_or(|out| out.has_reader()), matches!(print.form, Form::Rows(_))),
+    };
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);

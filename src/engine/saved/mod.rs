@@ -104,7 +104,8 @@ pub fn run(
         (read, told, left)
     });
     let (summary, told) = sum_up(&mut reader, input, left, (begun.and(read).and(told), sink));
-    Ended { summary, failures: reader.failures, output_error: told.err(), filter: reader.pipeline.filter.finish() }
+    let filter = reader.pipeline.filter.finish();
+    Ended { summary, failures: reader.failures, output_error: told.err(), filter, stopped: reader.stopped }
 }
 
 /// The reading thread's part.
