@@ -14,7 +14,7 @@ use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
 use sockeye::flow::{Note, TrackerConfig, Wants};
 use sockeye::model::{Frame, LinkType};
-use sockeye::output::hold::{Drafts, Hold, Wait};
+use sockeye::output::hold::{Draft, Drafts, Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
 use std::io::{self, IsTerminal};
@@ -245,17 +245,17 @@ impl Sink for Print {
 
 /// Of files only, where there is always room.
 impl Drafts for Print {
-    fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> Option<usize> {
-        let Form::Lines(printer, _) = &mut self.form else { return None };
+    fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> Draft {
+        let Form::Lines(printer, _) = &mut self.form else { return Draft::Never };
         if !printer.makes_drafts() {
-            return None;
+            return Draft::Never;
         }
         let start = text.len();
         if note.verdict.is_some_and(|verdict| !verdict.settled) {
-            return Some(printer.draft(text, frame, packet, note) - start);
+            return Draft::Open(printer.draft(text, frame, packet, note) - start);
         }
         printer.write(text, frame, packet, note);
-        Some(0)
+        Draft::Whole
     }
 
     fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {

@@ -1,8 +1,8 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
 //! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
-//! tells, as long as no flow has to make room for another and the lists, which have their room in common, find some; then the totals
-//! of packets are. Which of these happened, and to how many flows, the summary says.
+//! tells, as long as no flow has to make room for another, the lists, which have their room in common, find some, and so do the ways
+//! between hosts, of which each thread has its part; then the totals of packets are. What of flows happened, and to how many, the summary says.
 
 mod batch;
 mod merge;
@@ -56,7 +56,12 @@ pub fn run(
     let desk = Arc::new(Desk::new(threads, config.handed_over));
     let (common, progress) = (Common::crowd(), Arc::new(Progress::new(threads)));
     let shared = Shared { threads: Threads::new(threads), desk: Arc::clone(&desk), progress, common };
-    let part = TrackerConfig { max_bytes: tracker.max_bytes / threads, list_bytes: tracker.list_bytes / threads, ..tracker };
+    let part = TrackerConfig {
+        max_bytes: tracker.max_bytes / threads,
+        list_bytes: tracker.list_bytes / threads,
+        path_bytes: tracker.path_bytes / threads,
+        ..tracker
+    };
     // The fragments' limits are by the profile, as those of one thread.
     let pools = (0..threads).map(|_| Run::new(Filter::everything(), config.clone(), true).pipeline.fragments);
     let pools: Vec<_> = pools.collect();
