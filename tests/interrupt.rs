@@ -168,15 +168,32 @@ fn a_second_ctrl_c_ends_it_at_once() {
     packets_told(&ran.stderr, "long.pcap");
     assert!(ran.stdout.ends_with('\n'));
 
-    let mut child = start(folder.path(), "packets -r long.pcap");
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        let mut child = start(folder.path(), "packets -r long.pcap");
+        thread::sleep(PAUSE);
+        send(&child, signal);
+        thread::sleep(PAUSE.max(Duration::from_millis(800)));
+        assert!(child.try_wait().expect("waited").is_none(), "it waits for its reader");
+        send(&child, signal);
+        wait(&mut child, PATIENCE);
+        let ran = end(child);
+        assert_eq!((ran.signal(), ran.stderr.as_str()), (Some(signal), ""));
+    }
+}
+
+/// `timeout` sends its signal to the program and then to its group, the program among them.
+#[test]
+fn the_same_signal_twice_at_one_moment_is_one() {
+    let folder = folder();
+    let child = start(folder.path(), "flows --format jsonl -r long.pcap -o out.jsonl");
     thread::sleep(PAUSE);
     send(&child, libc::SIGINT);
-    thread::sleep(PAUSE);
-    assert!(child.try_wait().expect("waited").is_none(), "it waits for its reader");
     send(&child, libc::SIGINT);
-    wait(&mut child, PATIENCE);
     let ran = end(child);
-    assert_eq!((ran.signal(), ran.stderr.as_str()), (Some(libc::SIGINT), ""));
+    assert_eq!(ran.signal(), Some(libc::SIGINT), "{}", ran.stderr);
+    packets_told(&ran.stderr, "long.pcap");
+    let written = fs::read_to_string(folder.path().join("out.jsonl")).expect("written");
+    assert!(written.lines().last().is_some_and(|line| line.contains("\"type\":\"end\"")), "{written}");
 }
 
 /// All is read, and what is left is to print it: nobody who presses Ctrl-C then wants the rest.
@@ -210,10 +227,15 @@ fn signals_that_are_ignored_stay_ignored() {
     let folder = folder();
     let mut command = program::with_bare_settings(Command::new("env"));
     command.args(["--ignore-signal=INT", "--ignore-signal=HUP", env!("CARGO_BIN_EXE_sockeye"), "summary", "-r", "long.pcap"]);
-    let child = command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child = command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     wait_until("it watches for signals", || is_caught(child.id(), libc::SIGTERM));
+    for ignored in [libc::SIGINT, libc::SIGHUP, libc::SIGINT] {
+        send(&child, ignored);
+        thread::sleep(Duration::from_millis(300));
+    }
     let caught = [libc::SIGINT, libc::SIGHUP].map(|signal| is_caught(child.id(), signal));
     assert_eq!(caught, [false, false]);
+    assert!(child.try_wait().expect("known").is_none(), "it goes on");
     send(&child, libc::SIGTERM);
     assert_eq!(end(child).signal(), Some(libc::SIGTERM));
 }

@@ -188,7 +188,8 @@ Pipes and - cannot be rotated: SIGHUP ends the run, and the reading of saved
 files. SIGUSR1: a line of counters.
 
 A name that ends in .zst is compressed. Each flush ends a frame of zstd, so what
-was flushed can be read (sockeye, tshark; zstdcat FILE | tcpdump -r -).
+was flushed can be read (sockeye; zstdcat FILE | tcpdump -r -, or tshark -r -,
+which by itself reads the first frame alone: tshark 4.0.17).
 
 While the disk is slower than the packets, up to 64 MiB wait in memory. What
 finds no room then is left out and counted, at the end of the capture and, in
@@ -222,8 +223,9 @@ EXIT CODES
        reported, what is written is whole, and how far it was is said (also in
        records: `problem` of the source). 143 after SIGTERM, 129 after SIGHUP.
        It ends by the signal itself, so that a loop of the shell ends, too.
-  130  stopped at once by a second Ctrl-C (of files also by the first when all
-       is read and only the output goes on): what is written may be cut off
+  130  stopped at once by a second Ctrl-C (of files by any second signal that
+       is no echo of the first, and by the first when all is read and only the
+       output goes on): what is written may be cut off
   141  standard output was closed (killed by SIGPIPE), as other filters end
 ";
 
@@ -357,8 +359,12 @@ segments have theirs in common), and which hosts are in which thread is left to
 chance. So where flows_evicted, flows_closed_early and flows_incomplete in the
 end record are not all 0, which conversations give way, the order of records and
 what is forgotten differ from one thread, and from run to run: sockeye help
-memory. --max-flows bounds the flows of all threads. Of files they are some
-packets apart, so that there may be more by what begins in 5 MiB of packets.
+memory. What is learnt of the ways between hosts (57,344 pairs by default) is
+divided, too: with more pairs to a thread than it has room for, vantage and
+verdicts may differ, which is not counted.
+--max-flows bounds the flows of all threads. Of files they are some packets
+apart, so that there may be more by what begins in 5 MiB of packets; a small
+file is all within that.
 ";
 
 /// Topics of `help`, with their texts.

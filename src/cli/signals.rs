@@ -11,6 +11,8 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 /// Exit status after a second Ctrl-C.
 const STOPPED_AT_ONCE: i32 = 130;
@@ -20,22 +22,35 @@ pub(crate) fn end_in_order(stop: &Stop, hangup_rotates: bool) -> Result<(), Prob
     register_end(stop, hangup_rotates).map_err(unwatchable)
 }
 
-/// Of saved files: SIGINT, SIGTERM and SIGHUP end the reading; what was read until then is told. A second SIGINT ends the program at
+/// A signal so soon after the first is the same one: `timeout` sends it to the program and then to its whole group.
+const ECHO: Duration = Duration::from_millis(250);
+/// How often it is looked whether the first has come.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Of saved files: SIGINT, SIGTERM and SIGHUP end the reading; what was read until then is told. A second one ends the program at
 /// once, and so does any of them when the flag that this gives is up: all is read, and what is left is to write it. What whoever
 /// started us has set to be ignored (`nohup`, a script's `&`) stays ignored.
 pub(crate) fn end_reading(stop: &Stop) -> Result<Arc<AtomicBool>, Problem> {
-    let all_read = Arc::new(AtomicBool::new(false));
+    let (all_read, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)) {
-        register_end_of_reading(signal, stop, &all_read).map_err(unwatchable)?;
+        register_end_of_reading(signal, stop, [&all_read, &at_once]).map_err(unwatchable)?;
     }
+    let first = stop.stop_flag();
+    let wait = move || {
+        while !first.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+        }
+        thread::sleep(ECHO);
+        at_once.store(true, Ordering::Relaxed);
+    };
+    thread::Builder::new().name("second-signal".to_owned()).spawn(wait).map_err(unwatchable)?;
     Ok(all_read)
 }
 
-fn register_end_of_reading(signal: i32, stop: &Stop, all_read: &Arc<AtomicBool>) -> io::Result<()> {
+fn register_end_of_reading(signal: i32, stop: &Stop, at_once: [&Arc<AtomicBool>; 2]) -> io::Result<()> {
     // In this order: at the first signal the flags are still down when those who end the program look at them.
-    flag::register_conditional_default(signal, Arc::clone(all_read))?;
-    if signal == SIGINT {
-        flag::register_conditional_default(signal, stop.stop_flag())?;
+    for flag in at_once {
+        flag::register_conditional_default(signal, Arc::clone(flag))?;
     }
     flag::register_usize(signal, Arc::clone(asked_by()), signal.unsigned_abs() as usize)?;
     flag::register(signal, stop.stop_flag())?;

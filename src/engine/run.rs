@@ -199,7 +199,8 @@ impl Run {
         loop {
             if self.stop.is_requested() && !self.closed {
                 if !self.live {
-                    self.stopped = (!input.may_wait()).then(|| self.progress(input));
+                    let cut_short = (0..=u16::MAX).zip(input.infos()).any(|(index, _)| input.part_read(index).is_some());
+                    self.stopped = cut_short.then(|| self.progress(input));
                     return Ok(());
                 }
                 self.close(input);

@@ -160,10 +160,17 @@ fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verb
     // The packets of an attempt bear no file: it is known where all of the conversation lies in one.
     let file = (several && record.first_packet.0 == record.last_packet.0).then_some(record.first_packet.0);
     let time = |span: Option<Span>| span.map_or_else(Cell::none, |s| Cell::plain(duration_tight(s)));
-    let tone = if came_about(handshake.outcome) { Tone::Plain } else { Tone::Bad };
+    // What came of it later is not known.
+    let open = matches!(handshake.outcome, Outcome::NoAnswer | Outcome::HalfOpen) && is_piece(record) && handshake.refusal.is_none();
+    let tone = match (came_about(handshake.outcome), open) {
+        (true, _) => Tone::Plain,
+        (false, true) => Tone::Faint,
+        (false, false) => Tone::Bad,
+    };
+    let outcome = if open { format!("{}*", word(handshake.outcome)) } else { word(handshake.outcome).to_owned() };
     let cells = vec![
         Cell::plain(record.id.to_string()),
-        Cell::Text(word(handshake.outcome).to_owned(), tone),
+        Cell::Text(outcome, tone),
         Cell::Ends(Ends::of(record)),
         if handshake.syn.is_some() { Cell::plain((handshake.syn_retries + 1).to_string()) } else { Cell::none() },
         round_trip(record),

@@ -178,7 +178,7 @@ pub fn evicted(summary: &RunSummary) -> Option<String> {
     let (n, were) = (summary.evicted, if summary.evicted == 1 { "was" } else { "were" });
     (n > 0).then(|| {
         let flows = counted(n, "flow");
-        format!("{flows} {were} given out early for want of room: what came later is in records of its own\n  try:  a larger --max-memory or --max-flows   or a capture filter")
+        format!("{flows} {were} given out early for want of room: what came later is in records of its own\n  try:  a larger --max-memory (and --max-flows of flows and handshakes)   or a capture filter")
     })
 }
 

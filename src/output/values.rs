@@ -25,12 +25,13 @@ pub enum Records {
 }
 
 /// What tells of an attempt beside the fields of its own (`handshake.`).
-const OF_ATTEMPTS: [&str; 22] = [
+const OF_ATTEMPTS: [&str; 23] = [
     "id",
     "community_id",
     "vlan",
     "start",
     "state",
+    "end_reason",
     "icmp_error.type",
     "icmp_error.code",
     "icmp_error.packet",

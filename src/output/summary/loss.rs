@@ -1,6 +1,7 @@
 //! Where the loss was: what was sent again, told apart by the side of the capture on which it was lost, what was only late or
 //! copied, and what the capture itself missed. Sums over all TCP connections.
 
+use super::is_piece;
 use crate::flow::{FlowRecord, LossRecord, SideRecord};
 use crate::output::units;
 
@@ -11,10 +12,13 @@ pub(super) struct Losses {
     /// SYNs beyond the first, as far as nothing else tells what became of them; and SYN-ACKs.
     syns: u64,
     syn_acks: u64,
+    /// Some conversations were given out early, or are not known whole.
+    forgetful: bool,
 }
 
 impl Losses {
     pub(super) fn note(&mut self, record: &FlowRecord) {
+        self.forgetful |= is_piece(record) || [&record.orig, &record.resp].iter().any(|side| side.loss.is_some_and(|loss| loss.at_least));
         let sides = [&record.orig, &record.resp].into_iter().filter_map(|side| side.loss.as_ref());
         sides.for_each(|side| add(&mut self.sum, side));
         let Some(handshake) = &record.handshake else { return };
@@ -71,9 +75,9 @@ impl Losses {
         (!parts.is_empty()).then(|| format!("Also: {}", parts.join(" · ")))
     }
 
-    /// What was acknowledged and never seen here.
+    /// What was acknowledged and never seen here. Where something had to be forgotten it may have been seen: then nothing is said.
     fn uncaptured(&self) -> Option<String> {
-        let bytes = self.sum.uncaptured_bytes;
+        let bytes = if self.forgetful { 0 } else { self.sum.uncaptured_bytes };
         (bytes > 0).then(|| format!("The capture missed {} that arrived: not lost by the network", units::counted(bytes, "byte")))
     }
 }

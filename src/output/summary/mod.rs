@@ -193,8 +193,9 @@ fn row(record: &FlowRecord) -> Row {
 
 /// The state's word, in the colour of what it means; `*` where that is only how far it had come when it was given out early.
 pub(super) fn state(record: &FlowRecord) -> Cell {
-    if is_piece(record) {
-        return Cell::Text(format!("{}*", record.state.word()), Tone::Faint);
+    let word = if is_piece(record) { format!("{}*", record.state.word()) } else { record.state.word().to_owned() };
+    if is_piece(record) && !ranking::has_failed(record) {
+        return Cell::Text(word, Tone::Faint);
     }
     let tone = match record.state {
         State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply => Tone::Bad,
@@ -202,7 +203,7 @@ pub(super) fn state(record: &FlowRecord) -> Cell {
         State::Midway | State::OneWay => Tone::Faint,
         State::Opening | State::Open | State::Closing | State::HalfClosed | State::Closed | State::Answered => Tone::Plain,
     };
-    Cell::Text(record.state.word().to_owned(), tone)
+    Cell::Text(word, tone)
 }
 
 /// The round trip of a conversation, as tables show it; `~` before one of which it is not known which copy of a repeated packet

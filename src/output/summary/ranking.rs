@@ -138,7 +138,7 @@ impl Choice {
 
 /// As what it is counted among those that are left out.
 fn word(record: &FlowRecord) -> &'static str {
-    if is_piece(record) { "given out early" } else { record.state.word() }
+    if is_piece(record) && !has_failed(record) { "given out early" } else { record.state.word() }
 }
 
 /// What makes a conversation matter: it failed, it moved many bytes, it came early.
@@ -149,10 +149,14 @@ fn rank(r: &FlowRecord) -> Rank {
     (has_failed(r), bytes, Reverse((r.start, r.first_packet)))
 }
 
-/// Did the conversation never come about? Of one that was given out early that is not known.
+/// Did the conversation never come about? Of one that was given out early it is not known whether an answer came later; a refusal is
+/// a fact.
 pub(super) fn has_failed(record: &FlowRecord) -> bool {
-    !is_piece(record)
-        && matches!(record.state, State::Refused | State::Unreachable | State::NoAnswer | State::HalfOpen | State::NoReply)
+    match record.state {
+        State::Refused | State::Unreachable => true,
+        State::NoAnswer | State::HalfOpen | State::NoReply => !is_piece(record),
+        _ => false,
+    }
 }
 
 /// A record by its rank.
