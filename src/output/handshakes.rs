@@ -161,7 +161,8 @@ fn row(record: &FlowRecord, handshake: &Handshake, before: Option<Outcome>, verb
     let file = (several && record.first_packet.0 == record.last_packet.0).then_some(record.first_packet.0);
     let time = |span: Option<Span>| span.map_or_else(Cell::none, |s| Cell::plain(duration_tight(s)));
     // What came of it later is not known.
-    let open = matches!(handshake.outcome, Outcome::NoAnswer | Outcome::HalfOpen) && is_piece(record) && handshake.refusal.is_none();
+    let open =
+        matches!(handshake.outcome, Outcome::NoAnswer | Outcome::HalfOpen) && is_piece(record) && handshake.refusal.is_none();
     let tone = match (came_about(handshake.outcome), open) {
         (true, _) => Tone::Plain,
         (false, true) => Tone::Faint,

@@ -18,7 +18,8 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn note(&mut self, record: &FlowRecord) {
-        self.forgetful |= is_piece(record) || [&record.orig, &record.resp].iter().any(|side| side.loss.is_some_and(|loss| loss.at_least));
+        self.forgetful |=
+            is_piece(record) || [&record.orig, &record.resp].iter().any(|side| side.loss.is_some_and(|loss| loss.at_least));
         let sides = [&record.orig, &record.resp].into_iter().filter_map(|side| side.loss.as_ref());
         sides.for_each(|side| add(&mut self.sum, side));
         let Some(handshake) = &record.handshake else { return };
