@@ -7,7 +7,7 @@ pub mod body;
 
 pub use body::{Body, Framing, Passed, Progress};
 
-use super::{Peek, Stop};
+use super::{Peek, Speaker, Stop};
 
 /// Longest method taken for one, bytes; the longest registered with IANA has 17.
 const MAX_METHOD: usize = 24;
@@ -110,6 +110,20 @@ fn head(bytes: &[u8]) -> Result<Head<'_>, Stop> {
 #[must_use]
 pub fn start(bytes: &[u8]) -> Peek<Start<'_>> {
     start_line(bytes).map(|(start, _)| start).into()
+}
+
+/// Who sends a message that begins so, a client (a request) or a server? Also says so of a first line that is cut, where its
+/// method is a common one or its version stands there.
+#[must_use]
+pub fn speaker(bytes: &[u8]) -> Option<Speaker> {
+    const COMMON: [&[u8]; 8] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH "];
+    match start(bytes) {
+        Peek::Is(Start::Request { .. }) => Some(Speaker::Client),
+        Peek::Is(Start::Status { .. }) => Some(Speaker::Server),
+        Peek::More if COMMON.iter().any(|method| bytes.starts_with(method)) => Some(Speaker::Client),
+        Peek::More if bytes.starts_with(b"HTTP/1.") => Some(Speaker::Server),
+        _ => None,
+    }
 }
 
 /// A line and how many bytes it takes with its end.
@@ -381,6 +395,18 @@ mod tests {
         assert_eq!(start(b"HTTP/1.1 200 OK\r\n"), Peek::Is(Start::Status { minor: 1, code: 200, reason: b"OK" }));
         assert_eq!(start(b"HTTP/1.0 404\r\n"), Peek::Is(Start::Status { minor: 0, code: 404, reason: b"" }));
         assert_eq!(start(b"HTTP/1.1 204 \n"), Peek::Is(Start::Status { minor: 1, code: 204, reason: b"" }));
+    }
+
+    #[test]
+    fn the_front_of_a_cut_line_says_who_speaks() {
+        assert_eq!(speaker(b"GET /a/long/pa"), Some(Speaker::Client));
+        assert_eq!(speaker(b"GET / HTTP/1.1\r\n"), Some(Speaker::Client));
+        assert_eq!(speaker(b"PROPFIND / HTTP/1.1\r\n"), Some(Speaker::Client));
+        assert_eq!(speaker(b"HTTP/1.1 200 O"), Some(Speaker::Server));
+        assert_eq!(speaker(b"HTTP/1.1 200 OK\r\n"), Some(Speaker::Server));
+        for text in [&b"PROPFIND /"[..], b"GET", b"GET it is", b"HTTP", b"HTTP/1.x", b""] {
+            assert_eq!(speaker(text), None, "{}", String::from_utf8_lossy(text));
+        }
     }
 
     #[test]

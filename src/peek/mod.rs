@@ -17,7 +17,7 @@ mod command;
 mod recognise;
 
 pub use banner::Service;
-pub use recognise::{App, Recognised, Speaker, recognise, recognise_datagram};
+pub use recognise::{App, Recognised, Speaker, recognise, recognise_datagram, speaker};
 
 /// What a reader makes of the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

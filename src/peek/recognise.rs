@@ -212,6 +212,17 @@ fn alone(claim: Claim, other: Peek<Claim>) -> Peek<App> {
     }
 }
 
+/// Says who sends such data, by the front of one segment: TLS's hellos and HTTP's first lines, cut or whole. A look at a few bytes of
+/// most data, cheap enough for every packet; [`recognise`] knows more applications and wants a stream's beginning.
+#[must_use]
+pub fn speaker(segment: &[u8]) -> Option<Speaker> {
+    match segment.first()? {
+        22 => tls(segment).is(),
+        b'A'..=b'Z' => http::speaker(segment),
+        _ => None,
+    }
+}
+
 /// What one side's bytes may be.
 fn claim(bytes: &[u8]) -> Peek<Claim> {
     let sure = |app, speaker| Claim { apps: Apps::one(app), speaker, sure: true };
