@@ -12,6 +12,7 @@ use super::tcp::Segment;
 use crate::decode::TcpFlags;
 use crate::model::IpProtocol;
 use crate::model::endpoint::ip_from_16;
+use crate::peek::{self, Speaker, dns};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The originator as one packet shows it.
@@ -72,7 +73,7 @@ pub(super) fn is_group(ip: IpAddr) -> bool {
 /// Requests and replies by their own first bytes.
 fn by_message(ends: &Ends, sender: End, tcp: bool, payload: &[u8]) -> Option<Guess> {
     let asks = match ends.protocol {
-        IpProtocol::TCP if tcp => tcp_message(payload),
+        IpProtocol::TCP if tcp => peek::speaker(payload).map(|speaker| speaker == Speaker::Client),
         IpProtocol::UDP => udp_message(ends.sport, ends.dport, payload),
         IpProtocol::ICMP | IpProtocol::ICMPV6 if ends.two_way => {
             Some(icmp::is_request(ends.protocol == IpProtocol::ICMPV6, ends.sport))
@@ -82,23 +83,10 @@ fn by_message(ends: &Ends, sender: End, tcp: bool, payload: &[u8]) -> Option<Gue
     Some((if asks { sender } else { sender.other() }, DirectionReason::Request))
 }
 
-/// Is this data a client's (`true`) or a server's (`false`) first message?
-fn tcp_message(payload: &[u8]) -> Option<bool> {
-    const METHODS: [&[u8]; 8] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH "];
-    match payload {
-        // TLS handshake record (RFC 8446 section 5.1): ClientHello, ServerHello.
-        [22, 3, _, _, _, 1, ..] => Some(true),
-        [22, 3, _, _, _, 2, ..] | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => Some(false),
-        [b'A'..=b'Z', ..] if METHODS.iter().any(|method| payload.starts_with(method)) => Some(true),
-        _ => None,
-    }
-}
-
 fn udp_message(sport: u16, dport: u16, payload: &[u8]) -> Option<bool> {
     let either = |ports: &[u16]| ports.contains(&sport) || ports.contains(&dport);
-    if either(&[53, 5353, 5355]) && payload.len() >= 12 {
-        // DNS (RFC 1035 section 4.1.1): the top bit of the third byte is QR.
-        return Some(payload[2] & 0x80 == 0);
+    if either(&[53, 5353, 5355]) {
+        return dns::Header::read(payload).is().map(|header| !header.is_response());
     }
     if either(&[123]) {
         // NTP (RFC 5905 section 7.3): mode 3 asks, mode 4 answers; 1, 2 and 5 are neither.
