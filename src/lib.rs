@@ -3,7 +3,8 @@
 //! A packet travels through the modules in this order: [`capture`] (where frames come from), [`filter`],
 //! [`decode`] (bytes to layers; never fails), [`flow`] (layers to conversations), [`event`] (what the engine
 //! tells the outputs), [`output`] (events to text, records and capture files). [`engine`] drives them;
-//! [`model`] holds the words they share and [`pcapfile`] the two capture file formats as pure codecs.
+//! [`model`] holds the words they share and [`pcapfile`] the two capture file formats as pure codecs; [`peek`] reads the
+//! first bytes of application protocols.
 //!
 //! Nothing here knows of command lines, terminals or the wall clock, but for `engine::clock`.
 
@@ -18,5 +19,6 @@ pub mod host;
 pub mod model;
 pub mod output;
 pub mod pcapfile;
+pub mod peek;
 #[cfg(target_os = "linux")]
 pub mod privilege;
