@@ -14,6 +14,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub const MAX_NAMES: usize = 100;
 /// Most bytes of a name in a certificate: DNS has none longer (RFC 1035 section 2.3.4), X.520 allows 64 for a common name.
 const MAX_NAME: usize = 255;
+/// `dNSName`.
+const DNS_NAME: u8 = 0x82;
+/// `iPAddress`.
+const ADDRESS: u8 = 0x87;
 
 /// Names in a certificate (RFC 5280), fit to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,9 +93,9 @@ fn names(der: &[u8]) -> Option<Certificate> {
         if parts.contents(OBJECT_IDENTIFIER) == Some(&[0x55, 0x1d, 0x11][..]) {
             parts.contents(BOOLEAN);
             let names = parts.contents(OCTET_STRING).and_then(|value| Elements(value).contents(SEQUENCE));
-            for name in Elements(names.unwrap_or_default()).filter_map(|(tag, value)| alternative(tag, value)) {
+            for (tag, value) in Elements(names.unwrap_or_default()).filter(|&(tag, value)| names_a_host(tag, value)) {
                 if found.names.len() < MAX_NAMES {
-                    found.names.push(name);
+                    found.names.extend(alternative(tag, value));
                 } else {
                     found.more_names += 1;
                 }
@@ -101,16 +105,22 @@ fn names(der: &[u8]) -> Option<Certificate> {
     Some(found)
 }
 
-/// A `GeneralName` (RFC 5280 section 4.2.1.6) that says for which host.
-fn alternative(tag: u8, value: &[u8]) -> Option<String> {
+/// Is a `GeneralName` (RFC 5280 section 4.2.1.6) a DNS name or an address?
+fn names_a_host(tag: u8, value: &[u8]) -> bool {
     match tag {
-        0x82 if value.len() <= MAX_NAME => Some(shown(value).into_owned()),
-        0x87 => {
-            let v4 = <[u8; 4]>::try_from(value).map(|address| Ipv4Addr::from(address).to_string());
-            v4.or_else(|_| <[u8; 16]>::try_from(value).map(|address| Ipv6Addr::from(address).to_string())).ok()
-        }
-        _ => None,
+        DNS_NAME => value.len() <= MAX_NAME,
+        ADDRESS => matches!(value.len(), 4 | 16),
+        _ => false,
     }
+}
+
+/// One of these as text.
+fn alternative(tag: u8, value: &[u8]) -> Option<String> {
+    if tag == DNS_NAME {
+        return Some(shown(value).into_owned());
+    }
+    let v4 = <[u8; 4]>::try_from(value).map(|address| Ipv4Addr::from(address).to_string());
+    v4.or_else(|_| <[u8; 16]>::try_from(value).map(|address| Ipv6Addr::from(address).to_string())).ok()
 }
 
 fn common_name(subject: &[u8]) -> Option<String> {

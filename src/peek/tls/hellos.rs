@@ -1,6 +1,6 @@
 //! Hellos of real clients (tests/data/make-client-hellos makes them), held to what tshark and another reading of JA4's rules say.
 
-use super::{ClientHello, Parts, RECORD_HEADER, Record, alert, certificate, client_hello, server_hello, sslv2_hello};
+use super::{ClientHello, Content, Parts, RECORD_HEADER, Record, alert, certificate, client_hello, server_hello, sslv2_hello};
 use crate::peek::Peek;
 use crate::peek::tls_fingerprint::{ja3, ja3_text, ja4, ja4_raw};
 use proptest::prelude::*;
@@ -148,6 +148,30 @@ fn records_may_end_anywhere() {
             assert_eq!(client_hello(&two[..RECORD_HEADER + at]), Peek::More);
         }
     }
+}
+
+/// TLS 1.3 sends a change of ciphers that changes nothing (RFC 8446 appendix D.4): the second hello is in the clear.
+#[test]
+fn a_second_hello_is_seen_behind_a_change_of_ciphers() {
+    let (_, hello) = hellos().into_iter().find(|(row, _)| row["client"] == "made: the example of JA4's rules").unwrap();
+    let change = [20, 3, 3, 0, 1, 1];
+    let kinds = |bytes: &[u8]| {
+        let mut parts = Parts::new(bytes);
+        let mut kinds = Vec::new();
+        while let Peek::Is(part) = parts.read() {
+            kinds.push(match part.content {
+                Content::Handshake { kind, .. } => kind.to_string(),
+                content => format!("{content:?}"),
+            });
+        }
+        kinds
+    };
+    let again = ["ClientHello", "ChangeCipherSpec", "ClientHello"];
+    assert_eq!(kinds(&[hello, &change, hello].concat()), again);
+    assert_eq!(kinds(&[hello, &change, &hello[..hello.len() - 1]].concat()), again[..2]);
+    let finished = [22, 3, 3, 0, 6, 1, 0, 0, 9, 7, 7];
+    let ends = ["ClientHello", "ChangeCipherSpec", "Opaque(Handshake, 6)"];
+    assert_eq!(kinds(&[hello, &change, &finished].concat()), ends);
 }
 
 /// An answer about the beginning holds for the whole.
