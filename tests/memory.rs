@@ -285,11 +285,34 @@ fn fragments_and_segments_out_of_the_window_are_bounded() {
         let port = (1 + i % 50) as u16;
         capture.tcp((0x0a00_0001, port), SERVER, (ACK | PSH, 3_000_000_000_u32.wrapping_add(i * 3000), 5000), &[7; 20]);
     }
-    for words in ["packets --format jsonl", "flows --format jsonl"] {
+    for words in ["packets --format jsonl", "flows --format jsonl", "flows --format jsonl --threads 2"] {
         let ran = capture.read(words);
         let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
         assert_eq!((&end["packets"], &end["wire_bytes"]), (&capture.packets.into(), &capture.bytes.into()), "{words}");
         assert!(end["fragments_dropped"].as_u64() > Some(50_000), "{end}");
+    }
+}
+
+#[test]
+fn holes_of_which_every_segment_makes_another_are_bounded_in_one_thread_and_in_several() {
+    let mut capture = Capture::new();
+    let clients: Vec<_> = (1..=200).map(|host| (0x0a00_0000 + host, 1024)).collect();
+    for &client in &clients {
+        capture.open(client);
+    }
+    // Rising, with a hole before each, and as many connections as have no room for all their lists.
+    for step in 0..600 {
+        for &client in &clients {
+            capture.tcp(client, SERVER, (ACK | PSH, 1010 + (step * 2 + 1) * 20, 5000), &[7; 20]);
+        }
+    }
+    for words in ["", " --threads 2"] {
+        let ran = capture
+            .read(&format!("flows --format csv --fields orig.packets,orig.loss_at_least,orig.unique_bytes_at_least{words}"));
+        let rows: Vec<_> = rows(&ran.stdout).collect();
+        assert_eq!(rows.iter().map(|row| number(row[0])).sum::<u64>(), 200 * 603, "{words}");
+        let short = rows.iter().filter(|row| row[1] == "true" || row[2] == "true").count();
+        assert!(short > 100, "{words}: of {} records only {short} say that they are a minimum", rows.len());
     }
 }
 

@@ -129,6 +129,19 @@ fn lines_appear_while_the_pipe_stays_open() {
 }
 
 #[test]
+fn a_summary_says_at_once_what_it_is_of() {
+    let bytes = download();
+    let mut reading = start("summary -r -");
+    reading.send(cut(&bytes, 1).0);
+    reading.wait_for_lines(1);
+    assert_eq!(*reading.stdout.lock().expect("no panic"), "standard input   pcap, nanoseconds, Ethernet\n");
+    reading.send(cut(&bytes, 1).1);
+    let ran = reading.finish();
+    assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.contains("\n  14 packets, "), "{}", ran.stdout);
+}
+
+#[test]
 fn what_is_printed_depends_on_pauses_only_where_someone_watches() {
     let file = program::capture("lossy-download.pcap");
     let bytes = fs::read(&file).expect("there");
@@ -218,34 +231,4 @@ fn a_pipe_is_merged_with_a_file() {
     assert_eq!(wait(&mut child, PATIENCE).code(), Some(0));
     let [stdout, stderr] = readers.map(|reader| reader.join().expect("read"));
     assert_eq!((stdout, stderr), (expected, String::new()));
-}
-
-/// Reading a regular file leaves signals as they are: Ctrl-C ends it at once.
-#[cfg(target_os = "linux")]
-#[test]
-fn regular_files_keep_the_default_signals() {
-    let caught = |pid: u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("named").trim().to_owned();
-        u64::from_str_radix(&mask, 16).expect("hexadecimal") >> (libc::SIGTERM - 1) & 1
-    };
-    let bytes = download();
-    // Its output is a full pipe that nobody reads, so it is there to be looked at.
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("long.pcap");
-    let (header, packets) = bytes.split_at(24);
-    fs::write(&file, [header, &packets.repeat(400)].concat()).expect("written");
-    let mut command = sockeye();
-    let mut child = command.args(["packets", "-XX", "-r"]).arg(&file).stdout(Stdio::piped()).spawn().expect("runs");
-    thread::sleep(PAUSE);
-    assert_eq!(caught(child.id()), 0);
-    child.kill().expect("killed");
-    child.wait().expect("waited");
-
-    let mut reading = start("packets --plain -r -");
-    reading.send(cut(&bytes, 1).0);
-    reading.wait_for_lines(1);
-    assert_eq!(caught(reading.child.id()), 1);
-    reading.signal("TERM");
-    assert_eq!(reading.end().code(), Some(0));
 }

@@ -193,6 +193,16 @@ impl Input {
         }
     }
 
+    /// Was a file read only in part, so far: bytes read of it, and of how many. `None`: to its end, or it is no file.
+    #[must_use]
+    pub fn part_read(&self, index: u16) -> Option<(u64, u64)> {
+        match &self.0 {
+            Kind::One(source) if index == 0 => source.part_read(),
+            Kind::One(_) | Kind::Live(_) => None,
+            Kind::Merged(merged) => merged.sources.get(usize::from(index))?.part_read(),
+        }
+    }
+
     /// May it have to wait for more: is it live, or one of its files a pipe? Then [`Self::next`] may say
     /// [`Next::Idle`].
     #[must_use]

@@ -14,10 +14,11 @@ use sockeye::engine::{Config, Ended, Stop, parallel, run, saved};
 use sockeye::event::{RunSummary, Sink};
 use sockeye::flow::TrackerConfig;
 use sockeye::model::{SourceInfo, SourceStats};
-use sockeye::output::notices::{self, Buffer, LossWords};
+use sockeye::output::notices::{self, LossWords};
 use sockeye::output::{WriteError, units};
 use std::io::{self, Write};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 /// Drives a run to its end and reports on standard error; gives also what [`finish`] says of losses. The sink is the caller's, to be
 /// closed before that.
@@ -40,15 +41,19 @@ pub(crate) fn drive(
         copying,
         hangup_rotates,
         buffer,
+        outlet,
         memory,
         ..
     } = opened;
-    let words = LossWords { figures: tracker.is_some(), buffer };
+    let words = LossWords { figures: tracker.is_some(), buffer, outlet };
     let stop = Stop::default();
     let name = input.infos().map(|i| i.name.clone()).next().unwrap_or_default();
-    let mut lookout = Lookout { line: ProgressLine::new(name, if live { args::Progress::Never } else { progress }), buffer };
+    let mut lookout =
+        Lookout { line: ProgressLine::new(&name, if live { args::Progress::Never } else { progress }), words, all_read: None };
     if input.may_wait() {
         signals::end_in_order(&stop, hangup_rotates)?;
+    } else {
+        lookout.all_read = Some((signals::end_reading(&stop)?, stop.clone()));
     }
     if live {
         signals::watch(&stop)?;
@@ -73,7 +78,7 @@ pub(crate) fn drive(
 
 /// Says what must be said after a run, all of it, and gives the exit code of the gravest. `closed`: how the end of the output went.
 pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, closed: Result<(), Problem>) -> super::Done {
-    let Ended { summary, failures, output_error, filter: filtered } = ended;
+    let Ended { summary, failures, output_error, filter: filtered, stopped } = ended;
     let not_written = output_error.map(|error| unwritten(error, summary.live)).or(closed.err());
     let mut exit = Exit::Done;
     match not_written {
@@ -113,14 +118,28 @@ pub(crate) fn finish(ended: Ended, words: LossWords, filter: Option<&str>, close
     }
     let notices = [
         notices::packets_lost(&summary, words),
-        notices::records_lost(&summary),
+        notices::records_lost(&summary, words.outlet),
         notices::misplaced(&summary),
         notices::evicted(&summary),
     ];
     for text in notices.into_iter().flatten() {
         say(&text);
     }
+    if let Some(progress) = stopped {
+        exit = exit.graver(Exit::Stopped);
+        say(&stopped_at(&progress, &summary));
+    }
     Ok(exit)
+}
+
+/// `stopped at 20% of mix.pcap, after 572,416 packets: nothing behind them was read`.
+fn stopped_at(progress: &Progress, summary: &RunSummary) -> String {
+    let of = match &summary.sources[..] {
+        [only] => only.info.name.clone(),
+        several => units::counted(several.len() as u64, "file"),
+    };
+    let at = progress.percent().map_or_else(|| "stopped in".to_owned(), |percent| format!("stopped at {percent}% of"));
+    format!("{at} {of}, after {}: what is behind them was not read", units::counted(summary.read, "packet"))
 }
 
 /// Says the counters of a live run, once: here, or before its end where that has to wait.
@@ -178,7 +197,9 @@ pub(crate) fn say(text: &str) {
 /// Looks on while a run goes on.
 struct Lookout {
     line: ProgressLine,
-    buffer: Buffer,
+    words: LossWords,
+    /// Of saved files: to be put up when all is read, unless they were to be read no further.
+    all_read: Option<(Arc<AtomicBool>, Stop)>,
 }
 
 impl Watch for Lookout {
@@ -192,6 +213,11 @@ impl Watch for Lookout {
 
     fn on_sources_ended(&mut self) {
         self.line.finish();
+        if let Some((all_read, stop)) = &self.all_read
+            && !stop.is_requested()
+        {
+            all_read.store(true, Ordering::Relaxed);
+        }
     }
 
     fn on_status(&mut self, progress: &Progress, summary: &RunSummary) {
@@ -215,7 +241,7 @@ impl Watch for Lookout {
 
     fn on_drops(&mut self, drops: &Drops) {
         let Drops { kernel, interface, here, received, records } = *drops;
-        for text in notices::being_dropped(kernel, interface, here, received, records, self.buffer) {
+        for text in notices::being_dropped(kernel, interface, here, received, records, self.words) {
             say(&text);
         }
     }

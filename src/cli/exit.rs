@@ -18,6 +18,9 @@ pub(crate) enum Exit {
     Permission = 4,
     /// Input damaged or cut; everything before the damage was reported.
     Damaged = 5,
+    /// A signal ended the reading of saved files before their end; what was read until then was reported. The program ends by that
+    /// signal: shells see 130 of Ctrl-C, and end a loop or a list of commands, too.
+    Stopped = 130,
 }
 
 impl Exit {
@@ -26,10 +29,11 @@ impl Exit {
         let weight = |exit| match exit {
             Self::Done => 0,
             Self::Damaged => 1,
-            Self::Input => 2,
-            Self::Permission => 3,
-            Self::Usage => 4,
-            Self::Failed => 5,
+            Self::Stopped => 2,
+            Self::Input => 3,
+            Self::Permission => 4,
+            Self::Usage => 5,
+            Self::Failed => 6,
         };
         if weight(other) > weight(self) { other } else { self }
     }

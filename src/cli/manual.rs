@@ -181,7 +181,8 @@ What is in memory is flushed to the file once a second; SIGUSR2 does it at once,
 -U with each packet. SIGHUP ends the file and begins the next (with -C or -G if
 it holds packets, the next with the next packet), also without -C and -G: then
 under the same name if you moved that file away, else under t_00002_TIME.pcapng.
-Pipes and - cannot be rotated: SIGHUP ends the run. SIGUSR1: a line of counters.
+Pipes and - cannot be rotated: SIGHUP ends the run, and the reading of saved
+files. SIGUSR1: a line of counters.
 
 A name that ends in .zst is compressed. Each flush ends a frame of zstd, so what
 was flushed can be read (sockeye, tshark; zstdcat FILE | tcpdump -r -).
@@ -208,13 +209,18 @@ lost), the capture stops and says what was not saved: exit 1.
 const EXIT: &str = "\
 EXIT CODES
 
-  0    done; Ctrl-C on a live capture or a pipe is a normal end
+  0    done; Ctrl-C (or SIGTERM) on a live capture or a pipe is a normal end
   1    failed while running: disk full, interface gone, write error, -z failed
   2    usage, or a bad filter
   3    input not usable: missing, not a capture, link type unknown
   4    no permission
   5    input damaged or cut short; everything before the damage was reported
-  130  stopped at once by a second Ctrl-C
+  130  Ctrl-C before the end of a saved file: what was read until then is
+       reported, what is written is whole, and how far it was is said (also in
+       records: `problem` of the source). 143 after SIGTERM, 129 after SIGHUP.
+       It ends by the signal itself, so that a loop of the shell ends, too.
+  130  stopped at once by a second Ctrl-C (of files also by the first when all
+       is read and only the output goes on): what is written may be cut off
   141  standard output was closed (killed by SIGPIPE), as other filters end
 ";
 

@@ -7,6 +7,8 @@ use super::time;
 use sockeye::capture::live::{COPYING_BUFFER, DEFAULT_BUFFER};
 use sockeye::flow::TrackerConfig;
 use sockeye::output::hold;
+use sockeye::output::notices::Outlet;
+use sockeye::output::text_output::MOST_OF_RECORDS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +132,11 @@ impl Memory {
     /// Bytes of output that may wait, live.
     pub(crate) const fn waiting(self) -> usize {
         self.waiting
+    }
+
+    /// Where live output goes, by whether somebody reads it and whether columns of it could be left out.
+    pub(crate) const fn outlet(self, has_reader: bool, columns: bool) -> Outlet {
+        if has_reader { Outlet::Reader } else { Outlet::File { more_memory: self.waiting < MOST_OF_RECORDS, columns } }
     }
 
     /// For packets or records that one thread hands to another, all of them.

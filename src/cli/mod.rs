@@ -44,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => usage(&error),
     });
     match done {
+        Ok(Exit::Stopped) => signals::die_as_asked(),
         Ok(exit) => exit.into(),
         Err(problem) if problem.is_closed_output() => signals::die_of_closed_pipe(),
         Err(problem) => {

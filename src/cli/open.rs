@@ -20,7 +20,7 @@ use sockeye::model::{LinkType, LiveBackend, SourceKind, Span};
 use sockeye::output::HostNames;
 use sockeye::output::files::{Files, Here};
 use sockeye::output::line::Zone;
-use sockeye::output::notices::Buffer;
+use sockeye::output::notices::{Buffer, Outlet};
 use sockeye::privilege;
 use std::fs::File;
 use std::io::{self, Read};
@@ -51,6 +51,8 @@ pub(crate) struct Opened {
     pub(crate) card_time: bool,
     /// The capture buffer that was asked for.
     pub(crate) buffer: Buffer,
+    /// Where the output goes, as far as the command has said it.
+    pub(crate) outlet: Outlet,
     /// How memory is divided.
     pub(crate) memory: Memory,
     /// Nothing is decoded.
@@ -203,8 +205,7 @@ impl Plan {
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
-        // The last look at files of the system that cannot be read afterwards.
-        signals::is_ignored_hangup();
+        signals::look_what_is_ignored();
         let wanted = self.manner.wanted;
         rights::raise()?;
         let helped =
@@ -243,6 +244,7 @@ impl Plan {
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
             buffer: buffer(live, memory),
+            outlet: Outlet::default(),
             memory,
             copying,
             hangup_rotates: false,

@@ -159,7 +159,7 @@ fn end(
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
-    Ended { summary, failures, output_error, filter }
+    Ended { summary, failures, output_error, filter, stopped: None }
 }
 
 /// Follows what is still on its way between the threads, then ends all flows.

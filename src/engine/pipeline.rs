@@ -11,6 +11,7 @@ use crate::decode::fragment::{FragmentPool, Inserted, Joined};
 use crate::decode::{Fragment, Packet, decode, enclosing};
 use crate::event::{Event, Keep, Sink};
 use crate::filter::Filter;
+use crate::flow::fetch::fetch_beyond;
 use crate::flow::wireshark::Labeler;
 use crate::flow::{Admission, Ending, FlowEvent, Note, PacketMeta, Pieces, Tracker};
 use crate::model::{Frame, SourceInfo, Timestamp};
@@ -83,6 +84,7 @@ impl Pipeline {
         let Some(tracker) = self.tracker.as_mut().filter(|tracker| tracker.looks_ahead()) else { return };
         for _ in 0..EACH {
             let Some((number, link, bytes)) = input.scout(Tracker::AHEAD) else { return };
+            fetch_beyond(bytes);
             tracker.expect(number, link, bytes);
         }
     }

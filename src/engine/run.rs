@@ -61,6 +61,20 @@ pub struct Progress {
     pub bytes_total: Option<u64>,
 }
 
+impl Progress {
+    /// How much of the files was read, in percent, where that is known. Never 100 of what was not read to its end.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        self.bytes_total.map(|total| Self::percent_of(self.bytes_read, total))
+    }
+
+    fn percent_of(read: u64, of: u64) -> u64 {
+        // What is read and not told yet is some KiB at most, but may be all of a small file.
+        let percent = u128::from(read) * 100 / u128::from(of.max(1));
+        percent.min(99) as u64
+    }
+}
+
 /// Someone who looks on: a progress line, a person who sent a signal.
 pub trait Watch {
     /// Does it want [`Self::on_progress`]? Where nobody does, progress is not worked out.
@@ -90,6 +104,9 @@ pub struct Ended {
     pub output_error: Option<io::Error>,
     /// What the filter could not do for some link types that came, or for all of them.
     pub filter: Result<Vec<String>, FilterError>,
+    /// Saved files were not read to their end, because someone asked for it ([`Stop`]): how far it was. Of pipes and live sources
+    /// that is how they are ended.
+    pub stopped: Option<Progress>,
 }
 
 /// Reads all of `input` and tells `sink`.
@@ -109,7 +126,7 @@ pub fn run(input: &mut Input, filter: Filter, config: Config, sink: &mut impl Si
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }
-    Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish() }
+    Ended { summary, failures: run.failures, output_error, filter: run.pipeline.filter.finish(), stopped: run.stopped }
 }
 
 /// The counters of live sources, for files that are written.
@@ -127,6 +144,8 @@ pub(super) struct Run {
     duration: Option<Span>,
     stop: Stop,
     pub(super) failures: Vec<Failed>,
+    /// See [`Ended::stopped`].
+    pub(super) stopped: Option<Progress>,
     /// What is due by the clock, live.
     rounds: Rounds,
     frame_clock: FrameClock,
@@ -162,6 +181,7 @@ impl Run {
             duration: config.duration,
             stop: config.stop,
             failures: Vec::new(),
+            stopped: None,
             rounds: Rounds::start(),
             frame_clock: FrameClock::new(config.card_time),
             matched_before: 0,
@@ -179,6 +199,7 @@ impl Run {
         loop {
             if self.stop.is_requested() && !self.closed {
                 if !self.live {
+                    self.stopped = (!input.may_wait()).then(|| self.progress(input));
                     return Ok(());
                 }
                 self.close(input);
@@ -369,7 +390,11 @@ impl Run {
         let counters = input.all_stats();
         let mut sources = Vec::with_capacity(counters.len());
         for ((index, info), stats) in (0..=u16::MAX).zip(input.infos().cloned()).zip(counters) {
-            let problem = self.failures.iter().find(|f| f.source_index == index).map(ToString::to_string);
+            let failed = self.failures.iter().find(|f| f.source_index == index).map(ToString::to_string);
+            let problem = failed.or_else(|| {
+                let (read, of) = self.stopped.and_then(|_| input.part_read(index))?;
+                Some(format!("stopped by a signal at {}% of the file", Progress::percent_of(read, of)))
+            });
             sources.push(SourceSummary { info, stats, cut_frames: self.pipeline.totals.cut_frames(usize::from(index)), problem });
         }
         let lost = self.pipeline.fragments.stats();

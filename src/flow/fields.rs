@@ -54,8 +54,12 @@ pub enum Value<'a> {
     Span(Span),
     /// A moment.
     Time(Timestamp),
-    /// A word of ours: letters, digits and signs that have no meaning in any form of records.
-    Str(&'a str),
+    /// A word of the program's own: letters, digits and signs that have no meaning in any form of records.
+    Word(&'static str),
+    /// A Community ID: letters, digits, `+`, `/`, `=` and `:`.
+    CommunityId(&'a CommunityId),
+    /// Any other text. Outputs escape it.
+    Text(&'a str),
     /// An address.
     Ip(IpAddr),
     /// A flow's ID.
@@ -105,7 +109,7 @@ macro_rules! into_value {
 
 into_value! {
     bool => Bool, u64 => U64, u32 => U64, u16 => U64, u8 => U64, Span => Span, Timestamp => Time,
-    &'a str => Str, IpAddr => Ip, FlowId => Id, IpProtocol => Protocol,
+    &'static str => Word, &'a CommunityId => CommunityId, IpAddr => Ip, FlowId => Id, IpProtocol => Protocol,
 }
 
 impl<'a, T: IntoValue<'a>> IntoValue<'a> for Option<T> {
@@ -143,7 +147,7 @@ macro_rules! head_rows {
         $then! {
             "id", None, |r| r.id;
             "proto", None, |r| r.protocol;
-            "community_id", None, COMMUNITY_ID, |r| r.community_id.as_ref().map(CommunityId::as_str);
+            "community_id", None, COMMUNITY_ID, |r| r.community_id.as_ref();
             "vlan", None, |r| Value::List(&r.vlan);
             "tunnel.kind", None, |r| r.tunnel.as_ref().map(|t| t.kind);
             "tunnel.id", None, |r| r.tunnel.as_ref().map(|t| t.id);
@@ -159,7 +163,7 @@ macro_rules! head_rows {
             "direction_reason", None, |r| r.direction_reason.key();
             "end_reason", None, |r| r.end_reason.map(EndReason::key);
             "conn_state", None, ZEEK, |r| zeek(r, |z| z.conn_state);
-            "history", None, ZEEK, |r| zeek(r, |z| z.history.as_str());
+            "history", None, ZEEK, |r| zeek(r, |z| Value::Text(&z.history));
             "weird", None, ZEEK, |r| zeek(r, |z| Value::Words(&z.weird));
             "vantage", None, VERDICTS, |r| r.vantage.map(Vantage::key);
             "response_time", Seconds, |r| r.response_time;

@@ -284,40 +284,6 @@ impl FlowKey {
     }
 }
 
-/// So many places ([`place`]) are there.
-pub const PLACES: usize = 64;
-
-/// The place of all that two hosts, in any order, have to do with each other: what belongs together is kept, and followed by
-/// one thread, by places. Without a seed, so that every run gives the same.
-#[must_use]
-pub fn place(a: IpAddr, b: IpAddr) -> usize {
-    let words = |ip| {
-        let bits = u128::from_be_bytes(ip_to_16(ip));
-        [(bits >> 64) as u64, bits as u64]
-    };
-    place_of(words(a), words(b))
-}
-
-const fn place_of(a: [u64; 2], b: [u64; 2]) -> usize {
-    /// Odd, with ones and zeros in turn.
-    const BY: u64 = 0x9e37_79b9_7f4a_7c15;
-    const fn host([high, low]: [u64; 2]) -> u64 {
-        let mixed = (high.wrapping_mul(BY).rotate_left(32) ^ low).wrapping_mul(BY);
-        mixed ^ mixed >> 29
-    }
-    // The sum does not know which came first.
-    (host(a).wrapping_add(host(b)).wrapping_mul(BY) >> (u64::BITS - PLACES.ilog2())) as usize
-}
-
-impl Hosts {
-    /// See [`place`].
-    #[must_use]
-    pub(super) const fn place(&self) -> usize {
-        let [a, b, c, d, ..] = self.0;
-        place_of([a, b], [c, d])
-    }
-}
-
 /// Makes hashes with a seed of its own, from the system's random numbers, so that nobody outside can prepare keys that collide.
 #[derive(Clone, Debug)]
 pub struct KeyMaker {

@@ -19,6 +19,7 @@ mod index;
 pub mod key;
 pub mod note;
 mod orientation;
+mod outcome;
 mod prefetch;
 pub mod profile;
 pub mod record;

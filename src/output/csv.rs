@@ -62,33 +62,25 @@ impl<W: Write> Rows<W> {
         (&mut self.line, &mut self.days)
     }
 
+    pub(super) const fn form(&self) -> Separated {
+        self.form
+    }
+
     /// The line and the calendar for who writes cells without a call for each: before each, the first as well, the byte that comes
     /// with them. None of Markdown, where it is no single byte.
-    pub(super) const fn parts(&mut self) -> Option<(&mut Vec<u8>, &mut Days, u8)> {
+    pub(super) const fn parts(&mut self) -> Option<(&mut Vec<u8>, &mut Days, Separated, u8)> {
         let between = match self.form {
             Separated::Csv => b',',
             Separated::Tsv => b'\t',
             Separated::Markdown => return None,
         };
-        Some((&mut self.line, &mut self.days, between))
+        Some((&mut self.line, &mut self.days, self.form, between))
     }
 
     /// Writes any text as the next cell.
     pub fn text(&mut self, cell: &str) {
         let form = self.form;
-        let line = self.plain();
-        if is_plain(cell, |b| matches!(b, b',' | b'"' | b'|' | b'\\')) {
-            return line.text(cell);
-        }
-        match form {
-            Separated::Csv => quoted(line, cell),
-            Separated::Markdown => escaped(line, cell, |b| if b == b'|' { Some("\\|") } else { line_break(b, " ", " ") }),
-            Separated::Tsv => escaped(line, cell, |b| match b {
-                b'\t' => Some("\\t"),
-                b'\\' => Some("\\\\"),
-                b => line_break(b, "\\n", "\\r"),
-            }),
-        }
+        push_text(self.plain(), form, cell);
     }
 
     /// Ends a row and writes it in one piece.
@@ -118,6 +110,22 @@ impl<W: Write> Rows<W> {
     /// The writer, flushed; an error of that flush comes back.
     pub fn into_inner(mut self) -> io::Result<W> {
         self.out.flush().map(|()| self.out)
+    }
+}
+
+/// Appends any text as a cell.
+pub(super) fn push_text(line: &mut Vec<u8>, form: Separated, cell: &str) {
+    if is_plain(cell, |b| matches!(b, b',' | b'"' | b'|' | b'\\')) {
+        return line.text(cell);
+    }
+    match form {
+        Separated::Csv => quoted(line, cell),
+        Separated::Markdown => escaped(line, cell, |b| if b == b'|' { Some("\\|") } else { line_break(b, " ", " ") }),
+        Separated::Tsv => escaped(line, cell, |b| match b {
+            b'\t' => Some("\\t"),
+            b'\\' => Some("\\\\"),
+            b => line_break(b, "\\n", "\\r"),
+        }),
     }
 }
 

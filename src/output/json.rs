@@ -312,7 +312,7 @@ impl JsonLine {
 }
 
 /// Appends text as the inside of a JSON string (RFC 8259 section 7).
-fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
+pub(super) fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
     if is_plain(text, |b| matches!(b, b'"' | b'\\')) {
         return buffer.text(text);
     }

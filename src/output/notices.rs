@@ -89,6 +89,46 @@ impl Buffer {
     }
 }
 
+/// Where the output goes: what helps when it does not keep up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outlet {
+    /// To a pipe or a terminal, which somebody reads.
+    #[default]
+    Reader,
+    /// Into a file.
+    File {
+        /// With a larger `--max-memory` more could wait for the disk.
+        more_memory: bool,
+        /// There are columns (`--fields`) that could be left out.
+        columns: bool,
+    },
+}
+
+impl Outlet {
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Reader => "because the output is read too slowly",
+            Self::File { .. } => "because the output is written too slowly",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Reader => "try:  write to a file   or a capture filter   or a faster reader",
+            Self::File { more_memory: true, columns: true } => {
+                "try:  a larger --max-memory   or fewer columns (--fields)   or a capture filter"
+            }
+            Self::File { more_memory: true, columns: false } => {
+                "try:  a larger --max-memory   or a capture filter   or a faster disk"
+            }
+            Self::File { more_memory: false, columns: true } => {
+                "try:  fewer columns (--fields)   or a capture filter   or a faster disk"
+            }
+            Self::File { more_memory: false, columns: false } => "try:  a capture filter   or a faster disk",
+        }
+    }
+}
+
 /// What the words about losses depend on besides their numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LossWords {
@@ -96,6 +136,8 @@ pub struct LossWords {
     pub figures: bool,
     /// How large the capture buffer is.
     pub buffer: Buffer,
+    /// Where the output goes.
+    pub outlet: Outlet,
 }
 
 /// Packets lost while live, with what may help; nothing when none were.
@@ -119,15 +161,15 @@ pub fn packets_lost(summary: &RunSummary, words: LossWords) -> Option<String> {
         count(lost.all()),
         count(all),
         lost.split(),
-        lost.help(words.buffer)
+        lost.help(words)
     ))
 }
 
 /// Records left out while live; nothing when none were.
 #[must_use]
-pub fn records_lost(summary: &RunSummary) -> Option<String> {
+pub fn records_lost(summary: &RunSummary, outlet: Outlet) -> Option<String> {
     let (n, were) = (summary.records_dropped, if summary.records_dropped == 1 { "was" } else { "were" });
-    (n > 0).then(|| format!("{} {were} left out, because the output is read too slowly\n  {SLOW_READER}", counted(n, "record")))
+    (n > 0).then(|| format!("{} {were} left out, {}\n  {}", counted(n, "record"), outlet.cause(), outlet.help()))
 }
 
 /// Flows that were given out early for want of room; nothing when none were.
@@ -153,22 +195,20 @@ pub fn misplaced(summary: &RunSummary) -> Option<String> {
 
 /// What is said while a live run goes on and packets (by kernel, interface, sockeye, of those that came in) or records are lost.
 #[must_use]
-pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64, buffer: Buffer) -> Vec<String> {
+pub fn being_dropped(kernel: u64, interface: u64, here: u64, received: u64, records: u64, words: LossWords) -> Vec<String> {
     let lost = Lost { kernel, interface, here };
     let mut out = Vec::new();
     if lost.all() > 0 {
         let (n, of) = (count(lost.all()), count(received.max(lost.all())));
-        out.push(format!("packets are being dropped: {n} of {of} so far {}\n  {}", lost.split(), lost.help(buffer)));
+        out.push(format!("packets are being dropped: {n} of {of} so far {}\n  {}", lost.split(), lost.help(words)));
     }
     if records > 0 {
         let n = count(records);
-        out.push(format!("records are being left out: {n} so far, because the output is read too slowly\n  {SLOW_READER}"));
+        let outlet = words.outlet;
+        out.push(format!("records are being left out: {n} so far, {}\n  {}", outlet.cause(), outlet.help()));
     }
     out
 }
-
-/// What helps where whoever reads the output is too slow.
-const SLOW_READER: &str = "try:  write to a file   or a capture filter   or a faster reader";
 
 /// Packets lost, by cause.
 #[derive(Clone, Copy)]
@@ -193,8 +233,8 @@ impl Lost {
     }
 
     /// What helps against the most frequent cause.
-    fn help(self, buffer: Buffer) -> String {
-        if self.here > self.before() { SLOW_READER.to_owned() } else { buffer.help() }
+    fn help(self, words: LossWords) -> String {
+        if self.here > self.before() { words.outlet.help().to_owned() } else { words.buffer.help() }
     }
 }
 
@@ -320,7 +360,7 @@ mod tests {
   try:  -B 262144   or a capture filter   or -s 128"
         );
         // A command without such figures says nothing of them; and nobody is told to ask for less than is had without asking.
-        let small = LossWords { figures: false, buffer: Buffer::of(Some(1024), 65_536, 262_144) };
+        let small = LossWords { buffer: Buffer::of(Some(1024), 65_536, 262_144), ..LossWords::default() };
         assert_eq!(
             super::packets_lost(&summary, small).unwrap(),
             "18,220 of 1,204,551 packets were dropped (kernel 18,220, interface 0, sockeye 0)
@@ -341,11 +381,12 @@ mod tests {
 
     #[test]
     fn what_is_being_lost_is_told_by_cause() {
-        assert!(being_dropped(0, 0, 0, 5, 0, Buffer::default()).is_empty());
-        let large = being_dropped(1, 0, 0, 5, 0, Buffer::of(Some(262_144), 65_536, 262_144));
+        let buffered = |kib| LossWords { buffer: Buffer::of(Some(kib), 65_536, 262_144), ..LossWords::default() };
+        assert!(being_dropped(0, 0, 0, 5, 0, LossWords::default()).is_empty());
+        let large = being_dropped(1, 0, 0, 5, 0, buffered(262_144));
         assert!(large[0].ends_with("\n  try:  a capture filter   or -s 128"), "{large:?}");
         assert_eq!(
-            being_dropped(1200, 0, 3, 30_000, 1, Buffer::of(Some(100_000), 65_536, 262_144)),
+            being_dropped(1200, 0, 3, 30_000, 1, buffered(100_000)),
             [
                 "packets are being dropped: 1,203 of 30,000 so far (kernel 1,200, interface 0, sockeye 3)
   try:  -B 262144   or a capture filter   or -s 128",
@@ -359,10 +400,29 @@ mod tests {
             "2,000 packets were not handed to the thread that follows their conversations, which had no room: some may have two records
   fewer --threads avoid it"
         );
-        assert_eq!((records_lost(&totals()), evicted(&totals())), (None, None));
+        assert_eq!((records_lost(&totals(), Outlet::Reader), evicted(&totals())), (None, None));
         let text = evicted(&RunSummary { evicted: 1, ..totals() }).unwrap();
         assert!(text.starts_with("1 flow was given out early for want of room"), "{text}");
-        let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }).unwrap();
+        let text = records_lost(&RunSummary { records_dropped: 2, ..totals() }, Outlet::Reader).unwrap();
         assert!(text.starts_with("2 records were left out, because the output is read too slowly\n"), "{text}");
+    }
+
+    #[test]
+    fn who_writes_to_a_file_is_not_told_to() {
+        let outlet = |more_memory, columns| Outlet::File { more_memory, columns };
+        assert_eq!(
+            records_lost(&RunSummary { records_dropped: 2, ..totals() }, outlet(true, true)).unwrap(),
+            "2 records were left out, because the output is written too slowly
+  try:  a larger --max-memory   or fewer columns (--fields)   or a capture filter"
+        );
+        for (more_memory, columns) in [(false, false), (false, true), (true, false), (true, true)] {
+            let words = LossWords { outlet: outlet(more_memory, columns), ..LossWords::default() };
+            let [packets, records] = &being_dropped(0, 0, 3, 30, 1, words)[..] else { panic!("two") };
+            for text in [packets, records] {
+                assert!(!text.contains("read") && !text.contains("to a file"), "{text}");
+                let advised = (text.contains("--max-memory"), text.contains("--fields"));
+                assert_eq!(advised, (more_memory, columns), "{text}");
+            }
+        }
     }
 }

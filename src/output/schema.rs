@@ -121,7 +121,13 @@ pub(super) fn keys_of(records: Records) -> Vec<Key> {
     let key_of = |field: &'static crate::flow::fields::Field| Key {
         name: field.name,
         kind: match (field.get)(&sample) {
-            Value::Null | Value::Str(_) | Value::Ip(_) | Value::Id(_) | Value::Protocol(_) => Kind::Text,
+            Value::Null
+            | Value::Word(_)
+            | Value::CommunityId(_)
+            | Value::Text(_)
+            | Value::Ip(_)
+            | Value::Id(_)
+            | Value::Protocol(_) => Kind::Text,
             Value::Bool(_) => Kind::Boolean,
             Value::U64(_) => Kind::Integer,
             Value::Span(_) => Kind::Number,

@@ -166,6 +166,12 @@ impl TextOutput {
         self
     }
 
+    /// Does somebody read it as it is written: is it a pipe, a terminal?
+    #[must_use]
+    pub fn has_reader(&self) -> bool {
+        self.target.as_ref().is_some_and(Target::has_reader)
+    }
+
     /// Is there room? Live, what finds none is to be left out, and counted. Cheap enough to be asked for every packet.
     #[must_use]
     pub fn has_room(&mut self, what: Room) -> bool {

@@ -6,8 +6,8 @@
 )]
 
 use super::columns::{UnknownField, choose};
-use super::csv::Rows;
-use super::json::{JsonLine, Mark, ReadyKey, last_dot};
+use super::csv::{Rows, Separated, push_text};
+use super::json::{JsonLine, Mark, ReadyKey, last_dot, push_escaped};
 use super::style::is_plain;
 use super::text::{Days, Text};
 use crate::flow::FlowRecord;
@@ -273,8 +273,16 @@ fn write_value(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
         Value::U64(n) => number(line, n),
         Value::Span(span) => line.seconds(span),
         Value::List(numbers) => list(line, numbers, |line, n| line.dec(*n)),
-        Value::Words(words) => list(line, words, |line, word| quoted(line, days, Value::Str(word))),
-        Value::Time(_) | Value::Str(_) | Value::Ip(_) | Value::Id(_) | Value::Protocol(_) => quoted(line, days, value),
+        Value::Words(words) => list(line, words, |line, word| quoted(line, days, Value::Word(word))),
+        Value::Time(_)
+        | Value::Word(_)
+        | Value::CommunityId(_)
+        | Value::Text(_)
+        | Value::Ip(_)
+        | Value::Id(_)
+        | Value::Protocol(_) => {
+            quoted(line, days, value);
+        }
     }
 }
 
@@ -292,7 +300,7 @@ fn long_number(line: &mut Vec<u8>, n: u64) {
 #[inline(always)]
 fn quoted(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
     line.push(b'"');
-    write_plain(line, days, value);
+    write_words(line, days, value, push_escaped);
     line.push(b'"');
 }
 
@@ -304,20 +312,22 @@ fn list<T>(line: &mut Vec<u8>, items: &[T], write: impl FnMut(&mut Vec<u8>, &T))
 
 /// Writes a value as the next cell: unknown is empty, lists are joined by `;`.
 pub(super) fn write_cell<W: Write>(rows: &mut Rows<W>, value: Value<'_>) {
+    let form = rows.form();
     let (cell, days) = rows.dated();
-    write_plain(cell, days, value);
+    write_words(cell, days, value, |cell, text| push_text(cell, form, text));
 }
 
 /// Writes all fields of a flow as cells, if this form of rows can have that.
 pub(super) fn write_all_cells<W: Write>(rows: &mut Rows<W>, record: &FlowRecord) -> bool {
-    let Some((line, days, between)) = rows.parts() else { return false };
-    fields::visit_all(record, &mut Cells { line, days, between });
+    let Some((line, days, form, between)) = rows.parts() else { return false };
+    fields::visit_all(record, &mut Cells { line, days, form, between });
     true
 }
 
 struct Cells<'a> {
     line: &'a mut Vec<u8>,
     days: &'a mut Days,
+    form: Separated,
     between: u8,
 }
 
@@ -328,25 +338,29 @@ impl Visitor for Cells<'_> {
             Value::U64(n) if n < 10 => self.line.extend_from_slice(&[self.between, b'0' + n as u8]),
             value => {
                 self.line.push(self.between);
-                write_plain(self.line, self.days, value);
+                let form = self.form;
+                write_words(self.line, self.days, value, |cell, text| push_text(cell, form, text));
             }
         }
     }
 }
 
-/// Appends a value as words: nothing for what is not known. None of it needs an escape in any form of records.
+/// Appends a value as words: nothing for what is not known. Of all but text none needs an escape in any form of records.
 #[inline(always)]
-fn write_plain(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
+fn write_words(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>, write_text: impl FnOnce(&mut Vec<u8>, &str)) {
     match value {
         Value::Null => {}
         Value::Bool(yes) => line.text(if yes { "true" } else { "false" }),
         Value::U64(n) => number(line, n),
         Value::Span(span) => line.seconds(span),
         Value::Time(ts) => days.rfc3339(line, ts),
-        Value::Str(word) => {
+        Value::Word(word) => {
+            // By its type it is none of a capture's; this is for who adds a word.
             debug_assert!(is_plain(word, |b| matches!(b, b',' | b';' | b'|' | b'"' | b'\\')), "{word}");
             line.text(word);
         }
+        Value::CommunityId(id) => line.text(id.as_str()),
+        Value::Text(text) => write_text(line, text),
         Value::Ip(ip) => line.ip(ip),
         Value::Id(id) => line.flow_id(id),
         Value::Protocol(protocol) => line.protocol(protocol),
@@ -442,6 +456,38 @@ mod tests {
             }
         }
         assert!(!write_all_cells(&mut Rows::new(Vec::new(), Separated::Markdown), &records[0]));
+    }
+
+    /// Text may come from a capture: whatever it is, it stays one value.
+    #[test]
+    fn text_is_escaped_in_every_form() {
+        let mut record = crate::output::fixture::nine().remove(0);
+        let history = "S\",\\|\n\t\u{1b}".to_owned();
+        record.zeek = Some(Box::new(crate::flow::record::ZeekRecord { history: history.clone(), ..Default::default() }));
+        let named = |name| fields::named(name).unwrap();
+        for fields in [fields::all().collect::<Vec<_>>(), vec![named("history"), named("conn_state")]] {
+            let (mut json, mut out) = (JsonLine::default(), Vec::new());
+            json.start("flow");
+            write_fields(&mut json, &Shape::of(&fields), &record);
+            json.finish(&mut out).unwrap();
+            let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(line["history"], history.as_str());
+        }
+        for (form, cell) in [
+            (Separated::Csv, "\"S\"\",\\|\n\t\u{1b}\""),
+            (Separated::Tsv, "S\",\\\\|\\n\\t\u{1b}"),
+            (Separated::Markdown, "S\",\\\\| \t\u{1b}"),
+        ] {
+            let (mut rows, mut all) = (Rows::new(Vec::new(), form), Rows::new(Vec::new(), form));
+            write_cell(&mut rows, (named("history").get)(&record));
+            rows.end().unwrap();
+            let text = String::from_utf8(rows.into_inner().unwrap()).unwrap();
+            assert!(text.contains(cell), "{form:?}: {text:?}");
+            if write_all_cells(&mut all, &record) {
+                all.end().unwrap();
+                assert!(String::from_utf8(all.into_inner().unwrap()).unwrap().contains(cell), "{form:?}");
+            }
+        }
     }
 
     #[test]

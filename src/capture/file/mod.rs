@@ -257,6 +257,12 @@ impl FileSource {
         (self.meter.bytes(), self.size)
     }
 
+    /// The same of a file whose end was not come to.
+    pub(super) fn part_read(&self) -> Option<(u64, u64)> {
+        let (read, size) = self.progress();
+        size.filter(|_| !self.ended).map(|size| (read, size))
+    }
+
     /// Brings the next packet into view.
     pub(super) fn advance(&mut self) -> Result<Advance, SourceError> {
         if self.ended {

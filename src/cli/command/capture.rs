@@ -51,6 +51,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Ok(Exit::Done);
     };
     opened.hangup_rotates = writing.can_rotate();
+    opened.outlet = opened.memory.outlet(writing.has_reader(), false);
     let (ended, words) = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
     finish(ended, words, filter.as_deref(), closed)
@@ -168,6 +169,11 @@ impl Writing {
     /// Can SIGHUP begin the next file?
     pub(crate) const fn can_rotate(&self) -> bool {
         self.writer.can_rotate()
+    }
+
+    /// Does somebody read what is written?
+    pub(crate) const fn has_reader(&self) -> bool {
+        self.writer.has_reader()
     }
 
     /// Ends the file: last counters, what is still in memory, the close; waits for the commands of `-z`. Says how much was

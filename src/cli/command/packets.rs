@@ -14,7 +14,7 @@ use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::ProgramForm;
 use sockeye::flow::{Note, TrackerConfig, Wants};
 use sockeye::model::{Frame, LinkType};
-use sockeye::output::hold::{Drafts, Hold, Wait};
+use sockeye::output::hold::{Draft, Drafts, Hold, Wait};
 use sockeye::output::line::{LinePrinter, Zone};
 use sockeye::output::{Closed, PacketJsonSink, PacketRowsSink, Room, units};
 use std::io::{self, IsTerminal};
@@ -75,9 +75,14 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         (_, Some(form)) => Form::Rows(PacketRowsSink::new(out()?, form, &args.fields)?),
         _ => Form::Lines(LinePrinter::new(lines).with_names(opened.names.take()), out()?),
     };
-    let print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
+    let mut print = Print { form, at_once: args.look.line_buffered, dropped: 0 };
     let writing = Writing::open(&args.write, &opened)?;
     opened.hangup_rotates = writing.as_ref().is_some_and(Writing::can_rotate);
+    // What is printed beside a file and finds no room is in the file.
+    opened.outlet = match &writing {
+        Some(writing) => memory.outlet(writing.has_reader(), false),
+        None => memory.outlet(print.out().is_none_or(|out| out.has_reader()), matches!(print.form, Form::Rows(_))),
+    };
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
@@ -240,17 +245,17 @@ impl Sink for Print {
 
 /// Of files only, where there is always room.
 impl Drafts for Print {
-    fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> Option<usize> {
-        let Form::Lines(printer, _) = &mut self.form else { return None };
+    fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) -> Draft {
+        let Form::Lines(printer, _) = &mut self.form else { return Draft::Never };
         if !printer.makes_drafts() {
-            return None;
+            return Draft::Never;
         }
         let start = text.len();
         if note.verdict.is_some_and(|verdict| !verdict.settled) {
-            return Some(printer.draft(text, frame, packet, note) - start);
+            return Draft::Open(printer.draft(text, frame, packet, note) - start);
         }
         printer.write(text, frame, packet, note);
-        Some(0)
+        Draft::Whole
     }
 
     fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {

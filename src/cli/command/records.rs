@@ -160,6 +160,8 @@ pub(super) fn run(
     let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0, watched: false, memory };
     let mut opened = plan.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
+    let columns = matches!(format, RecordFormat::Jsonl) || separated(format).is_some();
+    opened.outlet = opened.memory.outlet(out.has_reader(), columns);
     let out = if opened.live { out.live(opened.memory.waiting()) } else { out };
     let filter = opened.filter_text.clone();
     let sink = match (zeek, separated(format)) {

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         all: args.all.then_some(records),
         quiet: args.look.quiet > 0,
         verbose: args.look.verbose > 0,
+        at_once: opened.input.sources() == 1 && !opened.live,
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };

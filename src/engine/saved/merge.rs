@@ -225,19 +225,16 @@ impl Desk {
     /// What was read so far is to be handed on. Waits for nobody, however often it is asked.
     pub(super) fn flush(&self) {
         let at = self.streams[self.readers()].lock().mark.frame.saturating_add(1);
-        // Where that was asked already and not done yet, it is done then.
-        let _ = self.flush.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
+        // Where what was asked before is not done yet, it is done with this.
+        self.flush.fetch_max(at, Ordering::Relaxed);
         self.wake();
     }
 
     /// Is something to be handed on, now that all before this is told?
     fn takes_flush(&self, told: Key) -> bool {
         let at = self.flush.load(Ordering::Relaxed);
-        let due = at > 0 && told.frame >= at - 1;
-        if due {
-            self.flush.store(0, Ordering::Relaxed);
-        }
-        due
+        // More may be asked for just now: that stays.
+        at > 0 && told.frame >= at - 1 && self.flush.compare_exchange(at, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Wakes the one that puts in order.

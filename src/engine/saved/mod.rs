@@ -1,8 +1,8 @@
 //! A run over saved captures in several threads, for outputs that are of conversations. The caller's thread reads, selects and
 //! filters, and deals out frames; each of the others follows the conversations between some of the hosts (`place`); one more puts
 //! in order what they tell and has the output (`merge`). What is told, and in which order, is what one thread ([`super::run()`])
-//! tells, as long as no flow has to make room for another and the lists have room, of which each thread has its part; then the totals
-//! of packets are.
+//! tells, as long as no flow has to make room for another and the lists and the ways between hosts have room, of which each thread has its
+//! part; then the totals of packets are.
 
 mod batch;
 mod merge;
@@ -56,7 +56,12 @@ pub fn run(
     let desk = Arc::new(Desk::new(threads, config.handed_over));
     let (common, progress) = (Common::crowd(), Arc::new(Progress::new(threads)));
     let shared = Shared { threads: Threads::new(threads), desk: Arc::clone(&desk), progress, common };
-    let part = TrackerConfig { max_bytes: tracker.max_bytes / threads, list_bytes: tracker.list_bytes / threads, ..tracker };
+    let part = TrackerConfig {
+        max_bytes: tracker.max_bytes / threads,
+        list_bytes: tracker.list_bytes / threads,
+        path_bytes: tracker.path_bytes / threads,
+        ..tracker
+    };
     // The fragments' limits are by the profile, as those of one thread.
     let pools = (0..threads).map(|_| Run::new(Filter::everything(), config.clone(), true).pipeline.fragments);
     let pools: Vec<_> = pools.collect();
@@ -99,7 +104,8 @@ pub fn run(
         (read, told, left)
     });
     let (summary, told) = sum_up(&mut reader, input, left, (begun.and(read).and(told), sink));
-    Ended { summary, failures: reader.failures, output_error: told.err(), filter: reader.pipeline.filter.finish() }
+    let filter = reader.pipeline.filter.finish();
+    Ended { summary, failures: reader.failures, output_error: told.err(), filter, stopped: reader.stopped }
 }
 
 /// The reading thread's part.

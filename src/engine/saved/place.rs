@@ -1,10 +1,10 @@
-//! Which thread follows a frame's conversation: by the place of its two hosts ([`crate::flow::key::place`]), so that all they have
-//! to do with each other is in one thread. For nearly all frames a look at fixed offsets tells it; the others are given to all
+//! Which thread follows a frame's conversation: by its two hosts, so that all they have to do with each other is in one
+//! thread. For nearly all frames a look at fixed offsets tells it; the others are given to all
 //! threads, which decode them and come to the same answer.
 
 use crate::decode::{OLD_VXLAN_PORT, Packet, VXLAN_PORT};
-use crate::flow::key::{PLACES, place};
 use crate::model::bytes::be16;
+use crate::model::endpoint::ip_to_16;
 use crate::model::{Frame, IpProtocol, LinkType};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -12,10 +12,13 @@ use std::net::IpAddr;
 /// Where the second of two VLAN tags begins.
 const MOST_TAGS: usize = 16;
 
-/// Shares out places over threads, by chance and evenly: what is put where is known in one run only, so that nobody can prepare traffic that
-/// loads one of several threads, unless all of it is between hosts of one place, and no record depends on it.
+/// Shares out hosts over threads, evenly, by a secret of each run: nobody can prepare traffic that loads one of them, but between the same
+/// two hosts. No record depends on it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Threads([u8; PLACES]);
+pub(super) struct Threads {
+    threads: usize,
+    secret: [u64; 3],
+}
 
 /// Whose a decoded packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +32,21 @@ pub(super) enum Whose {
 }
 
 impl Threads {
-    /// Over so many threads, at most as many as there are places.
+    /// Over so many threads.
     pub(super) fn new(threads: usize) -> Self {
         let chance = RandomState::new();
-        let mut places: [usize; PLACES] = std::array::from_fn(|place| place);
-        places.sort_by_cached_key(|place| chance.hash_one(place));
-        let mut of = [0; PLACES];
-        for (nth, place) in places.into_iter().enumerate() {
-            of[place] = (nth * threads / PLACES) as u8;
-        }
-        Self(of)
+        Self { threads, secret: [0, 1, 2].map(|word| chance.hash_one(word)) }
     }
 
     fn of(&self, a: IpAddr, b: IpAddr) -> usize {
-        usize::from(self.0[place(a, b)])
+        let [high, low, both] = self.secret;
+        let host = |ip| {
+            let bits = u128::from_be_bytes(ip_to_16(ip));
+            folded((bits >> 64) as u64 ^ high, bits as u64 ^ low)
+        };
+        // The sum does not know which came first. Odd: else some of it would not count.
+        let mixed = folded(host(a).wrapping_add(host(b)), both | 1);
+        ((u128::from(mixed) * self.threads as u128) >> u64::BITS) as usize
     }
 
     /// The thread of a frame whose innermost datagram is seen at first sight: whole TCP or UDP in IP in Ethernet, and no tunnel.
@@ -98,6 +102,12 @@ impl Threads {
             None => Whose::One(own),
         }
     }
+}
+
+/// Both halves of a product, one over the other: who does not know one factor does not know which of the others give the same (as in wyhash).
+const fn folded(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// May what comes from or goes to this port of UDP be a tunnel?

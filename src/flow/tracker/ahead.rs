@@ -14,16 +14,13 @@ use super::Tracker;
 use crate::flow::flow::Body;
 use crate::flow::index::NIL;
 use crate::flow::key::{End, FlowKey};
-use crate::flow::prefetch::{prefetch, prefetch_beyond};
+use crate::flow::prefetch::prefetch;
 use crate::model::LinkType;
 
 /// Packets between two steps.
 const STEP: usize = 4;
 /// Packets on their way, a power of two: more than lie between the first step and the packet itself.
 const PLACES: usize = 32;
-
-/// So many bytes behind a frame are those that are asked for while it is looked at: some frames further on in the file.
-const FRAMES: usize = 2048;
 
 /// Fewer flows than this are in the caches anyway.
 const LEAST_FLOWS: usize = 1024;
@@ -45,18 +42,28 @@ struct Place {
 
 /// The packets ahead, by their numbers.
 #[derive(Debug)]
-pub(super) struct Ahead([Place; PLACES]);
+pub(super) struct Ahead {
+    places: [Place; PLACES],
+    /// Flows that were asked for, and those of them that were found ahead: what is not found costs time only, and no output shows it.
+    #[cfg(test)]
+    asked: std::cell::Cell<(u32, u32)>,
+}
 
 impl Default for Ahead {
     fn default() -> Self {
-        Self([Place { number: 0, hash: None, slot: NIL, from: End::Low }; PLACES])
+        let places = [Place { number: 0, hash: None, slot: NIL, from: End::Low }; PLACES];
+        Self {
+            places,
+            #[cfg(test)]
+            asked: std::cell::Cell::default(),
+        }
     }
 }
 
 impl Ahead {
     #[inline]
     fn place(&mut self, number: u64) -> Option<&mut Place> {
-        Some(&mut self.0[number as usize % PLACES]).filter(|place| place.number == number)
+        Some(&mut self.places[number as usize % PLACES]).filter(|place| place.number == number)
     }
 
     /// The slot that the packet's flow seems to be in.
@@ -65,10 +72,17 @@ impl Ahead {
         self.found(number).map(|(slot, _)| slot)
     }
 
+    /// The flow of a packet was asked for, and found ahead or not.
+    #[cfg(test)]
+    pub(super) fn count(&self, found: bool) {
+        let (asked, before) = self.asked.get();
+        self.asked.set((asked + 1, before + u32::from(found)));
+    }
+
     /// And its sender's end.
     #[inline]
     fn found(&self, number: u64) -> Option<(u32, End)> {
-        let place = &self.0[number as usize % PLACES];
+        let place = &self.places[number as usize % PLACES];
         (place.number == number && place.slot != NIL).then_some((place.slot, place.from))
     }
 }
@@ -83,13 +97,19 @@ impl Tracker {
         self.table.len() >= LEAST_FLOWS
     }
 
+    /// The share of packets whose flow was found ahead.
+    #[cfg(test)]
+    pub(crate) fn found_ahead(&self) -> f64 {
+        let (asked, found) = self.upcoming.asked.get();
+        f64::from(found) / f64::from(asked)
+    }
+
     /// A frame that will come soon, with its number in its source; in the order of their coming. It need not come.
     pub fn expect(&mut self, number: u64, link: LinkType, bytes: &[u8]) {
-        prefetch_beyond(bytes, FRAMES);
         let Self { upcoming, table, keys, .. } = self;
         let key = if link == LinkType::ETHERNET { FlowKey::likely(bytes, self.config.profile.vlan_in_key) } else { None };
         let (hash, from) = key.map_or((None, End::Low), |(key, from)| (Some(keys.hash(&key)), from));
-        upcoming.0[number as usize % PLACES] = Place { number, hash, slot: NIL, from };
+        upcoming.places[number as usize % PLACES] = Place { number, hash, slot: NIL, from };
         if let Some(hash) = hash {
             table.fetch_place(hash);
         }

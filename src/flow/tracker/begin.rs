@@ -25,12 +25,13 @@ impl Tracker {
     /// The flow of this key, for the packet with this number.
     #[inline]
     pub(super) fn find(&self, key: FlowKey, number: u64) -> Found {
-        if let Some(slot) = self.upcoming.slot(number) {
-            // Looked for some packets ago. What is there now is asked again, and may be no flow any more.
-            let flow = self.table.get(slot);
-            if flow.key == key && !matches!(flow.body, Body::Free) {
-                return Found { key, tag: flow.tag, slot: Some(slot) };
-            }
+        // Looked for some packets ago. What is there now is asked again, and may be no flow any more.
+        let ahead = self.upcoming.slot(number).map(|slot| (slot, self.table.get(slot)));
+        let ahead = ahead.filter(|(_, flow)| flow.key == key && !matches!(flow.body, Body::Free));
+        #[cfg(test)]
+        self.upcoming.count(ahead.is_some());
+        if let Some((slot, flow)) = ahead {
+            return Found { key, tag: flow.tag, slot: Some(slot) };
         }
         let hash = self.keys.hash(&key);
         Found { key, tag: tag_of(hash), slot: self.table.find(hash, &key) }

@@ -129,11 +129,10 @@ impl Tracker {
         Self { common: Some(common.joined()), ..Self::with_paths(config, common.paths()) }
     }
 
-    /// An empty tracker that follows some of the conversations of a saved capture: those between hosts of some
-    /// [places](super::key::place), while others follow the rest. Together they tell what one would: each is told of the time of
-    /// every packet, of its [number](Self::number_packet), and of what the capture dropped; flows have numbers of this tracker's
-    /// own. `common`, a [`Common::crowd`], bounds the flows of all; `peers` know what checksums the others found.
-    /// [`TrackerConfig::max_bytes`] and [`TrackerConfig::list_bytes`] are its own, [`TrackerConfig::path_bytes`] are of all together.
+    /// An empty tracker that follows some of the conversations of a saved capture: all those between some hosts, while others follow
+    /// the rest. Together they tell what one would: each is told of the time of every packet, of its [number](Self::number_packet),
+    /// and of what the capture dropped; flows have numbers of this tracker's own. `common`, a [`Common::crowd`], bounds the flows of
+    /// all; `peers` know what checksums the others found. All that [`TrackerConfig`] bounds in bytes is its own.
     #[must_use]
     pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
         let paths = Self::paths_of(&config);

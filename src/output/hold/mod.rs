@@ -26,16 +26,26 @@ pub const BYTES: usize = 16 << 20;
 /// What is known of a packet and waits with it, beside its bytes.
 const KNOWN: usize = size_of::<Kept>() + size_of::<usize>();
 
+/// The text of a packet that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draft {
+    /// This output makes none, of no packet.
+    Never,
+    /// It is as it is to be written.
+    Whole,
+    /// The words of the verdict, which is open, are missing: they belong so many bytes behind its beginning.
+    Open(usize),
+}
+
 /// An output that can make the text of a packet while its verdict is still open. While that waits, events that are no packets go
 /// past it.
 pub trait Drafts: Sink {
-    /// Appends the text of a packet as it is to be written; of one whose verdict is open all but the words of that, and says where in
-    /// the text they belong. `None`: this output makes none, of no packet.
-    fn draft(&mut self, _: &mut Vec<u8>, _: &Frame<'_>, _: &Packet<'_>, _: &Note) -> Option<usize> {
-        None
+    /// Appends the text of a packet as it is to be written; of one whose verdict is open all but the words of that.
+    fn draft(&mut self, _: &mut Vec<u8>, _: &Frame<'_>, _: &Packet<'_>, _: &Note) -> Draft {
+        Draft::Never
     }
 
-    /// Writes such a text, with the words of the verdict that the note has by now where they belong.
+    /// Writes such a text; of an open one, with the words of the verdict that the note has by now where they belong.
     fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {
         let _ = (text, verdict);
         Ok(Keep::Going)
@@ -173,32 +183,38 @@ impl<S: Drafts> Hold<S> {
     fn keep_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) {
         let place = (frame.source, frame.number);
         let start = self.bytes.bytes.len();
-        let waiting = if let Some(at) = self.inner.draft(&mut self.bytes.bytes, frame, packet, note) {
-            self.drafts = true;
-            let text = self.bytes.bytes.len() - start;
-            let (len, counted) = (text as u32, text.max(frame.bytes.len() + KNOWN) as u32);
-            self.held += counted as usize;
-            if is_open(note) {
+        let draft = self.inner.draft(&mut self.bytes.bytes, frame, packet, note);
+        debug_assert!(self.waiting.is_empty() || self.drafts == (draft != Draft::Never), "of all packets or of none");
+        self.drafts = draft != Draft::Never;
+        let (len, counted) = match draft {
+            Draft::Never => (frame.bytes.len(), frame.bytes.len() + KNOWN),
+            Draft::Whole | Draft::Open(_) => {
+                let text = self.bytes.bytes.len() - start;
+                (text, text.max(frame.bytes.len() + KNOWN))
+            }
+        };
+        self.held += counted;
+        let waiting = match draft {
+            Draft::Never => {
+                if is_open(note) {
+                    self.open.insert(place, self.kept.next());
+                }
+                self.bytes.bytes.extend_from_slice(frame.bytes);
+                self.kept.push(Kept {
+                    // Options of a pcapng block are for writers, which do not wait.
+                    frame: Frame { bytes: &[], options: None, ..*frame },
+                    packet: packet.with_bytes(&[]),
+                    note: *note,
+                    len,
+                });
+                Waiting::Packet
+            }
+            Draft::Whole => Waiting::Draft { len: len as u32, counted: counted as u32 },
+            Draft::Open(at) => {
                 self.open.insert(place, self.unsure.next());
                 self.unsure.push(Unsure { source: frame.source, number: frame.number, at, note: *note });
-                Waiting::Unsure { len, counted }
-            } else {
-                Waiting::Draft { len, counted }
+                Waiting::Unsure { len: len as u32, counted: counted as u32 }
             }
-        } else {
-            if is_open(note) {
-                self.open.insert(place, self.kept.next());
-            }
-            self.bytes.bytes.extend_from_slice(frame.bytes);
-            self.held += frame.bytes.len() + KNOWN;
-            self.kept.push(Kept {
-                // Options of a pcapng block are for writers, which do not wait.
-                frame: Frame { bytes: &[], options: None, ..*frame },
-                packet: packet.with_bytes(&[]),
-                note: *note,
-                len: frame.bytes.len(),
-            });
-            Waiting::Packet
         };
         make_way(&mut self.waiting);
         self.waiting.push_back(waiting);
@@ -521,9 +537,10 @@ mod tests {
     }
 
     impl Drafts for Text {
-        fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, _: &Packet<'_>, note: &Note) -> Option<usize> {
+        fn draft(&mut self, text: &mut Vec<u8>, frame: &Frame<'_>, _: &Packet<'_>, note: &Note) -> Draft {
             let start = text.len();
-            Some(put(text, frame, note.verdict.filter(|_| !is_open(note))) - start)
+            let at = put(text, frame, note.verdict.filter(|_| !is_open(note))) - start;
+            if is_open(note) { Draft::Open(at) } else { Draft::Whole }
         }
 
         fn write_draft(&mut self, text: &[u8], verdict: Option<(usize, &Note)>) -> io::Result<Keep> {

@@ -130,6 +130,10 @@ impl Chunks {
         if self.when_full == WhenFull::Wait { queue.settle() } else { queue.check() }
     }
 
+    pub(super) const fn has_reader(&self) -> bool {
+        self.reader.is_some()
+    }
+
     /// Waits until all is written, but for a reader only while it reads.
     pub(super) fn close(&mut self) -> Closed {
         match std::mem::replace(&mut self.stage, Stage::Over) {

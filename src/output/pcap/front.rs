@@ -149,6 +149,12 @@ impl PcapWriter {
         self.regular
     }
 
+    /// Does somebody read it as it is written (live): is it a pipe?
+    #[must_use]
+    pub const fn has_reader(&self) -> bool {
+        self.chunks.has_reader()
+    }
+
     /// Takes in what is known of a source; to be called before its first packet, and again when more is known.
     pub fn source(&mut self, index: u16, info: &SourceInfo) {
         self.form.learn(index, info);

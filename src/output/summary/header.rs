@@ -4,7 +4,7 @@ use super::loss::Losses;
 use super::vantage::{Legs, Place};
 use super::{SummaryConfig, details};
 use crate::event::{Reason, RunSummary, SourceSummary};
-use crate::model::{FileFormat, LiveBackend, SourceKind};
+use crate::model::{FileFormat, LiveBackend, SourceInfo, SourceKind};
 use crate::output::notices::reason_words;
 use crate::output::style::{Style, Tone};
 use crate::output::table::fold;
@@ -17,22 +17,36 @@ use std::io::{self, Write};
 /// So many reasons, warnings or interface names are listed; of the rest only the number is told.
 const LISTED: usize = 5;
 
-/// Writes the head.
+/// Writes the first line of the head of one source: what is known before it is read. Gives what it says, for [`write`].
+pub(super) fn begin(out: &mut impl Write, style: &Style, info: &SourceInfo) -> io::Result<String> {
+    let about = describe(info).join(", ");
+    name(out, style, info, &about)?;
+    Ok(about)
+}
+
+/// Writes the head, but for what [`begin`] has said.
 pub(super) fn write(
     out: &mut impl Write,
     config: &SummaryConfig,
     summary: &RunSummary,
-    place: Place,
-    losses: &Losses,
+    begun: Option<&str>,
+    (place, losses): (Place, &Losses),
 ) -> io::Result<()> {
     let (style, filter) = (&config.style, config.filter.as_deref());
     let listed = if config.verbose { usize::MAX } else { LISTED };
     let several = summary.sources.len() > 1;
     for source in &summary.sources {
-        let name = style.foreign(&source.info.name);
-        let name = style.paint(Tone::Heading, &name);
-        let about = fold(&describe(source, several), ", ", style.width.map(|w| w.saturating_sub(6)), 4);
-        writeln!(out, "{name}   {}", style.glyphs(&about.join("\n")))?;
+        let mut about = describe(&source.info);
+        if several {
+            about.extend([cut(source), units::counted(source.stats.frames, "packet")]);
+        }
+        let about = about.join(", ");
+        match begun {
+            None => name(out, style, &source.info, &about)?,
+            // A pcapng file may name more of what is in it at any place.
+            Some(begun) if begun != about => say(out, style, &format!("In all: {about}"))?,
+            Some(_) => {}
+        }
         if several && let Some(line) = drops(source, summary) {
             say(out, style, &line)?;
         }
@@ -47,7 +61,11 @@ pub(super) fn write(
     if summary.matched > 0
         && let Some((from, to)) = summary.time
     {
-        say(out, style, &format!("{} UTC ({})", units::time_range(from, to), units::capture_length(to - from)))?;
+        let mut text = format!("{} UTC ({})", units::time_range(from, to), units::capture_length(to - from));
+        if let [source] = &summary.sources[..] {
+            let _ = write!(text, " · {}", cut(source));
+        }
+        say(out, style, &text)?;
     }
     if summary.matched != summary.read || filter.is_some() {
         let words = filter.map_or_else(|| "match".to_owned(), |f| format!("match \"{}\"", style.foreign(f)));
@@ -84,9 +102,15 @@ pub(super) fn say(out: &mut impl Write, style: &Style, text: &str) -> io::Result
     Ok(())
 }
 
-/// `pcap, nanoseconds, Raw IP, whole packets`.
-fn describe(source: &SourceSummary, several: bool) -> String {
-    let info = &source.info;
+/// The line that names a source.
+fn name(out: &mut impl Write, style: &Style, info: &SourceInfo, about: &str) -> io::Result<()> {
+    let name = style.foreign(&info.name);
+    let about = fold(about, ", ", style.width.map(|w| w.saturating_sub(6)), 4);
+    writeln!(out, "{}   {}", style.paint(Tone::Heading, &name), style.glyphs(&about.join("\n")))
+}
+
+/// `pcap, nanoseconds, Raw IP`.
+fn describe(info: &SourceInfo) -> Vec<String> {
     let mut parts = Vec::new();
     match info.kind {
         SourceKind::File(FileFormat::Pcap { nanoseconds }) => {
@@ -108,13 +132,9 @@ fn describe(source: &SourceSummary, several: bool) -> String {
     }
     parts.extend(distinct(info.interfaces.iter().filter_map(|i| i.link).map(|l| l.to_string()), " and "));
     if info.interfaces.len() > 1 {
-        parts.push(interfaces(source));
+        parts.push(interfaces(info));
     }
-    parts.push(cut(source));
-    if several {
-        parts.push(units::counted(source.stats.frames, "packet"));
-    }
-    parts.join(", ")
+    parts
 }
 
 /// Different words, in order of their first appearance.
@@ -134,8 +154,8 @@ fn resolution(ticks_per_second: u64) -> String {
     }
 }
 
-fn interfaces(source: &SourceSummary) -> String {
-    let all = &source.info.interfaces;
+fn interfaces(info: &SourceInfo) -> String {
+    let all = &info.interfaces;
     let names: Vec<_> = all.iter().filter_map(|i| i.name.as_deref()).collect();
     let text = units::counted(all.len() as u64, "interface");
     if names.is_empty() {

@@ -1,6 +1,6 @@
 //! The main job's output: what the capture is, where it was taken, its conversations, and what to run next.
 //!
-//! Nothing is written before the run ends. What is kept meanwhile is bounded unless `all` is asked for: see
+//! What a source is, is written at once; all else when the run ends. What is kept meanwhile is bounded unless `all` is asked for: see
 //! `ranking` and `vantage`.
 
 mod details;
@@ -35,6 +35,8 @@ pub struct SummaryConfig {
     pub quiet: bool,
     /// Every interface, note and reason (`-v`).
     pub verbose: bool,
+    /// There is one source, and what it is can be written before it is read.
+    pub at_once: bool,
     /// The source as it is to be repeated in the commands proposed: `-r`, `mix.pcap`. Unquoted words; none where it cannot be
     /// read again, and nothing is proposed.
     pub source_words: Vec<String>,
@@ -50,6 +52,8 @@ pub struct SummarySink<W> {
     ranking: Ranking,
     vantage: Vantage,
     losses: Losses,
+    /// What was written at once.
+    begun: Option<String>,
     names: Option<Box<dyn HostNames>>,
 }
 
@@ -58,7 +62,7 @@ impl<W: Write> SummarySink<W> {
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
         let ranking = config.all.map_or_else(Ranking::default, Ranking::of_all);
-        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), names: None }
+        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), begun: None, names: None }
     }
 
     /// The same summary with names of hosts in place of their addresses, where they are known.
@@ -75,7 +79,8 @@ impl<W: Write> SummarySink<W> {
     fn write(&mut self, summary: &RunSummary) -> io::Result<()> {
         let quiet = self.config.quiet;
         if !quiet {
-            header::write(&mut self.out, &self.config, summary, self.vantage.place(), &self.losses)?;
+            let found = (self.vantage.place(), &self.losses);
+            header::write(&mut self.out, &self.config, summary, self.begun.as_deref(), found)?;
         }
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1 || summary.threads > 1);
         if ranked.rows.is_empty() {
@@ -104,7 +109,8 @@ impl<W: Write> SummarySink<W> {
             let how =
                 if self.config.all.is_some() { "sockeye flows shows them, or a larger --max-memory" } else { "--all shows them" };
             let text = format!("… {} more ({}): {how}", units::count(ranked.more), ranked.more_states());
-            for line in fold(&text, ", ", style.width, 2) {
+            // A list, and no row of a table: in a pipe it need not be one long line either.
+            for line in fold(&text, ", ", Some(style.width.unwrap_or(LIST_WIDTH)), 2) {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }
         }
@@ -134,6 +140,10 @@ impl<W: Write> Sink for SummarySink<W> {
                 self.write(summary)?;
                 self.out.flush()?;
             }
+            Event::Source { info, .. } if self.config.at_once && !self.config.quiet && self.begun.is_none() => {
+                self.begun = Some(header::begin(&mut self.out, &self.config.style, info)?);
+                self.out.flush()?;
+            }
             Event::Source { .. }
             | Event::Packet { .. }
             | Event::Settled(_)
@@ -151,6 +161,9 @@ impl<W: Write> Sink for SummarySink<W> {
         self.out.flush()
     }
 }
+
+/// Columns of lists that are folded where no width is known.
+const LIST_WIDTH: usize = 80;
 
 const COLUMNS: &[Column] = &[
     Column::new("ID", Align::Left),

@@ -1,16 +1,19 @@
 //! Which conversations the summary shows. Up to [`SHOWN_ALL`] all of them, in order of first packet; with more, the
-//! [`SHOWN_BEST`] that matter: failed first, then by bytes. Memory is bounded by those numbers; a flow costs
-//! O(log n) at most.
+//! [`SHOWN_BEST`] that matter: failed first, then by bytes. What fails by the thousand, a scan or a flood, leaves room for other
+//! failures and for the biggest of what did not fail. Memory is bounded by those numbers; a flow costs O(log n) at most.
 
 use crate::flow::{FlowRecord, State};
 use crate::heap;
 use std::cmp::{Ordering, Reverse};
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// Up to so many conversations are all shown.
 pub(super) const SHOWN_ALL: usize = 50;
 /// Of more, so many are shown.
 pub(super) const SHOWN_BEST: usize = 20;
+/// Of those, so many that failed, as many of each kind of failure as there are; more only where nothing else is left to be shown.
+const SHOWN_FAILED: usize = 12;
 
 /// Conversations as they come in.
 #[derive(Debug)]
@@ -21,8 +24,8 @@ pub(super) struct Ranking {
     left: Option<usize>,
     /// While there are few: all.
     all: Vec<FlowRecord>,
-    /// Afterwards: the best, the least of them on top.
-    best: BinaryHeap<Reverse<Ranked>>,
+    /// Afterwards: the best, by how they failed (empty: they did not), the least of them on top.
+    best: BTreeMap<&'static str, BinaryHeap<Reverse<Ranked>>>,
     states: BTreeMap<&'static str, u64>,
     total: u64,
 }
@@ -36,7 +39,7 @@ pub(super) struct Choice {
 
 impl Default for Ranking {
     fn default() -> Self {
-        let (all, best, states) = (Vec::new(), BinaryHeap::new(), BTreeMap::new());
+        let (all, best, states) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         Self { limit: (SHOWN_ALL, SHOWN_BEST), left: None, all, best, states, total: 0 }
     }
 }
@@ -62,26 +65,56 @@ impl Ranking {
             }
             return;
         }
-        self.best.reserve_exact(self.all.len() + 1);
-        for record in self.all.drain(..) {
-            keep_best(&mut self.best, record, self.limit.1);
+        for record in std::mem::take(&mut self.all) {
+            self.keep_best(&record);
         }
-        self.all = Vec::new();
-        if self.best.peek().is_none_or(|least| rank(record) > rank(&least.0.0)) {
-            keep_best(&mut self.best, record.clone(), self.limit.1);
+        self.keep_best(record);
+    }
+
+    fn keep_best(&mut self, record: &FlowRecord) {
+        // As many as memory holds are ranked together.
+        let alike = if self.left.is_none() && has_failed(record.state) { record.state.word() } else { "" };
+        let best = self.best.entry(alike).or_default();
+        if best.len() >= self.limit.1 {
+            match best.peek_mut() {
+                Some(least) if rank(record) > rank(&least.0.0) => drop(PeekMut::pop(least)),
+                _ => return,
+            }
         }
+        best.push(Reverse(Ranked(record.clone())));
+    }
+
+    /// The best of all kinds, best first.
+    fn chosen(&mut self) -> Vec<FlowRecord> {
+        let mut others = Vec::new();
+        // The best of each kind, then the second of each, and so on.
+        let mut failed: Vec<(usize, Reverse<Ranked>)> = Vec::new();
+        for (kind, best) in std::mem::take(&mut self.best) {
+            // Sorted ascending by Reverse: the best first.
+            let best = best.into_sorted_vec();
+            if kind.is_empty() {
+                others = best;
+            } else {
+                failed.extend((0..).zip(best));
+            }
+        }
+        failed.sort_unstable();
+        let room = self.limit.1.saturating_sub(others.len()).max(SHOWN_FAILED.min(self.limit.1));
+        let mut chosen: Vec<_> = failed.into_iter().take(room).map(|(_, ranked)| ranked).collect();
+        chosen.extend(others.into_iter().take(self.limit.1.saturating_sub(chosen.len())));
+        chosen.sort_unstable();
+        chosen.into_iter().map(|r| r.0.0).collect()
     }
 
     /// What is to be shown. Packets of one source are ordered by their numbers, those of several, or of several threads, by time.
     pub(super) fn finish(mut self, by_time: bool) -> Choice {
-        let mut rows = self.all;
+        let mut rows = std::mem::take(&mut self.all);
         if by_time {
             rows.sort_by_key(|r| (r.start, r.first_packet));
         } else {
             rows.sort_by_key(|r| r.first_packet);
         }
-        // Sorted ascending by Reverse: the best first.
-        rows.extend(self.best.into_sorted_vec().into_iter().map(|r| r.0.0));
+        rows.extend(self.chosen());
         for record in &rows {
             if let Some(n) = self.states.get_mut(record.state.word()) {
                 *n -= 1;
@@ -89,13 +122,6 @@ impl Ranking {
         }
         self.states.retain(|_, n| *n > 0);
         Choice { more: self.total - rows.len() as u64, rows, left_out: self.states }
-    }
-}
-
-fn keep_best(best: &mut BinaryHeap<Reverse<Ranked>>, record: FlowRecord, most: usize) {
-    best.push(Reverse(Ranked(record)));
-    if best.len() > most {
-        best.pop();
     }
 }
 
@@ -174,22 +200,53 @@ mod tests {
         assert!(ranked.rows.iter().map(|r| r.id.number).eq(1..=50));
     }
 
+    fn ids(rows: &[FlowRecord]) -> Vec<u64> {
+        rows.iter().map(|r| r.id.number).collect()
+    }
+
     #[test]
     fn of_many_the_failed_come_first_and_then_the_biggest() {
         let mut ranking = Ranking::default();
         let records: Vec<_> = many(1000).collect();
         for record in &records {
             ranking.take(record);
-            assert!(ranking.all.len() <= SHOWN_ALL && ranking.best.len() <= SHOWN_BEST, "memory is bounded");
+            assert!(
+                ranking.all.len() <= SHOWN_ALL && ranking.best.values().all(|best| best.len() <= SHOWN_BEST),
+                "memory is bounded"
+            );
         }
         let ranked = ranking.finish(false);
         // The slow way, to compare.
         let mut expected = records;
         expected.sort_by_key(|r| (r.state != State::Refused, Reverse(r.orig.unique_bytes), r.start));
-        let ids = |rows: &[FlowRecord]| rows.iter().map(|r| r.id.number).collect::<Vec<_>>();
-        assert_eq!(ids(&ranked.rows), ids(&expected[..20]));
+        assert_eq!(ids(&ranked.rows), ids(&expected[..20]), "all ten that failed, and ten others");
         assert_eq!(ranked.more, 980);
         assert_eq!(ranked.more_states(), "closed 980");
+    }
+
+    #[test]
+    fn what_fails_alike_leaves_room_for_what_does_not() {
+        let record = |n: u64| {
+            let state = match n {
+                1000.. => State::HalfOpen,
+                990.. => State::Closed,
+                900.. => State::Refused,
+                _ => State::NoAnswer,
+            };
+            let mut record = flow(FlowKind::Tcp, n, state, "10.0.0.1:5000", "10.0.0.2:80", 10_000 - n, 0);
+            record.start = at(n as f64);
+            record
+        };
+        let shown = |numbers: std::ops::RangeInclusive<u64>| {
+            let mut ranking = Ranking::default();
+            numbers.for_each(|n| ranking.take(&record(n)));
+            ids(&ranking.finish(false).rows)
+        };
+        // Two half-open ones, five of those that fail by the hundred each, and eight of the ten that did not.
+        assert_eq!(shown(1..=1001), [1, 2, 3, 4, 5, 900, 901, 902, 903, 904, 1000, 1001, 990, 991, 992, 993, 994, 995, 996, 997]);
+        // Nothing else is there: ten of each; with only three others, all of them.
+        assert_eq!(shown(1..=989), [(1..=10).collect::<Vec<_>>(), (900..=909).collect()].concat());
+        assert_eq!(shown(800..=992), [(800..=808).collect::<Vec<_>>(), (900..=907).collect(), (990..=992).collect()].concat());
     }
 
     #[test]

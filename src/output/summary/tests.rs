@@ -24,8 +24,8 @@ fn shown(config: SummaryConfig, records: &[FlowRecord], summary: &RunSummary) ->
 }
 
 const NINE: &str = "\
-mix.pcap   pcap, nanoseconds, Raw IP, whole packets
-  2026-11-20 21:11:20.520 to 21:11:35.908 UTC (15.388 s)
+mix.pcap   pcap, nanoseconds, Raw IP
+  2026-11-20 21:11:20.520 to 21:11:35.908 UTC (15.388 s) · whole packets
   1,951 packets, 1.74 MB: TCP 1,945, UDP 5, ICMP 1 · 3 hosts · 0 not understood
   Seen near 10.98.0.1 (it answers in 0.03 ms, the other side in 22.4 ms)
   35 segments resent: 23 lost before this point · 5 beyond it · 7 SYNs repeated
@@ -51,6 +51,32 @@ fn nine_conversations() {
     assert_eq!(shown(config(TERMINAL), &nine(), &totals()), NINE);
     // Nothing of it is too wide for a terminal, so a pipe gets the same.
     assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE);
+}
+
+#[test]
+fn what_a_file_is_is_said_before_it_is_read_and_more_of_it_when_it_is_known() {
+    let config = SummaryConfig { at_once: true, ..config(TERMINAL) };
+    let summary = totals();
+    let mut info = summary.sources[0].info.clone();
+    let mut sink = SummarySink::new(Vec::new(), config.clone());
+    sink.on_event(&Event::Source { index: 0, info: &info }).unwrap();
+    assert_eq!(String::from_utf8(sink.out.clone()).unwrap(), "mix.pcap   pcap, nanoseconds, Raw IP\n");
+    for record in &nine() {
+        sink.on_event(&Event::Flow(record)).unwrap();
+    }
+    sink.on_event(&Event::Summary(&summary)).unwrap();
+    assert_eq!(String::from_utf8(sink.into_inner()).unwrap(), NINE);
+
+    let mut sink = SummarySink::new(Vec::new(), config);
+    sink.on_event(&Event::Source { index: 0, info: &info }).unwrap();
+    info.interfaces.push(InterfaceInfo { link: Some(LinkType::ETHERNET), ..InterfaceInfo::default() });
+    sink.on_event(&Event::Source { index: 0, info: &info }).unwrap();
+    let mut grown = totals();
+    grown.sources[0].info = info;
+    sink.on_event(&Event::Summary(&grown)).unwrap();
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    let start = "mix.pcap   pcap, nanoseconds, Raw IP\n  In all: pcap, nanoseconds, Raw IP and Ethernet, 2 interfaces\n  2026-";
+    assert!(text.starts_with(start), "{text}");
 }
 
 #[test]
@@ -214,7 +240,7 @@ fn live_tells_its_drops_and_proposes_nothing_that_cannot_be_repeated() {
     summary.sources[0].stats.dropped_kernel = Some(0);
     summary.sources[0].stats.dropped_interface = Some(0);
     let text = shown(config(TERMINAL), &nine(), &summary);
-    assert!(text.starts_with("eth0   live, libpcap, Ethernet, whole packets\n"), "{text}");
+    assert!(text.starts_with("eth0   live, libpcap, Ethernet\n"), "{text}");
     assert!(text.contains("\n  Drops: kernel 0, interface 0, sockeye 0 of 1,951 received\n"), "{text}");
     assert!(!text.contains("Next:"), "{text}");
 }
@@ -243,7 +269,7 @@ fn a_capture_without_packets_has_a_head_and_no_table() {
     let mut summary = RunSummary { sources: vec![source("quiet.pcap", 0)], ..RunSummary::default() };
     summary.sources[0].info.interfaces[0].link = Some(LinkType::ETHERNET);
     let text = shown(config(TERMINAL), &[], &summary);
-    assert_eq!(text, "quiet.pcap   pcap, nanoseconds, Ethernet, whole packets\n  0 packets\n");
+    assert_eq!(text, "quiet.pcap   pcap, nanoseconds, Ethernet\n  0 packets\n");
 }
 
 #[test]

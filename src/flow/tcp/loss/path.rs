@@ -1,7 +1,7 @@
 //! The two legs between the capture and the ends, as the shortest times there and back tell them: what a round trip is, and
 //! where the capture was made. Flows between the same two hosts share what they learn.
 
-use crate::flow::key::{End, Hosts, PLACES};
+use crate::flow::key::{End, Hosts};
 use crate::flow::record::Vantage;
 use crate::heap;
 use crate::model::Span;
@@ -145,10 +145,15 @@ impl Paths {
     }
 }
 
-/// The ways themselves, by the place of their hosts: what is forgotten in one depends on no other, so that several threads, each
-/// with places of its own, know what one would.
+/// The ways themselves, by pairs of hosts. Those not asked for longest are forgotten. A table has room for all that it may ever have from its
+/// first pair on, and that is set aside (`path_bytes`): it stays out of the account of what flows take.
 #[derive(Debug)]
-pub(in crate::flow) struct KnownPaths(Box<[Place]>);
+pub(in crate::flow) struct KnownPaths {
+    /// Most pairs in each.
+    most: usize,
+    young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+    old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
+}
 
 impl Default for KnownPaths {
     fn default() -> Self {
@@ -157,32 +162,11 @@ impl Default for KnownPaths {
 }
 
 impl KnownPaths {
-    /// As many as have room where those of all places have so many bytes.
+    /// As many as have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
     pub(in crate::flow) fn within(bytes: usize) -> Self {
-        let most = Place::most(bytes / PLACES).max(1);
-        Self((0..PLACES).map(|_| Place { most, ..Place::default() }).collect())
-    }
-
-    fn share(&mut self, hosts: Hosts, own: &mut Path) {
-        self.0[hosts.place()].share(hosts, own);
-    }
-}
-
-/// The pairs of one place. Those not asked for longest are forgotten. A table has room for all that it may ever have from its first pair
-/// on, and that is set aside (`path_bytes`): it stays out of the account of what flows take.
-#[derive(Debug, Default)]
-struct Place {
-    /// Most pairs in each.
-    most: usize,
-    young: HashMap<Hosts, Path, foldhash::quality::RandomState>,
-    old: HashMap<Hosts, Path, foldhash::quality::RandomState>,
-}
-
-impl Place {
-    /// Pairs of each generation that have room in so many bytes. Tables have a power of two of places, of which 7 in 8 are used (hashbrown).
-    fn most(bytes: usize) -> usize {
         let places = bytes / 2 / (size_of::<(Hosts, Path)>() + 1);
-        places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7)
+        let most = places.checked_ilog2().map_or(0, |log| (1_usize << log) / 8 * 7).max(1);
+        Self { most, young: HashMap::default(), old: HashMap::default() }
     }
 
     fn share(&mut self, hosts: Hosts, own: &mut Path) {
