@@ -4,7 +4,7 @@
 //! bytes and are as they were sent, so whoever shows them makes them safe; the text of DNS names and data is safe already.
 //!
 //! Every reader tells three cases apart, see [`Peek`]. [`recognise`] and [`recognise_datagram`] ask which application it is, and
-//! the reader of that application says more: [`dns`], [`http`], [`quic`], [`banner`] (SSH, and greetings of mail and file servers),
+//! the reader of that application says more: [`dns`], [`http`], [`tls`], [`quic`], [`banner`] (SSH, and greetings of mail and file servers),
 //! [`login`] (user names sent in the clear).
 
 pub mod banner;
@@ -12,6 +12,8 @@ pub mod dns;
 pub mod http;
 pub mod login;
 pub mod quic;
+pub mod tls;
+pub mod tls_fingerprint;
 
 mod command;
 mod recognise;

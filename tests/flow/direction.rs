@@ -77,11 +77,12 @@ fn a_syn_beats_everything() {
 
 #[test]
 fn dns_and_ntp_say_who_asks() {
-    let answer = [0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let question = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+    let answer = [0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
     let mut w = World::new();
     // Old resolvers ask from port 53.
     w.udp((A.0, 53), (B.0, 53), &answer);
-    w.udp((B.0, 53), (A.0, 53), &[0; 12]);
+    w.udp((B.0, 53), (A.0, 53), &question);
     let r = w.only();
     assert_eq!((r.originator.ip.to_string(), r.direction_reason), ("10.0.0.2".to_owned(), Request));
 
