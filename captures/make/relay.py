@@ -134,6 +134,7 @@ class Fate:
         self.random = random.Random(options.seed)
         self.events = []
         self.forwarded = {"left": 0, "right": 0}
+        self.seen = 0
 
     def applies(self, toward, tcp):
         options = self.options
@@ -152,7 +153,8 @@ class Fate:
             return []
         if not self.applies(toward, tcp):
             return [0]
-        if self.random.random() < options.loss:
+        self.seen += 1
+        if self.seen in options.drop or self.random.random() < options.loss:
             self.note("dropped", toward, tcp)
             return []
         if self.random.random() < options.reorder:
@@ -226,11 +228,12 @@ def main():
     parser.add_argument("--delay-ms", type=float, default=0, help="latency of each direction")
     parser.add_argument("--wrap", metavar="TAG", help="vlan:N, qinq:N:N, mpls:N or pppoe:N, on the right side")
     parser.add_argument("--loss", type=float, default=0, metavar="PROBABILITY")
+    parser.add_argument("--drop", type=int, nargs="*", default=[], metavar="N", help="drop the Nth of those that may suffer")
     parser.add_argument("--reorder", type=float, default=0, metavar="PROBABILITY", help="hold a segment back")
     parser.add_argument("--reorder-ms", type=float, default=3, help="for how long")
     parser.add_argument("--duplicate", type=float, default=0, metavar="PROBABILITY")
     parser.add_argument("--toward", choices=("left", "right", "both"), default="both",
-                        help="which direction suffers the three above (TCP only)")
+                        help="which direction suffers what is above (TCP only)")
     parser.add_argument("--port", type=int, help="and only segments from or to this TCP port")
     parser.add_argument("--data-only", action="store_true", help="and only segments that carry data")
     parser.add_argument("--only-syn-toward", choices=("left", "right"),
