@@ -21,3 +21,4 @@ pub mod pcapfile;
 pub mod peek;
 #[cfg(target_os = "linux")]
 pub mod privilege;
+pub mod story;

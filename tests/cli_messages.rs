@@ -74,7 +74,7 @@ fn the_start_page() {
     let ran = run(&mut sockeye());
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), ""));
     assert_eq!(ran.stdout.lines().count(), 12, "{}", ran.stdout);
-    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye handshakes capture.pcap", "sockeye --help"] {
+    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye explain c1 -r capture.pcap", "sockeye --help"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
     assert!(ran.stdout.lines().all(|line| line.len() <= 80));
@@ -575,8 +575,21 @@ fn long_texts() {
         schema.trim_start().starts_with('{') && schema.trim_end().ends_with('}') && schema.contains("\"$schema\""),
         "JSON Schema"
     );
-    for command in ["summary", "packets", "flows", "handshakes", "capture", "interfaces", "doctor", "completions", "man", "help"]
-    {
+    for command in [
+        "summary",
+        "packets",
+        "flows",
+        "handshakes",
+        "show",
+        "explain",
+        "follow",
+        "capture",
+        "interfaces",
+        "doctor",
+        "completions",
+        "man",
+        "help",
+    ] {
         for line in [format!("help {command}"), format!("{command} --help")] {
             let page = ran(&line);
             assert_eq!((page.code(), page.stderr.as_str()), (Some(0), ""), "{line}");

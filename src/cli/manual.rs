@@ -14,14 +14,14 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Look into a saved capture:     sockeye capture.pcapng
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
-  See how connections start:     sockeye handshakes capture.pcap
+  Learn from a connection:       sockeye explain c1 -r capture.pcap
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl
   Can I capture here:            sockeye doctor
 
   All commands:                  sockeye --help
-  Filters, time, states, ...:    sockeye help filters | time | states | verdicts
+  Filters, time, states, ...:    sockeye help filters | time | states | stories
 ";
 
 const TIME: &str = "\
@@ -367,6 +367,48 @@ apart, so that there may be more by what begins in 5 MiB of packets; a small
 file is all within that.
 ";
 
+const STORIES: &str = "\
+STORIES
+
+show ID, explain ID and follow ID tell of one conversation: its ladder, its
+story, its bytes. The first column of  sockeye FILE  has the IDs: c TCP, u UDP,
+i ICMP, s SCTP, x others, counted among what the filter lets through.
+
+Every claim of a story has a mark:
+  =  it stands in a packet
+  ~  it follows from the rules: no program and no kernel could do otherwise
+  ?  one of several: packets look alike, whatever call was behind them
+explain --trace FILE settles the ? of one host with what strace saw there:
+  strace -f -ttt -e trace=network,read,write,close -o FILE PROGRAM
+
+CALLS AND PACKETS
+
+  socket bind listen accept recv    send no packet
+  connect()   TCP: SYN; returns when the SYN,ACK is there, before any accept()
+              UDP: no packet; from then on errors are told
+  send()      data; one call may be many packets, many calls one packet
+  shutdown(SHUT_WR), close(), end of the program    FIN
+  close() with bytes unread, or SO_LINGER 0         RST
+  close() of a listening socket                     RST to who waits there
+  ACKs, copies, probes, keep-alives are the kernel's: no call is behind them
+  nobody listens     RST to the SYN: ECONNREFUSED; UDP: ICMP, and then the same
+  backlog is full    Linux ignores the SYN: it is sent again, then ETIMEDOUT
+  the peer's FIN     recv() returns 0          its RST    ECONNRESET, EPIPE
+
+STATES OF TCP (RFC 9293 section 3.3.2), one for each host
+
+  LISTEN        waits for a SYN            SYN-SENT      has sent its SYN
+  SYN-RECEIVED  has answered one           ESTABLISHED   open
+  FIN-WAIT-1    has sent its FIN first     FIN-WAIT-2    and it was acknowledged
+  CLOSE-WAIT    the peer's FIN came; its own program has not closed yet
+  LAST-ACK      has sent its FIN second    CLOSING       both FINs crossed
+  TIME-WAIT     closed first; waits 2 MSL (Linux: 60 s) for stray packets
+  CLOSED        no connection
+An observer infers them: of the far host they hold when the packet arrives.
+
+Numbers are relative: 0 is the SYN, 1 the first byte. SYN and FIN count as one.
+";
+
 /// Topics of `help`, with their texts.
 fn topic_text(topic: &str) -> Option<String> {
     Some(match topic {
@@ -379,6 +421,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "threads" => THREADS.to_owned(),
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
+        "stories" | "story" | "calls" | "sockets" | "tcp-states" => STORIES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" | "records" => JSON.trim_start().to_owned(),
         "schema" | "json-schema" => sockeye::output::schema::json_schema(),
@@ -388,11 +431,12 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 13] = [
+const TOPICS: [&str; 14] = [
     "filters",
     "time",
     "states",
     "verdicts",
+    "stories",
     "zeek",
     "memory",
     "threads",
@@ -515,7 +559,9 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in ["time", "states", "verdicts", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"] {
+        for topic in
+            ["time", "states", "verdicts", "stories", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
+        {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

@@ -5,7 +5,7 @@ use clap::{Arg, Command};
 use std::fmt::Write as _;
 
 /// The commands that read packets: what all of them take is told once.
-const READERS: [&str; 5] = ["summary", "packets", "flows", "handshakes", "capture"];
+const READERS: [&str; 8] = ["summary", "packets", "flows", "handshakes", "show", "explain", "follow", "capture"];
 
 /// The page as roff. `topics`: titles with their texts.
 pub(super) fn page(mut line: Command, topics: &[(&str, String)]) -> String {

@@ -470,6 +470,23 @@ fn whole(mut file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Most of a text file that is read, bytes.
+const MOST_TEXT: u64 = 256 << 20;
+
+/// A file named by an argument, as text; what is none is replaced.
+pub(crate) fn read_text(flag: &str, path: &Path) -> Result<String, Problem> {
+    let read = |file: File| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.take(MOST_TEXT + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_TEXT {
+            return Err(io::Error::other("more than 256 MiB"));
+        }
+        Ok(bytes)
+    };
+    let bytes = rights::open_named(path).and_then(read).map_err(|e| unreadable(flag, path, &e))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 pub(crate) fn unreadable(flag: &str, path: &std::path::Path, error: &std::io::Error) -> Problem {
     Problem::new(Exit::Input, format!("{flag} {}: {error}", shown_path(path))).if_denied(error)
 }

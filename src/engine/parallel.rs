@@ -211,7 +211,7 @@ impl<S: Sink> Sink for Shared<'_, '_, S> {
             Event::Source { .. } | Event::Tick(_) if !self.first => return Ok(Keep::Going),
             Event::Drained if !self.told => return Ok(Keep::Going),
             Event::Drained => self.told = false,
-            Event::Handshake(_) | Event::Flow(_) => self.told = true,
+            Event::Handshake(_) | Event::Flow(_) | Event::Stream(_) => self.told = true,
             Event::Source { .. } | Event::Tick(_) | Event::SourcesEnded | Event::Summary(_) => {}
         }
         let keep = lock(self.sink).on_event(event)?;

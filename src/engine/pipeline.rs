@@ -376,8 +376,9 @@ impl<S: Sink> Teller<'_, S> {
                 self.totals.count_flow(record);
                 self.told = self.sink.on_event(&Event::Flow(record)).map(|answer| least(keep, answer));
             }
-            // No output prints them yet, and nothing asks for them.
-            FlowEvent::Stream(_) => {}
+            FlowEvent::Stream(part) => {
+                self.told = self.sink.on_event(&Event::Stream(part)).map(|answer| least(keep, answer));
+            }
             FlowEvent::Settled(settled) => {
                 self.told = self.sink.on_event(&Event::Settled(&settled)).map(|answer| least(keep, answer));
             }

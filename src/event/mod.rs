@@ -6,7 +6,7 @@ pub mod summary;
 pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
-use crate::flow::{FlowRecord, Note, Settled};
+use crate::flow::{FlowRecord, Note, Settled, StreamEvent};
 use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
 use std::io;
 
@@ -35,6 +35,9 @@ pub enum Event<'a> {
     Handshake(&'a FlowRecord),
     /// A flow ended.
     Flow(&'a FlowRecord),
+    /// Bytes of a connection in order, or what is missing of them; where the tracker was asked for them
+    /// ([`Wants::streams`](crate::flow::Wants::streams)). Comes before the packet that brought them.
+    Stream(&'a StreamEvent<'a>),
     /// The verdict on an earlier packet, final now.
     Settled(&'a Settled),
     /// Nothing more has come just now (live): a good moment to hand on what a person waits for.

@@ -36,11 +36,11 @@ mod zeek;
 
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
-pub use note::{Change, Direction, FlowId, FlowKind, Note};
+pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{
     Birth, DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    Vantage, Wrapping, ZeekRecord,
+    TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};

@@ -47,6 +47,25 @@ impl fmt::Display for FlowId {
     }
 }
 
+/// Reads what [`fmt::Display`] writes.
+impl std::str::FromStr for FlowId {
+    type Err = NoFlowId;
+
+    fn from_str(text: &str) -> Result<Self, NoFlowId> {
+        let (letter, digits) = text.split_at_checked(1).ok_or(NoFlowId)?;
+        let kinds = [FlowKind::Tcp, FlowKind::Udp, FlowKind::Icmp, FlowKind::Sctp, FlowKind::Other];
+        let kind = kinds.into_iter().find(|kind| [kind.letter()] == *letter.as_bytes()).ok_or(NoFlowId)?;
+        let plain = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| plain).ok_or(NoFlowId)?;
+        Ok(Self { kind, number })
+    }
+}
+
+/// The text names no flow: an ID is one of the letters c, u, i, s, x and a number from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no ID of a conversation: those look like c3, u1, i2")]
+pub struct NoFlowId;
+
 /// Which side of its flow sent a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -84,6 +103,19 @@ pub enum Change {
     WindowOpened,
 }
 
+/// Both ends of a TCP connection after a packet, as an observer infers them (RFC 9293 section 3.3.2): it is taken as sent and received at the
+/// moment it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndStates {
+    /// Its sender; `None` before anything is known of it.
+    pub sender: Option<super::record::TcpState>,
+    /// Its receiver.
+    pub receiver: Option<super::record::TcpState>,
+    /// The receiver would take it. `false` of what no host takes: numbers far from everything expected, a reset outside of the window
+    /// (RFC 5961), a wrong checksum.
+    pub accepted: bool,
+}
+
 /// What the tracker says of one packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Note {
@@ -101,6 +133,8 @@ pub struct Note {
     pub window_scale: Option<u8>,
     /// What a TCP segment is that is not the next one expected; [`super::FlowEvent::Settled`] may change it later.
     pub verdict: Option<super::Verdict>,
+    /// Both ends of its connection after it; `None` of other protocols.
+    pub ends: Option<EndStates>,
     /// What Wireshark says of it, where that was asked for.
     pub wireshark: Option<super::wireshark::Analysis>,
 }
@@ -115,6 +149,7 @@ impl Note {
         relative_ack: None,
         window_scale: None,
         verdict: None,
+        ends: None,
         wireshark: None,
     };
 }

@@ -1,6 +1,7 @@
 //! Events to bytes: text is made here and only here. Every output is an [`crate::event::Sink`] over an
 //! [`std::io::Write`] that the caller buffers; how it may look comes in a [`Style`].
 
+pub mod bits;
 mod capture_record;
 pub mod columns;
 pub mod csv;
@@ -10,6 +11,7 @@ pub mod files;
 pub(crate) mod fixture;
 pub mod flow_records;
 pub mod flow_table;
+pub mod follow;
 #[cfg(test)]
 mod formats_doc;
 pub mod handshakes;
@@ -17,6 +19,7 @@ pub mod hold;
 pub mod host_names;
 mod interface_names;
 pub mod json;
+pub mod ladder;
 pub mod line;
 pub mod notices;
 pub mod packet_json;
@@ -27,6 +30,7 @@ mod packet_tests;
 pub mod pcap;
 pub mod queue;
 pub mod schema;
+pub mod story;
 pub mod style;
 pub mod summary;
 pub mod table;
@@ -38,14 +42,18 @@ pub mod values;
 pub mod write_error;
 pub mod zeek;
 
+pub use bits::BitsSink;
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};
+pub use follow::{FollowConfig, FollowForm, FollowSink, Followed};
 pub use handshakes::{HandshakesConfig, HandshakesSink};
 pub use host_names::HostNames;
+pub use ladder::{LadderConfig, LadderSink};
 pub use packet_json::PacketJsonSink;
 pub use packet_rows::PacketRowsSink;
 pub use pcap::{PcapConfig, PcapWriter};
+pub use story::{Level, StoryConfig, StorySink};
 pub use style::{Style, Tone};
 pub use summary::{SummaryConfig, SummarySink};
 pub use text_output::{Closed, Room, TextOutput};

@@ -91,6 +91,7 @@ pub(super) fn samples() -> Vec<Value> {
         Change::WindowOpened,
     ];
     let noted = |change| Note {
+        ends: None,
         flow: Some(id),
         direction: Some(Direction::Originator),
         change: Some(change),

@@ -11,6 +11,7 @@ pub mod banner;
 pub mod dns;
 pub mod http;
 pub mod login;
+pub mod phrase;
 pub mod quic;
 pub mod tls;
 pub mod tls_fingerprint;

@@ -2,9 +2,13 @@
 
 pub(crate) mod capture;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod flows;
+pub(crate) mod follow;
 pub(crate) mod handshakes;
 pub(crate) mod interfaces;
+mod one;
 pub(crate) mod packets;
 mod records;
+pub(crate) mod show;
 pub(crate) mod summary;

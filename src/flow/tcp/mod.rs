@@ -29,7 +29,7 @@ pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
 use super::icmp::Quote;
 use super::key::End;
-use super::note::Change;
+use super::note::{Change, EndStates};
 use super::prefetch::prefetch;
 use super::record::{Outcome, State};
 use super::room::Room;
@@ -87,6 +87,8 @@ pub(super) struct Step {
     pub(super) window_scale: Option<u8>,
     /// It is one that its receiver would take.
     pub(super) accepted: bool,
+    /// Both ends after it.
+    pub(super) ends: Option<EndStates>,
 }
 
 /// How a segment is received.
@@ -176,7 +178,9 @@ impl Connection {
         }
         let relative_seq = me.relative(segment.seq);
         let relative_ack = if segment.has(TcpFlags::ACK) { peer.relative(segment.ack) } else { None };
-        Step { change, relative_seq, relative_ack, window_scale, accepted: verdict.accepted }
+        let accepted = verdict.accepted;
+        let ends = Some(EndStates { sender: me.state, receiver: peer.state, accepted });
+        Step { change, relative_seq, relative_ack, window_scale, accepted, ends }
     }
 
     /// The usual segment of an open connection, which changes no state; see [`Endpoint::goes_on`].

@@ -7,6 +7,7 @@ use crate::flow::event::FlowSink;
 use crate::flow::flow::{Body, Flow, kind_of};
 use crate::flow::index::tag_of;
 use crate::flow::key::{End, Ends, FlowKey, outer_addresses};
+use crate::flow::note::FlowId;
 use crate::flow::orientation::{self, Guess};
 use crate::flow::profile::{Profile, Rules};
 use crate::flow::record::{DirectionReason, EndReason, TunnelRecord};
@@ -85,7 +86,9 @@ impl Tracker {
         let number = self.common.as_ref().map_or(counted, |common| common.begin(kind, counted));
         let profile = &self.config.profile;
         let guess = first_guess(profile, seen);
-        let mut flow = Flow::new(of.key, of.tag, kind, number, seen.place(), guess, self.config.wants);
+        let mut wants = self.config.wants;
+        wants.streams &= self.config.streams_of.is_none_or(|of| of == FlowId { kind, number });
+        let mut flow = Flow::new(of.key, of.tag, kind, number, seen.place(), guess, wants);
         if let Some(pieces) = seen.meta.pieces.as_ref().filter(|_| profile.begins_with_first_fragment) {
             (flow.first_source, flow.first_number) = pieces.first;
             flow.start = pieces.start;

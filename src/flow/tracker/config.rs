@@ -1,5 +1,6 @@
 //! What a tracker is asked to do.
 
+use crate::flow::note::FlowId;
 use crate::flow::profile::Profile;
 use crate::flow::stream::StreamLimits;
 use crate::flow::wants::{Checksums, Wants};
@@ -31,6 +32,8 @@ pub struct TrackerConfig {
     pub label_bytes: usize,
     /// How much of [`Self::list_bytes`] the streams of one flow may take.
     pub streams: StreamLimits,
+    /// The only flow of which [`Wants::streams`] are told; `None`: of all.
+    pub streams_of: Option<FlowId>,
 }
 
 impl Default for TrackerConfig {
@@ -46,6 +49,7 @@ impl Default for TrackerConfig {
             path_bytes: 16 << 20,
             label_bytes: 60 << 20,
             streams: StreamLimits::default(),
+            streams_of: None,
         }
     }
 }

@@ -41,6 +41,7 @@ impl Tracker {
             relative_ack: step.relative_ack,
             window_scale: step.window_scale,
             verdict,
+            ends: step.ends,
             wireshark: None,
         };
         self.table.touch(slot, class, seen.now);

@@ -229,6 +229,7 @@ impl<S: Drafts> Hold<S> {
             Event::Tick(time) => (Told::Tick(time), 0),
             Event::Packet { .. }
             | Event::Settled(_)
+            | Event::Stream(_)
             | Event::Drained
             | Event::SourcesEnded
             | Event::Counters { .. }

@@ -19,7 +19,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
 use crate::event::{Event, Keep, RunSummary, Sink};
-use crate::flow::{EndReason, FlowKind, FlowRecord, State};
+use crate::flow::{EndReason, FlowRecord, State};
 use crate::model::Span;
 use std::io::{self, Write};
 
@@ -150,6 +150,7 @@ impl<W: Write> Sink for SummarySink<W> {
             Event::Source { .. }
             | Event::Packet { .. }
             | Event::Settled(_)
+            | Event::Stream(_)
             | Event::Handshake(_)
             | Event::Drained
             | Event::SourcesEnded
@@ -253,16 +254,6 @@ pub(super) fn resent(record: &FlowRecord) -> Cell {
     let (n, more) = sides.fold((0_u64, false), |(n, more), l| (n.saturating_add(l.resent_packets), more || l.at_least));
     let tone = if n > 0 { Tone::Odd } else { Tone::Plain };
     Cell::Text(format!("{}{}{doubt}", units::count(n), if more { "+" } else { "" }), tone)
-}
-
-/// The word for flows of this kind in commands: `tcp`, `udp`.
-const fn filter_word(kind: FlowKind) -> Option<&'static str> {
-    match kind {
-        FlowKind::Tcp => Some("tcp"),
-        FlowKind::Udp => Some("udp"),
-        FlowKind::Sctp => Some("sctp"),
-        FlowKind::Icmp | FlowKind::Other => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What to run next: commands that exist, with the source and the filter repeated and quoted for a shell.
 
-use super::{SummaryConfig, filter_word, ranking::has_failed};
-use crate::flow::{FlowKind, FlowRecord, State};
+use super::{SummaryConfig, ranking::has_failed};
+use crate::flow::{FlowKind, FlowRecord};
 use crate::output::units;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -19,13 +19,10 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     if shown.iter().any(|r| r.id.kind == FlowKind::Tcp) {
         commands.push(format!("sockeye handshakes {source}{whole}"));
     }
-    // The packets of the conversation that most deserves a look: the first that failed, else the biggest.
+    // The conversation that most deserves a look: the first that failed, else the biggest.
     let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
-    // A compiled filter cannot be narrowed by words.
-    let compiled = config.source_words.iter().any(|word| word == "--filter-bytecode");
-    if let (false, Some(record)) = (compiled, shown.iter().find(|r| has_failed(r)).or_else(biggest)) {
-        let filter = packets_of(record, config.filter.as_deref());
-        commands.push(format!("sockeye packets {source} {}", quote(&filter)));
+    if let Some(record) = shown.iter().find(|r| has_failed(r)).or_else(biggest) {
+        commands.push(format!("sockeye explain {} {source}{whole}", record.id));
     }
     let mut lines: Vec<String> = vec![String::new()];
     for command in commands {
@@ -39,25 +36,6 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
         }
     }
     lines
-}
-
-/// A capture filter for the packets between the two ends of a conversation, and for ICMP errors about it, which may come from a
-/// third host; within the run's own filter.
-fn packets_of(record: &FlowRecord, within: Option<&str>) -> String {
-    let (a, b) = (record.originator, record.responder);
-    let mut filter = match filter_word(record.id.kind) {
-        Some(word) => format!("host {} and {word} port {}", b.ip, b.port),
-        None => format!("host {} and host {}", a.ip, b.ip),
-    };
-    if matches!(record.state, State::Refused | State::Unreachable) && record.icmp_error.is_some() {
-        filter = format!("({filter}) or {}", if b.ip.is_ipv6() { "icmp6" } else { "icmp" });
-    }
-    match within {
-        Some(within) if within == filter => filter,
-        Some(within) if filter.contains(" or ") => format!("({within}) and ({filter})"),
-        Some(within) => format!("({within}) and {filter}"),
-        None => filter,
-    }
 }
 
 /// A word as a POSIX shell reads it back. Words with control characters, which could act on the terminal, are written

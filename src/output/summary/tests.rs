@@ -3,6 +3,7 @@
 use super::*;
 use crate::decode::{IssueKind, LayerKind};
 use crate::event::Reason;
+use crate::flow::FlowKind;
 use crate::flow::{EndReason, FlowId};
 use crate::model::{FileFormat, InterfaceInfo, LinkType, LiveBackend, SourceKind};
 use crate::output::fixture::{at, established, flow, nine, source, totals};
@@ -42,15 +43,15 @@ c5  closed     10.98.0.1:44092 → 10.98.0.2:9002  22.4ms  120 kB      0 B      
 u3  refused    10.98.0.1:51524 → 10.98.0.2:9999  23.2ms     4 B      0 B       -
 c6  no answer  10.98.0.1:55510 → 10.98.0.99:80        -     0 B      0 B       7
 
-Next: sockeye handshakes -r mix.pcap
-      sockeye packets -r mix.pcap 'host 10.98.0.2 and tcp port 81'
+Next: sockeye handshakes -r mix.pcap · sockeye explain c2 -r mix.pcap
 ";
 
 #[test]
 fn nine_conversations() {
     assert_eq!(shown(config(TERMINAL), &nine(), &totals()), NINE);
     // Nothing of it is too wide for a terminal, so a pipe gets the same.
-    assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE);
+    // In a pipe each command has a line of its own.
+    assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE.replace(" · sockeye explain", "\n      sockeye explain"));
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn a_filter_is_repeated_and_what_it_left_out_is_said() {
         text.ends_with(
             "
 Next: sockeye handshakes -r mix.pcap 'tcp port 81 or icmp'
-      sockeye packets -r mix.pcap '(tcp port 81 or icmp) and host 10.98.0.2 and tcp port 81'
+      sockeye explain c2 -r mix.pcap 'tcp port 81 or icmp'
 "
         ),
         "{text}"

@@ -1,0 +1,26 @@
+//! `sockeye show`: one connection in full.
+
+use super::one::{self, Asked, Made, One};
+use crate::cli::args::ShowArgs;
+use crate::cli::{Done, settings};
+use sockeye::flow::Wants;
+use sockeye::output::{Closed, LadderConfig, LadderSink, TextOutput};
+
+pub(crate) fn run(args: &ShowArgs) -> Done {
+    let wants = Wants::VERDICTS.and(Wants::MEASURES);
+    let asked = Asked { wants, path: args.one.output.as_deref(), other: None };
+    one::run("show", &args.one, asked, |Made { out, most, source, .. }, of| {
+        let style = settings::style(&args.one.look.style);
+        LadderSink::new(out, of, most, LadderConfig { style, verbose: args.one.look.verbose > 0, source })
+    })
+}
+
+impl One for LadderSink<TextOutput> {
+    fn found(&self) -> bool {
+        Self::found(self)
+    }
+
+    fn close(self) -> Closed {
+        self.into_inner().close()
+    }
+}

@@ -1,0 +1,623 @@
+//! `sockeye show`: one connection in full. A ladder with both hosts' states and, where there is room, the calls of both programs; what
+//! was offered and agreed, where the time went, round trips, what was sent again, windows.
+
+use super::story::{headline, segment_name};
+use super::style::{Style, Tone};
+use super::units::{self, bytes, duration};
+use crate::decode::TcpFlags;
+use crate::event::{Event, Keep, Sink};
+use crate::flow::{FlowId, FlowKind, FlowRecord, Outcome, SideRecord, State, Vantage};
+use crate::model::{Span, Timestamp};
+use crate::story::{Call, Host, Options, Say, Step, Steps, Story, Told, What, tell, times};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Columns where nothing says how many there are: with the calls.
+const WIDTH: usize = 110;
+/// From here on there is room for the calls.
+const WITH_CALLS: usize = 106;
+/// Columns of a state.
+const STATE: usize = 12;
+/// Columns of calls.
+const CALLS: usize = 18;
+/// Rungs that are told before the middle is folded, and after it.
+const ENDS: usize = 14;
+/// Plain packets in a row that are told one by one.
+const FEW: usize = 4;
+/// A part of the time that is worth a word.
+const PART: Span = Span::from_nanos(50_000);
+
+/// How to show a connection.
+#[derive(Clone, Debug, Default)]
+pub struct LadderConfig {
+    /// What the reader's terminal can do.
+    pub style: Style,
+    /// Each packet, none folded (`-v`).
+    pub verbose: bool,
+    /// The source and filter as they are repeated in proposed commands.
+    pub source: String,
+}
+
+/// Gathers one conversation and shows it at the end.
+#[derive(Debug)]
+pub struct LadderSink<W> {
+    out: W,
+    config: LadderConfig,
+    steps: Steps,
+    record: Option<FlowRecord>,
+}
+
+impl<W: Write> LadderSink<W> {
+    /// The ladder of `of`, written to `out`. `most`: packets that are kept of it.
+    pub fn new(out: W, of: FlowId, most: usize, config: LadderConfig) -> Self {
+        Self { out, config, steps: Steps::new(of, most), record: None }
+    }
+
+    /// The writer, to be closed with its own error checked.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    /// Was there such a conversation?
+    #[must_use]
+    pub const fn found(&self) -> bool {
+        self.record.is_some()
+    }
+}
+
+impl<W: Write> Sink for LadderSink<W> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        match event {
+            Event::Packet { frame, packet, note } => self.steps.on_packet(frame, packet, note),
+            Event::Settled(settled) => self.steps.on_settled(settled),
+            Event::Flow(record) if record.id == self.steps.of() => {
+                self.record = Some((*record).clone());
+                return Ok(Keep::Enough);
+            }
+            Event::Summary(_) => {
+                if let Some(record) = &self.record {
+                    let story = tell(&self.steps, record);
+                    let steps: Vec<&Step> = self.steps.iter().collect();
+                    let page = Page::new(&self.config, &story, &steps, record);
+                    self.out.write_all(page.text().as_bytes())?;
+                }
+                self.out.flush()?;
+            }
+            _ => {}
+        }
+        Ok(Keep::Going)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// One line of a ladder.
+struct Rung {
+    time: String,
+    calls: [String; 2],
+    states: [String; 2],
+    /// Which way, and what; `None`: both stand there before the first packet.
+    arrow: Option<(Host, String)>,
+    /// Drawn thick: many packets.
+    many: bool,
+}
+
+struct Page<'a> {
+    config: &'a LadderConfig,
+    story: &'a Story,
+    steps: &'a [&'a Step],
+    record: &'a FlowRecord,
+    start: Timestamp,
+    seconds: bool,
+}
+
+impl<'a> Page<'a> {
+    fn new(config: &'a LadderConfig, story: &'a Story, steps: &'a [&'a Step], record: &'a FlowRecord) -> Self {
+        let start = steps.first().map_or(record.start, |step| step.ts);
+        let length = steps.last().map_or(Span::ZERO, |last| last.ts - start);
+        Self { config, story, steps, record, start, seconds: length >= Span::from_secs(10) }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let record = self.record;
+        let style = self.config.style;
+        let packets = units::counted(self.steps.len() as u64 + self.story.left_out, "packet");
+        let near = match record.vantage {
+            Some(Vantage::NearOriginator) => " · seen near the client",
+            Some(Vantage::NearResponder) => " · seen near the server",
+            Some(Vantage::Between) => " · seen between the two",
+            None => "",
+        };
+        let head = format!(
+            "{}  {} → {} · {} · {} · {packets}{near}",
+            record.id,
+            record.originator,
+            record.responder,
+            record.state.word(),
+            duration(record.end - record.start)
+        );
+        let _ = writeln!(text, "{}", style.paint(Tone::Heading, &style.glyphs(&head)));
+        let _ = writeln!(text, "{}", style.glyphs(&self.verdict()));
+        text.push('\n');
+        self.ladder(&mut text);
+        text.push('\n');
+        for (name, what) in self.facts() {
+            self.fact(&mut text, name, &what);
+        }
+        if !self.config.source.is_empty() {
+            let _ = writeln!(text, "\nNext: sockeye explain {} {}", record.id, self.config.source);
+        }
+        text
+    }
+
+    /// A fact under its name, wrapped.
+    fn fact(&self, text: &mut String, name: &str, what: &str) {
+        let width = self.width();
+        let mut line = format!("{name:<9}");
+        let mut fresh = true;
+        for word in what.split(' ') {
+            if !fresh && line.chars().count() + 1 + word.chars().count() > width {
+                let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
+                line = " ".repeat(9);
+                fresh = true;
+            }
+            if !fresh {
+                line.push(' ');
+            }
+            line.push_str(word);
+            fresh = false;
+        }
+        let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
+    }
+
+    fn width(&self) -> usize {
+        self.config.style.width.unwrap_or(WIDTH).clamp(60, 140)
+    }
+
+    fn time(&self, ts: Timestamp) -> String {
+        let span = ts - self.start;
+        if self.seconds { format!("{:.2}", span.as_secs_f64()) } else { format!("{:.1}", span.nanos() as f64 / 1e6) }
+    }
+
+    fn ladder(&self, text: &mut String) {
+        let tcp = self.record.id.kind == FlowKind::Tcp;
+        let calls = self.width() >= WITH_CALLS;
+        let state = if tcp { STATE + 1 } else { 0 };
+        let side = if calls { CALLS + 1 } else { 0 };
+        let fixed = 9 + 2 * (state + side);
+        let arrow = self.width().saturating_sub(fixed + 2).clamp(24, 60);
+        let unit = if self.seconds { "s" } else { "ms" };
+        let head = |host: &str| match (calls, tcp) {
+            (true, true) => (format!("{:<CALLS$} ", format!("{host} calls")), format!("{:<STATE$} ", "state")),
+            (true, false) => (format!("{:<CALLS$} ", format!("{host} calls")), String::new()),
+            (false, true) => (String::new(), format!("{host:<STATE$} ")),
+            (false, false) => (String::new(), host.to_owned()),
+        };
+        let ((client_calls, client_state), (server_calls, server_state)) = (head("CLIENT"), head("SERVER"));
+        let line = format!("{unit:>7}  {client_calls}{client_state}{:arrow$}  {server_state}{server_calls}", "");
+        self.line(text, &line);
+        for rung in self.rungs() {
+            let picture = match &rung.arrow {
+                Some((host, what)) => draw(*host, what, arrow, rung.many),
+                None => " ".repeat(arrow),
+            };
+            let cell = |show: bool, value: &str, columns: usize| {
+                if show { format!("{value:<columns$} ") } else { String::new() }
+            };
+            let line = format!(
+                "{:>7}  {}{}{picture}  {}{}",
+                rung.time,
+                cell(calls, &rung.calls[0], CALLS),
+                cell(tcp, &rung.states[0], STATE),
+                cell(tcp, &rung.states[1], STATE),
+                cell(calls, &rung.calls[1], CALLS),
+            );
+            self.line(text, &line);
+        }
+    }
+
+    fn line(&self, text: &mut String, line: &str) {
+        text.push_str(&self.config.style.glyphs(line.trim_end()));
+        text.push('\n');
+    }
+
+    fn rungs(&self) -> Vec<Rung> {
+        let mut rungs = Vec::new();
+        if let Some(rung) = self.first_rung() {
+            rungs.push(rung);
+        }
+        let told: Vec<&Told> = self.story.scenes.iter().flat_map(|scene| &scene.steps).collect();
+        let mut rest = told.as_slice();
+        while let Some(first) = rest.first() {
+            let plain = rest.iter().take_while(|told| told.plain).count();
+            if plain >= FEW && !self.config.verbose {
+                rungs.push(self.folded(&rest[..plain]));
+                rest = &rest[plain..];
+            } else {
+                rungs.push(self.rung(first));
+                rest = &rest[1..];
+            }
+        }
+        if self.config.verbose || rungs.len() <= 2 * ENDS + 4 {
+            return rungs;
+        }
+        Self::fold_middle(rungs)
+    }
+
+    /// The middle of a long ladder as one rung.
+    fn fold_middle(mut rungs: Vec<Rung>) -> Vec<Rung> {
+        let end = rungs.split_off(rungs.len() - ENDS);
+        let middle = rungs.split_off(ENDS);
+        let what = format!("{} more rungs (-v shows all)", units::count(middle.len() as u64));
+        rungs.push(Rung {
+            time: "…".to_owned(),
+            calls: Default::default(),
+            states: last_states(&middle),
+            arrow: Some((Host::Client, what)),
+            many: true,
+        });
+        rungs.extend(end);
+        rungs
+    }
+
+    /// What both were before the first packet.
+    fn first_rung(&self) -> Option<Rung> {
+        let mut calls = [String::new(), String::new()];
+        for called in self.story.before.iter().flat_map(|claim| &claim.calls).filter(|called| !called.tied) {
+            let cell = &mut calls[called.host.index()];
+            if !cell.is_empty() {
+                cell.push(' ');
+            }
+            let _ = write!(cell, "{}()", called.call.name());
+        }
+        let handshake = self.record.handshake.as_ref().filter(|handshake| handshake.outcome != Outcome::Midway)?;
+        let server = if handshake.syn_ack.is_some() && handshake.outcome != Outcome::Simultaneous { "LISTEN" } else { "" };
+        let states = ["CLOSED".to_owned(), server.to_owned()];
+        Some(Rung { time: String::new(), calls, states, arrow: None, many: false })
+    }
+
+    fn rung(&self, told: &Told) -> Rung {
+        let step = self.steps[told.step];
+        let host = told.host.unwrap_or(Host::Server);
+        let mut states = [String::new(), String::new()];
+        let mut calls = [String::new(), String::new()];
+        for claim in &told.claims {
+            if let Say::Moves { host, to, .. } = &claim.say {
+                states[host.index()] = to.last().map_or_else(String::new, |state| state.name().to_owned());
+            }
+            if let Some((host, words)) = call_words(claim) {
+                let cell = &mut calls[host.index()];
+                if cell.is_empty() {
+                    *cell = words;
+                }
+            }
+        }
+        let what = Self::label(told, step);
+        Rung { time: self.time(step.ts), calls, states, arrow: Some((host, what)), many: false }
+    }
+
+    fn folded(&self, told: &[&Told]) -> Rung {
+        let mut data = [(0_u64, 0_u64); 2];
+        for told in told {
+            let step = self.steps[told.step];
+            if let Some(host) = told.host.filter(|_| step.len > 0) {
+                let (count, size) = &mut data[host.index()];
+                (*count, *size) = (*count + 1, *size + u64::from(step.len));
+            }
+        }
+        let host = if data[0].1 >= data[1].1 { Host::Client } else { Host::Server };
+        let (count, size) = data[host.index()];
+        let first = told.first().map_or(self.start, |told| self.steps[told.step].ts);
+        let last = told.last().map_or(self.start, |told| self.steps[told.step].ts);
+        let what = if count == 0 {
+            units::counted(told.len() as u64, "ACK")
+        } else {
+            format!("{} · {} · {}", units::counted(count, "segment"), bytes(size), duration(last - first))
+        };
+        Rung {
+            time: self.time(first),
+            calls: Default::default(),
+            states: Default::default(),
+            arrow: Some((host, what)),
+            many: true,
+        }
+    }
+
+    /// What a packet is, on its arrow.
+    fn label(told: &Told, step: &Step) -> String {
+        let mut text = match &step.what {
+            What::Segment(segment) => {
+                let plain = !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG);
+                let mut text = segment_name(segment, step.len, &bytes(u64::from(step.len)));
+                let seq = told.seq.filter(|_| !plain || step.len > 0);
+                if let Some(seq) = seq {
+                    let _ = write!(text, "  seq {seq}");
+                }
+                if let Some(ack) = told.ack.filter(|_| step.len == 0) {
+                    let _ = write!(text, "  ack {ack}");
+                }
+                text
+            }
+            What::Datagram(_) | What::Piece(_) => bytes(u64::from(step.len)),
+            What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
+                format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
+            }
+        };
+        if let Some(word) = told.claims.iter().find_map(|claim| note(&claim.say)) {
+            let _ = write!(text, "  {word}");
+        }
+        text
+    }
+}
+
+/// A word on a packet that is not like others.
+fn note(say: &Say) -> Option<String> {
+    Some(match say {
+        Say::Judged { verdict, .. } => verdict.kind.key().replace('_', " "),
+        Say::WindowShut => "window 0".to_owned(),
+        Say::WindowOpens { .. } => "window opens".to_owned(),
+        Say::Probe { .. } => "window probe".to_owned(),
+        Say::KeepAlive { .. } => "keep-alive".to_owned(),
+        Say::DuplicateAck { nth, .. } => format!("duplicate {nth}"),
+        Say::Sends { phrase: Some(phrase), .. } | Say::SendsDatagram { phrase: Some(phrase), .. } => {
+            super::style::clean(&phrase.0).into_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// The calls of a claim, for the cell beside the ladder.
+fn call_words(claim: &crate::story::Claim) -> Option<(Host, String)> {
+    let host = claim.calls.first()?.host;
+    let words = match &claim.say {
+        Say::ConnectWaits => "connect() …".to_owned(),
+        Say::ConnectReturns => "connect() = 0".to_owned(),
+        Say::ConnectFails(error) => format!("connect() {}", error.name()),
+        Say::AcceptCan => "accept() ?".to_owned(),
+        Say::Sends { len, .. } => format!("send({len}) ?"),
+        Say::RecvCan { bytes } => format!("recv() = {bytes} ?"),
+        Say::RecvEnd => "recv() = 0 ?".to_owned(),
+        Say::Finishes { half: true, .. } => "shutdown() ?".to_owned(),
+        Say::Finishes { .. } | Say::Breaks { .. } | Say::AbandonsOpening => "close() ?".to_owned(),
+        Say::BreakHurts { read, .. } => read.name().to_owned(),
+        Say::SendsDatagram { len, .. } => format!("sendto({len})"),
+        Say::DatagramArrives { len, .. } => format!("recvfrom() = {len}"),
+        Say::ErrorReturns { error, .. } => error.name().to_owned(),
+        _ => {
+            return claim
+                .calls
+                .first()
+                .filter(|called| called.tied && called.call != Call::Connect)
+                .map(|called| (called.host, format!("{}() ?", called.call.name())));
+        }
+    };
+    Some((host, words))
+}
+
+/// Both states as the last of some rungs leave them.
+fn last_states(rungs: &[Rung]) -> [String; 2] {
+    [0, 1].map(|side| {
+        rungs.iter().rev().map(|rung| &rung.states[side]).find(|state| !state.is_empty()).cloned().unwrap_or_default()
+    })
+}
+
+/// An arrow with its label, so many columns wide.
+fn draw(from: Host, what: &str, columns: usize, many: bool) -> String {
+    let line = if many { '═' } else { '─' };
+    let room = columns.saturating_sub(6);
+    let mut label: String = what.chars().take(room).collect();
+    if what.chars().count() > room {
+        label.pop();
+        label.push('…');
+    }
+    let used = label.chars().count() + 2;
+    let fill = |n: usize| line.to_string().repeat(n);
+    match from {
+        Host::Client => format!("├{} {label} {}▶", fill(1), fill(columns.saturating_sub(used + 3))),
+        Host::Server => format!("◀{} {label} {}┤", fill(1), fill(columns.saturating_sub(used + 3))),
+    }
+}
+
+impl Page<'_> {
+    /// One sentence on how it went and why.
+    fn verdict(&self) -> String {
+        let record = self.record;
+        let parts = times(self.story, self.steps, record);
+        let trip = record.handshake.as_ref().and_then(|handshake| handshake.rtt);
+        let of = |side: &SideRecord| side.loss.map_or(0, |loss| loss.resent_packets);
+        let resent = of(&record.orig) + of(&record.resp);
+        match record.state {
+            State::NoAnswer => {
+                let syns = record.handshake.as_ref().map_or(1, |handshake| handshake.syn_retries + 1);
+                let icmp = if record.icmp_errors == 0 { "no ICMP" } else { "but ICMP errors" };
+                return format!("{}, no answer, {icmp}.", units::counted(u64::from(syns), "SYN"));
+            }
+            State::Refused if record.id.kind == FlowKind::Tcp => {
+                let took = record.handshake.as_ref().and_then(|h| Some(h.refusal?.1 - h.last_syn.or(h.syn.map(|s| s.1))?));
+                let took = took.map_or_else(String::new, |took| format!(" in {}", duration(took)));
+                return format!(
+                    "Refused{took}: the host's kernel, or a firewall in its name, says that nobody listens on port {}.",
+                    record.responder.port
+                );
+            }
+            _ => {}
+        }
+        let total = record.end - record.start;
+        let half = Span::from_nanos(total.nanos() / 2);
+        let network = trip.map_or_else(String::new, |trip| format!("round trip {}, ", duration(trip)));
+        let loss = if resent == 0 { "nothing resent".to_owned() } else { units::counted(resent, "packet") + " resent" };
+        let reasons = [
+            (parts.shut, "a receiver did not read and its window was shut for"),
+            (parts.timers, "retransmission timers had to run out, in all"),
+            (parts.of(Host::Server), "the server's program took"),
+            (parts.of(Host::Client), "the client's program took"),
+            (parts.connect, "the set-up took"),
+        ];
+        let slow =
+            reasons.iter().filter(|(part, _)| *part >= half && *part >= Span::from_millis(100)).max_by_key(|(part, _)| *part);
+        if let Some((part, words)) = slow {
+            return format!("Most of the time: {words} {} ({network}{loss}).", duration(*part));
+        }
+        let line = headline(record, self.steps);
+        let line = line.trim_end_matches('.');
+        format!("{line} ({network}{loss}).")
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let record = self.record;
+        let mut facts = Vec::new();
+        if record.id.kind == FlowKind::Tcp {
+            if let Some(options) = self.options() {
+                facts.push(("Options", options));
+            }
+            facts.push(("Time", self.time_spent()));
+            facts.push(("RTT", round_trips(record)));
+            facts.push(("Resent", resent(record)));
+            if let Some(windows) = self.windows() {
+                facts.push(("Window", windows));
+            }
+        } else if let Some(took) = record.response_time {
+            facts.push(("Time", format!("answered after {}", duration(took))));
+        }
+        let sent = |side: &SideRecord| format!("{} in {}", bytes(side.unique_bytes), units::counted(side.packets, "packet"));
+        facts.push(("Data", format!("C {} · S {}", sent(&record.orig), sent(&record.resp))));
+        facts
+    }
+
+    fn options(&self) -> Option<String> {
+        let mut offers: [Option<&Options>; 2] = [None, None];
+        for told in self.story.scenes.iter().flat_map(|scene| &scene.steps) {
+            for claim in &told.claims {
+                if let (Say::Offers(options, _), Some(host)) = (&claim.say, claim.host) {
+                    offers[host.index()].get_or_insert(options);
+                }
+            }
+        }
+        let [Some(c), Some(s)] = offers else {
+            return offers.iter().flatten().next().map(|options| format!("offered: {}", offered(options)));
+        };
+        let mss = match (c.mss, s.mss) {
+            (Some(c), Some(s)) => format!("MSS {s} to S, {c} to C"),
+            _ => "MSS 536 where none was offered".to_owned(),
+        };
+        let scale = match (c.scale, s.scale) {
+            (Some(c), Some(s)) => format!("window ×{} of C, ×{} of S", 1_u32 << c.min(14), 1_u32 << s.min(14)),
+            _ => "windows not scaled".to_owned(),
+        };
+        let both = |on: bool, name: &str| if on { name.to_owned() } else { format!("no {name}") };
+        let sack = both(c.sack_permitted && s.sack_permitted, "SACK");
+        let ts = both(c.times.is_some() && s.times.is_some(), "timestamps");
+        Some(format!("agreed: {mss} · {scale} · {sack} · {ts}"))
+    }
+
+    fn time_spent(&self) -> String {
+        let parts = times(self.story, self.steps, self.record);
+        let list = [
+            ("connect", parts.connect),
+            ("client's program", parts.of(Host::Client)),
+            ("server's program", parts.of(Host::Server)),
+            ("on the way", parts.network),
+            ("transfer", parts.transfer),
+            ("window shut", parts.shut),
+            ("timers", parts.timers),
+            ("hanging up", parts.ending),
+        ];
+        let told: Vec<String> =
+            list.iter().filter(|(_, part)| *part >= PART).map(|(name, part)| format!("{name} {}", duration(*part))).collect();
+        if told.is_empty() { "next to none".to_owned() } else { told.join(" · ") }
+    }
+
+    fn windows(&self) -> Option<String> {
+        let mut least = [u64::MAX; 2];
+        let mut most = [0_u64; 2];
+        for (told, step) in
+            self.story.scenes.iter().flat_map(|scene| &scene.steps).filter_map(|told| Some((told, *self.steps.get(told.step)?)))
+        {
+            let (Some(host), Some(segment)) = (told.host, step.segment()) else { continue };
+            if segment.has(TcpFlags::RST | TcpFlags::SYN) {
+                continue;
+            }
+            let window = segment.window_bytes();
+            least[host.index()] = least[host.index()].min(window);
+            most[host.index()] = most[host.index()].max(window);
+        }
+        let side = |host: Host| {
+            let (least, most) = (least[host.index()], most[host.index()]);
+            let shut = if least == 0 { ", shut at times" } else { "" };
+            (most > 0).then(|| format!("{} {} to {}{shut}", host.letter(), bytes(least), bytes(most)))
+        };
+        let sides: Vec<String> = [Host::Client, Host::Server].into_iter().filter_map(side).collect();
+        (!sides.is_empty()).then(|| sides.join(" · "))
+    }
+}
+
+fn round_trips(record: &FlowRecord) -> String {
+    let mut parts = Vec::new();
+    if let Some(handshake) = &record.handshake {
+        if let Some(rtt) = handshake.rtt {
+            parts.push(format!("{} handshake", duration(rtt)));
+        }
+        if let (Some(c), Some(s)) = (handshake.rtt_originator, handshake.rtt_responder) {
+            parts.push(format!("from here {} to C, {} to S", duration(c), duration(s)));
+        }
+    }
+    for (letter, side) in [('C', &record.orig), ('S', &record.resp)] {
+        if let Some(rtt) = side.measured.as_ref().map(|measured| measured.rtt).filter(|rtt| rtt.samples > 0)
+            && let (Some(min), Some(avg), Some(max)) = (rtt.min, rtt.avg, rtt.max)
+        {
+            let samples = units::counted(rtt.samples, "sample");
+            parts.push(format!(
+                "{letter}'s data {} / {} / {} (min, mean, max of {samples})",
+                duration(min),
+                duration(avg),
+                duration(max)
+            ));
+        }
+    }
+    if parts.is_empty() { "cannot be told".to_owned() } else { parts.join(" · ") }
+}
+
+fn resent(record: &FlowRecord) -> String {
+    let side = |letter: char, side: &SideRecord| {
+        let loss = side.loss.unwrap_or_default();
+        let mut text = format!("{letter} {}", units::count(loss.resent_packets));
+        let mut parts = Vec::new();
+        for (n, word) in [
+            (loss.lost_before, "lost before here"),
+            (loss.lost_beyond, "seen here and lost after, or asked for again"),
+            (loss.spurious_packets, "without need"),
+            (loss.reordered_packets, "others reordered"),
+            (loss.unsure_packets, "unsure"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{} {word}", units::count(n)));
+            }
+        }
+        if !parts.is_empty() {
+            let _ = write!(text, " ({})", parts.join(", "));
+        }
+        text
+    };
+    format!("{} · {}", side('C', &record.orig), side('S', &record.resp))
+}
+
+/// What one side offered, where the other one's offer is not there.
+fn offered(options: &Options) -> String {
+    let mut parts = Vec::new();
+    if let Some(mss) = options.mss {
+        parts.push(format!("MSS {mss}"));
+    }
+    if let Some(scale) = options.scale {
+        parts.push(format!("window ×{}", 1_u32 << scale.min(14)));
+    }
+    if options.sack_permitted {
+        parts.push("SACK".to_owned());
+    }
+    if options.times.is_some() {
+        parts.push("timestamps".to_owned());
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" · ") }
+}

@@ -1,0 +1,122 @@
+//! `sockeye explain`: a conversation told packet by packet, in words. What is claimed is worked out in [`crate::story`]; here are the
+//! words (`words`), the lines of packets (`page`), and the forms: text, Markdown, records.
+
+mod page;
+mod records;
+mod words;
+
+pub(super) use self::page::{headline, segment_name};
+use super::style::Style;
+use crate::event::{Event, Keep, Sink};
+use crate::flow::{FlowId, FlowRecord};
+use crate::story::{Host, Step, Steps, Story, TraceError, read_trace, settle, tell};
+use std::io::{self, Write};
+
+/// How much a reader is taken to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// No states, no sums, no words of RFCs.
+    First,
+    /// As for a course on networking.
+    #[default]
+    Course,
+    /// Options byte by byte, and where it is written.
+    Deep,
+}
+
+/// How to tell a story.
+#[derive(Clone, Debug, Default)]
+pub struct StoryConfig {
+    /// What the reader's terminal can do.
+    pub style: Style,
+    /// For whom.
+    pub level: Level,
+    /// Only what one host does and sees.
+    pub only: Option<Host>,
+    /// Answers at the end.
+    pub quiz: bool,
+    /// As records, a claim each.
+    pub records: bool,
+    /// Real numbers beside relative ones (`-v`).
+    pub verbose: bool,
+    /// What strace wrote of one side's program.
+    pub trace: Option<String>,
+    /// As Markdown.
+    pub markdown: bool,
+    /// The source and filter as they are repeated in proposed commands.
+    pub source: String,
+}
+
+/// Gathers one conversation and tells it at the end.
+#[derive(Debug)]
+pub struct StorySink<W> {
+    out: W,
+    config: StoryConfig,
+    steps: Steps,
+    record: Option<FlowRecord>,
+    several: bool,
+    refused: Option<TraceError>,
+}
+
+impl<W: Write> StorySink<W> {
+    /// The story of `of`, written to `out`. `most`: packets that are kept of it.
+    pub fn new(out: W, of: FlowId, most: usize, config: StoryConfig) -> Self {
+        Self { out, config, steps: Steps::new(of, most), record: None, several: false, refused: None }
+    }
+
+    /// The writer, to be closed with its own error checked.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    /// Why the trace could not be used, if it could not.
+    #[must_use]
+    pub const fn refused_trace(&self) -> Option<TraceError> {
+        self.refused
+    }
+
+    /// Was there such a conversation?
+    #[must_use]
+    pub const fn found(&self) -> bool {
+        self.record.is_some()
+    }
+}
+
+impl<W: Write> Sink for StorySink<W> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        match event {
+            Event::Source { index, .. } => self.several |= *index > 0,
+            Event::Packet { frame, packet, note } => self.steps.on_packet(frame, packet, note),
+            Event::Settled(settled) => self.steps.on_settled(settled),
+            Event::Flow(record) if record.id == self.steps.of() => {
+                self.record = Some((*record).clone());
+                return Ok(Keep::Enough);
+            }
+            Event::Summary(_) => {
+                if let Some(record) = &self.record {
+                    let mut story: Story = tell(&self.steps, record);
+                    let list: Vec<&Step> = self.steps.iter().collect();
+                    if let Some(text) = &self.config.trace {
+                        match read_trace(text, record.originator, record.responder) {
+                            Ok(trace) => settle(&mut story, &list, &trace),
+                            Err(error) => self.refused = Some(error),
+                        }
+                    }
+                    let page = page::Page::new(&self.config, &story, &list, record, self.several);
+                    if self.config.records {
+                        records::write(&mut self.out, &story, page.telling(), record)?;
+                    } else {
+                        page.write(&mut self.out)?;
+                    }
+                }
+                self.out.flush()?;
+            }
+            _ => {}
+        }
+        Ok(Keep::Going)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

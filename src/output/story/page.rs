@@ -1,0 +1,442 @@
+//! A story on a page: headline, what each mark means, scenes with their packets and claims, the sums. As text, wrapped to the reader's
+//! width, or as Markdown.
+
+use super::words::{self, Telling};
+use super::{Level, StoryConfig};
+use crate::decode::TcpFlags;
+use crate::flow::{FlowKind, FlowRecord, State, Vantage};
+use crate::model::{Span, Timestamp};
+use crate::output::style::Tone;
+use crate::output::units::{self, bytes, duration};
+use crate::story::{Claim, Host, Scene, SceneKind, Segment, Step, Story, Told, What};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Columns where nothing says how many there are.
+const WIDTH: usize = 80;
+/// Plain packets in a row that are told one by one.
+const FEW: usize = 4;
+
+/// A page to be written.
+pub(super) struct Page<'a> {
+    config: &'a StoryConfig,
+    story: &'a Story,
+    steps: Vec<&'a Step>,
+    record: &'a FlowRecord,
+    telling: Telling<'a>,
+    start: Timestamp,
+    /// Times are told in seconds, not milliseconds.
+    seconds: bool,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(
+        config: &'a StoryConfig,
+        story: &'a Story,
+        list: &'a [&'a Step],
+        record: &'a FlowRecord,
+        several: bool,
+    ) -> Self {
+        let telling = Telling { level: config.level, verbose: config.verbose, steps: list, several };
+        let start = list.first().map_or(record.start, |step| step.ts);
+        let length = list.last().map_or(Span::ZERO, |last| last.ts - start);
+        Self { config, story, steps: list.to_vec(), record, telling, start, seconds: length >= Span::from_secs(10) }
+    }
+
+    /// What the words are made with.
+    pub(super) const fn telling(&self) -> &Telling<'a> {
+        &self.telling
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut page = Lines { out, page: self, answers: Vec::new() };
+        page.headline()?;
+        page.legend()?;
+        if self.story.before.iter().any(|claim| self.is_told(claim)) {
+            page.title("Before the first packet")?;
+            page.claims(&self.story.before)?;
+        }
+        for scene in &self.story.scenes {
+            page.scene(scene)?;
+        }
+        if self.story.after.iter().any(|claim| self.is_told(claim)) {
+            page.title("After the last packet")?;
+            page.claims(&self.story.after)?;
+        }
+        page.sums()?;
+        page.answers()
+    }
+
+    /// Is this claim for the reader?
+    fn is_told(&self, claim: &Claim) -> bool {
+        let host = self.config.only.is_none_or(|only| claim.host.is_none_or(|host| host == only));
+        host && words::sentence(claim, &self.telling).is_some()
+    }
+
+    fn time(&self, ts: Timestamp) -> String {
+        let span = ts - self.start;
+        if self.seconds { format!("{:.3}", span.as_secs_f64()) } else { format!("{:.3}", span.nanos() as f64 / 1e6) }
+    }
+
+    fn unit(&self) -> &'static str {
+        if self.seconds { "s" } else { "ms" }
+    }
+}
+
+/// Lines on their way out.
+struct Lines<'p, 'a, W> {
+    out: &'p mut W,
+    page: &'p Page<'a>,
+    /// What is told at the end of a quiz.
+    answers: Vec<String>,
+}
+
+impl<W: Write> Lines<'_, '_, W> {
+    fn width(&self) -> usize {
+        self.page.config.style.width.unwrap_or(WIDTH).max(40)
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        let style = &self.page.config.style;
+        writeln!(self.out, "{}", style.glyphs(text).trim_end())
+    }
+
+    /// A paragraph, wrapped; its lines after the first are indented by `hang`.
+    fn wrapped(&mut self, first: &str, hang: usize, text: &str) -> io::Result<()> {
+        if self.page.config.markdown {
+            return self.line(&format!("{first}{text}"));
+        }
+        let width = self.width();
+        let mut line = first.to_owned();
+        let mut fresh = true;
+        for word in text.split(' ') {
+            let long = line.chars().count() + usize::from(!fresh) + word.chars().count() > width;
+            if long && !fresh {
+                self.line(&line)?;
+                line = " ".repeat(hang);
+                fresh = true;
+            }
+            if !fresh {
+                line.push(' ');
+            }
+            line.push_str(word);
+            fresh = false;
+        }
+        self.line(&line)
+    }
+
+    fn headline(&mut self) -> io::Result<()> {
+        let page = self.page;
+        let record = page.record;
+        let packets = units::counted(page.steps.len() as u64 + page.story.left_out, "packet");
+        let length = duration(record.end - record.start);
+        let what = headline(record, &page.steps);
+        if page.config.markdown {
+            self.line(&format!("# {}: {what}", record.id))?;
+            self.line("")?;
+            self.line(&format!("{packets}, {length}."))?;
+            return self.line("");
+        }
+        self.wrapped("", 0, &format!("{}: {what} {packets}, {length}.", record.id))
+    }
+
+    fn legend(&mut self) -> io::Result<()> {
+        let page = self.page;
+        let (c, s) = (page.record.originator.ip, page.record.responder.ip);
+        let seen = match page.record.vantage {
+            Some(Vantage::NearOriginator) => "Seen near C. ",
+            Some(Vantage::NearResponder) => "Seen near S. ",
+            Some(Vantage::Between) => "Seen between the two. ",
+            None => "",
+        };
+        let numbers = if page.record.id.kind == FlowKind::Tcp { " Numbers start at 0 for each side." } else { "" };
+        self.wrapped("", 0, &format!("{seen}“C” is {c}, “S” is {s}.{numbers} Times in {} since the first packet.", page.unit()))?;
+        if page.config.markdown {
+            self.line("")?;
+            self.line("| mark | means |")?;
+            self.line("| --- | --- |")?;
+            self.line("| `=` | seen in a packet |")?;
+            self.line("| `~` | follows from the rules |")?;
+            return self.line("| `?` | one of several |");
+        }
+        self.line("= seen in a packet   ~ follows from the rules   ? one of several")
+    }
+
+    fn title(&mut self, text: &str) -> io::Result<()> {
+        self.line("")?;
+        if self.page.config.markdown {
+            self.line(&format!("## {text}"))?;
+            return self.line("");
+        }
+        let style = self.page.config.style;
+        let text = style.glyphs(text).into_owned();
+        writeln!(self.out, "{}", style.paint(Tone::Heading, &text))
+    }
+
+    fn scene(&mut self, scene: &Scene) -> io::Result<()> {
+        let page = self.page;
+        let first = scene.steps.first().map(|told| page.steps[told.step].ts);
+        let last = scene.steps.last().map(|told| page.steps[told.step].ts);
+        let took = first.zip(last).map_or(Span::ZERO, |(first, last)| last - first);
+        let name = match scene.kind {
+            SceneKind::SettingUp if page.record.handshake.as_ref().is_some_and(|h| h.ack.is_some()) => {
+                format!("SETTING UP ({})", duration(took))
+            }
+            SceneKind::SettingUp => "KNOCKING".to_owned(),
+            SceneKind::Talking => "TALKING".to_owned(),
+            SceneKind::HangingUp => match scene.steps.first().and_then(|told| told.host) {
+                Some(host) => format!("HANGING UP ({} first)", host.letter()),
+                None => "HANGING UP".to_owned(),
+            },
+            SceneKind::BreakingOff => "BREAKING OFF".to_owned(),
+        };
+        self.title(&name)?;
+        let mut rest = scene.steps.as_slice();
+        while let Some(told) = rest.first() {
+            let plain = rest.iter().take_while(|told| told.plain).count();
+            if plain >= FEW && !page.config.verbose {
+                self.folded(&rest[..plain])?;
+                rest = &rest[plain..];
+            } else {
+                self.packet(told)?;
+                rest = &rest[1..];
+            }
+        }
+        Ok(())
+    }
+
+    /// Many packets that are alike, in one paragraph.
+    fn folded(&mut self, told: &[Told]) -> io::Result<()> {
+        let page = self.page;
+        let (Some(first), Some(last)) = (told.first(), told.last()) else { return Ok(()) };
+        let (from, to) = (page.steps[first.step], page.steps[last.step]);
+        let range = format!("{} … {}", page.telling.packet(first.step), page.telling.packet(last.step));
+        let mut parts = Vec::new();
+        for host in [Host::Client, Host::Server] {
+            let mine = told.iter().filter(|told| told.host == Some(host));
+            let (mut data, mut acks, mut size) = (0, 0, 0);
+            for told in mine {
+                let step = page.steps[told.step];
+                if step.len > 0 {
+                    (data, size) = (data + 1, size + u64::from(step.len));
+                } else {
+                    acks += 1;
+                }
+            }
+            let way = format!("{}→{}", host.letter(), host.other().letter());
+            if data > 0 {
+                parts.push(format!("{way} {}, {}", units::counted(data, "segment"), bytes(size)));
+            }
+            if acks > 0 {
+                parts.push(format!("{way} {}", units::counted(acks, "ACK")));
+            }
+        }
+        let text = format!("{} in {}: data in order, and acknowledgments of it.", parts.join(" · "), duration(to.ts - from.ts));
+        if page.config.markdown {
+            self.line(&format!("**{range}** {text}"))?;
+            return self.line("");
+        }
+        self.wrapped(&format!(" {range}  "), 3, &text)?;
+        self.wrapped(
+            "   ? ",
+            5,
+            "How many calls of send() made them cannot be seen: TCP keeps no borders between calls. (-v tells each packet)",
+        )
+    }
+
+    fn packet(&mut self, told: &Told) -> io::Result<()> {
+        let page = self.page;
+        let step = page.steps[told.step];
+        let way = match told.host {
+            Some(host) => format!("{}→{}", host.letter(), host.other().letter()),
+            None => "···".to_owned(),
+        };
+        let label = label(told, step, page.config.verbose);
+        let number = page.telling.packet(told.step);
+        if page.config.markdown {
+            self.line(&format!("**{number}** {} {} {way} `{}`", page.time(step.ts), page.unit(), label.trim_end()))?;
+            self.line("")?;
+        } else {
+            self.line(&format!(" {number:<6} {:>8} {way}  {label}", page.time(step.ts)))?;
+        }
+        self.claims(&told.claims)
+    }
+
+    fn claims(&mut self, claims: &[Claim]) -> io::Result<()> {
+        for claim in claims.iter().filter(|claim| self.page.is_told(claim)) {
+            let Some(text) = words::sentence(claim, &self.page.telling) else { continue };
+            let mark = claim.mark.sign();
+            if let Some(question) = words::question(claim, &self.page.telling).filter(|_| self.page.config.quiz) {
+                self.answers.push(format!("{mark} {text}"));
+                let number = self.answers.len();
+                let first = if self.page.config.markdown { format!("- **{number}** ") } else { format!("   {number:>2}) ") };
+                self.wrapped(&first, 7, &question)?;
+                continue;
+            }
+            if self.page.config.markdown {
+                self.line(&format!("- `{mark}` {text}"))?;
+            } else {
+                self.wrapped(&format!("   {mark} "), 5, &text)?;
+            }
+        }
+        if self.page.config.markdown { self.line("") } else { Ok(()) }
+    }
+
+    /// The answers of a quiz.
+    fn answers(&mut self) -> io::Result<()> {
+        if self.answers.is_empty() {
+            return Ok(());
+        }
+        self.title("ANSWERS")?;
+        for (i, answer) in std::mem::take(&mut self.answers).iter().enumerate() {
+            let first = if self.page.config.markdown { format!("{}. ", i + 1) } else { format!("   {:>2}) ", i + 1) };
+            self.wrapped(&first, 7, answer)?;
+        }
+        Ok(())
+    }
+
+    fn sums(&mut self) -> io::Result<()> {
+        let page = self.page;
+        if page.story.sums.is_empty() || page.config.level == Level::First {
+            return Ok(());
+        }
+        self.title("Check the sums")?;
+        for sum in &page.story.sums {
+            let (me, you) = (sum.host.letter(), sum.host.other().letter());
+            let mut text = format!("{me} sent 1 (SYN) + {}", units::count(sum.bytes));
+            if sum.fin {
+                text.push_str(" + 1 (FIN)");
+            }
+            let _ = write!(text, " = {} numbers; ", units::count(sum.numbers()));
+            match sum.acknowledged {
+                Some(ack) if sum.is_even() => {
+                    let _ = write!(text, "{you} acknowledged {} ✓", units::count(ack.unsigned_abs()));
+                }
+                Some(ack) => {
+                    let _ = write!(text, "{you} acknowledged {}: the rest is open", units::count(ack.unsigned_abs()));
+                }
+                None => {
+                    let _ = write!(text, "{you} acknowledged none");
+                }
+            }
+            let first = if page.config.markdown { "- " } else { "   " };
+            self.wrapped(first, 5, &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// What happened, in a sentence.
+pub(in crate::output) fn headline(record: &FlowRecord, steps: &[&Step]) -> String {
+    let (c, s) = (record.originator, record.responder);
+    let (host, port) = (s.ip, s.port);
+    let said = |from| steps.iter().filter(|step| step.from == from).find_map(|step| step.phrase.as_ref());
+    let came_to_talk = matches!(
+        record.state,
+        State::Closed
+            | State::Open
+            | State::HalfClosed
+            | State::Closing
+            | State::Answered
+            | State::ResetByOriginator
+            | State::ResetByResponder
+    );
+    if let (true, Some(asked), Some(answer)) = (came_to_talk, said(c), said(s)) {
+        let (asked, answer) = (crate::output::style::clean(&asked.0), crate::output::style::clean(&answer.0));
+        let end = match record.state {
+            State::ResetByOriginator => "; then it breaks off",
+            State::ResetByResponder => ", which then breaks off",
+            _ => "",
+        };
+        return format!("{c} says “{asked}” to {s} and hears “{answer}”{end}.");
+    }
+    match record.state {
+        State::Refused if record.id.kind == FlowKind::Tcp => format!("{} knocks at {host} port {port}; nobody is home.", c.ip),
+        State::Refused => format!("{} sends to {host} port {port}; nobody is home.", c.ip),
+        State::Unreachable => format!("{} asks for {host} port {port} and is told that there is no way.", c.ip),
+        State::NoAnswer => format!("{} calls {host} port {port} and hears nothing.", c.ip),
+        State::HalfOpen => format!("{} knocks at {host} port {port}, is answered, and never says yes.", c.ip),
+        State::Opening => format!("{c} is about to connect to {s}."),
+        State::Open => format!("{c} talks with {s}; the capture ends before they hang up."),
+        State::Stalled => format!("{c} talks with {s}; in the end one of them does not read."),
+        State::Closing => format!("{c} talks with {s}; they are hanging up when the capture ends."),
+        State::HalfClosed => format!("{c} talks with {s}; one of them has closed its half."),
+        State::Closed => format!("{c} talks with {s}, and both hang up."),
+        State::ResetByOriginator => format!("{c} talks with {s} and breaks off."),
+        State::ResetByResponder => format!("{c} talks with {s}, which breaks off."),
+        State::Midway => format!("{c} talks with {s}, before the capture began and after."),
+        State::Answered => format!("{c} asks {s} and is answered."),
+        State::NoReply => format!("{c} asks {s} and is not answered."),
+        State::OneWay => format!("{c} sends to {s}; nothing comes back."),
+    }
+}
+
+/// A packet's line behind its time and way.
+fn label(told: &Told, step: &Step, verbose: bool) -> String {
+    match &step.what {
+        What::Segment(segment) => tcp_label(told, step, segment, verbose),
+        What::Datagram(protocol) | What::Piece(protocol) => {
+            let name = protocol.name().map_or_else(|| format!("protocol {}", protocol.0), str::to_owned);
+            let piece = if matches!(step.what, What::Piece(_)) { "last fragment, " } else { "" };
+            format!("{name} {piece}{}", units::counted(u64::from(step.len), "byte"))
+        }
+        What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
+            format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
+        }
+    }
+}
+
+/// What a segment is by its flags: `SYN,ACK`, or by its data where it has no other flag than ACK: `73 bytes`.
+pub(in crate::output) fn segment_name(segment: &Segment, len: u32, size: &str) -> String {
+    const NAMES: [(TcpFlags, &str); 4] =
+        [(TcpFlags::SYN, "SYN"), (TcpFlags::FIN, "FIN"), (TcpFlags::RST, "RST"), (TcpFlags::URG, "URG")];
+    let mut names: Vec<&str> = NAMES.iter().filter(|(flag, _)| segment.has(*flag)).map(|(_, name)| *name).collect();
+    let plain = names.is_empty();
+    if segment.has(TcpFlags::ACK) && (!plain || len == 0) {
+        names.push("ACK");
+    }
+    match (len > 0, plain) {
+        (true, true) => size.to_owned(),
+        (true, false) => format!("{} + {size}", names.join(",")),
+        (false, _) if names.is_empty() => "no flags".to_owned(),
+        (false, _) => names.join(","),
+    }
+}
+
+fn tcp_label(told: &Told, step: &Step, segment: &Segment, verbose: bool) -> String {
+    let text = segment_name(segment, step.len, &units::counted(u64::from(step.len), "byte"));
+    let plain = !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG);
+    let mut text = format!("{text:<11} ");
+    let alone = plain && step.len == 0;
+    if !alone || !segment.has(TcpFlags::ACK) {
+        match told.seq {
+            Some(seq) if step.len > 0 => {
+                let _ = write!(text, "seq {seq} … {}", seq + i64::from(step.len) - 1);
+            }
+            Some(seq) => {
+                let _ = write!(text, "seq {seq}");
+            }
+            None => {
+                let _ = write!(text, "seq {} as sent", segment.seq);
+            }
+        }
+        text.push_str("  ");
+    }
+    if segment.has(TcpFlags::PSH) {
+        text.push_str("PSH  ");
+    }
+    if segment.has(TcpFlags::ACK) {
+        match told.ack {
+            Some(ack) => {
+                let _ = write!(text, "ack {ack}");
+            }
+            None => {
+                let _ = write!(text, "ack {} as sent", segment.ack);
+            }
+        }
+    }
+    if verbose {
+        let _ = write!(text, "  (real seq {}, ack {}, window {})", segment.seq, segment.ack, segment.window_bytes());
+    }
+    text
+}

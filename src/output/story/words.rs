@@ -1,0 +1,399 @@
+//! The words of each claim. One sentence or two, plain, for the level that is asked for; `None` where a level leaves it out.
+
+use super::Level;
+use crate::flow::{Confidence, VerdictKind};
+use crate::model::Span;
+use crate::output::units::{self, bytes, count, duration};
+use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
+
+/// What the words need to know beside the claim.
+pub(super) struct Telling<'a> {
+    pub(super) level: Level,
+    pub(super) verbose: bool,
+    pub(super) steps: &'a [&'a Step],
+    pub(super) several: bool,
+}
+
+impl Telling<'_> {
+    /// The number of a step's packet: `#12`.
+    pub(super) fn packet(&self, step: usize) -> String {
+        self.steps
+            .get(step)
+            .map_or_else(String::new, |step| units::packet_number(self.several.then_some(step.source), step.number))
+    }
+
+    fn deep(&self) -> bool {
+        self.level == Level::Deep
+    }
+}
+
+/// The sentence of a claim.
+#[expect(clippy::too_many_lines, reason = "a list: a sentence for each rule")]
+pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
+    let host = claim.host.unwrap_or(Host::Client);
+    let (me, you) = (host.letter(), host.other().letter());
+    if t.level == Level::First && is_beyond_first(&claim.say) {
+        return None;
+    }
+    Some(match &claim.say {
+        Say::Listens { port } => {
+            let state = if t.level == Level::First { "" } else { " S is in LISTEN." };
+            format!("S called socket(), bind(port {port}), listen().{state}")
+        }
+        Say::Connects { to, port, ephemeral } => {
+            let own = if *ephemeral {
+                format!("The kernel picked port {port}.")
+            } else {
+                format!("Port {port} is none that kernels pick by themselves: C chose it with bind().")
+            };
+            let ip = to.ip;
+            format!("C called socket(), then connect({ip}, {}). {own}", to.port)
+        }
+        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
+        Say::Asks { isn } => {
+            let real = if t.verbose || t.level != Level::First { format!(" (real value {isn})") } else { String::new() };
+            format!("{me} asks to talk and says where its numbering starts{real}.")
+        }
+        Say::Offers(options, window) => offers(options, *window, t),
+        Say::EarlyData { len } => format!("The SYN carries {} already: fast open (RFC 7413). {you} may give them to its program at once, or ignore them; then they are sent again.", counted_bytes(*len)),
+        Say::ConnectWaits => format!("{me}'s program called connect(): a blocking one waits here, a non-blocking one has returned EINPROGRESS."),
+        Say::SynAgain { gap, backs_off, .. } => {
+            let pause = match backs_off {
+                Backoff::Even => ", as long as the pause before",
+                Backoff::Doubles => ", twice the pause before",
+                Backoff::First | Backoff::Odd => "",
+            };
+            format!("The same SYN after {}{pause}: sent again by {me}'s kernel, whose timer ran out. The program does nothing.", duration(*gap))
+        }
+        Say::AcceptsSyn { ack } => {
+            if *ack == 1 {
+                format!("ack 1 = 0 + 1: {me} has {you}'s SYN, which uses one number although it carries no data.")
+            } else {
+                format!("ack {ack} = 0 + 1 + {}: {me} has {you}'s SYN, which uses one number, and the data in it.", ack - 1)
+            }
+        }
+        Say::ConnectReturns => format!("The connect of {me} succeeds: a blocking connect() returns 0, a non-blocking socket becomes writable."),
+        Say::Simultaneous => "Both sides sent a SYN before either had the other's: both called connect(), and one connection comes of it (RFC 9293 section 3.5, simultaneous open).".to_owned(),
+        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}: {me}'s kernel has seen no ACK of it.", duration(*gap)),
+        Say::KernelCompletes => format!("{me}'s kernel sends this by itself, no call is needed. With it the connection is set up."),
+        Say::AcceptCan => "accept() of S can now return a new socket. It may have been waiting, or be called later: packets cannot show which.".to_owned(),
+        Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
+        Say::Sends { len, next, phrase, .. } => {
+            let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
+            let sum = if t.level == Level::First { String::new() } else { format!(" Next number from {me} is {next}.") };
+            format!("{me} called send() or write(): {}{what}.{sum}", counted_bytes(*len))
+        }
+        Say::Thinks { since, took } => format!("{} after {}: the time that {me}'s program took.", duration(*took), t.packet(*since)),
+        Say::KernelHas { upto, wants } => format!("{me}'s kernel has bytes up to {upto} and wants {wants}. It does not mean that the program has read them."),
+        Say::AckSum { before, bytes, flags, ack } => {
+            let extra = match flags {
+                0 => String::new(),
+                1 => " + 1".to_owned(),
+                more => format!(" + {more}"),
+            };
+            format!("ack {ack} = {before} + {bytes}{extra}.")
+        }
+        Say::RoundTrip { of, took } => format!("{} after {}: a round-trip sample.", duration(*took), t.packet(*of)),
+        Say::RecvCan { bytes: n } => format!("If {me} reads, recv() gives {}; the ACK comes from the kernel and does not say that it has.", these_bytes(*n)),
+        Say::DuplicateAck { nth, wants, has } => {
+            let beyond = if has.is_empty() { String::new() } else { format!(", and has {} beyond (SACK)", ranges(has)) };
+            let meaning = if *nth == 3 { " The third in a row: the sender is to send it again without waiting for its timer (RFC 5681 section 3.2)." } else { "" };
+            format!("{me} still wants {wants}{beyond}: duplicate ACK number {nth}.{meaning}")
+        }
+        Say::Twice { range: (0, 1) } => format!("{me} says that it got {you}'s SYN twice (D-SACK, RFC 2883): the SYN,ACK was one, too."),
+        Say::Twice { range } => format!("{me} says that it got {} twice (D-SACK, RFC 2883).", ranges(std::slice::from_ref(range))),
+        Say::OldAck { ack, known } => format!("ack {ack} is below {known}, which {me} had sent before: this packet was overtaken on its way."),
+        Say::PlainAck { ack } => format!("ack {ack}: nothing new."),
+        Say::AckOfUnseen { ack, seen } => format!("ack {ack} is beyond {seen}, the last number of {you} that the capture has: it missed packets."),
+        Say::WindowNow { before, now } => format!("{me} offers a window of {} instead of {}; nothing else changes.", bytes(*now), bytes(*before)),
+        Say::WindowShut => format!("{me}'s window is shut: its receive buffer is full, for its program does not read. {you} may send nothing but probes."),
+        Say::WindowOpens { now, shut_for } => {
+            let after = shut_for.map_or_else(String::new, |shut| format!(" after {}", duration(shut)));
+            format!("{me}'s window opens again{after}: {}.", bytes(*now))
+        }
+        Say::ProgramReads => format!("{me}'s program has called recv(): there is room in the buffer again."),
+        Say::Probe { after, nth } => format!("{me}'s kernel asks whether the window is still shut (probe {nth}, {} later). No call is behind it.", duration(*after)),
+        Say::ProbeAnswer { .. } => format!("{me} answers the probe: still shut."),
+        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer. {me}'s program set SO_KEEPALIVE; the kernel sends it.", duration(*after)),
+        Say::KeepAliveAnswer => format!("{me} answers the keep-alive: it is still there."),
+        Say::Judged { verdict, against, cause } => judged(me, *verdict, against.map(|step| t.packet(step)), *cause),
+        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here: they were lost before this point, or come later.", to - 1),
+        Say::NotTaken => format!("No host takes this segment for the connection: its numbers are far from everything expected. {you} answers with an ACK at most."),
+        Say::Finishes { second, half, .. } => finishes(me, you, *second, *half),
+        Say::FinCounts { next } => format!("A FIN uses one number: next is {next}."),
+        Say::RecvEnd => format!("If {me} reads on, recv() returns 0 once it has read the rest: the end."),
+        Say::AcceptsFin { fin, ack } => format!("ack {ack} = {fin} + 1 accepts {you}'s FIN."),
+        Say::CloseUnseen => format!("{me} calls close() now or later: its FIN was sent long ago, so no packet shows it."),
+        Say::TimeWait => format!("{me} waits in TIME-WAIT (2 MSL; 60 s on Linux), so that stray packets find nobody: it closed first, or at the same time."),
+        Say::Refuses { ack, took, ttl, ip_id } => refuses(*ack, *took, *ttl, *ip_id),
+        Say::ConnectFails(error) => format!("connect() of {me} returns -1, {}.", error.name()),
+        Say::AbandonsOpening => format!("{me} breaks off before it ever said ACK: {me}'s kernel knew of no such connection (a scanner made the SYN by hand, or somebody forged {me}'s address), or its program gave up."),
+        Say::Breaks { causes } => breaks(me, you, causes),
+        Say::BreakHurts { read, write } => format!("{me}'s next recv() returns -1, {}; send() -1, {} or {}. What waited in the buffers is gone.", read.name(), read.name(), write.name()),
+        Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
+        Say::ResetIgnored => format!("{you} does not take this reset: its number is outside of the window (RFC 5961 section 3)."),
+        Say::SendsDatagram { len, port, phrase, first } => {
+            let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
+            if *first {
+                format!("{me}: socket(SOCK_DGRAM), [connect(), which sends nothing], send() or sendto(): {} to port {port}{what}.", counted_bytes(*len))
+            } else {
+                format!("{me}: send() or sendto(): {} to port {port}{what}.", counted_bytes(*len))
+            }
+        }
+        Say::DatagramArrives { len, port, first } => {
+            let before = if *first { format!("{me} had called socket(), bind(port {port}); its ") } else { format!("{me}: ") };
+            format!("{before}recvfrom() returns {} and the sender's address and port.", counted_bytes(*len))
+        }
+        Say::Answers { of, took } => format!("{} after {}, which it answers.", duration(*took), t.packet(*of)),
+        Say::Completes { len } => format!("The last piece ({}) of a datagram that came in fragments: it was longer than the way allows. The kernel puts the pieces together; the program's call sent and gets all of it at once.", counted_bytes(*len)),
+        Say::EchoMessage { request, id, len } => {
+            let what = if *request { "Are you there? (echo request" } else { "Yes. (echo reply" };
+            let id = id.map_or_else(String::new, |(id, seq)| format!(", id {id}, number {seq}"));
+            format!("{what}{id}, {})", counted_bytes(*len))
+        }
+        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}.", icmp(*v6)),
+        Say::Reported { by, by_peer, kind, code, v6, mtu } => {
+            let who = if *by_peer { "S itself".to_owned() } else { format!("{}, on the way,", by.ip) };
+            let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
+            format!("{who} reports: {} ({} {kind}/{code}).{mtu}", reported(*v6, *kind, *code), icmp(*v6))
+        }
+        Say::ErrorReturns { call, error, connected } => {
+            if *connected {
+                format!("The next call on {me}'s socket says {}, if it is connected; on others nobody hears of it.", error.name())
+            } else {
+                format!("{}() of {me} may return -1, {} now (Linux up to 6.8), or the kernel tries on and gives that in the end.", call.name(), error.name())
+            }
+        }
+        Say::NothingBack => "Nothing came back: no SYN,ACK, no RST, no ICMP.".to_owned(),
+        Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
+        Say::StillKnocking { tries } => format!("C is in SYN-SENT after {}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN")),
+        Say::Pauses { gaps, linear } => pauses(gaps, *linear),
+        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
+        Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
+        Say::ScanProbe { flags } => format!("No connection, and flags that no normal system sends like this: a probe ({}). No socket call makes it.", scan(*flags)),
+        Say::ProbeAnswered => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
+        Say::Moves { host, from, to, later } => {
+            let way = to.iter().map(|state| state.name()).collect::<Vec<_>>().join(" → ");
+            let later = later.map_or_else(String::new, |later| format!(" when it arrives, about {} later", duration(later)));
+            format!("{}: {} → {way}{later}.", host.letter(), from.name())
+        }
+        Say::Traced { name, returned, error, before } => {
+            let result = error.as_ref().map_or_else(|| returned.to_string(), |error| format!("{returned} {error}"));
+            let gap = before.map_or_else(String::new, |before| format!(", {} before this packet", duration(before)));
+            format!("{me} called {}(): it returned {result}{gap}.", crate::output::style::clean(name))
+        }
+        Say::NoRule => "no rule explains this packet".to_owned(),
+    })
+}
+
+/// What to ask a student instead of saying it; `None` of what is said all the same.
+pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
+    let me = claim.host.unwrap_or(Host::Client).letter();
+    Some(match &claim.say {
+        Say::Moves { host, .. } => format!("Through which states does {} go now?", host.letter()),
+        Say::AcceptsSyn { ack } => format!("Why is ack {ack} right, though the SYN carried no data?"),
+        Say::ConnectReturns => format!("What does connect() of {me} do now?"),
+        Say::KernelCompletes => "Which call sends this packet?".to_owned(),
+        Say::AcceptCan => "When does accept() of S return?".to_owned(),
+        Say::Sends { .. } => format!("Which call is behind this packet, and which number does {me} send next?"),
+        Say::AckSum { ack, .. } => format!("How does ack {ack} come about?"),
+        Say::KernelHas { .. } => format!("What does this ACK say of {me}'s program?"),
+        Say::RoundTrip { of, .. } => format!("What does the time since {} measure?", t.packet(*of)),
+        Say::Finishes { .. } => "Which calls may be behind this FIN?".to_owned(),
+        Say::FinCounts { .. } => format!("Which number does {me} use next?"),
+        Say::RecvEnd => format!("What does recv() of {me} return in the end?"),
+        Say::TimeWait => format!("Why does {me} wait in TIME-WAIT, and for how long?"),
+        Say::Refuses { .. } => "What does this packet say, and did a program send it?".to_owned(),
+        Say::ConnectFails(_) => format!("What does connect() of {me} return?"),
+        Say::Breaks { .. } => "What may be behind this reset?".to_owned(),
+        Say::BreakHurts { .. } => format!("What do {me}'s next calls return?"),
+        Say::Judged { .. } => "Was this sent again, or overtaken on its way? What tells?".to_owned(),
+        Say::WindowShut => format!("What does a window of 0 say of {me}'s program?"),
+        Say::Pauses { .. } => "By which rule do the pauses grow?".to_owned(),
+        Say::WhySilent => "What may be the reason?".to_owned(),
+        Say::LeftHalfOpen => "What became of this handshake?".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What the first level does not burden its readers with.
+const fn is_beyond_first(say: &Say) -> bool {
+    matches!(
+        say,
+        Say::Moves { .. }
+            | Say::AckSum { .. }
+            | Say::FinCounts { .. }
+            | Say::AcceptsFin { .. }
+            | Say::KernelHas { .. }
+            | Say::Offers(..)
+    )
+}
+
+const fn icmp(v6: bool) -> &'static str {
+    if v6 { "ICMPv6" } else { "ICMP" }
+}
+
+fn counted_bytes(n: u32) -> String {
+    units::counted(u64::from(n), "byte")
+}
+
+fn these_bytes(n: u64) -> String {
+    if n == 1 { "this byte".to_owned() } else { format!("these {} bytes", count(n)) }
+}
+
+/// Text of a capture, made safe.
+fn quoted(text: &str) -> String {
+    format!("“{}”", crate::output::style::clean(text))
+}
+
+fn ranges(ranges: &[(i64, i64)]) -> String {
+    ranges.iter().map(|(first, end)| format!("{first}–{}", end - 1)).collect::<Vec<_>>().join(", ")
+}
+
+fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(mss) = options.mss {
+        parts.push(format!("biggest segment I take is {mss} bytes (MSS)"));
+    }
+    if options.sack_permitted {
+        parts.push("I understand SACK".to_owned());
+    }
+    if options.times.is_some() {
+        parts.push("timestamps on".to_owned());
+    }
+    if let Some(scale) = options.scale {
+        let factor = 1_u32 << scale.min(14);
+        parts.push(format!("multiply my window by {factor} from now on (window scale {scale})"));
+    }
+    match options.fast_open {
+        Some(0) => parts.push("give me a cookie for fast open".to_owned()),
+        Some(n) => parts.push(format!("a fast-open cookie of {n} bytes")),
+        None => {}
+    }
+    if options.multipath {
+        parts.push("multipath TCP".to_owned());
+    }
+    parts.extend(options.others.iter().map(|kind| format!("option {kind}")));
+    let list = if parts.is_empty() { "none".to_owned() } else { parts.join(" · ") };
+    let hex = if t.deep() && !options.bytes.is_empty() {
+        let hex = options.bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+        format!(" Bytes: {hex}.")
+    } else {
+        String::new()
+    };
+    let unscaled = if options.scale.is_some() { ", is not multiplied" } else { "" };
+    format!("Options: {list}. This window, {window}{unscaled}.{hex}")
+}
+
+fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, cause: Cause) -> String {
+    let of = against.map_or_else(String::new, |packet| format!(" (compare {packet})"));
+    let age = verdict.age.map_or_else(String::new, |age| format!(" after {}", duration(age)));
+    let why = verdict.evidence.words().collect::<Vec<_>>().join(", ");
+    let sure = match verdict.confidence {
+        Some(Confidence::Sure) => "sure",
+        Some(Confidence::Likely) => "likely",
+        None => "the packets do not decide",
+    };
+    let what = match verdict.kind {
+        VerdictKind::Resent => format!("sent again by {me}'s kernel{age}{of}"),
+        VerdictKind::Spurious => format!("sent again by {me}'s kernel{age}{of}, without need: it had arrived"),
+        VerdictKind::Reordered => format!("overtaken on its way{of}: sent in order, seen out of order"),
+        VerdictKind::Duplicate => format!("the same packet once more{of}: copied by the network or the capture"),
+        VerdictKind::KeepAlive => "a keep-alive".to_owned(),
+        VerdictKind::WindowProbe => "a probe of the shut window".to_owned(),
+        VerdictKind::Unsure => format!("sent again, or overtaken{of}: that is open"),
+    };
+    let trigger = match cause {
+        Cause::Asked { times: 0 } => " SACK blocks asked for it (fast retransmit).".to_owned(),
+        Cause::Asked { times } => {
+            format!(" {} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
+        }
+        Cause::Timer { pause } => {
+            format!(" Nothing had come for {}: the retransmission timer ran out (RFC 6298 section 5).", duration(pause))
+        }
+        Cause::TooBig => " A router had said that it was too big: it goes again in smaller pieces.".to_owned(),
+        Cause::Early => {
+            " Before any timer: a probe of the tail, or by the time of what was acknowledged since (RFC 8985), as Linux does."
+                .to_owned()
+        }
+        Cause::Unknown => String::new(),
+    };
+    let evidence = if why.is_empty() { String::new() } else { format!(": {why}") };
+    format!("{}. {sure}{evidence}.{trigger}", capital(&what))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn finishes(me: char, you: char, second: bool, half: bool) -> String {
+    if half {
+        return format!(
+            "{me} called shutdown(SHUT_WR): “I send nothing more”, and reads on, for {you} goes on sending and {me} takes it (half-close)."
+        );
+    }
+    if second {
+        return format!("{me} called close() (or shutdown(), or its program ended): it has nothing more to say either.");
+    }
+    format!("{me} called shutdown(SHUT_WR) or close(), or its program ended: “I send nothing more”.")
+}
+
+fn refuses(ack: i64, took: Span, ttl: Option<u8>, ip_id: Option<u16>) -> String {
+    let signs = match (ttl, ip_id) {
+        (Some(ttl), Some(id)) => format!(" TTL {ttl} and IP id {id} are what to compare with other packets of S."),
+        (Some(ttl), None) => format!(" Hop limit {ttl} is what to compare with other packets of S."),
+        _ => String::new(),
+    };
+    format!(
+        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
+        duration(took)
+    )
+}
+
+fn breaks(me: char, you: char, causes: &[Break]) -> String {
+    let words = causes.iter().map(|cause| match cause {
+        Break::Unread => format!("close() while bytes of {you} lay unread in its buffer"),
+        Break::Linger => "close() with SO_LINGER set to 0".to_owned(),
+        Break::Killed => "the program was killed or ended with bytes unread".to_owned(),
+        Break::NeverAccepted => "the listening socket was closed before accept() took this connection".to_owned(),
+        Break::GoneBefore => format!("{me} had closed its socket wholly, and something came for it"),
+        Break::Forgotten => format!("{me}'s host does not know the connection (any more)"),
+        Break::Middlebox => "something on the way sent it".to_owned(),
+    });
+    format!("{me} breaks off. One of: {}.", words.collect::<Vec<_>>().join(" · "))
+}
+
+fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
+    match (v6, kind, code) {
+        (false, 3, 0 | 6 | 11) | (true, 1, 0) => "no way to that network",
+        (false, 3, 1 | 7 | 12) | (true, 1, 3) => "no way to that host",
+        (false, 3, 2) => "the host does not speak that protocol",
+        (false, 3, 3) | (true, 1, 4) => "nobody listens on that port",
+        (false, 3, 4) | (true, 2, _) => "too big for the way on, and it must not be cut in pieces",
+        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => "forbidden (a firewall)",
+        (false, 11, 0) | (true, 3, 0) => "it passed too many routers: a loop, or traceroute",
+        (false, 11, 1) | (true, 3, 1) => "pieces of it were missing",
+        _ => "an error",
+    }
+}
+
+/// nmap's names of probes.
+const fn scan(flags: u16) -> &'static str {
+    match flags & 0x3f {
+        0 => "NULL scan: no flag at all",
+        0x01 => "FIN scan: FIN without ACK",
+        0x29 => "Xmas scan: FIN, PSH and URG",
+        _ => "odd flags",
+    }
+}
+
+fn pauses(gaps: &[Span], linear: bool) -> String {
+    let list = gaps.iter().map(|gap| format!("{:.1}", gap.as_secs_f64())).collect::<Vec<_>>().join(" ");
+    let systems = if linear {
+        "The book (RFC 6298 section 5.5) doubles from the start: 1 2 4 8. These are what Linux 6.5 and later and macOS do: the first ones even (Linux: net.ipv4.tcp_syn_linear_timeouts), then doubling."
+    } else {
+        "They double, as the book has it (RFC 6298 section 5.5; Linux before 6.5)."
+    };
+    format!("The pauses: {list} s. {systems}")
+}

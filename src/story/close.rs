@@ -1,0 +1,59 @@
+//! The orderly end of a connection: FINs (RFC 9293 section 3.6).
+
+use super::SceneKind;
+use super::claim::{Call, Host, Line, Mark, Say};
+use super::step::What;
+use super::tell::Teller;
+use crate::decode::TcpFlags;
+
+impl Teller<'_> {
+    /// A FIN that was not seen before, at this number.
+    pub(super) fn on_fin(&mut self, at: usize, host: Host, fin: Line) {
+        self.enter(SceneKind::HangingUp);
+        let peer = host.other();
+        let second = self.side(peer).fin.is_some() && self.side(peer).fin_acked();
+        let half = !second && self.sends_data_after(at, peer);
+        let me = self.side(host);
+        (me.fin, me.fin_step, me.half) = (Some(fin), Some(at), half);
+        let claim = self.say(Mark::OneOf, host, Say::Finishes { at: fin, second, half });
+        claim.call(host, Call::Shutdown);
+        if !half {
+            claim.call(host, Call::Close).call(host, Call::Exit);
+        }
+        self.say(Mark::Seen, host, Say::FinCounts { next: fin + 1 });
+        self.say(Mark::Implied, peer, Say::RecvEnd).some_time(peer, Call::Recv);
+        if self.side(peer).half {
+            self.say(Mark::OneOf, peer, Say::CloseUnseen).some_time(peer, Call::Close);
+        }
+    }
+
+    /// Does this host send data for which the other one has an ear, after this step?
+    fn sends_data_after(&self, at: usize, host: Host) -> bool {
+        let taken = |step: &&&super::step::Step| match &step.what {
+            What::Segment(segment) => segment.accepted && !segment.has(TcpFlags::RST),
+            _ => false,
+        };
+        let from_host = |step: &&super::step::Step| self.host_of(step) == Some(host);
+        let later = self.steps.iter().skip(at + 1).filter(|step| from_host(step) && step.len > 0).find(taken);
+        // A reset in answer says that nobody listened.
+        later.is_some() && !self.reset_after(at, host.other())
+    }
+
+    /// Does this host send its own FIN after this step without having had the one that is in it? Then both had closed at the same time.
+    pub(super) fn fins_cross(&self, at: usize, host: Host) -> bool {
+        let Some(fin) = self.sides[host.other().index()].fin else { return false };
+        let fins = |segment: &&super::Segment| segment.accepted && segment.has(TcpFlags::FIN);
+        let theirs = self.steps.iter().skip(at + 1).filter(|step| self.host_of(step) == Some(host));
+        let theirs = theirs.filter_map(|step| step.segment()).find(fins);
+        let acked = theirs.and_then(|segment| self.sides[host.other().index()].place(segment.ack));
+        acked.is_some_and(|acked| acked <= fin)
+    }
+
+    /// Does this host reset the connection after this step?
+    fn reset_after(&self, at: usize, host: Host) -> bool {
+        self.steps.iter().skip(at + 1).any(|step| {
+            let resets = step.segment().is_some_and(|segment| segment.has(TcpFlags::RST));
+            resets && self.host_of(step) == Some(host)
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Conversations without connections: datagrams of UDP, messages of ICMP, and errors that ICMP reports about either, or about TCP.
+
+use super::SceneKind;
+use super::claim::{Call, Errno, Host, Mark, Say};
+use super::step::What;
+use super::tell::Teller;
+use crate::flow::FlowKind;
+
+impl Teller<'_> {
+    pub(super) fn on_datagram(&mut self, at: usize) {
+        self.enter(SceneKind::Talking);
+        let step = self.step(at);
+        let Some(host) = self.host_of(step) else { return };
+        let peer = host.other();
+        let me = self.side(host);
+        let first = me.last_step.is_none();
+        let question = self.side(peer).last_news.filter(|theirs| self.side(host).last_news.is_none_or(|mine| mine < *theirs));
+        let to = match host {
+            Host::Client => self.record.responder,
+            Host::Server => self.record.originator,
+        };
+        let me = self.side(host);
+        (me.last_step, me.last_ts, me.last_news) = (Some(at), Some(step.ts), Some(at));
+        let phrase = step.phrase.clone();
+        let claim = self.say(
+            Mark::Implied,
+            host,
+            Say::SendsDatagram { len: step.len, port: to.port, phrase, first: first && host == Host::Client },
+        );
+        if first && host == Host::Client {
+            claim.call(host, Call::Socket).some_time(host, Call::Connect);
+        }
+        claim.call(host, Call::SendTo).call(host, Call::Send);
+        if let Some(of) = question {
+            let took = step.ts - self.step(of).ts;
+            self.say(Mark::Seen, host, Say::Answers { of, took }).by(of);
+        }
+        let bound = self.side(peer).last_step.is_none() && host == Host::Client;
+        if bound && self.was_turned_down(at) {
+            return;
+        }
+        let arrives = Say::DatagramArrives { len: step.len, port: to.port, first: bound };
+        // Nothing says that it arrived, unless an answer does.
+        let mark = if self.answered_after(at, peer) || host == Host::Server { Mark::Implied } else { Mark::OneOf };
+        let claim = self.say(mark, peer, arrives);
+        if bound {
+            claim.some_time(peer, Call::Socket).some_time(peer, Call::Bind);
+        }
+        claim.call(peer, Call::RecvFrom);
+    }
+
+    /// The packet that completes a datagram which came in fragments (RFC 791 section 3.2). What was in it is not told.
+    pub(super) fn on_piece(&mut self, at: usize) {
+        let step = self.step(at);
+        let host = self.host_of(step);
+        self.say(Mark::Seen, host, Say::Completes { len: step.len });
+        if let Some(host) = host {
+            let me = self.side(host);
+            (me.last_step, me.last_ts, me.last_news) = (Some(at), Some(step.ts), Some(at));
+        }
+    }
+
+    /// Does an ICMP error follow before anything else of the other host?
+    fn was_turned_down(&self, at: usize) -> bool {
+        let next = self.steps.iter().skip(at + 1).find(|step| self.host_of(step) != Some(Host::Client) || is_error(&step.what));
+        next.is_some_and(|step| is_error(&step.what))
+    }
+
+    fn answered_after(&self, at: usize, host: Host) -> bool {
+        self.steps.iter().skip(at + 1).any(|step| matches!(step.what, What::Datagram(_)) && self.host_of(step) == Some(host))
+    }
+
+    pub(super) fn on_message(&mut self, at: usize, kind: u8, code: u8, v6: bool, id: Option<(u16, u16)>) {
+        self.enter(SceneKind::Talking);
+        let step = self.step(at);
+        let host = self.host_of(step);
+        let asks = matches!((v6, kind), (false, 8) | (true, 128));
+        let answers = matches!((v6, kind), (false, 0) | (true, 129));
+        if !asks && !answers {
+            self.say(Mark::Seen, host, Say::OtherMessage { kind, code, v6 });
+            return;
+        }
+        self.say(Mark::Seen, host, Say::EchoMessage { request: asks, id, len: step.len });
+        if answers && let Some(of) = self.request_of(at, id) {
+            let took = step.ts - self.step(of).ts;
+            self.say(Mark::Seen, host, Say::Answers { of, took }).by(of);
+        }
+    }
+
+    /// The request that this reply answers: the last with its identifier and sequence number.
+    fn request_of(&self, at: usize, wanted: Option<(u16, u16)>) -> Option<usize> {
+        let is_request = |what: &What| match what {
+            What::Message { kind, v6, id, .. } => matches!((v6, kind), (false, 8) | (true, 128)) && *id == wanted && id.is_some(),
+            _ => false,
+        };
+        self.steps[..at].iter().rposition(|step| is_request(&step.what))
+    }
+
+    /// An ICMP error about a packet of the conversation.
+    pub(super) fn on_error(&mut self, at: usize) {
+        let step = self.step(at);
+        let What::Error { kind, code, v6, mtu } = step.what else { return };
+        let by_peer = step.from.ip == self.record.responder.ip;
+        self.say(Mark::Seen, None, Say::Reported { by: step.from, by_peer, kind, code, v6, mtu });
+        let Some((error, fatal)) = errno(v6, kind, code) else { return };
+        let udp = self.record.id.kind == FlowKind::Udp;
+        let opening = self.record.handshake.is_some() && self.side(Host::Server).state.is_none();
+        let host = Host::Client;
+        if udp {
+            self.say(Mark::Implied, host, Say::ErrorReturns { call: Call::Send, error, connected: true })
+                .some_time(host, Call::Send)
+                .some_time(host, Call::Recv);
+        } else if opening && fatal {
+            self.say(Mark::Implied, host, Say::ConnectFails(error)).call(host, Call::Connect);
+        } else if opening {
+            self.say(Mark::OneOf, host, Say::ErrorReturns { call: Call::Connect, error, connected: false })
+                .call(host, Call::Connect);
+        }
+        if udp || opening {
+            self.enter(if udp { SceneKind::Talking } else { SceneKind::SettingUp });
+        }
+    }
+}
+
+const fn is_error(what: &What) -> bool {
+    matches!(what, What::Error { .. })
+}
+
+/// What Linux gives a program for an ICMP error, and whether it gives up a connection for it that is being set up (`icmp_err_convert` of
+/// its IPv4, `icmpv6_err_convert` of its IPv6; others differ in what they give up at once). `None`: nothing.
+const fn errno(v6: bool, kind: u8, code: u8) -> Option<(Errno, bool)> {
+    Some(match (v6, kind, code) {
+        (false, 3, 0 | 6 | 9 | 11) => (Errno::NetUnreach, matches!(code, 6 | 9)),
+        (false, 3, 1 | 10 | 12 | 13 | 14 | 15) => (Errno::HostUnreach, matches!(code, 10 | 13 | 14 | 15)),
+        (false, 3, 2) => (Errno::ProtoOpt, true),
+        (false, 3, 3) | (true, 1, 4) => (Errno::ConnRefused, true),
+        (false, 3, 4) | (true, 2, _) => (Errno::MsgSize, false),
+        (true, 1, 0) => (Errno::NetUnreach, false),
+        (true, 1, 1 | 5 | 6) => (Errno::Access, true),
+        (false, 11, _) | (true, 1, 2 | 3) | (true, 3, _) => (Errno::HostUnreach, false),
+        _ => return None,
+    })
+}

@@ -1,0 +1,126 @@
+//! What stands before the first packet and after the last: how the sockets came to be, what stays open, and whether the sums come out even.
+
+use super::Sum;
+use super::claim::{Call, Claim, Host, Mark, Say};
+use super::setup::backoff;
+use super::step::What;
+use super::tell::Teller;
+use crate::decode::TcpFlags;
+use crate::flow::{EndReason, FlowKind, Outcome, State};
+use crate::model::Span;
+
+/// From here on systems pick ports for `connect()`: 32768 (Linux), 49152 (RFC 6335 section 6, others).
+const EPHEMERAL: u16 = 32_768;
+
+/// Even pauses at the start that Linux 6.5 and later make (`tcp_syn_linear_timeouts`).
+const LINEAR: usize = 4;
+
+impl Teller<'_> {
+    /// What was before the first packet.
+    pub(super) fn before(&mut self) -> Vec<Claim> {
+        let record = self.record;
+        if record.id.kind != FlowKind::Tcp {
+            return Vec::new();
+        }
+        let Some(handshake) = &record.handshake else { return self.only(Mark::Seen, None, Say::Midway) };
+        if handshake.outcome == Outcome::Midway {
+            return self.only(Mark::Seen, None, Say::Midway);
+        }
+        let both = handshake.outcome == Outcome::Simultaneous;
+        if handshake.syn_ack.is_some() && !both {
+            let claim = self.say(Mark::Implied, Host::Server, Say::Listens { port: record.responder.port });
+            for call in [Call::Socket, Call::Bind, Call::Listen] {
+                claim.some_time(Host::Server, call);
+            }
+        }
+        if handshake.syn.is_some() {
+            let (from, to) = (record.originator, record.responder);
+            let ephemeral = from.port >= EPHEMERAL;
+            let say = Say::Connects { to, port: from.port, ephemeral };
+            let claim = self.say(Mark::Implied, Host::Client, say);
+            claim.some_time(Host::Client, Call::Socket);
+            if !ephemeral {
+                claim.some_time(Host::Client, Call::Bind);
+            }
+            claim.call(Host::Client, Call::Connect);
+        }
+        self.take_claims()
+    }
+
+    /// What the end leaves open.
+    pub(super) fn after(&mut self) -> Vec<Claim> {
+        let record = self.record;
+        let Some(handshake) = &record.handshake else { return Vec::new() };
+        match record.state {
+            State::NoAnswer => self.after_silence(handshake.syn_retries + 1),
+            State::HalfOpen => {
+                self.say(Mark::OneOf, Host::Server, Say::LeftHalfOpen);
+            }
+            State::Open | State::Stalled | State::HalfClosed | State::Midway | State::Closing
+                if record.end_reason != Some(EndReason::Timeout) =>
+            {
+                self.say(Mark::Seen, None, Say::StillOpen);
+            }
+            _ => {}
+        }
+        self.take_claims()
+    }
+
+    /// Nothing answered the client's SYNs.
+    fn after_silence(&mut self, tries: u32) {
+        let syns = self.steps.iter().filter(|step| step.segment().is_some_and(super::Segment::is_bare_syn));
+        let times: Vec<_> = syns.map(|step| step.ts).collect();
+        let gaps: Vec<Span> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        if gaps.len() > 1 {
+            let even = |pair: &[Span]| backoff(Some(pair[0]), pair[1]) == super::Backoff::Even;
+            let linear = gaps.windows(2).take(LINEAR - 1).all(even);
+            self.say(Mark::Seen, Host::Client, Say::Pauses { gaps, linear });
+        }
+        if !self.steps.iter().any(|step| matches!(step.what, What::Error { .. })) {
+            self.say(Mark::Seen, None, Say::NothingBack);
+            self.say(Mark::OneOf, None, Say::WhySilent);
+        }
+        self.say(Mark::Implied, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
+    }
+
+    fn only(&mut self, mark: Mark, host: Option<Host>, say: Say) -> Vec<Claim> {
+        self.say(mark, host, say);
+        self.take_claims()
+    }
+
+    /// The numbers of both sides, as far as they can be added up: with the SYN seen and nothing left out.
+    pub(super) fn sums(&self) -> Vec<Sum> {
+        let sum = |host: Host| {
+            let side = &self.sides[host.index()];
+            let flags = i64::from(side.fin.is_some()) + 1;
+            let bytes = u64::try_from(side.next - flags).ok()?;
+            let acknowledged = (side.acked > 0).then_some(side.acked);
+            side.syn_seen.then_some(Sum { host, syn: true, bytes, fin: side.fin.is_some(), acknowledged })
+        };
+        [Host::Client, Host::Server].into_iter().filter_map(sum).collect()
+    }
+
+    /// A segment outside of any connection that no normal system sends. Says whether it was one.
+    pub(super) fn on_scan_probe(&mut self, host: Host, segment: &super::Segment) -> bool {
+        let fresh = self.sides.iter().all(|side| side.last_step.is_none());
+        let odd = !segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::SYN | TcpFlags::RST);
+        if host != Host::Client || !odd || !(fresh || self.is_probed()) {
+            return false;
+        }
+        self.say(Mark::Seen, host, Say::ScanProbe { flags: segment.flags.0 });
+        true
+    }
+
+    /// Was all that the client sent so far a probe?
+    fn is_probed(&self) -> bool {
+        self.steps
+            .first()
+            .and_then(|step| step.segment())
+            .is_some_and(|first| !first.has(TcpFlags::ACK) && !first.has(TcpFlags::SYN | TcpFlags::RST))
+    }
+
+    /// Is a reset of this host the answer to a probe?
+    pub(super) fn is_probe_answer(&self, host: Host) -> bool {
+        host == Host::Server && self.is_probed()
+    }
+}

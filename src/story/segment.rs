@@ -1,0 +1,81 @@
+//! A TCP segment: which rules are asked, in which order, and how both hosts' states go on.
+
+use super::claim::{Host, Mark, Say};
+use super::moves;
+use super::step::Segment;
+use super::tell::Teller;
+use crate::decode::TcpFlags;
+use crate::flow::TcpState;
+
+impl Teller<'_> {
+    pub(super) fn on_segment(&mut self, at: usize, host: Host, segment: &Segment) {
+        if segment.accepted {
+            if segment.has(TcpFlags::RST) {
+                self.on_reset(at, host, segment);
+            } else if segment.is_bare_syn() {
+                self.on_syn(at, host, segment);
+            } else if segment.is_syn_ack() {
+                self.on_syn_ack(at, host, segment);
+            } else if !self.on_scan_probe(host, segment) {
+                self.on_talk(at, host, segment);
+            }
+            self.on_states(at, host, segment);
+        } else {
+            self.on_refused_segment(host, segment);
+        }
+        let ts = self.step(at).ts;
+        let me = self.side(host);
+        (me.last_step, me.last_ts) = (Some(at), Some(ts));
+    }
+
+    /// What no host takes changes nothing.
+    fn on_refused_segment(&mut self, host: Host, segment: &Segment) {
+        let knocking = self.side(host.other()).state == Some(TcpState::SynSent);
+        if segment.has(TcpFlags::RST) {
+            self.say(Mark::Implied, host, Say::ResetIgnored);
+        } else if knocking && segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::SYN) {
+            self.say(Mark::OneOf, host, Say::ChallengeAck);
+        } else {
+            self.say(Mark::Implied, host, Say::NotTaken);
+        }
+    }
+
+    /// Both states after the segment, by the way they went. The tracker has every packet arrive as it is seen; where what comes later says
+    /// that it did not, the receiver stays what it is for now.
+    fn on_states(&mut self, at: usize, from: Host, segment: &Segment) {
+        let Some(ends) = segment.ends else { return };
+        let reset = segment.has(TcpFlags::RST);
+        if segment.has(TcpFlags::FIN) && self.fins_cross(at, from.other()) {
+            self.side(from.other()).crossing = true;
+        }
+        let unheard = segment.is_syn_ack() && self.never_completed();
+        for (host, after) in [(from, ends.sender), (from.other(), ends.receiver.filter(|_| !unheard))] {
+            let Some(after) = after else { continue };
+            if self.side(host).crossing && after == TcpState::CloseWait {
+                continue;
+            }
+            let before = self.side(host).state.replace(after);
+            let before = before.or_else(|| first_state(segment, host == from));
+            let Some(before) = before.filter(|before| *before != after) else { continue };
+            let Some(to) = moves::way(before, after, reset) else {
+                self.say(Mark::Seen, None, Say::NoRule);
+                continue;
+            };
+            let later = if host == from { None } else { self.later_at(host) };
+            let waits = to.last() == Some(&TcpState::TimeWait);
+            self.say(Mark::Implied, host, Say::Moves { host, from: before, to, later });
+            if waits {
+                self.say(Mark::Implied, host, Say::TimeWait);
+            }
+        }
+    }
+}
+
+/// The state of a host of which nothing was seen before its part in setting up. In the middle of a connection there is none.
+fn first_state(segment: &Segment, is_sender: bool) -> Option<TcpState> {
+    match (segment.is_bare_syn(), segment.is_syn_ack(), is_sender) {
+        (true, _, true) => Some(TcpState::Closed),
+        (_, true, true) => Some(TcpState::Listen),
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! The set-up of a connection: SYNs, answers to them, and the packet that completes it (RFC 9293 section 3.5).
+
+use super::SceneKind;
+use super::claim::{Backoff, Call, Host, Mark, Say};
+use super::step::{Segment, Step};
+use super::tell::Teller;
+use crate::flow::TcpState;
+use crate::model::Span;
+
+impl Teller<'_> {
+    /// A SYN without ACK.
+    pub(super) fn on_syn(&mut self, at: usize, host: Host, segment: &Segment) {
+        self.enter(SceneKind::SettingUp);
+        let step = self.step(at);
+        let peer = self.side(host.other());
+        let crossed = peer.state == Some(TcpState::SynSent) && peer.syns > 0;
+        let me = self.side(host);
+        if me.syn_seen && !me.starts_with(segment.seq) {
+            me.restart(segment.seq);
+            me.syns = 0;
+        }
+        me.start(segment.seq);
+        me.syns += 1;
+        let copies = me.syns;
+        let gap = me.last_syn.replace(step.ts).map(|last| step.ts - last);
+        let before = me.syn_gap;
+        me.syn_gap = gap;
+        let end = 1 + i64::from(step.len);
+        if !me.send(end, at) {
+            me.sent_again(0, end);
+        }
+        if let (Some(gap), 2..) = (gap, copies) {
+            let backs_off = backoff(before, gap);
+            self.say(Mark::Seen, host, Say::SynAgain { copy: copies, gap, backs_off });
+            return;
+        }
+        self.say(Mark::Seen, host, Say::Asks { isn: segment.seq });
+        self.say(Mark::Seen, host, Say::Offers(segment.options.clone(), segment.window));
+        if step.len > 0 {
+            self.say(Mark::Seen, host, Say::EarlyData { len: step.len });
+        }
+        if crossed {
+            self.say(Mark::Implied, None, Say::Simultaneous).call(host, Call::Connect);
+        } else {
+            let claim = self.say(Mark::Implied, host, Say::ConnectWaits);
+            claim.call(host, Call::Connect);
+            if step.len > 0 {
+                claim.call(host, Call::Send);
+            }
+        }
+    }
+
+    /// A SYN with ACK.
+    pub(super) fn on_syn_ack(&mut self, at: usize, host: Host, segment: &Segment) {
+        self.enter(SceneKind::SettingUp);
+        let step = self.step(at);
+        let ack = self.side(host.other()).line(segment.ack);
+        let me = self.side(host);
+        let answered_before = me.syn_seen && me.ack_sent.is_some() && me.starts_with(segment.seq);
+        if me.syn_seen && !me.starts_with(segment.seq) {
+            me.restart(segment.seq);
+        }
+        me.start(segment.seq);
+        me.syns += 1;
+        me.ack_sent = Some(ack);
+        let copies = me.syns;
+        let gap = me.last_syn.replace(step.ts).map(|last| step.ts - last);
+        if !me.send(1, at) {
+            me.sent_again(0, 1);
+        }
+        if let (Some(gap), true) = (gap, answered_before) {
+            self.say(Mark::Seen, host, Say::SynAckAgain { copy: copies, gap });
+            return;
+        }
+        let asked = self.side(host.other()).last_step;
+        let answered = self.side(host.other()).acknowledge(ack);
+        let claim = self.say(Mark::Seen, host, Say::AcceptsSyn { ack });
+        claim.evidence.extend(asked);
+        self.say(Mark::Seen, host, Say::Offers(segment.options.clone(), segment.window));
+        self.say_round_trip(answered, step);
+        let peer = host.other();
+        if !self.never_completed() {
+            self.say(Mark::Implied, peer, Say::ConnectReturns).call(peer, Call::Connect);
+        }
+    }
+
+    /// Is this the packet that completes the set-up?
+    pub(super) fn completes(&self, step: &Step) -> bool {
+        let ack = self.record.handshake.as_ref().and_then(|handshake| handshake.ack);
+        ack == Some((step.number, step.ts)) && self.record.first_packet.0 == step.source
+    }
+
+    /// The kernel of `host` completes the set-up, and the program of the other one can accept it.
+    pub(super) fn say_completed(&mut self, host: Host) {
+        let peer = host.other();
+        self.say(Mark::Implied, host, Say::KernelCompletes);
+        // Who called connect() has nothing to accept.
+        if host == Host::Client && self.side(peer).state != Some(TcpState::SynSent) && !self.opened_both() {
+            self.say(Mark::Implied, peer, Say::AcceptCan).some_time(peer, Call::Accept);
+        }
+    }
+
+    /// Did both sides call `connect()`?
+    pub(super) fn opened_both(&self) -> bool {
+        self.record.handshake.as_ref().is_some_and(|h| h.outcome == crate::flow::Outcome::Simultaneous)
+    }
+}
+
+/// How a pause between copies compares with the one before: timers are off by a tenth, and Linux's first ones are even.
+pub(super) fn backoff(before: Option<Span>, gap: Span) -> Backoff {
+    let Some(before) = before.filter(|before| before.nanos() > 0) else { return Backoff::First };
+    let ratio = gap.nanos() as f64 / before.nanos() as f64;
+    if (0.8..=1.25).contains(&ratio) {
+        Backoff::Even
+    } else if (1.6..=2.5).contains(&ratio) {
+        Backoff::Doubles
+    } else {
+        Backoff::Odd
+    }
+}

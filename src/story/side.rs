@@ -1,0 +1,144 @@
+//! What is known of one host while its segments are gone through: where its numbers are, what it sent and was acknowledged, its window.
+
+use super::claim::Line;
+use crate::flow::TcpState;
+use crate::model::{Span, Timestamp};
+use std::collections::VecDeque;
+
+/// Segments under way that are remembered: an acknowledgment of one before them is not timed.
+const UNDER_WAY: usize = 4096;
+
+/// A segment that was sent and not yet acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    /// Number after its last.
+    pub(super) end: Line,
+    pub(super) step: usize,
+    /// More than once: an acknowledgment does not say which copy it answers (RFC 6298 section 3, Karn).
+    pub(super) again: bool,
+}
+
+/// One host, as far as its packets tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Side {
+    /// The number that counts as 0.
+    base: Option<u32>,
+    /// Its SYN was seen.
+    pub(super) syn_seen: bool,
+    /// Number after the highest it has sent.
+    pub(super) next: Line,
+    /// The highest of its numbers that the peer has acknowledged.
+    pub(super) acked: Line,
+    pub(super) fin: Option<Line>,
+    pub(super) fin_step: Option<usize>,
+    /// It reads on after its FIN.
+    pub(super) half: bool,
+    pub(super) under_way: VecDeque<Sent>,
+    /// Its state.
+    pub(super) state: Option<TcpState>,
+    /// The peer's FIN was seen, and did not arrive before its own was sent.
+    pub(super) crossing: bool,
+    /// SYNs of either kind.
+    pub(super) syns: u32,
+    pub(super) last_syn: Option<Timestamp>,
+    pub(super) syn_gap: Option<Span>,
+    /// The window it offered last, bytes.
+    pub(super) window: Option<u64>,
+    pub(super) shut_since: Option<Timestamp>,
+    pub(super) probes: u32,
+    /// Its last segment was a keep-alive or a probe.
+    pub(super) asked: Option<Asked>,
+    /// The last acknowledgment it sent, and how often it sent it again without anything else.
+    pub(super) ack_sent: Option<Line>,
+    pub(super) repeats: u32,
+    /// Data it sent, copies left out, bytes.
+    pub(super) data: u64,
+    pub(super) last_step: Option<usize>,
+    pub(super) last_ts: Option<Timestamp>,
+    /// The last segment that carried data or FIN that it was not seen to send before.
+    pub(super) last_news: Option<usize>,
+    /// The step by which it is known to have the peer's last data.
+    pub(super) has_question: Option<usize>,
+}
+
+/// What a host waits to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    KeepAlive,
+    Probe,
+}
+
+impl Side {
+    /// The numbering starts with this SYN.
+    pub(super) fn start(&mut self, isn: u32) {
+        self.base = Some(isn);
+        self.syn_seen = true;
+        self.next = self.next.max(1);
+    }
+
+    /// Another numbering: the one before was never used.
+    pub(super) fn restart(&mut self, isn: u32) {
+        *self = Self { state: self.state, syns: self.syns, last_syn: self.last_syn, ..Self::default() };
+        self.start(isn);
+    }
+
+    pub(super) fn starts_with(&self, isn: u32) -> bool {
+        self.base == Some(isn)
+    }
+
+    /// Where a number lies on the line, nearest to what was sent last. Midway the first number seen is 1.
+    pub(super) fn line(&mut self, number: u32) -> Line {
+        let base = *self.base.get_or_insert(number.wrapping_sub(1));
+        if self.next == 0 && self.acked == 0 && !self.syn_seen {
+            (self.next, self.acked) = (1, 1);
+        }
+        let near = self.next as u32;
+        let offset = number.wrapping_sub(base).wrapping_sub(near) as i32;
+        self.next + Line::from(offset)
+    }
+
+    /// The same of what changes nothing: `None` where nothing of this host was seen to count from.
+    pub(super) fn place(&self, number: u32) -> Option<Line> {
+        let base = self.base?;
+        Some(self.next + Line::from(number.wrapping_sub(base).wrapping_sub(self.next as u32) as i32))
+    }
+
+    /// It sent up to `end`. Says whether that is new.
+    pub(super) fn send(&mut self, end: Line, step: usize) -> bool {
+        let new = end > self.next;
+        if new {
+            self.next = end;
+            if self.under_way.len() == UNDER_WAY {
+                self.under_way.pop_front();
+            }
+            self.under_way.push_back(Sent { end, step, again: false });
+        }
+        new
+    }
+
+    /// A copy of what lies below `end` and not below `first` was sent.
+    pub(super) fn sent_again(&mut self, first: Line, end: Line) {
+        for sent in self.under_way.iter_mut().filter(|sent| sent.end > first && sent.end <= end) {
+            sent.again = true;
+        }
+    }
+
+    /// The peer acknowledges up to `at`: the segment that ends there, if it and all others that are acknowledged with it were sent once:
+    /// otherwise the acknowledgment may have waited for one of those.
+    pub(super) fn acknowledge(&mut self, at: Line) -> Option<usize> {
+        let (mut answered, mut again) = (None, false);
+        while let Some(sent) = self.under_way.front().filter(|sent| sent.end <= at) {
+            again |= sent.again;
+            answered = (sent.end == at && !again).then_some(sent.step);
+            self.under_way.pop_front();
+        }
+        self.acked = self.acked.max(at);
+        self.next = self.next.max(at);
+        answered
+    }
+
+    /// Was its FIN acknowledged?
+    pub(super) fn fin_acked(&self) -> bool {
+        self.fin.is_some_and(|fin| self.acked > fin)
+    }
+}

@@ -1,0 +1,335 @@
+//! Data and acknowledgments, windows, probes and keep-alives (RFC 9293 sections 3.7 and 3.8), and verdicts on what is sent again.
+
+use super::SceneKind;
+use super::claim::{Call, Cause, Host, Line, Mark, Say};
+use super::side::Asked;
+use super::step::{Segment, Step, What};
+use super::tell::Teller;
+use crate::decode::TcpFlags;
+use crate::flow::{Evidence, Vantage, Verdict, VerdictKind};
+use crate::model::Span;
+
+/// Shorter round trips than this are those of one host with itself or with the capture beside it.
+const SHORT: Span = Span::from_nanos(500_000);
+/// Linux never waits less than this for an acknowledgment (`TCP_RTO_MIN`); RFC 6298 (2.4) asks for a second.
+const SHORTEST_TIMEOUT: Span = Span::from_millis(200);
+/// Duplicate acknowledgments that make a sender send again (RFC 5681 section 3.2).
+const FAST: u32 = 3;
+/// Steps within which an error that was reported explains a segment that is sent again.
+const LATELY: usize = 64;
+/// What a program takes that is worth a word.
+const THOUGHT: Span = Span::from_millis(1);
+
+/// A segment's place.
+#[derive(Clone, Copy)]
+struct Place {
+    first: Line,
+    /// Number after its last byte of data.
+    data_end: Line,
+    /// And after its FIN.
+    end: Line,
+    ack: Option<Line>,
+}
+
+impl Teller<'_> {
+    /// Everything but SYN and RST.
+    pub(super) fn on_talk(&mut self, at: usize, host: Host, segment: &Segment) {
+        let step = self.step(at);
+        let completes = self.completes(step);
+        if !completes {
+            self.enter(SceneKind::Talking);
+        }
+        let fin = segment.has(TcpFlags::FIN);
+        let first = self.side(host).line(segment.seq);
+        let data_end = first + i64::from(step.len);
+        let ack = segment.has(TcpFlags::ACK).then(|| self.side(host.other()).line(segment.ack));
+        let place = Place { first, data_end, end: data_end + i64::from(fin), ack };
+        if completes {
+            self.say_completed(host);
+        }
+        let theirs = self.side(host.other()).last_news;
+        let turn = self.side(host).last_news < theirs;
+        let special = self.on_data(at, host, segment, place);
+        if let Some(ack) = ack {
+            self.on_ack(at, host, segment, place, ack, completes || special);
+        }
+        if fin && self.side(host).fin.is_none() {
+            self.on_fin(at, host, data_end);
+        }
+        self.on_window(at, host, segment, place);
+        let me = self.side(host);
+        let calm = !completes && !fin && segment.verdict.is_none() && me.repeats <= 1 && !segment.has(TcpFlags::URG);
+        if calm && !special && (step.len > 0 && !turn || (step.len == 0 && self.in_bulk(at, host))) {
+            self.mark_plain();
+        }
+        if self.is_silent() {
+            self.say(Mark::Seen, host, Say::PlainAck { ack: ack.unwrap_or_default() });
+        }
+    }
+
+    /// Does the other host send one segment after the other, so that this acknowledgment is one of many?
+    fn in_bulk(&self, at: usize, host: Host) -> bool {
+        let before = self.steps[..at].iter().rev().take(3);
+        let data = before.filter(|step| step.len > 0 && self.host_of(step) == Some(host.other())).count();
+        data > 0 && self.steps[..at].iter().rev().take(4).filter(|step| step.len > 0).count() > 1
+    }
+
+    /// Data, and what the segment is if not the next one expected. Says whether it is something else than plain data.
+    fn on_data(&mut self, at: usize, host: Host, segment: &Segment, place: Place) -> bool {
+        let step = self.step(at);
+        if let Some(verdict) = segment.verdict {
+            self.on_verdict(at, host, verdict);
+            if !is_data(verdict) {
+                return true;
+            }
+        }
+        self.side(host).asked = None;
+        let known = self.side(host).next;
+        if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 {
+            self.say(Mark::Seen, host, Say::Hole { from: known, to: place.first });
+        }
+        let new = self.side(host).send(place.end, at);
+        if step.len == 0 {
+            return false;
+        }
+        if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
+            self.side(host).sent_again(place.first, place.end);
+            return true;
+        }
+        if new || segment.verdict.is_none() {
+            let len = step.len;
+            let phrase = step.phrase.clone();
+            let push = segment.has(TcpFlags::PSH);
+            self.side(host).data += u64::from(len);
+            self.say(Mark::OneOf, host, Say::Sends { len, first: place.first, next: place.data_end, phrase, push })
+                .call(host, Call::Send);
+            self.say_thought(at, host);
+        }
+        segment.verdict.is_some()
+    }
+
+    /// How long a host's program took to answer: since its kernel said that it has the question, else since the question arrived.
+    fn say_thought(&mut self, at: usize, host: Host) {
+        let (mine, theirs) = (self.side(host).last_news, self.side(host.other()).last_news);
+        let heard = self.side(host).has_question.take();
+        self.side(host).last_news = Some(at);
+        let Some(question) = theirs.filter(|theirs| mine.is_none_or(|mine| mine < *theirs)) else { return };
+        let step = self.step(at);
+        let (since, took) = if let Some(heard) = heard.filter(|heard| *heard > question) {
+            (heard, step.ts - self.step(heard).ts)
+        } else {
+            let way = self.leg_to(host).unwrap_or_default();
+            (question, Span::from_nanos((step.ts - self.step(question).ts).nanos() - way.nanos()))
+        };
+        if took >= THOUGHT {
+            self.say(Mark::OneOf, host, Say::Thinks { since, took }).by(since);
+        }
+    }
+
+    fn on_verdict(&mut self, at: usize, host: Host, verdict: Verdict) {
+        let step = self.step(at);
+        let me = self.side(host);
+        match verdict.kind {
+            VerdictKind::KeepAlive => {
+                let after = me.last_ts.max(self.side(host.other()).last_ts).map_or(Span::ZERO, |last| step.ts - last);
+                self.side(host).asked = Some(Asked::KeepAlive);
+                self.say(Mark::Seen, host, Say::KeepAlive { after });
+                return;
+            }
+            VerdictKind::WindowProbe => {
+                me.probes += 1;
+                me.asked = Some(Asked::Probe);
+                let nth = me.probes;
+                let since = if nth > 1 { self.side(host).last_ts } else { self.side(host.other()).shut_since };
+                let after = since.map_or(Span::ZERO, |since| step.ts - since);
+                self.say(Mark::Seen, host, Say::Probe { after, nth });
+                return;
+            }
+            _ => {}
+        }
+        let asked = self.side(host.other()).repeats;
+        let pause = self.side(host).last_ts.map_or(Span::ZERO, |last| step.ts - last);
+        let cause = if !verdict.kind.is_resent() {
+            Cause::Unknown
+        } else if self.told_too_big(at, host) {
+            Cause::TooBig
+        } else if asked >= FAST || verdict.evidence.has(Evidence::REQUESTED) {
+            Cause::Asked { times: asked }
+        } else if pause >= SHORTEST_TIMEOUT {
+            Cause::Timer { pause }
+        } else if self.seen_from(host) {
+            Cause::Early
+        } else {
+            Cause::Unknown
+        };
+        let against = verdict.against.and_then(|place| self.find(at, place));
+        let mark = match verdict.confidence {
+            Some(crate::flow::Confidence::Sure) => Mark::Seen,
+            Some(crate::flow::Confidence::Likely) => Mark::Implied,
+            None => Mark::OneOf,
+        };
+        let claim = self.say(mark, host, Say::Judged { verdict, against, cause });
+        claim.evidence.extend(against);
+    }
+
+    /// Has a router said lately that what this host sent was too big?
+    fn told_too_big(&self, at: usize, host: Host) -> bool {
+        let lately = self.steps[..at].iter().rev().take(LATELY);
+        host == Host::Client && lately.into_iter().any(|step| matches!(step.what, What::Error { mtu: Some(_), .. }))
+    }
+
+    /// Does the capture see what this host sees, so that what made it send can be told?
+    fn seen_from(&self, host: Host) -> bool {
+        let vantage = if host == Host::Client { Vantage::NearOriginator } else { Vantage::NearResponder };
+        self.record.vantage == Some(vantage)
+    }
+
+    /// The step of a packet, looked for backwards.
+    fn find(&self, before: usize, place: (u16, u64)) -> Option<usize> {
+        self.steps[..before].iter().rposition(|step| (step.source, step.number) == place)
+    }
+
+    /// The acknowledgment of a segment. `told`: the packet has its explanation already.
+    fn on_ack(&mut self, at: usize, host: Host, segment: &Segment, place: Place, ack: Line, told: bool) {
+        let step = self.step(at);
+        let peer = host.other();
+        let pure = step.len == 0 && !segment.has(TcpFlags::FIN);
+        let (before, next, peer_data) = {
+            let side = self.side(peer);
+            (side.acked, side.next, side.data)
+        };
+        let (mine_before, repeats) = (self.side(host).ack_sent.replace(ack), self.side(host).repeats);
+        if ack > before {
+            self.side(host).repeats = 0;
+            if ack > next && next > 0 {
+                self.say(Mark::Seen, host, Say::AckOfUnseen { ack, seen: next });
+            }
+            let answered = self.side(peer).acknowledge(ack);
+            self.on_new_ack(at, host, (before, ack), pure && !told);
+            if peer_data > 0 && pure {
+                self.side(host).has_question = Some(at);
+            }
+            self.say_round_trip(answered, step);
+            return;
+        }
+        if ack < before {
+            if pure {
+                self.say(Mark::Implied, host, Say::OldAck { ack, known: before });
+            }
+            return;
+        }
+        let window = segment.window_bytes();
+        let same_window = self.side(host).window == Some(window);
+        let told_twice = twice(segment, ack, &self.lines_of(peer, &segment.options.sack));
+        if let Some(range) = told_twice {
+            self.say(Mark::Seen, host, Say::Twice { range });
+        }
+        if !pure || told {
+            return;
+        }
+        let asked = self.side(peer).asked.take();
+        let waits = next > ack;
+        match asked {
+            Some(Asked::KeepAlive) => {
+                self.say(Mark::Seen, host, Say::KeepAliveAnswer);
+            }
+            Some(Asked::Probe) if window == 0 => {
+                self.say(Mark::Seen, host, Say::ProbeAnswer { window });
+            }
+            _ if waits
+                && told_twice.is_none()
+                && (same_window || !segment.options.sack.is_empty())
+                && mine_before == Some(ack)
+                && place.end == place.first =>
+            {
+                self.side(host).repeats = repeats + 1;
+                let has = self.lines_of(peer, &segment.options.sack);
+                let has = has.into_iter().filter(|(first, _)| *first > ack).collect();
+                self.say(Mark::Seen, host, Say::DuplicateAck { nth: repeats + 1, wants: ack, has });
+                self.mark_plain();
+            }
+            _ => {}
+        }
+    }
+
+    /// SACK blocks on the line of the host whose data they speak of.
+    fn lines_of(&mut self, host: Host, blocks: &[(u32, u32)]) -> Vec<(Line, Line)> {
+        let side = self.side(host);
+        blocks.iter().map(|&(first, end)| (side.line(first), side.line(end))).collect()
+    }
+
+    /// An acknowledgment of something new: from `before` up to `ack`.
+    fn on_new_ack(&mut self, at: usize, host: Host, (before, ack): (Line, Line), pure: bool) {
+        let peer = host.other();
+        let side = self.side(peer);
+        let (syn, fin) = (side.syn_seen && before == 0, side.fin.filter(|fin| (before..ack).contains(fin)));
+        let fin_step = side.fin_step;
+        let flags = u32::from(syn) + u32::from(fin.is_some());
+        let bytes = u64::try_from(ack - before).unwrap_or(0).saturating_sub(u64::from(flags));
+        if bytes > 0 && pure {
+            let upto = ack - 1 - i64::from(fin.is_some());
+            self.say(Mark::Implied, host, Say::KernelHas { upto, wants: ack });
+        }
+        if bytes > 0 {
+            self.say(Mark::Seen, host, Say::AckSum { before, bytes, flags, ack });
+        }
+        if bytes > 0 && pure {
+            self.say(Mark::OneOf, host, Say::RecvCan { bytes }).some_time(host, Call::Recv);
+        }
+        if let Some(fin) = fin {
+            let claim = self.say(Mark::Seen, host, Say::AcceptsFin { fin, ack });
+            claim.evidence.extend(fin_step.filter(|step| *step != at));
+        }
+    }
+
+    /// A round trip that is not that of a host with the capture beside it.
+    pub(super) fn say_round_trip(&mut self, answered: Option<usize>, step: &Step) {
+        let Some(of) = answered else { return };
+        let took = step.ts - self.step(of).ts;
+        if took >= SHORT {
+            self.say(Mark::Seen, None, Say::RoundTrip { of, took }).by(of);
+        }
+    }
+
+    fn on_window(&mut self, at: usize, host: Host, segment: &Segment, place: Place) {
+        let Some(ack) = place.ack else { return };
+        let step = self.step(at);
+        if ack < self.side(host.other()).acked {
+            return; // History.
+        }
+        let now = segment.window_bytes();
+        let silent = self.is_silent();
+        let me = self.side(host);
+        let before = me.window.replace(now);
+        match (me.shut_since, now) {
+            (None, 0) => {
+                me.shut_since = Some(step.ts);
+                self.say(Mark::Seen, host, Say::WindowShut);
+            }
+            (Some(since), 1..) => {
+                me.shut_since = None;
+                self.side(host.other()).probes = 0;
+                let shut_for = Some(step.ts - since);
+                self.say(Mark::Seen, host, Say::WindowOpens { now, shut_for });
+                self.say(Mark::Implied, host, Say::ProgramReads).some_time(host, Call::Recv);
+            }
+            (None, 1..) if silent && before.is_some_and(|before| before != now) && step.len == 0 => {
+                let before = before.unwrap_or_default();
+                self.say(Mark::Seen, host, Say::WindowNow { before, now });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Is a segment with this verdict a part of the stream, of which more is to be said?
+const fn is_data(verdict: Verdict) -> bool {
+    !matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe | VerdictKind::Duplicate)
+}
+
+/// RFC 2883: a first block below the acknowledgment, or within the second, tells of bytes that came twice.
+fn twice(segment: &Segment, ack: Line, blocks: &[(Line, Line)]) -> Option<(Line, Line)> {
+    let first = *blocks.first()?;
+    let inside = blocks.get(1).is_some_and(|second| first.0 >= second.0 && first.1 <= second.1);
+    (!segment.options.sack.is_empty() && (first.1 <= ack || inside)).then_some(first)
+}
