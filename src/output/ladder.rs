@@ -382,7 +382,7 @@ fn call_words(claim: &crate::story::Claim) -> Option<(Host, String)> {
         Say::RecvEnd => "recv() = 0 ?".to_owned(),
         Say::Finishes { half: true, .. } => "shutdown() ?".to_owned(),
         Say::Finishes { .. } | Say::Breaks { .. } | Say::AbandonsOpening => "close() ?".to_owned(),
-        Say::BreakHurts { read, .. } => read.name().to_owned(),
+        Say::BreakHurts { read, write } => read.unwrap_or(*write).name().to_owned(),
         Say::SendsDatagram { len, .. } => format!("sendto({len})"),
         Say::DatagramArrives { len, .. } => format!("recvfrom() = {len}"),
         Say::ErrorReturns { error, .. } => error.name().to_owned(),
@@ -449,15 +449,19 @@ impl Page<'_> {
         let half = Span::from_nanos(total.nanos() / 2);
         let network = trip.map_or_else(String::new, |trip| format!("round trip {}, ", duration(trip)));
         let loss = if resent == 0 { "nothing resent".to_owned() } else { units::counted(resent, "packet") + " resent" };
+        let known = record.handshake.as_ref().is_some_and(|handshake| handshake.syn_ack.is_some());
         let reasons = [
             (parts.shut, "a receiver did not read and its window was shut for"),
             (parts.timers, "retransmission timers had to run out, in all"),
-            (parts.of(Host::Server), "the server's program took"),
-            (parts.of(Host::Client), "the client's program took"),
+            (parts.of(Host::Server), "waiting for the server took"),
+            (parts.of(Host::Client), "waiting for the client took"),
             (parts.connect, "the set-up took"),
         ];
-        let slow =
-            reasons.iter().filter(|(part, _)| *part >= half && *part >= Span::from_millis(100)).max_by_key(|(part, _)| *part);
+        let slow = reasons
+            .iter()
+            .filter(|_| known)
+            .filter(|(part, _)| *part >= half && *part >= Span::from_millis(100))
+            .max_by_key(|(part, _)| *part);
         if let Some((part, words)) = slow {
             return format!("Most of the time: {words} {} ({network}{loss}).", duration(*part));
         }
@@ -514,11 +518,21 @@ impl Page<'_> {
     }
 
     fn time_spent(&self) -> String {
+        // Without the set-up it is not known how long the way is.
+        if self
+            .record
+            .handshake
+            .as_ref()
+            .is_none_or(|handshake| handshake.rtt.is_none() && handshake.syn_ack.is_none() && handshake.refusal.is_none())
+            && self.record.state != State::NoAnswer
+        {
+            return "cannot be divided: the set-up is not in the capture".to_owned();
+        }
         let parts = times(self.story, self.steps, self.record);
         let list = [
             ("connect", parts.connect),
-            ("client's program", parts.of(Host::Client)),
-            ("server's program", parts.of(Host::Server)),
+            ("waiting for C", parts.of(Host::Client)),
+            ("waiting for S", parts.of(Host::Server)),
             ("on the way", parts.network),
             ("transfer", parts.transfer),
             ("window shut", parts.shut),

@@ -200,6 +200,8 @@ pub enum Say {
     },
     /// The program waits in `connect()`, or has been told EINPROGRESS.
     ConnectWaits,
+    /// The program sent data with the SYN.
+    SendsEarly,
     /// The same SYN once more: its timer ran out.
     SynAgain {
         /// Which copy this is, from 2.
@@ -424,8 +426,8 @@ pub enum Say {
     },
     /// What a RST does to the peer's program.
     BreakHurts {
-        /// It gets this when it reads.
-        read: Errno,
+        /// It gets this when it reads; `None`: the end, for the peer had said that it sends nothing more.
+        read: Option<Errno>,
         /// And this when it writes.
         write: Errno,
     },
@@ -465,6 +467,11 @@ pub enum Say {
     /// The last piece of a datagram that came in fragments.
     Completes {
         /// Bytes in this piece.
+        len: u32,
+    },
+    /// A packet of a protocol that is not told here.
+    OtherPacket {
+        /// Bytes.
         len: u32,
     },
     /// An ICMP message of its own.
@@ -536,8 +543,11 @@ pub enum Say {
         /// Its flags.
         flags: u16,
     },
-    /// A closed port answers a probe with RST (RFC 9293 section 3.10.7.1).
-    ProbeAnswered,
+    /// A probe is answered with RST (RFC 9293 section 3.10.7.1).
+    ProbeAnswered {
+        /// The probe had ACK: then open and closed ports answer alike.
+        ack: bool,
+    },
 
     // What a trace says.
     /// The program made this call.
@@ -580,6 +590,7 @@ impl Say {
             Self::Offers(..) => "offers",
             Self::EarlyData { .. } => "early_data",
             Self::ConnectWaits => "connect_waits",
+            Self::SendsEarly => "sends_early",
             Self::SynAgain { .. } => "syn_again",
             Self::AcceptsSyn { .. } => "accepts_syn",
             Self::ConnectReturns => "connect_returns",
@@ -627,6 +638,7 @@ impl Say {
             Self::DatagramArrives { .. } => "datagram_arrives",
             Self::Answers { .. } => "answers",
             Self::Completes { .. } => "completes",
+            Self::OtherPacket { .. } => "other_packet",
             Self::EchoMessage { .. } => "echo_message",
             Self::OtherMessage { .. } => "other_message",
             Self::Reported { .. } => "reported",
@@ -638,7 +650,7 @@ impl Say {
             Self::LeftHalfOpen => "left_half_open",
             Self::StillOpen => "still_open",
             Self::ScanProbe { .. } => "scan_probe",
-            Self::ProbeAnswered => "probe_answered",
+            Self::ProbeAnswered { .. } => "probe_answered",
             Self::Traced { .. } => "traced",
             Self::Moves { .. } => "moves",
             Self::NoRule => "no_rule",

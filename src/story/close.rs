@@ -49,6 +49,26 @@ impl Teller<'_> {
         acked.is_some_and(|acked| acked <= fin)
     }
 
+    /// Does this host, which has sent its FIN, send something before that again until the FIN is acknowledged? Then it was missing at the
+    /// other host, and the FIN had to wait there.
+    pub(super) fn is_sent_again_before_its_end(&self, at: usize, host: Host) -> bool {
+        let side = &self.sides[host.index()];
+        let Some(fin) = side.fin else { return false };
+        for step in self.steps.iter().skip(at + 1) {
+            let Some(segment) = step.segment().filter(|segment| segment.accepted) else { continue };
+            if self.host_of(step) != Some(host) {
+                if segment.has(TcpFlags::ACK) && side.place(segment.ack).is_some_and(|ack| ack > fin) {
+                    return false;
+                }
+            } else if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent())
+                && side.place(segment.seq).is_some_and(|seq| seq < fin)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Does this host reset the connection after this step?
     fn reset_after(&self, at: usize, host: Host) -> bool {
         self.steps.iter().skip(at + 1).any(|step| {

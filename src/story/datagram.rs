@@ -12,6 +12,12 @@ impl Teller<'_> {
         let step = self.step(at);
         let Some(host) = self.host_of(step) else { return };
         let peer = host.other();
+        if self.record.id.kind != FlowKind::Udp {
+            self.say(Mark::Seen, host, Say::OtherPacket { len: step.len });
+            let me = self.side(host);
+            (me.last_step, me.last_ts) = (Some(at), Some(step.ts));
+            return;
+        }
         let me = self.side(host);
         let first = me.last_step.is_none();
         let question = self.side(peer).last_news.filter(|theirs| self.side(host).last_news.is_none_or(|mine| mine < *theirs));

@@ -22,6 +22,9 @@ impl Teller<'_> {
         if record.id.kind != FlowKind::Tcp {
             return Vec::new();
         }
+        if self.is_probed() {
+            return Vec::new();
+        }
         let Some(handshake) = &record.handshake else { return self.only(Mark::Seen, None, Say::Midway) };
         if handshake.outcome == Outcome::Midway {
             return self.only(Mark::Seen, None, Say::Midway);
@@ -37,7 +40,9 @@ impl Teller<'_> {
             let (from, to) = (record.originator, record.responder);
             let ephemeral = from.port >= EPHEMERAL;
             let say = Say::Connects { to, port: from.port, ephemeral };
-            let claim = self.say(Mark::Implied, Host::Client, say);
+            // Who resets an answer that it asked for may never have asked.
+            let by_hand = handshake.ack.is_none() && record.state == State::ResetByOriginator;
+            let claim = self.say(if by_hand { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
             claim.some_time(Host::Client, Call::Socket);
             if !ephemeral {
                 claim.some_time(Host::Client, Call::Bind);
@@ -103,20 +108,31 @@ impl Teller<'_> {
     /// A segment outside of any connection that no normal system sends. Says whether it was one.
     pub(super) fn on_scan_probe(&mut self, host: Host, segment: &super::Segment) -> bool {
         let fresh = self.sides.iter().all(|side| side.last_step.is_none());
-        let odd = !segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::SYN | TcpFlags::RST);
-        if host != Host::Client || !odd || !(fresh || self.is_probed()) {
+        if host != Host::Client || !(fresh || segment.accepted) || !self.is_probed() {
             return false;
         }
-        self.say(Mark::Seen, host, Say::ScanProbe { flags: segment.flags.0 });
+        self.say(Mark::OneOf, host, Say::ScanProbe { flags: segment.flags.0 });
         true
     }
 
-    /// Was all that the client sent so far a probe?
-    fn is_probed(&self) -> bool {
-        self.steps
-            .first()
-            .and_then(|step| step.segment())
-            .is_some_and(|first| !first.has(TcpFlags::ACK) && !first.has(TcpFlags::SYN | TcpFlags::RST))
+    /// Is all of it a probe: segments without data that belong to no connection, answered by resets or not at all? One with ACK may be of a
+    /// connection that began before the capture, unless a reset says that there was none.
+    pub(super) fn is_probed(&self) -> bool {
+        if self.record.handshake.as_ref().is_some_and(|handshake| handshake.outcome != Outcome::Midway) {
+            return false;
+        }
+        let (mut resets, mut odd) = (0, false);
+        for step in &self.steps {
+            let Some(segment) = step.segment() else { continue };
+            match self.host_of(step) {
+                Some(Host::Server) if segment.has(TcpFlags::RST) => resets += 1,
+                Some(Host::Client) if step.len == 0 && !segment.has(TcpFlags::SYN | TcpFlags::RST) => {
+                    odd |= !segment.has(TcpFlags::ACK);
+                }
+                _ => return false,
+            }
+        }
+        odd || resets > 0
     }
 
     /// Is a reset of this host the answer to a probe?

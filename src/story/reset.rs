@@ -13,7 +13,9 @@ impl Teller<'_> {
         self.enter(SceneKind::BreakingOff);
         let peer = host.other();
         if self.is_probe_answer(host) {
-            self.say(Mark::Implied, host, Say::ProbeAnswered);
+            // Its reset carries no acknowledgment then, but the probe's as its number.
+            let ack = !segment.has(TcpFlags::ACK);
+            self.say(Mark::Implied, host, Say::ProbeAnswered { ack });
             return;
         }
         match (self.side(host).state, self.side(peer).state) {
@@ -81,7 +83,7 @@ impl Teller<'_> {
         let claim = self.say(Mark::OneOf, host, Say::Breaks { causes });
         claim.call(host, Call::Close).call(host, Call::Exit);
         claim.evidence.extend(last);
-        let read = Errno::ConnReset;
+        let read = (self.side(peer).state != Some(TcpState::CloseWait)).then_some(Errno::ConnReset);
         let hurts: &mut Claim = self.say(Mark::Implied, peer, Say::BreakHurts { read, write: Errno::Pipe });
         hurts.some_time(peer, Call::Recv).some_time(peer, Call::Send);
     }

@@ -19,7 +19,9 @@ impl Teller<'_> {
             } else if !self.on_scan_probe(host, segment) {
                 self.on_talk(at, host, segment);
             }
-            self.on_states(at, host, segment);
+            if !self.is_probed() {
+                self.on_states(at, host, segment);
+            }
         } else {
             self.on_refused_segment(host, segment);
         }
@@ -32,11 +34,11 @@ impl Teller<'_> {
     fn on_refused_segment(&mut self, host: Host, segment: &Segment) {
         let knocking = self.side(host.other()).state == Some(TcpState::SynSent);
         if segment.has(TcpFlags::RST) {
-            self.say(Mark::Implied, host, Say::ResetIgnored);
+            self.say(Mark::OneOf, host, Say::ResetIgnored);
         } else if knocking && segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::SYN) {
             self.say(Mark::OneOf, host, Say::ChallengeAck);
         } else {
-            self.say(Mark::Implied, host, Say::NotTaken);
+            self.say(Mark::OneOf, host, Say::NotTaken);
         }
     }
 
@@ -47,11 +49,16 @@ impl Teller<'_> {
         let reset = segment.has(TcpFlags::RST);
         if segment.has(TcpFlags::FIN) && self.fins_cross(at, from.other()) {
             self.side(from.other()).crossing = true;
+        } else if segment.has(TcpFlags::FIN) && self.is_sent_again_before_its_end(at, from) {
+            self.side(from.other()).behind = true;
+        }
+        if self.sides[from.other().index()].fin_acked() {
+            self.side(from).behind = false;
         }
         let unheard = segment.is_syn_ack() && self.never_completed();
         for (host, after) in [(from, ends.sender), (from.other(), ends.receiver.filter(|_| !unheard))] {
             let Some(after) = after else { continue };
-            if self.side(host).crossing && after == TcpState::CloseWait {
+            if (self.side(host).crossing || self.side(host).behind) && after == TcpState::CloseWait {
                 continue;
             }
             let before = self.side(host).state.replace(after);

@@ -42,10 +42,12 @@ impl Teller<'_> {
         if crossed {
             self.say(Mark::Implied, None, Say::Simultaneous).call(host, Call::Connect);
         } else {
-            let claim = self.say(Mark::Implied, host, Say::ConnectWaits);
+            let early = step.len > 0;
+            let say = if early { Say::SendsEarly } else { Say::ConnectWaits };
+            let claim = self.say(if early { Mark::OneOf } else { Mark::Implied }, host, say);
             claim.call(host, Call::Connect);
-            if step.len > 0 {
-                claim.call(host, Call::Send);
+            if early {
+                claim.call(host, Call::SendTo).call(host, Call::Send);
             }
         }
     }

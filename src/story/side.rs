@@ -38,6 +38,8 @@ pub(super) struct Side {
     pub(super) state: Option<TcpState>,
     /// The peer's FIN was seen, and did not arrive before its own was sent.
     pub(super) crossing: bool,
+    /// The peer's FIN was seen, and something before it is still missing at this host.
+    pub(super) behind: bool,
     /// SYNs of either kind.
     pub(super) syns: u32,
     pub(super) last_syn: Option<Timestamp>,

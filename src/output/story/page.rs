@@ -8,7 +8,7 @@ use crate::flow::{FlowKind, FlowRecord, State, Vantage};
 use crate::model::{Span, Timestamp};
 use crate::output::style::Tone;
 use crate::output::units::{self, bytes, duration};
-use crate::story::{Claim, Host, Scene, SceneKind, Segment, Step, Story, Told, What};
+use crate::story::{Claim, Host, Say, Scene, SceneKind, Segment, Step, Story, Told, What};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -231,7 +231,17 @@ impl<W: Write> Lines<'_, '_, W> {
                 parts.push(format!("{way} {}", units::counted(acks, "ACK")));
             }
         }
-        let text = format!("{} in {}: data in order, and acknowledgments of it.", parts.join(" · "), duration(to.ts - from.ts));
+        let of = |is: fn(&Say) -> bool| told.iter().filter(|told| told.claims.iter().any(|claim| is(&claim.say))).count() as u64;
+        let (duplicates, holes) = (of(|say| matches!(say, Say::DuplicateAck { .. })), of(|say| matches!(say, Say::Hole { .. })));
+        let mut odd = Vec::new();
+        if holes > 0 {
+            odd.push(units::counted(holes, "hole"));
+        }
+        if duplicates > 0 {
+            odd.push(units::counted(duplicates, "duplicate ACK"));
+        }
+        let among = if odd.is_empty() { String::new() } else { format!(", among them {}", odd.join(" and ")) };
+        let text = format!("{} in {}: data and acknowledgments{among}.", parts.join(" · "), duration(to.ts - from.ts));
         if page.config.markdown {
             self.line(&format!("**{range}** {text}"))?;
             return self.line("");

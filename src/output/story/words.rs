@@ -42,12 +42,13 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::Connects { to, port, ephemeral } => {
             let own = if *ephemeral {
-                format!("The kernel picked port {port}.")
+                format!("Port {port} is one of those that kernels pick.")
             } else {
-                format!("Port {port} is none that kernels pick by themselves: C chose it with bind().")
+                format!("Port {port} is none that Linux picks by itself: C may have chosen it with bind().")
             };
             let ip = to.ip;
-            format!("C called socket(), then connect({ip}, {}). {own}", to.port)
+            let by_hand = if claim.mark == crate::story::Mark::OneOf { ", or a scanner made the SYN by hand" } else { "" };
+            format!("C called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
         }
         Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
         Say::Asks { isn } => {
@@ -57,6 +58,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Offers(options, window) => offers(options, *window, t),
         Say::EarlyData { len } => format!("The SYN carries {} already: fast open (RFC 7413). {you} may give them to its program at once, or ignore them; then they are sent again.", counted_bytes(*len)),
         Say::ConnectWaits => format!("{me}'s program called connect(): a blocking one waits here, a non-blocking one has returned EINPROGRESS."),
+        Say::SendsEarly => format!("{me}'s program called sendto() with MSG_FASTOPEN, or connect() with TCP_FASTOPEN_CONNECT and then send()."),
         Say::SynAgain { gap, backs_off, .. } => {
             let pause = match backs_off {
                 Backoff::Even => ", as long as the pause before",
@@ -118,7 +120,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::KeepAliveAnswer => format!("{me} answers the keep-alive: it is still there."),
         Say::Judged { verdict, against, cause } => judged(me, *verdict, against.map(|step| t.packet(step)), *cause),
         Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here: they were lost before this point, or come later.", to - 1),
-        Say::NotTaken => format!("No host takes this segment for the connection: its numbers are far from everything expected. {you} answers with an ACK at most."),
+        Say::NotTaken => format!("By what is seen here this segment does not belong to the connection: its numbers are far from everything expected, or its checksum is wrong. {you} drops it, and answers with an ACK or a reset."),
         Say::Finishes { second, half, .. } => finishes(me, you, *second, *half),
         Say::FinCounts { next } => format!("A FIN uses one number: next is {next}."),
         Say::RecvEnd => format!("If {me} reads on, recv() returns 0 once it has read the rest: the end."),
@@ -129,9 +131,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ConnectFails(error) => format!("connect() of {me} returns -1, {}.", error.name()),
         Say::AbandonsOpening => format!("{me} breaks off before it ever said ACK: {me}'s kernel knew of no such connection (a scanner made the SYN by hand, or somebody forged {me}'s address), or its program gave up."),
         Say::Breaks { causes } => breaks(me, you, causes),
-        Say::BreakHurts { read, write } => format!("{me}'s next recv() returns -1, {}; send() -1, {} or {}. What waited in the buffers is gone.", read.name(), read.name(), write.name()),
+        Say::BreakHurts { read: Some(read), write } => format!("{me}'s next recv() returns what had arrived, then -1, {}; send() -1, {} or {}. What waited to be sent is gone.", read.name(), read.name(), write.name()),
+        Say::BreakHurts { read: None, write } => format!("{me}'s next recv() returns 0, the end that S or C had said before; send() -1, {}. What waited to be sent is gone.", write.name()),
         Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
-        Say::ResetIgnored => format!("{you} does not take this reset: its number is outside of the window (RFC 5961 section 3)."),
+        Say::ResetIgnored => format!("By what is seen here this reset is outside of {you}'s window: a host that keeps RFC 5961 (section 3) ignores it. If {you} remembers an older connection with these ports, it ends that."),
         Say::SendsDatagram { len, port, phrase, first } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
             if *first {
@@ -146,6 +149,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::Answers { of, took } => format!("{} after {}, which it answers.", duration(*took), t.packet(*of)),
         Say::Completes { len } => format!("The last piece ({}) of a datagram that came in fragments: it was longer than the way allows. The kernel puts the pieces together; the program's call sent and gets all of it at once.", counted_bytes(*len)),
+        Say::OtherPacket { len } => format!("{} of a protocol whose stories are not told.", counted_bytes(*len)),
         Say::EchoMessage { request, id, len } => {
             let what = if *request { "Are you there? (echo request" } else { "Yes. (echo reply" };
             let id = id.map_or_else(String::new, |(id, seq)| format!(", id {id}, number {seq}"));
@@ -170,8 +174,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
         Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
-        Say::ScanProbe { flags } => format!("No connection, and flags that no normal system sends like this: a probe ({}). No socket call makes it.", scan(*flags)),
-        Say::ProbeAnswered => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
+        Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
+        Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
+        Say::ProbeAnswered { ack: false } => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
         Say::Moves { host, from, to, later } => {
             let way = to.iter().map(|state| state.name()).collect::<Vec<_>>().join(" → ");
             let later = later.map_or_else(String::new, |later| format!(" when it arrives, about {} later", duration(later)));
@@ -384,6 +389,8 @@ const fn scan(flags: u16) -> &'static str {
         0 => "NULL scan: no flag at all",
         0x01 => "FIN scan: FIN without ACK",
         0x29 => "Xmas scan: FIN, PSH and URG",
+        0x10 => "ACK or window scan: ACK alone",
+        0x11 => "Maimon scan: FIN and ACK",
         _ => "odd flags",
     }
 }
