@@ -15,11 +15,11 @@ use std::io::{self, Write};
 /// Columns where nothing says how many there are: with the calls.
 const WIDTH: usize = 110;
 /// From here on there is room for the calls.
-const WITH_CALLS: usize = 106;
+const WITH_CALLS: usize = 108;
 /// Columns of a state.
 const STATE: usize = 12;
 /// Columns of calls.
-const CALLS: usize = 18;
+const CALLS: usize = 22;
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
 /// Plain packets in a row that are told one by one.
