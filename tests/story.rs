@@ -17,15 +17,14 @@ use std::path::{Path, PathBuf};
 /// Packets kept of a conversation.
 const MOST: usize = 50_000;
 
-/// Tells every conversation when it ends.
+/// Gathers the steps of every conversation, and its record.
 #[derive(Default)]
-struct Teller {
+struct Gatherer {
     steps: HashMap<FlowId, Steps>,
-    told: usize,
-    faults: Vec<String>,
+    told: Vec<(FlowRecord, Steps)>,
 }
 
-impl Sink for Teller {
+impl Sink for Gatherer {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
             Event::Packet { frame, packet, note } => {
@@ -40,10 +39,7 @@ impl Sink for Teller {
             }
             Event::Flow(record) => {
                 if let Some(steps) = self.steps.remove(&record.id) {
-                    let story = tell(&steps, record);
-                    self.told += 1;
-                    let faults = faults(&story, &steps, record);
-                    self.faults.extend(faults.into_iter().map(|fault| format!("{}: {fault}", record.id)));
+                    self.told.push(((*record).clone(), steps));
                 }
             }
             _ => {}
@@ -112,14 +108,14 @@ fn check(claim: &Claim, states: &mut HashMap<char, TcpState>) -> Option<String> 
     }
 }
 
-/// Tells all of a file. `None`: it is none that can be read.
-fn tell_all(path: &Path) -> Option<Teller> {
+/// All conversations of a file. `None`: it is none that can be read.
+fn gather(path: &Path) -> Option<Vec<(FlowRecord, Steps)>> {
     let mut input = Input::open(&[path], &OpenOptions::default()).ok()?;
-    let mut teller = Teller::default();
+    let mut gatherer = Gatherer::default();
     let tracker = TrackerConfig { wants: Wants::VERDICTS, ..TrackerConfig::default() };
     let config = Config { tracker: Some(tracker), ..Config::default() };
-    run(&mut input, Filter::everything(), config, &mut teller, &mut Nobody);
-    Some(teller)
+    run(&mut input, Filter::everything(), config, &mut gatherer, &mut Nobody);
+    Some(gatherer.told)
 }
 
 fn files_below(path: &Path, found: &mut Vec<PathBuf>) {
@@ -143,9 +139,11 @@ fn every_conversation_is_told_without_a_fault() {
     }
     let (mut told, mut faults) = (0, Vec::new());
     for path in files {
-        let Some(teller) = tell_all(&path) else { continue };
-        told += teller.told;
-        faults.extend(teller.faults.into_iter().map(|fault| format!("{}: {fault}", path.display())));
+        for (record, steps) in gather(&path).unwrap_or_default() {
+            told += 1;
+            let found = crate::faults(&tell(&steps, &record), &steps, &record);
+            faults.extend(found.into_iter().map(|fault| format!("{} {}: {fault}", path.display(), record.id)));
+        }
     }
     println!("{told} conversations told");
     assert!(told > 200, "{told}");
@@ -164,41 +162,6 @@ const STORIES: [(&str, u16); 9] = [
     ("datagrams", 19008),
     ("closed-port", 19009),
 ];
-
-/// Gathers the steps of every conversation, and its record.
-#[derive(Default)]
-struct Gatherer {
-    steps: HashMap<FlowId, Steps>,
-    told: Vec<(FlowRecord, Steps)>,
-}
-
-impl Sink for Gatherer {
-    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        match event {
-            Event::Packet { frame, packet, note } => {
-                if let Some(flow) = note.flow {
-                    self.steps.entry(flow).or_insert_with(|| Steps::new(flow, MOST)).on_packet(frame, packet, note);
-                }
-            }
-            Event::Settled(settled) => {
-                if let Some(steps) = self.steps.get_mut(&settled.flow) {
-                    steps.on_settled(settled);
-                }
-            }
-            Event::Flow(record) => {
-                if let Some(steps) = self.steps.remove(&record.id) {
-                    self.told.push(((*record).clone(), steps));
-                }
-            }
-            _ => {}
-        }
-        Ok(Keep::Going)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A call as the script that made it wrote it down.
 struct Made<'l> {
@@ -244,16 +207,12 @@ fn sends(call: Call, udp: bool) -> bool {
 #[test]
 fn the_calls_that_were_made_are_among_those_that_are_named() {
     let log = std::fs::read_to_string("captures/sockets.log").expect("the log");
-    let mut input = Input::open(&[Path::new("captures/sockets.pcap")], &OpenOptions::default()).expect("the capture");
-    let mut gatherer = Gatherer::default();
-    let tracker = TrackerConfig { wants: Wants::VERDICTS, ..TrackerConfig::default() };
-    let config = Config { tracker: Some(tracker), ..Config::default() };
-    run(&mut input, Filter::everything(), config, &mut gatherer, &mut Nobody);
+    let gathered = gather(Path::new("captures/sockets.pcap")).expect("the capture");
     let calls: Vec<_> = log.lines().filter_map(made).collect();
     let (mut caused, mut between) = (0, 0);
     for (i, (name, made)) in calls.iter().enumerate() {
         let port = STORIES.iter().find(|(story, _)| story == name).expect("a story that is known").1;
-        let found = gatherer.told.iter().find(|(record, _)| record.responder.port == port);
+        let found = gathered.iter().find(|(record, _)| record.responder.port == port);
         let (record, steps) = found.unwrap_or_else(|| panic!("{name} was not captured"));
         let story = tell(steps, record);
         let list: Vec<_> = steps.iter().collect();
@@ -298,12 +257,8 @@ fn nothing_is_certain_of_calls_without_a_trace() {
         let path = [format!("captures/{name}.pcap"), format!("captures/{name}.pcapng")]
             .into_iter()
             .find(|path| Path::new(path).exists());
-        let mut input = Input::open(&[path.expect("the capture")], &OpenOptions::default()).expect("it opens");
-        let mut gatherer = Gatherer::default();
-        let tracker = TrackerConfig { wants: Wants::VERDICTS, ..TrackerConfig::default() };
-        run(&mut input, Filter::everything(), Config { tracker: Some(tracker), ..Config::default() }, &mut gatherer, &mut Nobody);
-        for (record, steps) in &gatherer.told {
-            let story = tell(steps, record);
+        for (record, steps) in gather(Path::new(&path.expect("the capture"))).expect("it opens") {
+            let story = tell(&steps, &record);
             for claim in story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims) {
                 assert!(claim.calls.is_empty() || claim.mark != Mark::Seen, "{name} {}: {claim:?}", record.id);
             }

@@ -471,7 +471,7 @@ fn whole(mut file: File) -> io::Result<Vec<u8>> {
 }
 
 /// Most of a text file that is read, bytes.
-const MOST_TEXT: u64 = 256 << 20;
+const MOST_TEXT: u64 = 16 << 20;
 
 /// A file named by an argument, as text; what is none is replaced.
 pub(crate) fn read_text(flag: &str, path: &Path) -> Result<String, Problem> {
@@ -479,7 +479,7 @@ pub(crate) fn read_text(flag: &str, path: &Path) -> Result<String, Problem> {
         let mut bytes = Vec::new();
         file.take(MOST_TEXT + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MOST_TEXT {
-            return Err(io::Error::other("more than 256 MiB"));
+            return Err(io::Error::other("more than 16 MiB"));
         }
         Ok(bytes)
     };

@@ -14,6 +14,7 @@ pub mod flow_table;
 pub mod follow;
 #[cfg(test)]
 mod formats_doc;
+mod gathered;
 pub mod handshakes;
 pub mod hold;
 pub mod host_names;

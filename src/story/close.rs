@@ -1,7 +1,8 @@
 //! The orderly end of a connection: FINs (RFC 9293 section 3.6).
 
 use super::SceneKind;
-use super::claim::{Call, Host, Line, Mark, Say};
+use super::call::{Call, Host};
+use super::claim::{Line, Mark, Say};
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;

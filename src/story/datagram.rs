@@ -1,7 +1,8 @@
 //! Conversations without connections: datagrams of UDP, messages of ICMP, and errors that ICMP reports about either, or about TCP.
 
 use super::SceneKind;
-use super::claim::{Call, Errno, Host, Mark, Say};
+use super::call::{Call, Errno, Host};
+use super::claim::{Mark, Say};
 use super::step::What;
 use super::tell::Teller;
 use crate::flow::FlowKind;

@@ -1,7 +1,8 @@
 //! What stands before the first packet and after the last: how the sockets came to be, what stays open, and whether the sums come out even.
 
 use super::Sum;
-use super::claim::{Call, Claim, Host, Mark, Say};
+use super::call::{Call, Host};
+use super::claim::{Claim, Mark, Say};
 use super::setup::backoff;
 use super::step::What;
 use super::tell::Teller;

@@ -7,6 +7,7 @@
 //! One question, one file: `setup` (SYNs), `talk` (data, acknowledgments, windows), `close` (FINs), `reset`, `datagram` (UDP and ICMP);
 //! `moves` has the states of RFC 9293, `side` what is known of a host, `ending` what stands before and after the packets.
 
+mod call;
 mod claim;
 mod close;
 mod datagram;
@@ -22,7 +23,8 @@ mod tell;
 mod times;
 mod trace;
 
-pub use claim::{Backoff, Break, Call, Called, Cause, Claim, Errno, Host, Line, Mark, Phrase, Say};
+pub use call::{Call, Called, Errno, Host};
+pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase, Say};
 pub use step::{Options, Segment, Step, Steps, What};
 pub use tell::tell;
 pub use times::{Times, times};

@@ -1,7 +1,8 @@
 //! Resets: what they answer, and what can be behind them (RFC 9293 section 3.10.7, RFC 5961, RFC 2525 section 2.17).
 
 use super::SceneKind;
-use super::claim::{Break, Call, Claim, Errno, Host, Mark, Say};
+use super::call::{Call, Errno, Host};
+use super::claim::{Break, Claim, Mark, Say};
 use super::step::Segment;
 use super::tell::Teller;
 use crate::decode::TcpFlags;

@@ -1,6 +1,7 @@
 //! A TCP segment: which rules are asked, in which order, and how both hosts' states go on.
 
-use super::claim::{Host, Mark, Say};
+use super::call::Host;
+use super::claim::{Mark, Say};
 use super::moves;
 use super::step::Segment;
 use super::tell::Teller;

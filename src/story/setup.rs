@@ -1,7 +1,8 @@
 //! The set-up of a connection: SYNs, answers to them, and the packet that completes it (RFC 9293 section 3.5).
 
 use super::SceneKind;
-use super::claim::{Backoff, Call, Host, Mark, Say};
+use super::call::{Call, Host};
+use super::claim::{Backoff, Mark, Say};
 use super::step::{Segment, Step};
 use super::tell::Teller;
 use crate::flow::TcpState;

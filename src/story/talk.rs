@@ -1,7 +1,8 @@
 //! Data and acknowledgments, windows, probes and keep-alives (RFC 9293 sections 3.7 and 3.8), and verdicts on what is sent again.
 
 use super::SceneKind;
-use super::claim::{Call, Cause, Host, Line, Mark, Say};
+use super::call::{Call, Host};
+use super::claim::{Cause, Line, Mark, Say};
 use super::side::Asked;
 use super::step::{Segment, Step, What};
 use super::tell::Teller;

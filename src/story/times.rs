@@ -3,7 +3,8 @@
 //! A wait that ends with an answer of the other host is a way there and back, and what is longer than that its program's time. A wait
 //! between two packets of one host is its pause, or the transfer itself, where it is no longer than a round trip.
 
-use super::claim::{Cause, Host, Say};
+use super::call::Host;
+use super::claim::{Cause, Say};
 use super::step::Step;
 use super::{SceneKind, Story};
 use crate::flow::FlowRecord;

@@ -4,7 +4,8 @@
 //! Read is what `strace -f -ttt -e trace=network,read,write,close` writes: a line for each call, with the process where there are several,
 //! seconds since 1970, and what it returned. Lines that are something else are passed over.
 
-use super::claim::{Call, Called, Claim, Host, Mark, Say};
+use super::call::{Call, Called, Host};
+use super::claim::{Claim, Mark, Say};
 use super::step::Step;
 use super::{Scene, Story};
 use crate::model::{Endpoint, Span, Timestamp};

@@ -6,10 +6,11 @@ mod records;
 mod words;
 
 pub(super) use self::page::{headline, segment_name};
+use super::gathered::Gathered;
 use super::style::Style;
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{FlowId, FlowRecord};
-use crate::story::{Host, Step, Steps, Story, TraceError, read_trace, settle, tell};
+use crate::flow::FlowId;
+use crate::story::{Host, Step, Story, TraceError, read_trace, settle, tell};
 use std::io::{self, Write};
 
 /// How much a reader is taken to know.
@@ -52,16 +53,14 @@ pub struct StoryConfig {
 pub struct StorySink<W> {
     out: W,
     config: StoryConfig,
-    steps: Steps,
-    record: Option<FlowRecord>,
-    several: bool,
+    gathered: Gathered,
     refused: Option<TraceError>,
 }
 
 impl<W: Write> StorySink<W> {
     /// The story of `of`, written to `out`. `most`: packets that are kept of it.
     pub fn new(out: W, of: FlowId, most: usize, config: StoryConfig) -> Self {
-        Self { out, config, steps: Steps::new(of, most), record: None, several: false, refused: None }
+        Self { out, config, gathered: Gathered::new(of, most), refused: None }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -78,42 +77,36 @@ impl<W: Write> StorySink<W> {
     /// Was there such a conversation?
     #[must_use]
     pub const fn found(&self) -> bool {
-        self.record.is_some()
+        self.gathered.record.is_some()
+    }
+}
+
+impl<W: Write> StorySink<W> {
+    fn write(&mut self) -> io::Result<()> {
+        let Some(record) = &self.gathered.record else { return Ok(()) };
+        let mut story: Story = tell(&self.gathered.steps, record);
+        let list: Vec<&Step> = self.gathered.steps.iter().collect();
+        if let Some(text) = &self.config.trace {
+            match read_trace(text, record.originator, record.responder) {
+                Ok(trace) => settle(&mut story, &list, &trace),
+                Err(error) => self.refused = Some(error),
+            }
+        }
+        let page = page::Page::new(&self.config, &story, &list, record, self.gathered.several);
+        if self.config.records {
+            return records::write(&mut self.out, &story, page.telling(), record);
+        }
+        page.write(&mut self.out)
     }
 }
 
 impl<W: Write> Sink for StorySink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
-        match event {
-            Event::Source { index, .. } => self.several |= *index > 0,
-            Event::Packet { frame, packet, note } => self.steps.on_packet(frame, packet, note),
-            Event::Settled(settled) => self.steps.on_settled(settled),
-            Event::Flow(record) if record.id == self.steps.of() => {
-                self.record = Some((*record).clone());
-                return Ok(Keep::Enough);
-            }
-            Event::Summary(_) => {
-                if let Some(record) = &self.record {
-                    let mut story: Story = tell(&self.steps, record);
-                    let list: Vec<&Step> = self.steps.iter().collect();
-                    if let Some(text) = &self.config.trace {
-                        match read_trace(text, record.originator, record.responder) {
-                            Ok(trace) => settle(&mut story, &list, &trace),
-                            Err(error) => self.refused = Some(error),
-                        }
-                    }
-                    let page = page::Page::new(&self.config, &story, &list, record, self.several);
-                    if self.config.records {
-                        records::write(&mut self.out, &story, page.telling(), record)?;
-                    } else {
-                        page.write(&mut self.out)?;
-                    }
-                }
-                self.out.flush()?;
-            }
-            _ => {}
+        if let Event::Summary(_) = event {
+            self.write()?;
+            self.out.flush()?;
         }
-        Ok(Keep::Going)
+        Ok(self.gathered.on_event(event))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,0 +1,229 @@
+//! What stands around the ladder: one sentence on how it went, and the facts below: options, where the time went, round trips, resends,
+//! windows, data.
+
+use super::Page;
+use crate::decode::TcpFlags;
+use crate::flow::{FlowKind, FlowRecord, SideRecord, State};
+use crate::model::Span;
+use crate::output::story::headline;
+use crate::output::units::{self, bytes, duration};
+use crate::story::{Host, Options, Say, times};
+use std::fmt::Write as _;
+
+/// A part of the time that is worth a word.
+const PART: Span = Span::from_nanos(50_000);
+
+impl Page<'_> {
+    /// One sentence on how it went and why.
+    pub(super) fn verdict(&self) -> String {
+        let record = self.record;
+        let parts = times(self.story, self.steps, record);
+        let trip = record.handshake.as_ref().and_then(|handshake| handshake.rtt);
+        let of = |side: &SideRecord| side.loss.map_or(0, |loss| loss.resent_packets);
+        let resent = of(&record.orig) + of(&record.resp);
+        match record.state {
+            State::NoAnswer => {
+                let syns = record.handshake.as_ref().map_or(1, |handshake| handshake.syn_retries + 1);
+                let icmp = if record.icmp_errors == 0 { "no ICMP" } else { "but ICMP errors" };
+                return format!("{}, no answer, {icmp}.", units::counted(u64::from(syns), "SYN"));
+            }
+            State::Refused if record.id.kind == FlowKind::Tcp => {
+                let took = record.handshake.as_ref().and_then(|h| Some(h.refusal?.1 - h.last_syn.or(h.syn.map(|s| s.1))?));
+                let took = took.map_or_else(String::new, |took| format!(" in {}", duration(took)));
+                return format!(
+                    "Refused{took}: the host's kernel, or a firewall in its name, says that nobody listens on port {}.",
+                    record.responder.port
+                );
+            }
+            _ => {}
+        }
+        let total = record.end - record.start;
+        let half = Span::from_nanos(total.nanos() / 2);
+        let network = trip.map_or_else(String::new, |trip| format!("round trip {}, ", duration(trip)));
+        let loss = if resent == 0 { "nothing resent".to_owned() } else { units::counted(resent, "packet") + " resent" };
+        let known = record.handshake.as_ref().is_some_and(|handshake| handshake.syn_ack.is_some());
+        let reasons = [
+            (parts.shut, "a receiver did not read and its window was shut for"),
+            (parts.timers, "retransmission timers had to run out, in all"),
+            (parts.of(Host::Server), "waiting for the server took"),
+            (parts.of(Host::Client), "waiting for the client took"),
+            (parts.connect, "the set-up took"),
+        ];
+        let slow = reasons
+            .iter()
+            .filter(|_| known)
+            .filter(|(part, _)| *part >= half && *part >= Span::from_millis(100))
+            .max_by_key(|(part, _)| *part);
+        if let Some((part, words)) = slow {
+            return format!("Most of the time: {words} {} ({network}{loss}).", duration(*part));
+        }
+        let line = headline(record, self.steps);
+        let line = line.trim_end_matches('.');
+        format!("{line} ({network}{loss}).")
+    }
+
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+        let record = self.record;
+        let mut facts = Vec::new();
+        if record.id.kind == FlowKind::Tcp {
+            if let Some(options) = self.options() {
+                facts.push(("Options", options));
+            }
+            facts.push(("Time", self.time_spent()));
+            facts.push(("RTT", round_trips(record)));
+            facts.push(("Resent", resent(record)));
+            if let Some(windows) = self.windows() {
+                facts.push(("Window", windows));
+            }
+        } else if let Some(took) = record.response_time {
+            facts.push(("Time", format!("answered after {}", duration(took))));
+        }
+        let sent = |side: &SideRecord| format!("{} in {}", bytes(side.unique_bytes), units::counted(side.packets, "packet"));
+        facts.push(("Data", format!("C {} · S {}", sent(&record.orig), sent(&record.resp))));
+        facts
+    }
+
+    fn options(&self) -> Option<String> {
+        let mut offers: [Option<&Options>; 2] = [None, None];
+        for told in self.story.scenes.iter().flat_map(|scene| &scene.steps) {
+            for claim in &told.claims {
+                if let (Say::Offers(options, _), Some(host)) = (&claim.say, claim.host) {
+                    offers[host.index()].get_or_insert(options);
+                }
+            }
+        }
+        let [Some(c), Some(s)] = offers else {
+            return offers.iter().flatten().next().map(|options| format!("offered: {}", offered(options)));
+        };
+        let mss = match (c.mss, s.mss) {
+            (Some(c), Some(s)) => format!("MSS {s} to S, {c} to C"),
+            _ => "MSS 536 where none was offered".to_owned(),
+        };
+        let scale = match (c.scale, s.scale) {
+            (Some(c), Some(s)) => format!("window ×{} of C, ×{} of S", 1_u32 << c.min(14), 1_u32 << s.min(14)),
+            _ => "windows not scaled".to_owned(),
+        };
+        let both = |on: bool, name: &str| if on { name.to_owned() } else { format!("no {name}") };
+        let sack = both(c.sack_permitted && s.sack_permitted, "SACK");
+        let ts = both(c.times.is_some() && s.times.is_some(), "timestamps");
+        Some(format!("agreed: {mss} · {scale} · {sack} · {ts}"))
+    }
+
+    fn time_spent(&self) -> String {
+        // Without the set-up it is not known how long the way is.
+        if self
+            .record
+            .handshake
+            .as_ref()
+            .is_none_or(|handshake| handshake.rtt.is_none() && handshake.syn_ack.is_none() && handshake.refusal.is_none())
+            && self.record.state != State::NoAnswer
+        {
+            return "cannot be divided: the set-up is not in the capture".to_owned();
+        }
+        let parts = times(self.story, self.steps, self.record);
+        let list = [
+            ("connect", parts.connect),
+            ("waiting for C", parts.of(Host::Client)),
+            ("waiting for S", parts.of(Host::Server)),
+            ("on the way", parts.network),
+            ("transfer", parts.transfer),
+            ("window shut", parts.shut),
+            ("timers", parts.timers),
+            ("hanging up", parts.ending),
+        ];
+        let told: Vec<String> =
+            list.iter().filter(|(_, part)| *part >= PART).map(|(name, part)| format!("{name} {}", duration(*part))).collect();
+        if told.is_empty() { "next to none".to_owned() } else { told.join(" · ") }
+    }
+
+    fn windows(&self) -> Option<String> {
+        let mut least = [u64::MAX; 2];
+        let mut most = [0_u64; 2];
+        for (told, step) in
+            self.story.scenes.iter().flat_map(|scene| &scene.steps).filter_map(|told| Some((told, *self.steps.get(told.step)?)))
+        {
+            let (Some(host), Some(segment)) = (told.host, step.segment()) else { continue };
+            if segment.has(TcpFlags::RST | TcpFlags::SYN) {
+                continue;
+            }
+            let window = segment.window_bytes();
+            least[host.index()] = least[host.index()].min(window);
+            most[host.index()] = most[host.index()].max(window);
+        }
+        let side = |host: Host| {
+            let (least, most) = (least[host.index()], most[host.index()]);
+            let shut = if least == 0 { ", shut at times" } else { "" };
+            (most > 0).then(|| format!("{} {} to {}{shut}", host.letter(), bytes(least), bytes(most)))
+        };
+        let sides: Vec<String> = [Host::Client, Host::Server].into_iter().filter_map(side).collect();
+        (!sides.is_empty()).then(|| sides.join(" · "))
+    }
+}
+
+fn round_trips(record: &FlowRecord) -> String {
+    let mut parts = Vec::new();
+    if let Some(handshake) = &record.handshake {
+        if let Some(rtt) = handshake.rtt {
+            parts.push(format!("{} handshake", duration(rtt)));
+        }
+        if let (Some(c), Some(s)) = (handshake.rtt_originator, handshake.rtt_responder) {
+            parts.push(format!("from here {} to C, {} to S", duration(c), duration(s)));
+        }
+    }
+    for (letter, side) in [('C', &record.orig), ('S', &record.resp)] {
+        if let Some(rtt) = side.measured.as_ref().map(|measured| measured.rtt).filter(|rtt| rtt.samples > 0)
+            && let (Some(min), Some(avg), Some(max)) = (rtt.min, rtt.avg, rtt.max)
+        {
+            let samples = units::counted(rtt.samples, "sample");
+            parts.push(format!(
+                "{letter}'s data {} / {} / {} (min, mean, max of {samples})",
+                duration(min),
+                duration(avg),
+                duration(max)
+            ));
+        }
+    }
+    if parts.is_empty() { "cannot be told".to_owned() } else { parts.join(" · ") }
+}
+
+fn resent(record: &FlowRecord) -> String {
+    let side = |letter: char, side: &SideRecord| {
+        let loss = side.loss.unwrap_or_default();
+        let mut text = format!("{letter} {}", units::count(loss.resent_packets));
+        let mut parts = Vec::new();
+        for (n, word) in [
+            (loss.lost_before, "lost before here"),
+            (loss.lost_beyond, "seen here and lost after, or asked for again"),
+            (loss.spurious_packets, "without need"),
+            (loss.reordered_packets, "others reordered"),
+            (loss.unsure_packets, "unsure"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{} {word}", units::count(n)));
+            }
+        }
+        if !parts.is_empty() {
+            let _ = write!(text, " ({})", parts.join(", "));
+        }
+        text
+    };
+    format!("{} · {}", side('C', &record.orig), side('S', &record.resp))
+}
+
+/// What one side offered, where the other one's offer is not there.
+fn offered(options: &Options) -> String {
+    let mut parts = Vec::new();
+    if let Some(mss) = options.mss {
+        parts.push(format!("MSS {mss}"));
+    }
+    if let Some(scale) = options.scale {
+        parts.push(format!("window ×{}", 1_u32 << scale.min(14)));
+    }
+    if options.sack_permitted {
+        parts.push("SACK".to_owned());
+    }
+    if options.times.is_some() {
+        parts.push("timestamps".to_owned());
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" · ") }
+}
