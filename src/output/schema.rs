@@ -2,13 +2,18 @@
 
 use super::packet_keys::PACKET_KEYS;
 use super::values::Records;
+use crate::flow::app::{
+    AppRecord, BannerRecord, DnsRecord, Exchange, HttpRecord, LoginRecord, QuicRecord, TlsRecord, Transaction,
+};
 use crate::flow::community_id::CommunityId;
 use crate::flow::fields::{Unit, Value};
 use crate::flow::{
-    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord,
+    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord,
     SideRecord, State, Vantage, ZeekRecord, record::TcpState, record::TunnelRecord,
 };
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use crate::peek::App;
+use crate::peek::login::Method;
 use serde_json::{Map, Value as Json, json};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -142,7 +147,7 @@ pub(super) fn keys_of(records: Records) -> Vec<Key> {
             Value::U64(_) => Kind::Integer,
             Value::Span(_) => Kind::Number,
             Value::Time(_) => Kind::Time,
-            Value::List(_) | Value::Words(_) => Kind::List,
+            Value::List(_) | Value::Words(_) | Value::Texts(_) | Value::Objects(_) => Kind::List,
         },
         nullable: (field.get)(&nothing) == Value::Null,
         note: if field.unit == Unit::None { "" } else { field.unit.word() },
@@ -220,6 +225,7 @@ fn everything_known() -> FlowRecord {
         measured: Some(measured()),
         loss: Some(LossRecord::default()),
         missed_bytes: Some(0),
+        name: Some(HostName { name: "www.example.test".into(), packet: (0, 1) }),
         ..SideRecord::default()
     };
     let at = Some((1, Timestamp::default()));
@@ -260,8 +266,46 @@ fn everything_known() -> FlowRecord {
         capture_drops: Some(0),
         vantage: Some(Vantage::Between),
         zeek: Some(Box::new(zeek())),
+        app: Some(Box::new(app())),
         orig: side.clone(),
         resp: side,
+    }
+}
+
+fn app() -> AppRecord {
+    let text = || Some("x".into());
+    let span = Some(Span::ZERO);
+    AppRecord {
+        app: Some(App::Http),
+        incomplete: false,
+        tls: Some(Box::new(TlsRecord {
+            client_hello: Some(1),
+            server_hello: Some(2),
+            server_name: text(),
+            offered: text(),
+            version: text(),
+            cipher: text(),
+            alpn_offered: vec!["h2".into(), "http/1.1".into()],
+            alpn: text(),
+            subject: text(),
+            names: vec!["www.example.test".into()],
+            alerts: vec!["resp fatal handshake failure".into()],
+            ja3: text(),
+            ja3_text: text(),
+            ja4: text(),
+        })),
+        http: Some(Box::new(HttpRecord {
+            requests: 1,
+            responses: 1,
+            exchanges: vec![Exchange { method: text(), status: Some(200), time: span, ..Exchange::default() }],
+        })),
+        dns: Some(Box::new(DnsRecord {
+            transactions: vec![Transaction { name: text(), answers: text(), time: span, ..Transaction::default() }],
+            ..DnsRecord::default()
+        })),
+        banner: Some(Box::new(BannerRecord { client: text(), server: text() })),
+        login: Some(Box::new(LoginRecord { user: text(), method: Method::Basic, password_in_clear: true, packet: 1 })),
+        quic: Some(Box::new(QuicRecord { version: text(), destination: text(), client: text(), server: text() })),
     }
 }
 
@@ -306,6 +350,7 @@ fn nothing_known() -> FlowRecord {
         capture_drops: None,
         vantage: None,
         zeek: None,
+        app: None,
         orig: SideRecord::default(),
         resp: SideRecord::default(),
         ..everything_known()

@@ -223,6 +223,12 @@ pub fn speaker(segment: &[u8]) -> Option<Speaker> {
     }
 }
 
+/// Are these the first bytes of nothing that is known here, whatever follows and whatever the other side says?
+#[must_use]
+pub fn fits_nothing(bytes: &[u8]) -> bool {
+    matches!(claim(bytes), Peek::Not)
+}
+
 /// What one side's bytes may be.
 fn claim(bytes: &[u8]) -> Peek<Claim> {
     let sure = |app, speaker| Claim { apps: Apps::one(app), speaker, sure: true };

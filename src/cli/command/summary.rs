@@ -30,7 +30,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         filter: filter.clone(),
     };
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
-    let wants = Wants { verdicts: true, ..Wants::default() };
+    let wants = Wants { verdicts: true, app: true, ..Wants::default() };
     let tracker = TrackerConfig {
         handshake_events: false,
         wants,
