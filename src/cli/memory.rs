@@ -284,7 +284,8 @@ mod tests {
             let memory = of(text).unwrap().for_files(&asked(threads)).unwrap();
             let tracker = memory.tracker(0);
             let numbers = tracker.max_bytes / (NUMBERS - 1);
-            let all = tracker.max_bytes + numbers + tracker.path_bytes + tracker.name_bytes + memory.handed_over() + memory.input();
+            let all =
+                tracker.max_bytes + numbers + tracker.path_bytes + tracker.name_bytes + memory.handed_over() + memory.input();
             assert!(all + PROGRAM + memory.followers <= memory.most && memory.handed_over() > 0, "{text}: {tracker:?}");
         }
         assert_eq!(of("64m").unwrap().for_files(&asked(1)).unwrap(), of("64m").unwrap());

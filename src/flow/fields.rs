@@ -3,8 +3,8 @@
 //! Names are those of the records; a dot leads into a nested object (`orig.packets`). Unknown is [`Value::Null`], never 0.
 
 use super::FlowId;
-use super::community_id::CommunityId;
 use super::app::{AppRecord, BannerRecord, DnsRecord, HttpRecord, LoginRecord, Objects, QuicRecord, TlsRecord};
+use super::community_id::CommunityId;
 use super::record::{EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, SideRecord, TcpState, Vantage, ZeekRecord};
 use super::wants::Wants;
 use crate::model::{IpProtocol, Span, Timestamp};

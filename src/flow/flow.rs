@@ -173,7 +173,11 @@ impl Flow {
 
     /// Has it memory beside its place in the table?
     pub(super) const fn has_boxes(&self) -> bool {
-        matches!(self.body, Body::Tcp(_)) || self.zeek.is_some() || self.tunnel.is_some() || self.icmp.is_some() || self.app.is_some()
+        matches!(self.body, Body::Tcp(_))
+            || self.zeek.is_some()
+            || self.tunnel.is_some()
+            || self.icmp.is_some()
+            || self.app.is_some()
     }
 
     /// Counters of an end.

@@ -43,8 +43,8 @@ pub use names::{Learnt, Names};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{
-    Birth, DirectionReason, EndReason, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    TcpState, Vantage, Wrapping, ZeekRecord,
+    Birth, DirectionReason, EndReason, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord,
+    SideRecord, State, TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};

@@ -66,7 +66,8 @@ impl Names {
         let cost = ENTRY + name.len();
         let entries = self.known.entry(address).or_default();
         // What is said again is as old as it was: flows in between have it, too.
-        if entries.iter().rev().find(|entry| entry.client == client).is_some_and(|entry| *entry.name == *name) || cost > self.most {
+        if entries.iter().rev().find(|entry| entry.client == client).is_some_and(|entry| *entry.name == *name) || cost > self.most
+        {
             return;
         }
         // The name itself is kept once for those that follow each other.

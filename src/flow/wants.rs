@@ -22,7 +22,8 @@ pub struct Wants {
 
 impl Wants {
     /// All that records hold: everything but the byte streams.
-    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true, app: true };
+    pub const ALL: Self =
+        Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true, app: true };
     /// Nothing.
     pub const NONE: Self =
         Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false, community_id: false, app: false };

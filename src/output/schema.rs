@@ -8,8 +8,8 @@ use crate::flow::app::{
 use crate::flow::community_id::CommunityId;
 use crate::flow::fields::{Unit, Value};
 use crate::flow::{
-    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord,
-    SideRecord, State, Vantage, ZeekRecord, record::TcpState, record::TunnelRecord,
+    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome,
+    RttRecord, SideRecord, State, Vantage, ZeekRecord, record::TcpState, record::TunnelRecord,
 };
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
 use crate::peek::App;

@@ -332,13 +332,7 @@ impl Taken {
 
 /// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded; `names`: where
 /// names of hosts are kept, if flows are to have any.
-pub(super) fn merge(
-    desk: &Desk,
-    common: &Common,
-    most: usize,
-    mut names: Option<Names>,
-    sink: &mut impl Sink,
-) -> io::Result<()> {
+pub(super) fn merge(desk: &Desk, common: &Common, most: usize, mut names: Option<Names>, sink: &mut impl Sink) -> io::Result<()> {
     let nothing = |_| Taken { told: VecDeque::new(), mark: Key::START, spent: Vec::new() };
     let mut streams: Vec<Taken> = desk.streams.iter().map(nothing).collect();
     let mut numbers = Numbers::new(streams.len(), most);

@@ -186,6 +186,7 @@ impl Dns {
         let transactions = notes.record.dns.as_mut().map(|dns| &mut dns.transactions);
         if let Some(transaction) = transactions.and_then(|all| all.get_mut(place)) {
             (transaction.rcode, transaction.answers) = (rcode, answers);
+            transaction.truncated = message.header.is_truncated();
             transaction.response = Some(now.number);
             transaction.time = Some(now.ts - asked.ts);
         }
@@ -218,6 +219,7 @@ fn keep(message: &Message<'_>, notes: &mut Notes<'_>, place_it: impl FnOnce(&mut
     if message.header.is_response() {
         transaction.rcode = notes.cut(&message.rcode().to_string(), TEXT);
         transaction.answers = answers(message, notes);
+        transaction.truncated = message.header.is_truncated();
     }
     place_it(&mut transaction);
     let dns = notes.record.dns.get_or_insert_default();

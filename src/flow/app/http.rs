@@ -131,7 +131,7 @@ impl Http {
             match http::read(bytes) {
                 Peek::Is(head) => return Some((head.len(), self.on_head(side, &head, at.now, notes))),
                 Peek::Not => self.lose(side, notes),
-                Peek::More => self.wait(side, bytes, notes),
+                Peek::More => self.wait(side, bytes, at.now, notes),
             }
             return None;
         }
@@ -147,6 +147,12 @@ impl Http {
                 self.sides[side].buffer = buffer;
                 return None;
             }
+            Peek::More if buffer.is_full() => {
+                self.sides[side].buffer = std::mem::take(&mut buffer);
+                self.on_cut_head(side, at.now, notes);
+                self.lose(side, notes);
+                None
+            }
             _ => {
                 self.lose(side, notes);
                 None
@@ -157,9 +163,12 @@ impl Http {
     }
 
     /// The head is not whole.
-    fn wait(&mut self, side: usize, bytes: &[u8], notes: &mut Notes<'_>) {
+    fn wait(&mut self, side: usize, bytes: &[u8], now: Moment, notes: &mut Notes<'_>) {
         let buffer = &mut self.sides[side].buffer;
-        if buffer.push(bytes, notes).is_none() || buffer.is_full() {
+        if buffer.push(bytes, notes).is_none() {
+            self.lose(side, notes);
+        } else if buffer.is_full() {
+            self.on_cut_head(side, now, notes);
             self.lose(side, notes);
         }
     }
@@ -194,11 +203,8 @@ impl Http {
                 }
                 let kept = response(head, (code, reason), asked, began, notes);
                 let method = asked.map(|asked| asked.method);
-                self.answers = Some(Asked {
-                    kept,
-                    method: method.unwrap_or(Method::Other),
-                    whole: asked.and_then(|asked| asked.whole),
-                });
+                self.answers =
+                    Some(Asked { kept, method: method.unwrap_or(Method::Other), whole: asked.and_then(|asked| asked.whole) });
                 head.framing(method.map(Method::name))
             }
             _ => {
@@ -243,7 +249,11 @@ impl Http {
     pub(super) fn on_gap(&mut self, side: usize, len: u64, now: Moment, notes: &mut Notes<'_>) -> Goes {
         let progress = match &mut self.sides[side].stage {
             Stage::Body(body) => body.miss(len),
-            Stage::Head | Stage::Lost => Progress::Broken,
+            Stage::Head => {
+                self.on_cut_head(side, now, notes);
+                Progress::Broken
+            }
+            Stage::Lost => Progress::Broken,
         };
         match progress {
             Progress::Within => {}
@@ -251,6 +261,17 @@ impl Http {
             Progress::Broken => self.lose(side, notes),
         }
         self.goes()
+    }
+
+    /// The rest of a head is missing: its whole lines are read, if the first one is there. Where the body ends is mostly not known
+    /// then.
+    fn on_cut_head(&mut self, side: usize, now: Moment, notes: &mut Notes<'_>) {
+        let mut buffer = std::mem::take(&mut self.sides[side].buffer);
+        let lines = buffer.bytes().iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        if let Peek::Is(head) = http::read(&[&buffer.bytes()[..lines], b"\r\n"].concat()) {
+            self.on_head(side, &head, now, notes);
+        }
+        buffer.clear(notes);
     }
 
     /// A side has sent all that it will.

@@ -131,6 +131,8 @@ pub struct Transaction {
     pub kind: Option<Text>,
     /// How it was answered.
     pub rcode: Option<Text>,
+    /// It was too long, and is to be asked for again over TCP.
+    pub truncated: bool,
     /// The data of the answers, in their order, with commas between.
     pub answers: Option<Text>,
     /// Packet of the question, the first copy.
@@ -259,6 +261,7 @@ impl Objects<'_> {
                     visitor.member("name", text(one.name.as_ref()), true);
                     visitor.member("type", text(one.kind.as_ref()), true);
                     visitor.member("rcode", text(one.rcode.as_ref()), true);
+                    visitor.member("truncated", Value::Bool(one.truncated), false);
                     visitor.member("answers", text(one.answers.as_ref()), true);
                     visitor.member("query", number(one.query), false);
                     visitor.member("response", number(one.response), false);

@@ -103,14 +103,7 @@ impl Tracker {
 
     /// What the application says in a segment.
     #[inline(never)]
-    fn read_segment(
-        &mut self,
-        slot: u32,
-        segment: &Segment<'_>,
-        accepted: bool,
-        seen: &Seen<'_, '_>,
-        sink: &mut impl FlowSink,
-    ) {
+    fn read_segment(&mut self, slot: u32, segment: &Segment<'_>, accepted: bool, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) {
         let Flow { body: Body::Tcp(connection), key, app, reads, originator, .. } = self.table.get_mut(slot) else { return };
         if *reads == Reads::Soon {
             if segment.len == 0 || !accepted {
