@@ -74,6 +74,7 @@ impl Dns {
             // A message that is there whole is read where it is.
             if framer.buffer.is_empty()
                 && let Some(whole) = be16(rest, 0).and_then(|len| rest.get(2..2 + usize::from(len)))
+                && whole.len() <= MOST - 2
             {
                 rest = &rest[2 + whole.len()..];
                 self.of_stream(side, whole, at, notes);

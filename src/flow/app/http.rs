@@ -3,7 +3,7 @@
 //! Times are tshark's (4.0): a message counts as there when it is whole, its body included; a body that ends with the connection is
 //! whole at the FIN. What comes before a response (100 Continue and its like) is no response.
 
-use super::notes::{At, Buffer, KEPT, LONG_TEXT, Notes};
+use super::notes::{At, Buffer, KEPT, LONG_TEXT, MOST, Notes};
 use super::record::{Exchange, HttpRecord, LoginRecord, Moment, Text};
 use crate::model::Span;
 use crate::peek::http::{self, Body, Framing, Head, Progress, Start};
@@ -128,7 +128,8 @@ impl Http {
     fn head(&mut self, side: usize, bytes: &[u8], at: At, notes: &mut Notes<'_>) -> Option<(usize, bool)> {
         self.sides[side].began.get_or_insert(at.first);
         if self.sides[side].buffer.is_empty() {
-            match http::read(bytes) {
+            // A head is as long as has room where it comes in pieces, too.
+            match http::read(&bytes[..bytes.len().min(MOST)]) {
                 Peek::Is(head) => return Some((head.len(), self.on_head(side, &head, at.now, notes))),
                 Peek::Not => self.lose(side, notes),
                 Peek::More => self.wait(side, bytes, at.now, notes),

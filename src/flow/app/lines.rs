@@ -59,7 +59,7 @@ impl Lines {
                     notes.record.login = Some(Box::new(LoginRecord { user, method, password_in_clear, packet }));
                     true
                 }
-                Peek::Not => {
+                other => {
                     if let Some(behind) = login::behind_start_of_tls(service, said) {
                         let left = said.len() - behind;
                         // What did not fit is not known to be the rest.
@@ -68,9 +68,8 @@ impl Lines {
                         }
                         return Goes::Tls(left);
                     }
-                    true
+                    matches!(other, Peek::Not)
                 }
-                Peek::More => false,
             },
         };
         if over || self.sides[side].buffer.is_full() {

