@@ -12,6 +12,7 @@ mod ciphers;
 mod client_hello;
 mod der;
 mod extensions;
+mod hello;
 #[cfg(test)]
 mod hellos;
 mod names;
