@@ -26,6 +26,7 @@ mod prefetch;
 pub mod profile;
 pub mod record;
 mod room;
+pub(crate) mod sample;
 pub mod stream;
 mod table;
 mod tcp;

@@ -36,6 +36,8 @@ pub struct Learnt<'a> {
 
 #[derive(Debug)]
 struct Entry {
+    /// Counts all that were ever learnt.
+    nth: u64,
     name: Arc<str>,
     client: IpAddr,
     packet: (u16, u64),
@@ -47,8 +49,11 @@ struct Entry {
 pub struct Names {
     /// Of each address, in the order in which it was learnt.
     known: HashMap<IpAddr, VecDeque<Entry>, RandomState>,
-    /// Addresses of all entries, the oldest first.
-    order: VecDeque<IpAddr>,
+    /// All entries by their address and number, the oldest first; of some that are forgotten, too.
+    order: VecDeque<(IpAddr, u64)>,
+    /// Entries ever, and now.
+    learnt: u64,
+    entries: usize,
     bytes: usize,
     most: usize,
 }
@@ -57,7 +62,7 @@ impl Names {
     /// Nothing is known yet, and what will be may take about so many bytes.
     #[must_use]
     pub fn within(bytes: usize) -> Self {
-        Self { known: HashMap::default(), order: VecDeque::new(), bytes: 0, most: bytes }
+        Self { known: HashMap::default(), order: VecDeque::new(), learnt: 0, entries: 0, bytes: 0, most: bytes }
     }
 
     /// Takes an answer.
@@ -72,26 +77,34 @@ impl Names {
         }
         // The name itself is kept once for those that follow each other.
         let same = entries.back().filter(|entry| *entry.name == *name).map(|entry| Arc::clone(&entry.name));
-        entries.push_back(Entry { name: same.unwrap_or_else(|| name.into()), client, packet, ts });
-        let many = entries.len() > EACH;
-        self.order.push_back(address);
+        self.learnt += 1;
+        let nth = self.learnt;
+        entries.push_back(Entry { nth, name: same.unwrap_or_else(|| name.into()), client, packet, ts });
+        let oldest = if entries.len() > EACH { entries.front().map(|entry| entry.nth) } else { None };
+        self.order.push_back((address, nth));
         self.bytes += cost;
-        if many && let Some(at) = self.order.iter().position(|other| *other == address) {
-            self.order.remove(at);
-            self.forget(address);
+        self.entries += 1;
+        if let Some(nth) = oldest {
+            self.forget(address, nth);
         }
         while self.bytes > self.most
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((address, nth)) = self.order.pop_front()
         {
-            self.forget(oldest);
+            self.forget(address, nth);
+        }
+        if self.order.len() > 2 * self.entries + EACH {
+            let known = &self.known;
+            let is_known = |entries: &VecDeque<Entry>, nth| entries.front().is_some_and(|first| first.nth <= nth);
+            self.order.retain(|(address, nth)| known.get(address).is_some_and(|entries| is_known(entries, *nth)));
         }
     }
 
-    /// Forgets the oldest name of an address.
-    fn forget(&mut self, address: IpAddr) {
+    /// Forgets the oldest name of an address, if it is this one still.
+    fn forget(&mut self, address: IpAddr, nth: u64) {
         let Some(entries) = self.known.get_mut(&address) else { return };
-        if let Some(entry) = entries.pop_front() {
+        if let Some(entry) = entries.pop_front_if(|entry| entry.nth == nth) {
             self.bytes -= ENTRY + entry.name.len();
+            self.entries -= 1;
         }
         if entries.is_empty() {
             self.known.remove(&address);
@@ -163,13 +176,14 @@ mod tests {
             let name = format!("{number:03}");
             names.learn(&learnt(&name, (number % 200) as u8, 1, number + 1));
         }
-        assert!(names.bytes <= names.most && names.order.len() == 100);
+        assert!(names.bytes <= names.most && names.entries <= 100);
         assert_eq!(of(&names, 1, 150, 5000), Some(("950".to_owned(), 951)));
         assert_eq!(of(&names, 1, 50, 5000), None);
         for number in 0..1000_u64 {
             names.learn(&learnt(&format!("{number:03}"), 7, 1, 2000 + number));
         }
         assert_eq!(names.known[&ip(7)].len(), EACH);
-        assert_eq!(names.order.len(), names.known.values().map(VecDeque::len).sum::<usize>());
+        assert_eq!(names.entries, names.known.values().map(VecDeque::len).sum::<usize>());
+        assert!(names.order.len() <= 2 * names.entries + EACH);
     }
 }

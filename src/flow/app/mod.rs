@@ -85,8 +85,10 @@ struct First {
     buffer: Buffer,
     /// Where pieces of it end, and where they came from.
     pieces: Vec<(usize, At)>,
-    /// Nothing that is known begins so.
+    /// Nothing that is known begins so, and none of it is kept: what the other side says may still be known.
     unknown: bool,
+    /// Bytes that were not kept for that.
+    passed: usize,
     /// A byte is missing behind it.
     cut: bool,
 }
@@ -262,11 +264,16 @@ impl Talk {
             Peek::Is(found) => self.decided(found, around),
             Peek::Not => self.finish(around.room),
             Peek::More => {
+                let Self { record, held, .. } = self;
+                let mut notes = notes(record, held, around);
                 for side in first.iter_mut() {
-                    side.unknown |= !side.buffer.is_empty() && fits_nothing(side.buffer.bytes());
+                    if !side.buffer.is_empty() && fits_nothing(side.buffer.bytes()) {
+                        side.give_up(&mut notes);
+                    }
                 }
-                // Whatever begins so long without saying what it is will not.
-                if first.iter().all(|side| side.unknown || side.cut) || first.iter().any(|side| side.buffer.is_full()) {
+                // Whatever goes on so long without saying what it is will not.
+                let endless = |side: &First| side.buffer.is_full() || side.passed >= MOST;
+                if first.iter().all(|side| side.cut) || first.iter().any(endless) {
                     self.finish(around.room);
                 }
             }
@@ -339,8 +346,19 @@ impl Talk {
 }
 
 impl First {
+    /// None of it is kept any longer.
+    fn give_up(&mut self, notes: &mut Notes<'_>) {
+        (self.unknown, self.cut, self.passed) = (true, true, self.buffer.len());
+        self.buffer.clear(notes);
+        self.pieces = Vec::new();
+    }
+
     /// Takes bytes; says whether they may decide anything.
     fn push(&mut self, bytes: &[u8], at: At, notes: &mut Notes<'_>) -> bool {
+        if self.unknown {
+            self.passed += bytes.len();
+            return self.passed >= MOST;
+        }
         if self.cut || self.buffer.is_full() {
             return false;
         }
