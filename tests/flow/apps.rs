@@ -127,6 +127,20 @@ fn a_hole_in_a_body_matters_no_more_than_in_a_head_it_does() {
 }
 
 #[test]
+fn heads_that_the_capture_cut_are_read_as_far_as_whole_lines_go() {
+    let mut talk = Talk::new();
+    talk.client("GET /a HTTP/1.1\r\nHost: x.test\r\nUser-Ag");
+    talk.sent[0] += 50;
+    talk.server("HTTP/1.1 200 OK\r\nServer: y\r\nContent-Le");
+    talk.sent[1] += 50;
+    talk.client("GET").server("x");
+    let app = talk.app();
+    let exchange = &app.http.as_ref().unwrap().exchanges[0];
+    assert_eq!((said(exchange), exchange.host.as_deref()), ((Some("GET"), Some("/a"), Some(200)), Some("x.test")));
+    assert_eq!((millis(exchange.wait), exchange.time, app.incomplete), (Some(10), None, true));
+}
+
+#[test]
 fn secrets_are_in_no_record() {
     let mut talk = Talk::new();
     talk.client("GET http://joe:hunter2@x.test/?a=b@c HTTP/1.1\r\nAuthorization: Basic am9lOmh1bnRlcjI=\r\n\r\n");
