@@ -107,7 +107,7 @@ impl Room {
     }
 
     /// What is left of room that was lent, and what came back to it.
-    pub(super) fn take_back(&mut self, lent: Self) {
+    pub(super) fn take_back(&mut self, lent: &Self) {
         self.give_back(lent.left);
     }
 

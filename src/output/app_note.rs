@@ -3,6 +3,7 @@
 
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, DnsRecord, Exchange, HttpRecord, TlsRecord, Transaction};
+use std::fmt::Write as _;
 
 /// Longest note, characters.
 const LONGEST: usize = 72;
@@ -35,7 +36,7 @@ fn of_app(app: &AppRecord, name: Option<&str>) -> String {
         parts.extend(of_http(http));
     }
     if let Some(tls) = &app.tls {
-        parts.extend(of_tls(tls, name));
+        parts.push(of_tls(tls, name));
     }
     if let Some(dns) = &app.dns {
         parts.extend(of_dns(dns));
@@ -63,24 +64,25 @@ fn more(all: u64, shown: u64) -> String {
 fn of_http(http: &HttpRecord) -> Option<String> {
     let first = http.exchanges.first()?;
     let Exchange { method, target, status, host, reason, .. } = first;
+    // Writing into a String cannot fail.
     let mut text = match (method, target) {
         (Some(method), Some(target)) => format!("{method} {}", cut(target, PART)),
         _ => "HTTP".to_owned(),
     };
     if let Some(status) = status {
-        text.push_str(&format!(" {status}"));
+        let _ = write!(text, " {status}");
     }
     if let (None, Some(reason)) = (method, reason) {
-        text.push_str(&format!(" {}", cut(reason, PART)));
+        let _ = write!(text, " {}", cut(reason, PART));
     }
     text.push_str(&more(http.requests.max(http.responses), 1));
     if let Some(host) = host {
-        text.push_str(&format!(" · {}", cut(host, PART)));
+        let _ = write!(text, " · {}", cut(host, PART));
     }
     Some(text)
 }
 
-fn of_tls(tls: &TlsRecord, name: Option<&str>) -> Option<String> {
+fn of_tls(tls: &TlsRecord, name: Option<&str>) -> String {
     let name = tls.server_name.as_deref().or(tls.subject.as_deref()).or(name).map(|name| cut(name, PART));
     let version = tls.version.as_deref().or(tls.offered.as_deref()).unwrap_or("TLS");
     let alpn = tls.alpn.as_deref().or_else(|| match &tls.alpn_offered[..] {
@@ -91,9 +93,9 @@ fn of_tls(tls: &TlsRecord, name: Option<&str>) -> Option<String> {
     let words = [name.as_deref(), Some(version), alpn];
     let mut text = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     if let Some(alert) = tls.alerts.iter().find(|alert| !alert.ends_with("close notify")) {
-        text.push_str(&format!(" · alert: {alert}"));
+        let _ = write!(text, " · alert: {alert}");
     }
-    Some(text)
+    text
 }
 
 fn of_dns(dns: &DnsRecord) -> Option<String> {
@@ -126,6 +128,7 @@ mod tests {
         note(&record)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "facts of records are such")]
     fn text(text: &str) -> Option<Box<str>> {
         Some(text.into())
     }

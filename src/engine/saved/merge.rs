@@ -92,7 +92,7 @@ pub(super) enum Told {
 
 /// A name of a host, as a packet told it.
 pub(super) struct Name {
-    name: Box<str>,
+    text: Box<str>,
     address: IpAddr,
     client: IpAddr,
     packet: (u16, u64),
@@ -100,14 +100,14 @@ pub(super) struct Name {
 }
 
 impl Name {
-    pub(super) fn of(learnt: &Learnt<'_>) -> Box<Self> {
+    pub(super) fn of(learnt: &Learnt<'_>) -> Self {
         let Learnt { name, address, client, packet, ts } = *learnt;
-        Box::new(Self { name: name.into(), address, client, packet, ts })
+        Self { text: name.into(), address, client, packet, ts }
     }
 
     fn learnt(&self) -> Learnt<'_> {
-        let Self { ref name, address, client, packet, ts } = *self;
-        Learnt { name, address, client, packet, ts }
+        let Self { ref text, address, client, packet, ts } = *self;
+        Learnt { name: text, address, client, packet, ts }
     }
 }
 

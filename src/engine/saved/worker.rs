@@ -318,7 +318,9 @@ impl FlowSink for Teller<'_> {
         // Verdicts on packets and outcomes of set-ups are in the record; streams are for one thread.
         let record = match event {
             FlowEvent::Ended(record) => record,
-            FlowEvent::Learnt(learnt) => return self.desk.tell(self.me, Key::own(self.number), Told::Learnt(Name::of(learnt))),
+            FlowEvent::Learnt(learnt) => {
+                return self.desk.tell(self.me, Key::own(self.number), Told::Learnt(Box::new(Name::of(learnt))));
+            }
             _ => return,
         };
         self.totals.count_flow(record);

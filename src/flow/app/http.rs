@@ -308,7 +308,7 @@ fn request(head: &Head<'_>, (method, target): (&[u8], &[u8]), began: Moment, not
         request: Some(began.number),
         ..Exchange::default()
     };
-    push(notes.record.http.get_or_insert_default(), exchange)
+    Some(push(notes.record.http.get_or_insert_default(), exchange))
 }
 
 /// The target, without user name and password before the host.
@@ -332,15 +332,14 @@ fn response(
 ) -> Option<usize> {
     let http = notes.record.http.get_or_insert_default();
     http.responses += 1;
-    let place = match asked {
-        Some(asked) => asked.kept?,
-        None => {
-            let place = http.exchanges.len();
-            if !notes.keeps(place, EXCHANGE) {
-                return None;
-            }
-            push(notes.record.http.get_or_insert_default(), Exchange::default())?
+    let place = if let Some(asked) = asked {
+        asked.kept?
+    } else {
+        let kept = http.exchanges.len();
+        if !notes.keeps(kept, EXCHANGE) {
+            return None;
         }
+        push(notes.record.http.get_or_insert_default(), Exchange::default())
     };
     let reason = if reason.is_empty() { None } else { notes.text(reason) };
     let content_type = head.content_type().and_then(|kind| notes.text(kind));
@@ -353,10 +352,11 @@ fn response(
     Some(place)
 }
 
-fn push(http: &mut HttpRecord, exchange: Exchange) -> Option<usize> {
+/// Its place.
+fn push(http: &mut HttpRecord, exchange: Exchange) -> usize {
     debug_assert!(http.exchanges.len() < KEPT);
     http.exchanges.push(exchange);
-    Some(http.exchanges.len() - 1)
+    http.exchanges.len() - 1
 }
 
 /// A message in a datagram, as discovery sends them: nothing is answered there that could be told.

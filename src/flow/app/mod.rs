@@ -126,7 +126,7 @@ impl Talk {
         let mut tell = |end: End, _: bool, part: StreamPart<'_>| self.on_part(end, part, around);
         connection.reassemble_into(&mut streams, seen, &limits, &mut portion, &mut tell);
         let ended = connection.has_ended(&streams, seen.from);
-        around.room.take_back(portion);
+        around.room.take_back(&portion);
         self.streams = Some(streams);
         if ended {
             self.on_end(seen.from, around);
@@ -384,7 +384,10 @@ fn on_quic(bytes: &[u8], is_client: bool, notes: &mut Notes<'_>) -> bool {
     let Peek::Is(initial) = quic::initial(bytes) else { return false };
     let known = notes.record.quic.take().unwrap_or_default();
     let mut known = *known;
-    let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |id: &[u8]| {
+        let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+        id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect::<String>()
+    };
     if known.version.is_none() {
         known.version = notes.cut(&initial.version.to_string(), TEXT);
     }

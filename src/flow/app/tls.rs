@@ -106,10 +106,9 @@ impl Tls {
                             on_certificate(&certificate, notes);
                         }
                     }
-                    Content::Handshake { .. } => {}
                     Content::Alert(alert) => on_alert(alert, side, notes),
-                    // Where the server asks for another hello, this comes before it.
-                    Content::ChangeCipherSpec => {}
+                    // Where the server asks for another hello, a change of ciphers comes before it.
+                    Content::Handshake { .. } | Content::ChangeCipherSpec => {}
                     Content::ApplicationData(_) | Content::Opaque(..) => break true,
                 }
             }
