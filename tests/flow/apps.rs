@@ -350,11 +350,14 @@ fn flows_have_the_names_that_dns_gave_before_they_began() {
     assert!(records.iter().all(|record| record.orig.name.is_none()));
 }
 
+/// What goes on and on, by the number of the segment.
+type Endless = fn(usize) -> Vec<u8>;
+
 #[test]
 fn what_has_no_end_takes_no_more_than_its_room() {
     const ROOM: usize = 1 << 20;
     let config = TrackerConfig { wants: Wants::APP, list_bytes: ROOM, ..TrackerConfig::default() };
-    let cases: [(&str, fn(usize) -> Vec<u8>); 5] = [
+    let cases: [(&str, Endless); 5] = [
         ("GET / HTTP/1.1\r\n", |n| format!("X-{n}: {}\r\n", "y".repeat(1000)).into_bytes()),
         ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", |_| vec![b'0'; 1200]),
         ("USER ", |_| vec![b'a'; 1200]),
@@ -471,7 +474,9 @@ proptest! {
                         pair.reverse();
                     }
                 }
-                segments.iter().for_each(|segment| talk.send_at(by, segment));
+                for segment in &segments {
+                    talk.send_at(by, segment);
+                }
                 talk.sent[by] = at;
             }
             facts(talk.record().app)
