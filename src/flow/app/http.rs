@@ -270,7 +270,8 @@ impl Http {
         let mut buffer = std::mem::take(&mut self.sides[side].buffer);
         let lines = buffer.bytes().iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         if let Peek::Is(head) = http::read(&[&buffer.bytes()[..lines], b"\r\n"].concat()) {
-            self.on_head(side, &head, now, notes);
+            // That the rest is missing may turn out late.
+            self.on_head(side, &head, self.sides[side].began.unwrap_or(now), notes);
         }
         buffer.clear(notes);
     }
