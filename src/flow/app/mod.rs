@@ -13,23 +13,24 @@ mod notes;
 pub mod record;
 mod tls;
 
-pub(in crate::flow) use self::notes::NameOf;
+pub(in crate::flow) use self::notes::{MOST, NameOf};
 pub(in crate::flow) use self::record::Moment;
 pub use self::record::{
     AppRecord, BannerRecord, DnsRecord, Exchange, HttpRecord, LoginRecord, ObjectVisitor, Objects, QuicRecord, TlsRecord,
     Transaction,
 };
+pub(in crate::flow) use crate::peek::fits_nothing;
 
 use self::dns::Dns;
 use self::http::Http;
 use self::lines::Lines;
-use self::notes::{At, Buffer, Held, MOST, Notes, TEXT};
+use self::notes::{At, Buffer, Held, Notes, TEXT};
 use self::tls::Tls;
 use super::key::End;
 use super::room::Room;
 use super::stream::{StreamLimits, StreamPacket, StreamPart};
 use super::tcp::{Connection, Sighting, Streams};
-use crate::peek::{App, Peek, Recognised, Service, Speaker, fits_nothing, quic, recognise, recognise_datagram};
+use crate::peek::{App, Peek, Recognised, Service, Speaker, quic, recognise, recognise_datagram};
 
 /// Datagrams of a flow that are looked at until one is recognised.
 pub(super) const TRIES: u64 = 4;
@@ -50,6 +51,8 @@ pub(super) enum Reads {
     No,
     /// From its first data on.
     Soon,
+    /// One side, this one, says what nothing known begins with; the other has said nothing yet.
+    Beside(End),
     Yes,
 }
 
@@ -60,6 +63,8 @@ pub(super) struct Talk {
     reader: Reader,
     /// Of a TCP connection that is read.
     streams: Option<Box<Streams>>,
+    /// Sides that say what nothing known begins with: nobody listens to them.
+    unknown: [bool; 2],
     /// Bytes taken of the room.
     held: Held,
 }
@@ -107,6 +112,16 @@ impl Talk {
         Self { reader: Reader::Undecided(Box::default()), streams: Some(Box::default()), ..Self::default() }
     }
 
+    /// The same where this side has said something that nothing known begins with, and the other speaks now.
+    pub(super) fn beside(unknown: End) -> Self {
+        let mut talk = Self::of_connection();
+        talk.unknown[unknown.index()] = true;
+        if let Reader::Undecided(first) = &mut talk.reader {
+            (first[unknown.index()].unknown, first[unknown.index()].cut) = (true, true);
+        }
+        talk
+    }
+
     /// What is known so far.
     pub(super) const fn record(&self) -> Option<&AppRecord> {
         if self.record.app.is_some() { Some(&self.record) } else { None }
@@ -119,6 +134,9 @@ impl Talk {
 
     /// Takes a segment's data, as `connection` has placed it.
     pub(super) fn on_segment(&mut self, connection: &Connection, seen: &Sighting<'_, '_>, around: &mut Around<'_>) {
+        if self.unknown[seen.from.index()] {
+            return self.pass(seen.from, seen.segment.len as usize, around.room);
+        }
         let Some(mut streams) = self.streams.take() else { return };
         let limits = if matches!(self.reader, Reader::Undecided(_)) { FIRST } else { LATER };
         // What waits above a hole takes of this; what waited comes back with it.
@@ -133,6 +151,16 @@ impl Talk {
         }
         if self.is_over() {
             self.release_streams(around.room);
+        }
+    }
+
+    /// Nobody listens to this side, and not for ever to the other.
+    fn pass(&mut self, side: End, len: usize, room: &mut Room) {
+        let Reader::Undecided(first) = &mut self.reader else { return };
+        first[side.index()].passed += len;
+        if first[side.index()].passed >= MOST {
+            self.finish(room);
+            self.release_streams(room);
         }
     }
 
@@ -200,6 +228,7 @@ impl Talk {
                 http::Goes::Over => self.finish(around.room),
                 http::Goes::Tunnel(used) => {
                     self.begin(Reader::Undecided(Box::default()), around.room);
+                    self.unknown = [false; 2];
                     if used < bytes.len() {
                         self.read(side, &bytes[used..], at, around);
                     }
@@ -266,13 +295,14 @@ impl Talk {
             Peek::More => {
                 let Self { record, held, .. } = self;
                 let mut notes = notes(record, held, around);
-                for side in first.iter_mut() {
+                for (side, unknown) in first.iter_mut().zip(&mut self.unknown) {
                     if !side.buffer.is_empty() && fits_nothing(side.buffer.bytes()) {
                         side.give_up(&mut notes);
+                        *unknown = true;
                     }
                 }
                 // Whatever goes on so long without saying what it is will not.
-                let endless = |side: &First| side.buffer.is_full() || side.passed >= MOST;
+                let endless = |side: &First| side.buffer.is_full();
                 if first.iter().all(|side| side.cut) || first.iter().any(endless) {
                     self.finish(around.room);
                 }
@@ -355,10 +385,6 @@ impl First {
 
     /// Takes bytes; says whether they may decide anything.
     fn push(&mut self, bytes: &[u8], at: At, notes: &mut Notes<'_>) -> bool {
-        if self.unknown {
-            self.passed += bytes.len();
-            return self.passed >= MOST;
-        }
         if self.cut || self.buffer.is_full() {
             return false;
         }

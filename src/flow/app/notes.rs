@@ -7,7 +7,7 @@ use crate::peek::tls::shown;
 use std::net::IpAddr;
 
 /// Most bytes of a side that wait to be read.
-pub(super) const MOST: usize = 16 << 10;
+pub(in crate::flow) const MOST: usize = 16 << 10;
 /// Messages that a flow keeps; of more only the number is known.
 pub(super) const KEPT: usize = 64;
 /// Longest text that is kept, characters; a target of HTTP has more.

@@ -220,6 +220,12 @@ impl Connection {
         streams.on_segment(seen, &self.ends, limits, room, tell);
     }
 
+    /// Is a segment, which was taken, the first of what this end says?
+    pub(super) fn begins_with(&self, from: End, segment: &Segment<'_>) -> bool {
+        let end = self.end(from);
+        end.find(segment.seq.plus(u32::from(segment.has(TcpFlags::SYN)))) == Some(end.first_byte())
+    }
+
     /// Has this end said all that it will, and was all of it told of its stream?
     pub(super) fn has_ended(&self, streams: &Streams, end: End) -> bool {
         streams.has_ended(end, self.end(end))

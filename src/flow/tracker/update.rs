@@ -4,7 +4,7 @@ use super::Tracker;
 use super::naming::Naming;
 use super::packet::{Seen, ttl};
 use crate::decode::TcpFlags;
-use crate::flow::app::{Around, Moment, NameOf, Reads, TRIES, Talk};
+use crate::flow::app::{Around, MOST, Moment, NameOf, Reads, TRIES, Talk, fits_nothing};
 use crate::flow::datagram::Datagram;
 use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
 use crate::flow::flow::{Body, Flow};
@@ -104,14 +104,29 @@ impl Tracker {
     /// What the application says in a segment.
     #[inline(never)]
     fn read_segment(&mut self, slot: u32, segment: &Segment<'_>, accepted: bool, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) {
-        let Flow { body: Body::Tcp(connection), key, app, reads, originator, .. } = self.table.get_mut(slot) else { return };
-        if *reads == Reads::Soon {
+        let Flow { body: Body::Tcp(connection), key, app, reads, originator, low, high, .. } = self.table.get_mut(slot) else {
+            return;
+        };
+        if *reads != Reads::Yes {
             if segment.len == 0 || !accepted {
+                return;
+            }
+            // Most connections that say nothing known need no memory for that.
+            let says = seen.packet.payload();
+            let unknown = connection.begins_with(seen.sender, segment) && fits_nothing(says) && !says.is_empty();
+            match *reads {
+                Reads::Soon if unknown => *reads = Reads::Beside(seen.sender),
+                Reads::Beside(side) if side == seen.sender && low.payload_bytes.max(high.payload_bytes) < MOST as u64 => {}
+                Reads::Beside(side) if side == seen.sender || unknown => *reads = Reads::No,
+                Reads::Beside(side) => *app = Some(Box::new(Talk::beside(side))),
+                _ => *app = Some(Box::new(Talk::of_connection())),
+            }
+            if app.is_none() {
                 return;
             }
             *reads = Reads::Yes;
         }
-        let talk = app.get_or_insert_with(|| Box::new(Talk::of_connection()));
+        let Some(talk) = app else { return };
         let sighting = seen.sighting(key, segment, accepted, &self.drops);
         let mut learn = teller_of_names(&mut self.names, seen, key.endpoint(seen.sender.other()).ip, sink);
         let mut around = Around { originator: *originator, now: moment(seen), room: &mut self.room, learn: &mut learn };
