@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Explain(Deferred<ExplainArgs>),
     /// The bytes of one connection, put together, with gaps marked
     Follow(Deferred<FollowArgs>),
+    /// A capture file for each connection, or for each group of them
+    Split(Deferred<SplitArgs>),
     /// Save packets to a capture file, and nothing else
     Capture(Deferred<CaptureArgs>),
     /// What can be captured here, and why not
@@ -545,6 +547,51 @@ pub(crate) struct FollowArgs {
     /// files of their own
     #[arg(long, value_name = "FORMAT", default_value = "ascii", help_heading = "Output")]
     pub(crate) format: FollowFormat,
+}
+
+/// `sockeye split`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sockeye split -r capture.pcap -o parts\n  sockeye split -r capture.pcap -o parts --by state\n  sockeye split -r big.pcap.zst -o parts 'host 192.0.2.1' --format csv"
+)]
+pub(crate) struct SplitArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// The folder to write into; it is made if it is not there. The index of its files is index.jsonl
+    #[arg(short = 'o', long = "output", value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Parts")]
+    pub(crate) output: Option<PathBuf>,
+    /// What has a file of its own. All but flow read the capture twice, so it cannot be a pipe
+    #[arg(long, value_name = "WHAT", default_value = "flow", help_heading = "Parts")]
+    pub(crate) by: ByWord,
+    /// Format of the files: pcapng unless all that is read is pcap of one link type
+    #[arg(long, value_name = "FORMAT", help_heading = "Parts")]
+    pub(crate) write_format: Option<WriteFormat>,
+    /// Overwrite files of an earlier run
+    #[arg(long, help_heading = "Parts")]
+    pub(crate) force: bool,
+    /// Form of the list of files on standard output
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<RecordFormat>,
+    /// Every file in the table, not only the 20 largest
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all: bool,
+}
+
+/// `--by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ByWord {
+    /// A conversation: c3-10.98.0.1.49382-10.98.0.2.80.pcap
+    Flow,
+    /// A host, with all that it said to others: packets are in the files of both their hosts
+    Host,
+    /// A server's port: tcp-443.pcap
+    Port,
+    /// How conversations ended up: refused.pcap, no-answer.pcap
+    State,
+    /// A protocol after IP: tcp.pcap, udp.pcap
+    Protocol,
 }
 
 /// `--format` of streams.

@@ -210,6 +210,50 @@ its last whole packet (.zst: after the last flush, so up to a second more is
 lost), the capture stops and says what was not saved: exit 1.
 ";
 
+const PARTS: &str = "\
+PARTS
+
+  sockeye split -r day.pcap -o parts              a file for each conversation
+  sockeye split -r day.pcap -o parts --by state   refused.pcap, no-answer.pcap
+
+--by flow      a conversation: c3-10.98.0.1.49382-10.98.0.2.80.pcap, by its ID
+               and ends, client first; _ stands for the colons of IPv6
+--by host      all that a host said to others, 10.98.0.1.pcap: each packet is in
+               the files of both its hosts
+--by port      a server's port, tcp-443.pcap, udp-53.pcap; icmp.pcap
+--by state     how conversations ended up: sockeye help states
+--by protocol  tcp.pcap, udp.pcap, icmp.pcap, gre.pcap, ip-99.pcap
+
+A packet goes where its conversation is counted: fragments of a datagram with
+the one that completes it, an ICMP error to the conversation that it quotes.
+Those of no conversation (ARP, what is not understood) are in other.pcap. That
+every packet that the filter let through is in a file is counted and compared.
+
+DIR is made if it is not there. What an earlier run left in it is overwritten
+only with --force; the capture being read never, and no link is followed. Files
+of an earlier run that this one has no name for stay: the index has those of
+this run. Frames are kept as they are, with their times, link types and
+interfaces; from pcapng and of several link types the files are pcapng
+(--write-format). Names of addresses, TLS secrets and counters of the whole
+capture are in none of them.
+
+index.jsonl has a record a file as it is complete, then the totals; without its
+last record (type end) it was cut off. Its keys: docs/formats.md. On standard
+output stand the 20 files with the most packets (--all: every file), or with
+--format jsonl, csv, tsv, md all of them.
+
+16 files are open at most. Packets are gathered in memory, a part of
+--max-memory, and the longest lists are written when it is used up. Where more
+conversations are under way than have room (some 13,000 with 64m, 340,000 with
+1g), some are given out early and go on in files of their own, which is counted.
+All but --by flow read the capture twice, since groups are known at the end: so
+it cannot be a pipe. Live captures are not split: record first, or through a
+pipe,  sudo sockeye capture -i eth0 -w - | sockeye split -r - -o parts
+
+When the disk is full, the file at hand is cut after its last whole packet; it
+is said how many files are complete and what is in none: exit 1.
+";
+
 const EXIT: &str = "\
 EXIT CODES
 
@@ -422,6 +466,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "stories" | "story" | "calls" | "sockets" | "tcp-states" => STORIES.to_owned(),
+        "parts" | "index" => PARTS.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" | "records" => JSON.trim_start().to_owned(),
         "schema" | "json-schema" => sockeye::output::schema::json_schema(),
@@ -431,7 +476,7 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 14] = [
+const TOPICS: [&str; 15] = [
     "filters",
     "time",
     "states",
@@ -441,6 +486,7 @@ const TOPICS: [&str; 14] = [
     "memory",
     "threads",
     "recording",
+    "parts",
     "privileges",
     "json",
     "schema",
@@ -522,11 +568,23 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
-            .iter()
-            .filter_map(|topic| topic_text(topic))
-            .collect();
+    let texts: Vec<String> = [
+        "filters",
+        "time",
+        "states",
+        "verdicts",
+        "zeek",
+        "memory",
+        "threads",
+        "recording",
+        "parts",
+        "privileges",
+        "json",
+        "exit",
+    ]
+    .iter()
+    .filter_map(|topic| topic_text(topic))
+    .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))
@@ -559,9 +617,20 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in
-            ["time", "states", "verdicts", "stories", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
-        {
+        for topic in [
+            "time",
+            "states",
+            "verdicts",
+            "stories",
+            "zeek",
+            "memory",
+            "threads",
+            "recording",
+            "parts",
+            "privileges",
+            "json",
+            "exit",
+        ] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

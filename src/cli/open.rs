@@ -61,6 +61,8 @@ pub(crate) struct Opened {
     pub(crate) hangup_rotates: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
+    /// The same files once more, where they are read twice.
+    pub(crate) again: Option<Again>,
     /// Who creates output files.
     pub(crate) files: Arc<dyn Files>,
     /// Who knows names of hosts, if that was wanted.
@@ -89,6 +91,22 @@ impl Sources {
     }
 }
 
+/// Saved files that are to be read a second time: opened, where rights were needed for it.
+pub(crate) enum Again {
+    Named(Vec<PathBuf>, OpenOptions),
+    Files(Vec<Unread>, OpenOptions),
+}
+
+impl Again {
+    /// Begins to read.
+    pub(crate) fn start(self) -> Result<Input, Problem> {
+        Ok(match self {
+            Self::Named(paths, options) => Input::open(&paths, &options)?,
+            Self::Files(files, options) => Input::start(files, &options)?,
+        })
+    }
+}
+
 /// What further threads read, and how the frames are shared out among all of them.
 pub(crate) struct Beside {
     pub(crate) inputs: Vec<Input>,
@@ -109,6 +127,8 @@ pub(crate) struct Plan {
     limit: Option<u64>,
     rights: RightsArgs,
     manner: Manner,
+    /// Saved files are read twice ([`Opened::again`]).
+    twice: bool,
 }
 
 /// What opening needs to know of the rest of the run.
@@ -165,12 +185,18 @@ impl Plan {
             limit: args.count_limit,
             rights: args.rights.clone(),
             manner: Manner::default(),
+            twice: false,
         })
     }
 
     /// What else is known of the run.
     pub(crate) fn with(self, manner: Manner) -> Self {
         Self { manner, ..self }
+    }
+
+    /// Its saved files are read a second time.
+    pub(crate) fn twice(self, twice: bool) -> Self {
+        Self { twice, ..self }
     }
 
     /// The filter, for no link type yet.
@@ -205,6 +231,11 @@ impl Plan {
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
+        let again = self.twice.then(|| match &sources {
+            Sources::Files(..) => self.files.iter().map(|path| unread(path)).collect(),
+            _ => Ok(Vec::new()),
+        });
+        let again: Option<Vec<Unread>> = again.transpose()?;
         signals::look_what_is_ignored();
         let wanted = self.manner.wanted;
         rights::raise()?;
@@ -213,6 +244,11 @@ impl Plan {
         let helpers = helped.as_ref().map(|helped| helped.descriptors.clone()).unwrap_or_default();
         rights.give_up(&self.interfaces, helpers, sources.attach_filters())?;
         let mut beside = None;
+        let again = again.map(|files| match &sources {
+            Sources::Files(_, options) => Again::Files(files, *options),
+            Sources::Named(options) => Again::Named(self.files.clone(), *options),
+            Sources::Live(_) | Sources::Shared(..) => Again::Named(Vec::new(), OpenOptions::default()),
+        });
         let input = match sources {
             Sources::Live(live) => Input::live(live),
             Sources::Shared(mut lives, spread) => {
@@ -249,6 +285,7 @@ impl Plan {
             copying,
             hangup_rotates: false,
             source_words,
+            again,
             files,
             names,
         })
