@@ -426,7 +426,7 @@ COMPARISONS
 
   FIELD VALUE, FIELD = VALUE      equal; several values: port 80,443
   !=  <  <=  >  >=                unequal; less or more, of numbers and times
-  ~  !~                           a regular expression is found, or not, in words
+  ~  !~                           a regular expression is found or not, in words
                                   and addresses; (?i) before it: whatever case
   FIELD                           it is known; of yes and no: yes
 Joined by and (&&), or (||), not (!) and ( ). \"and\" binds before \"or\".
