@@ -444,7 +444,7 @@ else one side is enough (of != and !~ both must differ).
   rtt         the round trip that tables show      duration  from first to last
   bytes       data of both, repeats not counted; out, in: the client's, the
               server's                             packets, wire_bytes: of both
-  resent      segments sent again, of both         retries   SYNs beyond the first
+  resent      segments sent again, of both       retries   SYNs beyond the first
   outcome     of the attempt to connect            id        id c3,c5
 client. and server. stand for orig. and resp.: client.packets>10.
 
@@ -452,7 +452,7 @@ VALUES
 
   numbers 443, 8000-8100, 5k packets, 1.5MB, 64KiB     times 100ms, 2s, 5min, 1h
   moments 2026-11-20T21:11:20Z, \"2026-11-20 21:11\" (UTC), 21:11:20 on any day
-  addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32       words in quotes where they
+  addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32      words in quotes where they
   have blanks; blanks, - and _ are the same, and so are capitals
 ";
 
