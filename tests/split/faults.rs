@@ -146,3 +146,28 @@ fn datagrams(port: u16, packets: u32) -> Vec<u8> {
     }
     file
 }
+
+#[test]
+fn a_run_that_is_stopped_leaves_whole_files_and_an_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let parts = folder.path().join("parts");
+    let mut command = sockeye();
+    command.args(["split", "-r"]).arg(&fifo).arg("-o").arg(&parts).stderr(std::process::Stdio::piped());
+    let child = command.stdout(std::process::Stdio::piped()).spawn().expect("it runs");
+    let mut writer = fs::File::options().write(true).open(&fifo).expect("a reader");
+    std::io::Write::write_all(&mut writer, &conversation(100)).expect("read");
+    for other in 0..40 {
+        std::io::Write::write_all(&mut writer, &datagrams(1000 + other, 200)).expect("read");
+    }
+    wait_for_files(&parts, 20);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    let ran: crate::program::Ran = child.wait_with_output().expect("it ends").into();
+    drop(writer);
+    assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""));
+    let (files, whole) = super::index(&parts);
+    assert!(files.len() >= 20, "{whole}");
+    let there = captures_in(&parts);
+    assert_eq!((there.len(), packets_of_all(&there) as u64), (files.len(), whole["packets_written"].as_u64().expect("a number")));
+}
