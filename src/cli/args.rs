@@ -504,7 +504,8 @@ pub(crate) struct OneArgs {
 /// `sockeye explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sockeye explain c1 -r capture.pcap\n  sockeye explain c1 -r capture.pcap --level first\n  sockeye explain u1 -r capture.pcap --format md -o u1.md"
+    override_usage = "sockeye explain [ID] [OPTIONS] [FILE or FILTER]... [-- <FILTER>...]",
+    after_help = "ID is that of the first column of  sockeye FILE;  without one the most instructive conversation of a saved file is taken.\n\nExamples:\n  sockeye explain -r capture.pcap\n  sockeye explain c1 -r capture.pcap\n  sockeye explain c1 -r capture.pcap --level first\n  sockeye explain u1 -r capture.pcap --format md -o u1.md"
 )]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
@@ -533,6 +534,7 @@ pub(crate) struct ExplainArgs {
 /// `sockeye follow`.
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "sockeye follow ID [OPTIONS] [FILE or FILTER]... [-- <FILTER>...]",
     after_help = "Examples:\n  sockeye follow c1 -r capture.pcap\n  sockeye follow c1 -r capture.pcap --format hex --only S\n  sockeye follow c3 -r capture.pcap --format raw -o c3    (c3-client and c3-server)"
 )]
 pub(crate) struct FollowArgs {

@@ -374,6 +374,10 @@ show ID, explain ID and follow ID tell of one conversation: its ladder, its
 story, its bytes. The first column of  sockeye FILE  has the IDs: c TCP, u UDP,
 i ICMP, s SCTP, x others, counted among what the filter lets through.
 
+Without an ID show and explain read a saved file twice, take the conversation
+of which there is most to learn and say why: attempts to connect that failed
+first, then resets, shut windows, losses, and short connections that are whole.
+
 Every claim of a story has a mark:
   =  it stands in a packet
   ~  it follows from the rules: no program and no kernel could do otherwise

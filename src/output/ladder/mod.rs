@@ -3,10 +3,12 @@
 
 mod facts;
 
+use super::choice::Why;
 use super::gathered::Gathered;
 use super::story::segment_name;
 use super::style::{Style, Tone};
 use super::units::{self, bytes, duration};
+use super::wrap::wrap;
 use crate::decode::TcpFlags;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowKind, FlowRecord, Outcome, Vantage};
@@ -37,6 +39,8 @@ pub struct LadderConfig {
     pub verbose: bool,
     /// The source and filter as they are repeated in proposed commands.
     pub source: String,
+    /// Why this conversation, where nobody named it.
+    pub why: Option<Why>,
 }
 
 /// Gathers one conversation and shows it at the end.
@@ -114,7 +118,6 @@ impl<'a> Page<'a> {
     fn text(&self) -> String {
         let mut text = String::new();
         let record = self.record;
-        let style = self.config.style;
         let packets = units::counted(self.steps.len() as u64 + self.story.left_out, "packet");
         let near = match record.vantage {
             Some(Vantage::NearOriginator) => " · seen near the client",
@@ -122,6 +125,13 @@ impl<'a> Page<'a> {
             Some(Vantage::Between) => " · seen between the two",
             None => "",
         };
+        if let Some(why) = &self.config.why {
+            self.paragraph(&mut text, "", &why.because, Tone::Plain);
+            if let Some(another) = &why.another {
+                let _ = writeln!(text, "Another: {another}");
+            }
+            text.push('\n');
+        }
         let head = format!(
             "{}  {} → {} · {} · {} · {packets}{near}",
             record.id,
@@ -130,13 +140,13 @@ impl<'a> Page<'a> {
             record.state.word(),
             duration(record.end - record.start)
         );
-        let _ = writeln!(text, "{}", style.paint(Tone::Heading, &style.glyphs(&head)));
-        let _ = writeln!(text, "{}", style.glyphs(&self.verdict()));
+        self.paragraph(&mut text, "", &head, Tone::Heading);
+        self.paragraph(&mut text, "", &self.verdict(), Tone::Plain);
         text.push('\n');
         self.ladder(&mut text);
         text.push('\n');
         for (name, what) in self.facts() {
-            self.fact(&mut text, name, &what);
+            self.paragraph(&mut text, &format!("{name:<9}"), &what, Tone::Plain);
         }
         if !self.config.source.is_empty() {
             let _ = writeln!(text, "\nNext: sockeye explain {} {}", record.id, self.config.source);
@@ -144,24 +154,13 @@ impl<'a> Page<'a> {
         text
     }
 
-    /// A fact under its name, wrapped.
-    fn fact(&self, text: &mut String, name: &str, what: &str) {
-        let width = self.width();
-        let mut line = format!("{name:<9}");
-        let mut fresh = true;
-        for word in what.split(' ') {
-            if !fresh && line.chars().count() + 1 + word.chars().count() > width {
-                let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
-                line = " ".repeat(9);
-                fresh = true;
-            }
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
+    /// A paragraph under its name, wrapped.
+    fn paragraph(&self, text: &mut String, name: &str, what: &str, tone: Tone) {
+        let style = self.config.style;
+        let hang = name.chars().count();
+        for line in wrap(name, hang, self.width(), &style.glyphs(what)) {
+            let _ = writeln!(text, "{}", style.paint(tone, &line));
         }
-        let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
     }
 
     fn width(&self) -> usize {

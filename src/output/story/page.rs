@@ -1,13 +1,16 @@
 //! A story on a page: headline, what each mark means, scenes with their packets and claims, the sums. As text, wrapped to the reader's
 //! width, or as Markdown.
 
+use super::foot::Foot;
 use super::words::{self, Telling};
 use super::{Level, StoryConfig};
 use crate::decode::TcpFlags;
 use crate::flow::{FlowKind, FlowRecord, State, Vantage};
 use crate::model::{Span, Timestamp};
+use crate::output::choice::Candidate;
 use crate::output::style::Tone;
 use crate::output::units::{self, bytes, duration};
+use crate::output::wrap::wrap;
 use crate::story::{Claim, Host, Say, Scene, SceneKind, Segment, Step, Story, Told, What};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -27,6 +30,8 @@ pub(super) struct Page<'a> {
     start: Timestamp,
     /// Times are told in seconds, not milliseconds.
     seconds: bool,
+    /// Another conversation to compare with.
+    contrast: Option<&'a Candidate>,
 }
 
 impl<'a> Page<'a> {
@@ -36,11 +41,12 @@ impl<'a> Page<'a> {
         list: &'a [&'a Step],
         record: &'a FlowRecord,
         several: bool,
+        contrast: Option<&'a Candidate>,
     ) -> Self {
         let telling = Telling { level: config.level, verbose: config.verbose, steps: list, several };
         let start = list.first().map_or(record.start, |step| step.ts);
         let length = list.last().map_or(Span::ZERO, |last| last.ts - start);
-        Self { config, story, steps: list.to_vec(), record, telling, start, seconds: length >= Span::from_secs(10) }
+        Self { config, story, steps: list.to_vec(), record, telling, start, seconds: length >= Span::from_secs(10), contrast }
     }
 
     /// What the words are made with.
@@ -63,8 +69,16 @@ impl<'a> Page<'a> {
             page.title("After the last packet")?;
             page.claims(&self.story.after)?;
         }
+        page.answers()?;
         page.sums()?;
-        page.answers()
+        page.foot()
+    }
+
+    /// All claims that are told, in order.
+    fn told(&self) -> Vec<&'a Claim> {
+        let steps = self.story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims);
+        let all = self.story.before.iter().chain(steps).chain(&self.story.after);
+        all.filter(|claim| self.is_told(claim)).collect()
     }
 
     /// Is this claim for the reader?
@@ -106,23 +120,11 @@ impl<W: Write> Lines<'_, '_, W> {
         if self.page.config.markdown {
             return self.line(&format!("{first}{text}"));
         }
-        let width = self.width();
-        let mut line = first.to_owned();
-        let mut fresh = true;
-        for word in text.split(' ') {
-            let long = line.chars().count() + usize::from(!fresh) + word.chars().count() > width;
-            if long && !fresh {
-                self.line(&line)?;
-                line = " ".repeat(hang);
-                fresh = true;
-            }
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
+        let style = self.page.config.style;
+        for line in wrap(&style.glyphs(first), hang, self.width(), &style.glyphs(text)) {
+            writeln!(self.out, "{line}")?;
         }
-        self.line(&line)
+        Ok(())
     }
 
     fn headline(&mut self) -> io::Result<()> {
@@ -131,6 +133,14 @@ impl<W: Write> Lines<'_, '_, W> {
         let packets = units::counted(page.steps.len() as u64 + page.story.left_out, "packet");
         let length = duration(record.end - record.start);
         let what = headline(record, &page.steps);
+        if let Some(why) = &page.config.why {
+            let (first, tick) = if page.config.markdown { ("> ", "`") } else { ("", "") };
+            self.wrapped(first, 0, &why.because)?;
+            if let Some(another) = &why.another {
+                self.line(&format!("{first}Another: {tick}{another}{tick}"))?;
+            }
+            self.line("")?;
+        }
         if page.config.markdown {
             self.line(&format!("# {}: {what}", record.id))?;
             self.line("")?;
@@ -301,6 +311,34 @@ impl<W: Write> Lines<'_, '_, W> {
         for (i, answer) in std::mem::take(&mut self.answers).iter().enumerate() {
             let first = if self.page.config.markdown { format!("{}. ", i + 1) } else { format!("   {:>2}) ", i + 1) };
             self.wrapped(&first, 7, answer)?;
+        }
+        Ok(())
+    }
+
+    /// Where to go from here.
+    fn foot(&mut self) -> io::Result<()> {
+        let page = self.page;
+        let config = page.config;
+        let foot = Foot {
+            record: page.record,
+            claims: page.told(),
+            level: config.level,
+            source: &config.source,
+            contrast: page.contrast,
+            quiz: config.quiz,
+            traced: page.story.traced.is_some(),
+        };
+        self.line("")?;
+        for footing in foot.lines() {
+            if config.markdown {
+                let command = footing.command.map_or_else(String::new, |command| format!(" `{command}`"));
+                self.line(&format!("- **{}** {}{command}", footing.name, footing.text))?;
+                continue;
+            }
+            self.wrapped(&format!("{:<9}", footing.name), 9, &footing.text)?;
+            if let Some(command) = footing.command {
+                self.line(&format!("{:9}{command}", ""))?;
+            }
         }
         Ok(())
     }

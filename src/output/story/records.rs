@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// Writes the records of a story.
-pub(super) fn write(out: &mut impl Write, story: &Story, t: &Telling<'_>, record: &FlowRecord) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut impl Write,
+    story: &Story,
+    t: &Telling<'_>,
+    record: &FlowRecord,
+    because: Option<&str>,
+) -> io::Result<()> {
     let head = json!({
         "type": "story",
         "id": record.id.to_string(),
@@ -18,6 +24,7 @@ pub(super) fn write(out: &mut impl Write, story: &Story, t: &Telling<'_>, record
         "packets": t.steps.len() as u64 + story.left_out,
         "left_out": story.left_out,
         "traced": story.traced.map(letter),
+        "because": because,
     });
     line(out, &head)?;
     claims(out, &story.before, None, t)?;
