@@ -510,13 +510,13 @@ pub(crate) struct OneArgs {
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) one: OneArgs,
-    /// For whom: first (no words of RFCs), course, deep (options byte by byte)
+    /// For whom: first (no states, sums and words of RFCs), course, deep (options byte by byte, numbers checked)
     #[arg(long, value_name = "LEVEL", default_value = "course", help_heading = "Story")]
     pub(crate) level: LevelWord,
     /// Only what one side does and sees: C, the client, or S, the server
     #[arg(long, value_name = "SIDE", ignore_case = true, help_heading = "Story")]
     pub(crate) only: Option<SideWord>,
-    /// Questions in place of most claims; the answers stand at the end
+    /// Questions in place of claims; the answers stand at the end
     #[arg(long, help_heading = "Story")]
     pub(crate) quiz: bool,
     /// The headers of the packet with this number, field by field, instead of a story

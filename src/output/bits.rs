@@ -11,6 +11,7 @@ use crate::model::{Frame, IpProtocol};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// Most of a value that is shown in hex, bytes.
 const SHOWN: usize = 16;
@@ -406,19 +407,27 @@ fn tcp(b: &mut Builder<'_>) -> (&'static str, &'static str) {
 
 fn options(b: &mut Builder<'_>, len: usize) {
     let Some(bytes) = b.bytes.get(20..len) else { return };
-    let mut at = 20;
+    for (place, name, meaning) in tcp_options(bytes) {
+        b.bytes(20 + place.start, place.len(), name, |_| meaning);
+    }
+}
+
+/// The options of a TCP header: where each stands among their bytes, its name, what it means.
+pub(super) fn tcp_options(bytes: &[u8]) -> Vec<(Range<usize>, &'static str, String)> {
+    let (mut found, mut at) = (Vec::new(), 0);
     for option in TcpOptions::new(bytes).map_while(Result::ok) {
-        let size = match bytes.get(at - 20) {
+        let size = match bytes.get(at) {
             Some(0 | 1) | None => 1,
-            Some(_) => bytes.get(at - 19).map_or(1, |size| usize::from(*size).max(1)),
+            Some(_) => bytes.get(at + 1).map_or(1, |size| usize::from(*size).max(1)),
         };
         let (name, meaning) = option_words(&option);
-        b.bytes(at, size, name, |_| meaning);
+        found.push((at..at + size, name, meaning));
         at += size;
         if option == TcpOption::End {
             break;
         }
     }
+    found
 }
 
 fn option_words(option: &TcpOption<'_>) -> (&'static str, String) {

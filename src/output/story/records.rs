@@ -1,5 +1,6 @@
 //! A story as JSON Lines: what it is of, then a record for each packet and one for each claim, in the order of the page.
 
+use super::quiz;
 use super::words::{self, Telling};
 use crate::flow::FlowRecord;
 use crate::output::text::Days;
@@ -83,6 +84,7 @@ fn claims(out: &mut impl Write, claims: &[Claim], step: Option<&Step>, t: &Telli
                 "host": claim.host.map(letter),
                 "rule": claim.say.key(),
                 "text": text,
+                "question": quiz::question(claim, t).filter(|_| t.quiz),
                 "calls": calls,
                 "evidence": evidence,
             }),

@@ -1,7 +1,8 @@
 //! The words of each claim. One sentence or two, plain, for the level that is asked for; `None` where a level leaves it out.
 
 use super::Level;
-use crate::flow::{Confidence, VerdictKind};
+use super::first::{self, First};
+use crate::flow::{Confidence, TcpState, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
 use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
@@ -9,7 +10,7 @@ use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
     pub(super) level: Level,
-    pub(super) verbose: bool,
+    pub(super) quiz: bool,
     pub(super) steps: &'a [&'a Step],
     pub(super) several: bool,
 }
@@ -32,14 +33,15 @@ impl Telling<'_> {
 pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
     let host = claim.host.unwrap_or(Host::Client);
     let (me, you) = (host.letter(), host.other().letter());
-    if t.level == Level::First && is_beyond_first(&claim.say) {
-        return None;
+    if t.level == Level::First {
+        match first::sentence(claim, t) {
+            First::Says(text) => return Some(text),
+            First::Silent => return None,
+            First::Same => {}
+        }
     }
     Some(match &claim.say {
-        Say::Listens { port } => {
-            let state = if t.level == Level::First { "" } else { " S is in LISTEN." };
-            format!("S called socket(), bind(port {port}), listen().{state}")
-        }
+        Say::Listens { port } => format!("S called socket(), bind(port {port}), listen(). S is in LISTEN."),
         Say::Connects { to, port, ephemeral } => {
             let own = if *ephemeral {
                 format!("Port {port} is one of those that kernels pick.")
@@ -52,10 +54,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
         Say::Asks { isn } => {
-            let real = if t.verbose || t.level != Level::First { format!(" (real value {isn})") } else { String::new() };
-            format!("{me} asks to talk and says where its numbering starts{real}.")
+            format!("{me} asks to talk and says where its numbering starts (real value {isn}).")
         }
-        Say::Offers(options, window) => offers(options, *window, t),
+        Say::Offers(options, window) => offers(options, *window),
         Say::EarlyData { len } => format!("The SYN carries {} already: fast open (RFC 7413). {you} may give them to its program at once, or ignore them; then they are sent again.", counted_bytes(*len)),
         Say::ConnectWaits => format!("{me}'s program called connect(): a blocking one waits here, a non-blocking one has returned EINPROGRESS."),
         Say::SendsEarly => format!("{me}'s program called sendto() with MSG_FASTOPEN, or connect() with TCP_FASTOPEN_CONNECT and then send()."),
@@ -82,8 +83,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
         Say::Sends { len, next, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
-            let sum = if t.level == Level::First { String::new() } else { format!(" Next number from {me} is {next}.") };
-            format!("{me} called send() or write(): {}{what}.{sum}", counted_bytes(*len))
+            format!("{me} called send() or write(): {}{what}. Next number from {me} is {next}.", counted_bytes(*len))
         }
         Say::Thinks { since, took } => format!("{} after {}: the time that {me}'s program took.", duration(*took), t.packet(*since)),
         Say::KernelHas { upto, wants } => format!("{me}'s kernel has bytes up to {upto} and wants {wants}. It does not mean that the program has read them."),
@@ -127,7 +127,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::AcceptsFin { fin, ack } => format!("ack {ack} = {fin} + 1 accepts {you}'s FIN."),
         Say::CloseUnseen => format!("{me} calls close() now or later: its FIN was sent long ago, so no packet shows it."),
         Say::TimeWait => format!("{me} waits in TIME-WAIT (2 MSL; 60 s on Linux), so that stray packets find nobody: it closed first, or at the same time."),
-        Say::Refuses { ack, took, ttl, ip_id } => refuses(*ack, *took, *ttl, *ip_id),
+        Say::Refuses { ack, took, ttl, ip_id } => {
+            let rule = if t.deep() { " Its rule: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>." } else { "" };
+            refuses(*ack, *took, *ttl, *ip_id) + rule
+        }
         Say::ConnectFails(error) => format!("connect() of {me} returns -1, {}.", error.name()),
         Say::AbandonsOpening => format!("{me} breaks off before it ever said ACK: {me}'s kernel knew of no such connection (a scanner made the SYN by hand, or somebody forged {me}'s address), or its program gave up."),
         Say::Breaks { causes } => breaks(me, you, causes),
@@ -170,7 +173,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::NothingBack => "Nothing came back: no SYN,ACK, no RST, no ICMP.".to_owned(),
         Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
-        Say::StillKnocking { tries } => format!("C is in SYN-SENT after {}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN")),
+        Say::StillKnocking { tries } => {
+            let same = if *tries > 1 { " with the same first number: one connect(), not several" } else { "" };
+            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"))
+        }
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
         Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
@@ -180,7 +186,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Moves { host, from, to, later } => {
             let way = to.iter().map(|state| state.name()).collect::<Vec<_>>().join(" → ");
             let later = later.map_or_else(String::new, |later| format!(" when it arrives, about {} later", duration(later)));
-            format!("{}: {} → {way}{later}.", host.letter(), from.name())
+            // A socket that listens goes on listening: what answers is a new one (RFC 9293 section 3.10.7.2).
+            let listens = if *from == TcpState::Listen { " for this connection; the listening socket stays in LISTEN" } else { "" };
+            format!("{}: {} → {way}{listens}{later}.", host.letter(), from.name())
         }
         Say::Traced { name, returned, error, before } => {
             let result = error.as_ref().map_or_else(|| returned.to_string(), |error| format!("{returned} {error}"));
@@ -191,54 +199,11 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
     })
 }
 
-/// What to ask a student instead of saying it; `None` of what is said all the same.
-pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
-    let me = claim.host.unwrap_or(Host::Client).letter();
-    Some(match &claim.say {
-        Say::Moves { host, .. } => format!("Through which states does {} go now?", host.letter()),
-        Say::AcceptsSyn { ack } => format!("Why is ack {ack} right, though the SYN carried no data?"),
-        Say::ConnectReturns => format!("What does connect() of {me} do now?"),
-        Say::KernelCompletes => "Which call sends this packet?".to_owned(),
-        Say::AcceptCan => "When does accept() of S return?".to_owned(),
-        Say::Sends { .. } => format!("Which call is behind this packet, and which number does {me} send next?"),
-        Say::AckSum { ack, .. } => format!("How does ack {ack} come about?"),
-        Say::KernelHas { .. } => format!("What does this ACK say of {me}'s program?"),
-        Say::RoundTrip { of, .. } => format!("What does the time since {} measure?", t.packet(*of)),
-        Say::Finishes { .. } => "Which calls may be behind this FIN?".to_owned(),
-        Say::FinCounts { .. } => format!("Which number does {me} use next?"),
-        Say::RecvEnd => format!("What does recv() of {me} return in the end?"),
-        Say::TimeWait => format!("Why does {me} wait in TIME-WAIT, and for how long?"),
-        Say::Refuses { .. } => "What does this packet say, and did a program send it?".to_owned(),
-        Say::ConnectFails(_) => format!("What does connect() of {me} return?"),
-        Say::Breaks { .. } => "What may be behind this reset?".to_owned(),
-        Say::BreakHurts { .. } => format!("What do {me}'s next calls return?"),
-        Say::Judged { .. } => "Was this sent again, or overtaken on its way? What tells?".to_owned(),
-        Say::WindowShut => format!("What does a window of 0 say of {me}'s program?"),
-        Say::Pauses { .. } => "By which rule do the pauses grow?".to_owned(),
-        Say::WhySilent => "What may be the reason?".to_owned(),
-        Say::LeftHalfOpen => "What became of this handshake?".to_owned(),
-        _ => return None,
-    })
-}
-
-/// What the first level does not burden its readers with.
-const fn is_beyond_first(say: &Say) -> bool {
-    matches!(
-        say,
-        Say::Moves { .. }
-            | Say::AckSum { .. }
-            | Say::FinCounts { .. }
-            | Say::AcceptsFin { .. }
-            | Say::KernelHas { .. }
-            | Say::Offers(..)
-    )
-}
-
 const fn icmp(v6: bool) -> &'static str {
     if v6 { "ICMPv6" } else { "ICMP" }
 }
 
-fn counted_bytes(n: u32) -> String {
+pub(super) fn counted_bytes(n: u32) -> String {
     units::counted(u64::from(n), "byte")
 }
 
@@ -247,7 +212,7 @@ fn these_bytes(n: u64) -> String {
 }
 
 /// Text of a capture, made safe.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("“{}”", crate::output::style::clean(text))
 }
 
@@ -255,7 +220,7 @@ fn ranges(ranges: &[(i64, i64)]) -> String {
     ranges.iter().map(|(first, end)| format!("{first}–{}", end - 1)).collect::<Vec<_>>().join(", ")
 }
 
-fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
+fn offers(options: &Options, window: u16) -> String {
     let mut parts = Vec::new();
     if let Some(mss) = options.mss {
         parts.push(format!("biggest segment I take is {mss} bytes (MSS)"));
@@ -280,14 +245,8 @@ fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
     }
     parts.extend(options.others.iter().map(|kind| format!("option {kind}")));
     let list = if parts.is_empty() { "none".to_owned() } else { parts.join(" · ") };
-    let hex = if t.deep() && !options.bytes.is_empty() {
-        let hex = options.bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
-        format!(" Bytes: {hex}.")
-    } else {
-        String::new()
-    };
     let unscaled = if options.scale.is_some() { ", is not multiplied" } else { "" };
-    format!("Options: {list}. This window, {window}{unscaled}.{hex}")
+    format!("Options: {list}. This window, {window}{unscaled}.")
 }
 
 fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, cause: Cause) -> String {
@@ -351,7 +310,7 @@ fn refuses(ack: i64, took: Span, ttl: Option<u8>, ip_id: Option<u16>) -> String 
         _ => String::new(),
     };
     format!(
-        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
+        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, for which S is in CLOSED, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
         duration(took)
     )
 }
