@@ -88,3 +88,47 @@ fn a_quiz_keeps_its_answers_for_the_end() {
         assert!(questions.len() > 1, "sockeye {place}: only {}", questions.len());
     }
 }
+
+/// Lines of a page that are no wider than asked for but for commands, which are to be copied as they are.
+fn too_wide(page: &str, width: usize) -> Option<&str> {
+    page.lines().find(|line| line.chars().count() > width && !line.contains("sockeye "))
+}
+
+#[test]
+fn ladders_fit_and_their_arrows_stand_in_one_column() {
+    for (width, ascii) in [("60", false), ("80", false), ("110", false), ("110", true)] {
+        let mut words = vec!["show", "--width", width];
+        words.extend(ascii.then_some("--ascii"));
+        for (place, page) in pages(&words) {
+            assert_eq!(too_wide(&page, width.parse().expect("a number")), None, "sockeye {place}");
+            let ends: &[char] = if ascii { &['|', '<', '>'] } else { &['├', '◀', '▶', '┤'] };
+            let ladder = page.split("\n\n").nth(1).unwrap_or_default();
+            let mut columns = Vec::new();
+            for line in ladder.lines().skip(1) {
+                let line: Vec<char> = line.chars().collect();
+                let arrow: Vec<usize> = (0..line.len()).filter(|at| ends.contains(&line[*at])).collect();
+                columns.extend(arrow.first().zip(arrow.last()).map(|(first, last)| (*first, *last)));
+            }
+            columns.dedup();
+            assert_eq!(columns.len(), 1, "sockeye {place}: {columns:?}");
+        }
+    }
+}
+
+#[test]
+fn stories_and_headers_fit_their_width() {
+    for width in ["60", "80", "110"] {
+        for words in [&["explain", "--width", width][..], &["explain", "--level", "deep", "--width", width]] {
+            for (place, page) in pages(words) {
+                assert_eq!(too_wide(&page, width.parse().expect("a number")), None, "sockeye {place}");
+            }
+        }
+        for path in captures() {
+            for number in ["1", "4", "7"] {
+                let ran = run(sockeye().args(["explain", "--packet", number, "--width", width, "-r"]).arg(&path));
+                let place = format!("explain --packet {number} --width {width} -r {}", path.display());
+                assert_eq!(too_wide(&ran.stdout, width.parse().expect("a number")), None, "sockeye {place}");
+            }
+        }
+    }
+}

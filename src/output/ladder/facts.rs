@@ -58,6 +58,9 @@ impl Page<'_> {
             return format!("Most of the time: {words} {} ({network}{loss}).", duration(*part));
         }
         let line = headline(record, self.steps);
+        if record.id.kind != FlowKind::Tcp {
+            return line;
+        }
         let line = line.trim_end_matches('.');
         format!("{line} ({network}{loss}).")
     }
@@ -119,6 +122,9 @@ impl Page<'_> {
             && self.record.state != State::NoAnswer
         {
             return "cannot be divided: the set-up is not in the capture".to_owned();
+        }
+        if matches!(self.record.state, State::Refused | State::Unreachable | State::NoAnswer) {
+            return format!("connect {}", duration(self.record.end - self.record.start));
         }
         let parts = times(self.story, self.steps, self.record);
         let list = [

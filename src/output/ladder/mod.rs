@@ -18,13 +18,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Columns where nothing says how many there are: with the calls.
-const WIDTH: usize = 110;
+const WIDTH: usize = 116;
 /// From here on there is room for the calls.
 const WITH_CALLS: usize = 108;
 /// Columns of a state.
 const STATE: usize = 12;
-/// Columns of calls.
-const CALLS: usize = 22;
+/// Columns of the calls of client and server: the longest are `connect() ECONNREFUSED`, `socket() bind() listen()`.
+const CALLS: [usize; 2] = [22, 24];
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
 /// Plain packets in a row that are told one by one.
@@ -175,37 +175,73 @@ impl<'a> Page<'a> {
     fn ladder(&self, text: &mut String) {
         let tcp = self.record.id.kind == FlowKind::Tcp;
         let calls = self.width() >= WITH_CALLS;
-        let state = if tcp { STATE + 1 } else { 0 };
-        let side = if calls { CALLS + 1 } else { 0 };
-        let fixed = 9 + 2 * (state + side);
-        let arrow = self.width().saturating_sub(fixed + 2).clamp(24, 60);
+        let state = if tcp { STATE } else { 0 };
+        let sides = if calls { CALLS } else { [0, 0] };
+        // Every column that is there has a blank behind it; two stand behind the arrow.
+        let columns = |n: usize| if n > 0 { n + 1 } else { 0 };
+        let fixed = 9 + columns(sides[0]) + 2 * columns(state) + sides[1] + 2;
+        let last = usize::from(!calls && tcp); // Nothing stands behind the last column.
+        let rungs: Vec<Rung> = self.rungs();
+        let wide = rungs.iter().map(|rung| self.cut(&rung.time, usize::MAX).chars().count()).max().unwrap_or(0).max(7);
+        let fixed = fixed + wide - 7;
+        let arrow = (self.width() + last).saturating_sub(fixed).clamp(24, 60);
         let unit = if self.seconds { "s" } else { "ms" };
-        let head = |host: &str| match (calls, tcp) {
-            (true, true) => (format!("{:<CALLS$} ", format!("{host} calls")), format!("{:<STATE$} ", "state")),
-            (true, false) => (format!("{:<CALLS$} ", format!("{host} calls")), String::new()),
-            (false, true) => (String::new(), format!("{host:<STATE$} ")),
-            (false, false) => (String::new(), host.to_owned()),
+        let (heads, names) = match (calls, tcp) {
+            (true, true) => (["CLIENT calls", "SERVER calls"], ["state", "state"]),
+            (true, false) => (["CLIENT calls", "SERVER calls"], ["", ""]),
+            (false, true) => (["", ""], ["CLIENT", "SERVER"]),
+            (false, false) => (["", ""], ["", ""]),
         };
-        let ((client_calls, client_state), (server_calls, server_state)) = (head("CLIENT"), head("SERVER"));
-        let line = format!("{unit:>7}  {client_calls}{client_state}{:arrow$}  {server_state}{server_calls}", "");
-        self.line(text, &line);
-        for rung in self.rungs() {
+        let between = if calls || tcp { String::new() } else { format!("CLIENT{:>1$}", "SERVER", arrow - 6) };
+        let row = |time: &str, calls: [&str; 2], states: [&str; 2], picture: &str| {
+            format!(
+                "{:>wide$}  {}{}{picture:<arrow$}  {}{}",
+                self.cut(time, wide),
+                self.cell(calls[0], sides[0]),
+                self.cell(states[0], state),
+                self.cell(states[1], state),
+                self.cell(calls[1], sides[1]),
+            )
+        };
+        self.line(text, &row(unit, heads, names, &between));
+        for rung in rungs {
             let picture = match &rung.arrow {
-                Some((host, what)) => draw(*host, what, arrow, rung.many),
-                None => " ".repeat(arrow),
+                Some((host, what)) => self.draw(*host, what, arrow, rung.many),
+                None => String::new(),
             };
-            let cell = |show: bool, value: &str, columns: usize| {
-                if show { format!("{value:<columns$} ") } else { String::new() }
-            };
-            let line = format!(
-                "{:>7}  {}{}{picture}  {}{}",
-                rung.time,
-                cell(calls, &rung.calls[0], CALLS),
-                cell(tcp, &rung.states[0], STATE),
-                cell(tcp, &rung.states[1], STATE),
-                cell(calls, &rung.calls[1], CALLS),
-            );
-            self.line(text, &line);
+            let (calls, states) = (&rung.calls, &rung.states);
+            self.line(text, &row(&rung.time, [&calls[0], &calls[1]], [&states[0], &states[1]], &picture));
+        }
+    }
+
+    /// A column's value, as wide as the column is, and a blank; nothing where there is no such column.
+    fn cell(&self, value: &str, columns: usize) -> String {
+        if columns == 0 { String::new() } else { format!("{:<columns$} ", self.cut(value, columns)) }
+    }
+
+    /// Text as the terminal has it, no wider than so many columns.
+    fn cut(&self, text: &str, columns: usize) -> String {
+        let style = self.config.style;
+        let text = style.glyphs(text);
+        if text.chars().count() <= columns {
+            return text.into_owned();
+        }
+        let more = style.glyphs("…");
+        let mut cut: String = text.chars().take(columns.saturating_sub(more.chars().count())).collect();
+        cut.push_str(&more);
+        cut
+    }
+
+    /// An arrow with its label, so many columns wide.
+    fn draw(&self, from: Host, what: &str, columns: usize, many: bool) -> String {
+        let line = if many { '═' } else { '─' };
+        let room = columns.saturating_sub(5);
+        let close = if what.chars().count() > room { what.replace("  ", " ") } else { what.to_owned() };
+        let label = self.cut(&close, room);
+        let rest = line.to_string().repeat(columns.saturating_sub(label.chars().count() + 5));
+        match from {
+            Host::Client => format!("├{line} {label} {rest}▶"),
+            Host::Server => format!("◀{line} {label} {rest}┤"),
         }
     }
 
@@ -392,21 +428,4 @@ fn last_states(rungs: &[Rung]) -> [String; 2] {
     [0, 1].map(|side| {
         rungs.iter().rev().map(|rung| &rung.states[side]).find(|state| !state.is_empty()).cloned().unwrap_or_default()
     })
-}
-
-/// An arrow with its label, so many columns wide.
-fn draw(from: Host, what: &str, columns: usize, many: bool) -> String {
-    let line = if many { '═' } else { '─' };
-    let room = columns.saturating_sub(6);
-    let mut label: String = what.chars().take(room).collect();
-    if what.chars().count() > room {
-        label.pop();
-        label.push('…');
-    }
-    let used = label.chars().count() + 2;
-    let fill = |n: usize| line.to_string().repeat(n);
-    match from {
-        Host::Client => format!("├{} {label} {}▶", fill(1), fill(columns.saturating_sub(used + 3))),
-        Host::Server => format!("◀{} {label} {}┤", fill(1), fill(columns.saturating_sub(used + 3))),
-    }
 }

@@ -9,6 +9,7 @@ mod records;
 mod words;
 
 pub(super) use self::page::{headline, segment_name};
+pub(super) use self::words::reported;
 use super::choice::{Candidates, Why};
 use super::gathered::Gathered;
 use super::style::Style;

@@ -208,7 +208,12 @@ impl<W: Write> Lines<'_, '_, W> {
             self.line("| `~` | follows from the rules |")?;
             return self.line("| `?` | one of several |");
         }
-        self.line("= seen in a packet   ~ follows from the rules   ? one of several")
+        let marks = ["= seen in a packet", "~ follows from the rules", "? one of several"];
+        let line = marks.join("   ");
+        if line.len() <= self.width() {
+            return self.line(&line);
+        }
+        marks.into_iter().try_for_each(|mark| self.line(mark))
     }
 
     fn title(&mut self, text: &str) -> io::Result<()> {
@@ -324,7 +329,12 @@ impl<W: Write> Lines<'_, '_, W> {
             self.line(&format!("**{number}** {} {} {way} `{}`", page.time(step.ts), page.unit(), label.trim_end()))?;
             self.line("")?;
         } else {
-            self.line(&format!(" {number:<6} {:>8} {way}  {label}", page.time(step.ts)))?;
+            let lead = format!(" {number:<6} {:>8} {way}  ", page.time(step.ts));
+            let hang = lead.chars().count();
+            self.wrapped(&lead, hang, label.trim_end())?;
+            if let Some(segment) = step.segment().filter(|_| page.config.verbose) {
+                self.wrapped(&" ".repeat(hang), hang, &real(segment))?;
+            }
         }
         self.claims(&told.claims)?;
         if page.config.level == Level::Deep {
@@ -608,8 +618,13 @@ fn tcp_label(told: &Told, step: &Step, segment: &Segment, config: &StoryConfig) 
             }
         }
     }
-    if config.verbose {
-        let _ = write!(text, "  (real seq {}, ack {}, window {})", segment.seq, segment.ack, segment.window_bytes());
+    if config.verbose && config.markdown {
+        let _ = write!(text, "  ({})", real(segment));
     }
     text
+}
+
+/// Numbers as they were sent; the window in bytes.
+fn real(segment: &Segment) -> String {
+    format!("real seq {}, ack {}, window {}", segment.seq, segment.ack, segment.window_bytes())
 }

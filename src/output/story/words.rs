@@ -60,12 +60,15 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::EarlyData { len } => format!("The SYN carries {} already: fast open (RFC 7413). {you} may give them to its program at once, or ignore them; then they are sent again.", counted_bytes(*len)),
         Say::ConnectWaits => format!("{me}'s program called connect(): a blocking one waits here, a non-blocking one has returned EINPROGRESS."),
         Say::SendsEarly => format!("{me}'s program called sendto() with MSG_FASTOPEN, or connect() with TCP_FASTOPEN_CONNECT and then send()."),
-        Say::SynAgain { gap, backs_off, .. } => {
+        Say::SynAgain { copy, gap, backs_off } => {
             let pause = match backs_off {
                 Backoff::Even => ", as long as the pause before",
                 Backoff::Doubles => ", twice the pause before",
                 Backoff::First | Backoff::Odd => "",
             };
+            if *copy > 2 {
+                return Some(format!("Once more, after {}{pause}.", duration(*gap)));
+            }
             format!("The same SYN after {}{pause}: sent again by {me}'s kernel, whose timer ran out. The program does nothing.", duration(*gap))
         }
         Say::AcceptsSyn { ack } => {
@@ -328,7 +331,7 @@ fn breaks(me: char, you: char, causes: &[Break]) -> String {
     format!("{me} breaks off. One of: {}.", words.collect::<Vec<_>>().join(" · "))
 }
 
-fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
+pub(in crate::output) fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
     match (v6, kind, code) {
         (false, 3, 0 | 6 | 11) | (true, 1, 0) => "no way to that network",
         (false, 3, 1 | 7 | 12) | (true, 1, 3) => "no way to that host",
