@@ -59,9 +59,10 @@ fn told_after_the_report(line: &str, code: i32, message: &str) {
 #[test]
 fn a_pipe_cannot_be_read_twice() {
     let message = "sockeye: which conversation?\n  name it by its ID:  sockeye explain c1 -r FILE\n  sockeye FILE  lists them\n  \
-        to choose one itself it reads twice, which takes a saved file\n";
+        without an ID it has to read twice, which takes a saved file\n";
     refused("explain -r -", 2, message);
     refused("show -i lo", 2, &message.replace("explain", "show"));
+    refused("explain mixed.pcap", 3, &ran("explain c1 mixed.pcap").stderr);
 }
 
 #[test]

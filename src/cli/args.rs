@@ -477,11 +477,15 @@ pub(crate) struct HandshakesArgs {
 /// `sockeye show`.
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "sockeye show [ID] [OPTIONS] [FILE or FILTER]... [-- <FILTER>...]",
     after_help = "Examples:\n  sockeye show c1 -r capture.pcap\n  sockeye show c3 -r capture.pcap -v --width 140\n  sockeye show u1 capture.pcap"
 )]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) one: OneArgs,
+    // Told what to do instead where it is given.
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    pub(crate) format: Option<String>,
 }
 
 /// What commands of one conversation share.
@@ -520,7 +524,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, help_heading = "Story")]
     pub(crate) quiz: bool,
     /// The headers of the packet with this number, field by field, instead of a story
-    #[arg(long, value_name = "N", help_heading = "Story", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["trace", "only"])]
+    #[arg(long, value_name = "N", help_heading = "Story", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["trace", "only", "quiz", "level", "format"])]
     pub(crate) packet: Option<u64>,
     /// What strace wrote of one side's program: settles which calls were made
     /// (strace -f -ttt -e trace=network,read,write,close -o FILE PROGRAM)
@@ -568,7 +572,9 @@ pub(crate) enum LevelWord {
 /// `--only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SideWord {
+    #[value(name = "C")]
     C,
+    #[value(name = "S")]
     S,
 }
 

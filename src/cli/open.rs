@@ -221,9 +221,10 @@ impl Plan {
         })
     }
 
-    /// Can all of it be read a second time? A pipe and an interface cannot.
+    /// Can all of it be read a second time? A pipe and an interface cannot; of files that are not there opening says so.
     pub(crate) fn can_be_read_twice(&self) -> bool {
-        self.interfaces.is_empty() && self.files.iter().all(|file| file.is_file())
+        let again = |file: &PathBuf| file.as_os_str() != "-" && (file.is_file() || !file.exists());
+        self.interfaces.is_empty() && self.files.iter().all(again)
     }
 
     /// The files are to be read twice.

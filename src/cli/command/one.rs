@@ -80,7 +80,7 @@ pub(super) fn run<S: One>(
     let mut plan = Plan::new(&input, &Zone::Utc)?;
     if named.is_none() {
         if !plan.can_be_read_twice() {
-            return Err(which(name).help("to choose one itself it reads twice, which takes a saved file"));
+            return Err(which(name).help("without an ID it has to read twice, which takes a saved file"));
         }
         plan = plan.twice();
     }
@@ -140,6 +140,9 @@ fn choose(
 
 /// Runs a command of one packet.
 pub(super) fn run_packet<S: One>(number: u64, args: &OneArgs, asked: Asked<'_>, make: impl FnOnce(Made) -> S) -> Done {
+    if let Some(of) = take_id("explain", &mut args.input.words.clone())? {
+        return Err(Problem::usage(format!("--packet tells of one packet, {of} of a whole conversation: leave out one of them")));
+    }
     let opened = open(Plan::new(&args.input, &Zone::Utc)?, args, asked)?;
     let missing = |summary: &RunSummary| Problem::usage(format!("no packet {number} among {} that were read", summary.read));
     run_over(opened, args, asked, |tracker| tracker, make, |summary, _| missing(summary))
