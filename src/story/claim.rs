@@ -368,8 +368,10 @@ pub enum Say {
     },
     /// The last piece of a datagram that came in fragments.
     Completes {
-        /// Bytes in this piece.
+        /// Bytes of the whole, where the pieces are known; else in this piece.
         len: u32,
+        /// Numbers of the packets that brought it, this one the last; empty where they are not known.
+        pieces: Vec<u64>,
     },
     /// A packet of a protocol that is not told here.
     OtherPacket {

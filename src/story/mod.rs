@@ -13,6 +13,7 @@ mod close;
 mod datagram;
 mod ending;
 mod moves;
+mod pieces;
 mod reset;
 mod segment;
 mod setup;

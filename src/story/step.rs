@@ -4,6 +4,7 @@
 //! data says, what the tracker noted. What follows from that is said elsewhere in this room.
 
 use super::claim::Phrase;
+use super::pieces::Pieces;
 use crate::decode::{Packet, TcpFlags, TcpOption, Transport};
 use crate::flow::{Change, Direction, EndStates, FlowId, Note, Settled, Verdict};
 use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
@@ -27,8 +28,10 @@ pub struct Step {
     pub ttl: Option<u8>,
     /// IPv4's identification.
     pub ip_id: Option<u16>,
-    /// Bytes of data by the headers' lengths.
+    /// Bytes of data by the headers' lengths; of a datagram that came in fragments those of all, where `pieces` has them.
     pub len: u32,
+    /// Packets that brought a datagram in fragments, this one the last; empty of others.
+    pub pieces: Vec<u64>,
     /// What the data says, where that is recognised.
     pub phrase: Option<Phrase>,
     /// What it is.
@@ -213,6 +216,7 @@ impl Step {
             ttl,
             ip_id,
             len: packet.payload_len,
+            pieces: Vec::new(),
             phrase: phrase.map(Phrase),
             what,
         })
@@ -233,13 +237,14 @@ pub struct Steps {
     first: Vec<Step>,
     last: VecDeque<Step>,
     left_out: u64,
+    pieces: Pieces,
 }
 
 impl Steps {
     /// None yet, of this conversation. `most`: how many are kept, at least 2; half of them are the first, half the last.
     #[must_use]
     pub fn new(of: FlowId, most: usize) -> Self {
-        Self { of, most: most.max(2), first: Vec::new(), last: VecDeque::new(), left_out: 0 }
+        Self { of, most: most.max(2), first: Vec::new(), last: VecDeque::new(), left_out: 0, pieces: Pieces::default() }
     }
 
     /// Whose they are.
@@ -251,9 +256,15 @@ impl Steps {
     /// Takes a packet, if it is of this conversation.
     pub fn on_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) {
         if note.flow != Some(self.of) {
+            if note.flow.is_none() && packet.fragment.is_piece() {
+                self.pieces.keep(frame, packet);
+            }
             return;
         }
-        let Some(step) = Step::of(frame, packet, note) else { return };
+        let Some(mut step) = Step::of(frame, packet, note) else { return };
+        if let (What::Piece(_), Some(whole)) = (&step.what, self.pieces.complete(frame, packet)) {
+            (step.pieces, step.len) = whole;
+        }
         if self.first.len() < self.most / 2 {
             self.first.push(step);
             return;

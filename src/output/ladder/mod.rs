@@ -4,6 +4,7 @@
 mod facts;
 
 use super::choice::Why;
+use super::ends::Ends;
 use super::gathered::Gathered;
 use super::story::segment_name;
 use super::style::{Style, Tone};
@@ -133,10 +134,9 @@ impl<'a> Page<'a> {
             text.push('\n');
         }
         let head = format!(
-            "{}  {} → {} · {} · {} · {packets}{near}",
+            "{}  {} · {} · {} · {packets}{near}",
             record.id,
-            record.originator,
-            record.responder,
+            Ends::of(record).full("→"),
             record.state.word(),
             duration(record.end - record.start)
         );
@@ -367,7 +367,9 @@ impl<'a> Page<'a> {
                 }
                 text
             }
-            What::Datagram(_) | What::Piece(_) => bytes(u64::from(step.len)),
+            What::Piece(_) if step.pieces.is_empty() => format!("last fragment, {}", bytes(u64::from(step.len))),
+            What::Piece(_) => format!("{} in {} fragments", bytes(u64::from(step.len)), step.pieces.len()),
+            What::Datagram(_) => bytes(u64::from(step.len)),
             What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
                 format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
             }

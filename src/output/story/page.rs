@@ -10,6 +10,7 @@ use crate::flow::{FlowKind, FlowRecord, State, Vantage};
 use crate::model::{Span, Timestamp};
 use crate::output::bits::tcp_options;
 use crate::output::choice::Candidate;
+use crate::output::ends::Ends;
 use crate::output::style::Tone;
 use crate::output::units::{self, bytes, duration};
 use crate::output::wrap::wrap;
@@ -166,7 +167,7 @@ impl<W: Write> Lines<'_, '_, W> {
     fn quiz_headline(&mut self, what: &str, packets: &str, length: &str) -> io::Result<()> {
         let record = self.page.record;
         let mark = if self.page.config.markdown { "# " } else { "" };
-        self.wrapped(mark, 0, &format!("{}: {} and {}. {packets}, {length}.", record.id, record.originator, record.responder))?;
+        self.wrapped(mark, 0, &format!("{}: {}. {packets}, {length}.", record.id, Ends::of(record).full("and")))?;
         self.ask("What happens here, in one sentence? Answer it last.", what)?;
         if let Some(why) = &self.page.config.why {
             self.answers.push((None, why.because.clone()));
@@ -533,6 +534,16 @@ pub(in crate::output) fn headline(record: &FlowRecord, steps: &[&Step]) -> Strin
         };
         return format!("{c} says “{asked}” to {s} and hears “{answer}”{end}.");
     }
+    // Their numbers are types and codes, not ports.
+    if matches!(record.id.kind, FlowKind::Icmp | FlowKind::Other) {
+        let how = match record.state {
+            State::Answered => "asked and answered",
+            State::NoReply => "asked, and not answered",
+            State::OneWay => "one way only",
+            other => other.word(),
+        };
+        return format!("{}, {how}.", Ends::of(record).full("→"));
+    }
     match record.state {
         State::Refused if record.id.kind == FlowKind::Tcp => format!("{} knocks at {host} port {port}; nobody is home.", c.ip),
         State::Refused => format!("{} sends to {host} port {port}; nobody is home.", c.ip),
@@ -560,8 +571,12 @@ fn label(told: &Told, step: &Step, config: &StoryConfig) -> String {
         What::Segment(segment) => tcp_label(told, step, segment, config),
         What::Datagram(protocol) | What::Piece(protocol) => {
             let name = protocol.name().map_or_else(|| format!("protocol {}", protocol.0), str::to_owned);
-            let piece = if matches!(step.what, What::Piece(_)) { "last fragment, " } else { "" };
-            format!("{name} {piece}{}", units::counted(u64::from(step.len), "byte"))
+            let size = units::counted(u64::from(step.len), "byte");
+            match (&step.what, step.pieces.len()) {
+                (What::Piece(_), 0) => format!("{name} last fragment, {size}"),
+                (What::Piece(_), pieces) => format!("{name} {size} in {pieces} fragments"),
+                _ => format!("{name} {size}"),
+            }
         }
         What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
             format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })

@@ -154,7 +154,14 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("{before}recvfrom() returns {} and the sender's address and port.", counted_bytes(*len))
         }
         Say::Answers { of, took } => format!("{} after {}, which it answers.", duration(*took), t.packet(*of)),
-        Say::Completes { len } => format!("The last piece ({}) of a datagram that came in fragments: it was longer than the way allows. The kernel puts the pieces together; the program's call sent and gets all of it at once.", counted_bytes(*len)),
+        Say::Completes { len, pieces } => {
+            let way = "it was longer than the way allows, was cut on it and is put together at its end. Neither program sees anything of that.";
+            if pieces.is_empty() {
+                return Some(format!("The last piece ({}) of a datagram that came in fragments: {way}", counted_bytes(*len)));
+            }
+            let list = pieces.iter().map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
+            format!("The last of {} fragments ({list}) of a datagram with {} of data: {way}", pieces.len(), counted_bytes(*len))
+        }
         Say::OtherPacket { len } => format!("{} of a protocol whose stories are not told.", counted_bytes(*len)),
         Say::EchoMessage { request, id, len } => {
             let what = if *request { "Are you there? (echo request" } else { "Yes. (echo reply" };
