@@ -26,6 +26,7 @@ mod trace;
 
 pub use call::{Call, Called, Errno, Host};
 pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase, Say};
+pub use pieces::{Pieces, Whole};
 pub use step::{Options, Segment, Step, Steps, What};
 pub use tell::tell;
 pub use times::{Times, times};

@@ -263,7 +263,7 @@ impl Steps {
         }
         let Some(mut step) = Step::of(frame, packet, note) else { return };
         if let (What::Piece(_), Some(whole)) = (&step.what, self.pieces.complete(frame, packet)) {
-            (step.pieces, step.len) = whole;
+            (step.pieces, step.len) = (whole.numbers, whole.len);
         }
         if self.first.len() < self.most / 2 {
             self.first.push(step);
