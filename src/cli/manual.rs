@@ -14,7 +14,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Look into a saved capture:     sockeye capture.pcapng
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
-  Learn from a connection:       sockeye explain c1 -r capture.pcap
+  Learn from a connection:       sockeye explain capture.pcap
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl

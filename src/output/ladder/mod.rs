@@ -145,6 +145,10 @@ impl<'a> Page<'a> {
         text.push('\n');
         self.ladder(&mut text);
         text.push('\n');
+        if self.width() >= WITH_CALLS && self.asks() {
+            let calls = "? is one of several calls that look alike from outside; what strace saw settles it (explain --trace)";
+            self.paragraph(&mut text, &format!("{:<9}", "Calls"), calls, Tone::Plain);
+        }
         for (name, what) in self.facts() {
             self.paragraph(&mut text, &format!("{name:<9}"), &what, Tone::Plain);
         }
@@ -152,6 +156,12 @@ impl<'a> Page<'a> {
             let _ = writeln!(text, "\nNext: sockeye explain {} {}", record.id, self.config.source);
         }
         text
+    }
+
+    /// Is there a call that is one of several?
+    fn asks(&self) -> bool {
+        let told = self.story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims);
+        told.filter_map(call_words).any(|(_, words)| words.ends_with('?'))
     }
 
     /// A paragraph under its name, wrapped.
