@@ -239,7 +239,9 @@ mod tests {
 
     fn chosen(records: &[FlowRecord]) -> (FlowId, Lesson) {
         let mut candidates = Candidates::default();
-        records.iter().for_each(|record| candidates.take(record));
+        for record in records {
+            candidates.take(record);
+        }
         let (first, _) = candidates.chosen().unwrap();
         (first.id, first.lesson)
     }

@@ -341,10 +341,10 @@ impl<W: Write> Sink for FollowSink<W> {
                     self.end_line()?;
                 }
             }
-            Event::Packet { frame, packet, note } if note.flow.is_none() && packet.fragment.is_piece() => {
-                if self.of.kind != FlowKind::Tcp {
-                    self.pieces.keep(frame, packet);
-                }
+            Event::Packet { frame, packet, note }
+                if note.flow.is_none() && packet.fragment.is_piece() && self.of.kind != FlowKind::Tcp =>
+            {
+                self.pieces.keep(frame, packet);
             }
             Event::Flow(record) if record.id == self.of => {
                 self.on_end(record)?;

@@ -89,7 +89,7 @@ pub(super) fn run<S: One>(
         Some(of) => Chosen { of, why: None },
         None => match choose(name, opened, args, tracker)? {
             Choice::Made(again, chosen) => {
-                opened = again;
+                opened = *again;
                 chosen
             }
             Choice::Stopped(exit) => return Ok(exit),
@@ -106,7 +106,7 @@ pub(super) fn run<S: One>(
 /// How a choice came out.
 enum Choice {
     /// The files once more, and the conversation to look for.
-    Made(Opened, Chosen),
+    Made(Box<Opened>, Chosen),
     /// Nothing was chosen: what there is to say was said.
     Stopped(Exit),
 }
@@ -135,7 +135,7 @@ fn choose(
         because: format!("{}, because it {}.", first.id, first.because),
         another: other.map(|other| format!("sockeye {name} {} {source}", other.id)),
     };
-    Ok(Choice::Made(again, Chosen { of: first.id, why: Some(why) }))
+    Ok(Choice::Made(Box::new(again), Chosen { of: first.id, why: Some(why) }))
 }
 
 /// Runs a command of one packet.

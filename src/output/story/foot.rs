@@ -38,7 +38,7 @@ impl Foot<'_> {
             question.text.push_str(" (the command above shows it)");
             question.command = None;
         }
-        [self.read_on(), compare, question, self.next()].into_iter().flatten().collect()
+        [Some(self.read_on()), compare, question, self.next()].into_iter().flatten().collect()
     }
 
     fn has(&self, is: impl Fn(&Say) -> bool) -> bool {
@@ -46,7 +46,7 @@ impl Foot<'_> {
     }
 
     /// Sections of RFCs, and a topic of ours.
-    fn read_on(&self) -> Option<Footing> {
+    fn read_on(&self) -> Footing {
         let mut texts: Vec<(&str, Vec<String>)> = Vec::new();
         for &(rfc, section) in self.claims.iter().filter(|_| self.level > Level::First).flat_map(|claim| sources(claim)) {
             let at = texts.iter().position(|(name, _)| *name == rfc).unwrap_or_else(|| {
@@ -65,7 +65,7 @@ impl Foot<'_> {
         let joined = |(name, sections): &(&str, Vec<String>)| format!("{name} {}", sections.join(", "));
         let mut parts: Vec<String> = texts.iter().map(joined).collect();
         parts.push("sockeye help stories".to_owned());
-        Some(Footing { name: "Read on", text: parts.join(" · "), command: None })
+        Footing { name: "Read on", text: parts.join(" · "), command: None }
     }
 
     fn compare(&self) -> Option<Footing> {
@@ -177,12 +177,14 @@ fn sources(claim: &Claim) -> &'static [(&'static str, &'static str)] {
         Say::WindowShut | Say::Probe { .. } => &[(TCP, "3.8.6.1 (zero window)")],
         Say::KeepAlive { .. } => &[(TCP, "3.8.4 (keep-alives)")],
         Say::NothingBack | Say::StillKnocking { .. } => &[(TCP, "3.8.3 (when a connection fails)")],
-        Say::SynAgain { .. } | Say::SynAckAgain { .. } | Say::Pauses { .. } => &[("RFC 6298", "section 5 (the timer)")],
-        Say::Judged { cause: Cause::Timer { .. }, .. } => &[("RFC 6298", "section 5 (the timer)")],
-        Say::Judged { cause: Cause::Asked { .. }, .. } => &[("RFC 5681", "section 3.2 (fast retransmit)")],
+        Say::SynAgain { .. } | Say::SynAckAgain { .. } | Say::Pauses { .. } | Say::Judged { cause: Cause::Timer { .. }, .. } => {
+            &[("RFC 6298", "section 5 (the timer)")]
+        }
         Say::Judged { cause: Cause::Early, .. } => &[("RFC 8985", "(RACK-TLP)")],
         Say::Judged { cause: Cause::TooBig, .. } => &[(TCP, "3.7.2 (path MTU)")],
-        Say::DuplicateAck { nth, .. } if *nth >= 3 => &[("RFC 5681", "section 3.2 (fast retransmit)")],
+        Say::Judged { cause: Cause::Asked { .. }, .. } | Say::DuplicateAck { nth: 3.., .. } => {
+            &[("RFC 5681", "section 3.2 (fast retransmit)")]
+        }
         Say::Twice { .. } => &[("RFC 2883", "(D-SACK)")],
         Say::EarlyData { .. } | Say::SendsEarly => &[("RFC 7413", "(fast open)")],
         Say::SendsDatagram { phrase: Some(phrase), .. } if phrase.0.starts_with("DNS") => {

@@ -6,7 +6,6 @@ use crate::output::units::duration;
 use crate::story::{Claim, Host, Say};
 
 /// The question of a claim. `None` of what is told with the answers, where somebody else asks for it.
-#[expect(clippy::too_many_lines, reason = "a list: a question for each rule")]
 pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
     let host = claim.host.unwrap_or(Host::Client);
     let (me, you) = (host.letter(), host.other().letter());
@@ -49,9 +48,8 @@ pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::WindowShut => format!("What does a window of 0 say of {me}'s program?"),
         Say::WindowOpens { .. } => format!("What has changed at {me}?"),
         Say::Probe { .. } => "What is this packet for, and which call sends it?".to_owned(),
-        Say::ProbeAnswer { .. } => "What does this answer say?".to_owned(),
         Say::KeepAlive { .. } => "What is this packet for, and what is odd about its number?".to_owned(),
-        Say::KeepAliveAnswer => "What does this answer say?".to_owned(),
+        Say::ProbeAnswer { .. } | Say::KeepAliveAnswer => "What does this answer say?".to_owned(),
         Say::Judged { .. } => "Was this sent again, or overtaken on its way? What tells?".to_owned(),
         Say::Hole { .. } => "What has not passed here, and what can have become of it?".to_owned(),
         Say::NotTaken => format!("Does {you} take this packet?"),
