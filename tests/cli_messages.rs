@@ -83,7 +83,7 @@ fn the_start_page() {
     let ran = run(&mut sockeye());
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), ""));
     assert_eq!(ran.stdout.lines().count(), 12, "{}", ran.stdout);
-    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye explain c1 -r capture.pcap", "sockeye --help"] {
+    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye explain capture.pcap", "sockeye --help"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
     assert!(ran.stdout.lines().all(|line| line.len() <= 80));
