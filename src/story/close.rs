@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Host};
-use super::claim::{Line, Mark, Say};
+use super::claim::{Line, Mark};
+use super::say::Say;
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;

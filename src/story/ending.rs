@@ -2,7 +2,8 @@
 
 use super::Sum;
 use super::call::{Call, Host};
-use super::claim::{Claim, Mark, Say};
+use super::claim::{Claim, Mark};
+use super::say::Say;
 use super::setup::backoff;
 use super::step::What;
 use super::tell::Teller;

@@ -14,6 +14,8 @@ mod datagram;
 mod ending;
 mod moves;
 mod reset;
+mod rule;
+mod say;
 mod segment;
 mod setup;
 mod side;
@@ -24,7 +26,8 @@ mod times;
 mod trace;
 
 pub use call::{Call, Called, Errno, Host};
-pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase, Say};
+pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase};
+pub use say::Say;
 pub use step::{Options, Segment, Step, Steps, What};
 pub use tell::tell;
 pub use times::{Times, times};

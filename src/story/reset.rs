@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Errno, Host};
-use super::claim::{Break, Claim, Mark, Say};
+use super::claim::{Break, Claim, Mark};
+use super::say::Say;
 use super::step::Segment;
 use super::tell::Teller;
 use crate::decode::TcpFlags;

@@ -1,8 +1,9 @@
 //! A TCP segment: which rules are asked, in which order, and how both hosts' states go on.
 
 use super::call::Host;
-use super::claim::{Mark, Say};
+use super::claim::Mark;
 use super::moves;
+use super::say::Say;
 use super::step::Segment;
 use super::tell::Teller;
 use crate::decode::TcpFlags;

@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Host};
-use super::claim::{Backoff, Mark, Say};
+use super::claim::{Backoff, Mark};
+use super::say::Say;
 use super::step::{Segment, Step};
 use super::tell::Teller;
 use crate::flow::TcpState;

@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Host};
-use super::claim::{Cause, Line, Mark, Say};
+use super::claim::{Cause, Line, Mark};
+use super::say::Say;
 use super::side::Asked;
 use super::step::{Segment, Step, What};
 use super::tell::Teller;

@@ -1,7 +1,8 @@
 //! Goes through the steps of a conversation in order and has each explained by the rules that fit; keeps what is known of both hosts.
 
 use super::call::{Call, Called, Host};
-use super::claim::{Claim, Mark, Say};
+use super::claim::{Claim, Mark};
+use super::say::Say;
 use super::side::Side;
 use super::step::{Step, Steps, What};
 use super::{Scene, SceneKind, Story, Told};

@@ -4,7 +4,8 @@
 //! between two packets of one host is its pause, or the transfer itself, where it is no longer than a round trip.
 
 use super::call::Host;
-use super::claim::{Cause, Say};
+use super::claim::Cause;
+use super::say::Say;
 use super::step::Step;
 use super::{SceneKind, Story};
 use crate::flow::FlowRecord;

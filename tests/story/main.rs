@@ -1,7 +1,10 @@
 //! Every conversation of the bundled captures is told, and nothing in the telling is wrong that can be checked: each state follows from
 //! the one before by a move of RFC 9293, sums come out as they are said, no packet is left without a rule.
 //!
-//! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between.
+//! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between. What no kernel makes when it is asked is made packet by packet
+//! (`made.rs`), a file for each question.
+
+mod made;
 
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
