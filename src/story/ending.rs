@@ -63,14 +63,19 @@ impl Teller<'_> {
             State::HalfOpen => {
                 self.say(Mark::OneOf, Host::Server, Say::LeftHalfOpen);
             }
-            State::Open | State::Stalled | State::HalfClosed | State::Midway | State::Closing
-                if record.end_reason != Some(EndReason::Timeout) =>
-            {
-                self.say(Mark::Seen, None, Say::StillOpen);
-            }
+            State::Open | State::Stalled | State::HalfClosed | State::Midway | State::Closing => self.after_open(),
             _ => {}
         }
         self.take_claims()
+    }
+
+    /// It was not over with its last packet.
+    fn after_open(&mut self) {
+        match self.record.end_reason {
+            Some(EndReason::Reused) => self.say(Mark::Seen, None, Say::PortsReused),
+            Some(EndReason::Timeout) => return,
+            _ => self.say(Mark::Seen, None, Say::StillOpen),
+        };
     }
 
     /// Nothing answered the client's SYNs.

@@ -75,6 +75,20 @@ pub enum Say {
     AcceptCan,
     /// The answer is no SYN-ACK but an ACK of something else (RFC 5961 section 4).
     ChallengeAck,
+    /// A SYN-ACK that accepts another SYN than the one that was sent: an old one that came late (RFC 9293 section 3.5).
+    AnswersOldSyn,
+    /// An acknowledgment of what its receiver never sent: whoever is in SYN-SENT answers it with a reset (RFC 9293 section 3.10.7.3).
+    NeverSent,
+    /// The reset that answers such an acknowledgment: its number is the one that was acknowledged.
+    ResetsStray {
+        /// The step that it answers.
+        of: usize,
+    },
+    /// What that reset does to the host that sent the acknowledgment.
+    OldOneEnds {
+        /// That host was in SYN-RECEIVED, by its SYN-ACK: it goes back to LISTEN. Else it had a connection, which is aborted.
+        listens: bool,
+    },
 
     // Talking.
     /// Data, sent for the first time.
@@ -380,6 +394,8 @@ pub enum Say {
     LeftHalfOpen,
     /// The connection is open when the capture ends.
     StillOpen,
+    /// Another connection with the same ports follows: how this one ended is in no packet.
+    PortsReused,
     /// A segment that no handshake precedes and no normal system sends: a probe (FIN, NULL, Xmas; nmap's names).
     ScanProbe {
         /// Its flags.

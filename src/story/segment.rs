@@ -4,6 +4,7 @@ use super::call::Host;
 use super::claim::Mark;
 use super::moves;
 use super::say::Say;
+use super::side::Stray;
 use super::step::Segment;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
@@ -25,23 +26,42 @@ impl Teller<'_> {
                 self.on_states(at, host, segment);
             }
         } else {
-            self.on_refused_segment(host, segment);
+            self.on_refused_segment(at, host, segment);
         }
         let ts = self.step(at).ts;
         let me = self.side(host);
         (me.last_step, me.last_ts) = (Some(at), Some(ts));
     }
 
-    /// What no host takes changes nothing.
-    fn on_refused_segment(&mut self, host: Host, segment: &Segment) {
-        let knocking = self.side(host.other()).state == Some(TcpState::SynSent);
+    /// What the connection does not take, as it is seen here, changes nothing in it.
+    fn on_refused_segment(&mut self, at: usize, host: Host, segment: &Segment) {
+        let peer = host.other();
+        let theirs = self.side(peer);
+        let sent = theirs.place(segment.ack).is_some_and(|ack| (1..=theirs.next).contains(&ack));
+        let stray = theirs.state == Some(TcpState::SynSent) && segment.has(TcpFlags::ACK) && !sent;
         if segment.has(TcpFlags::RST) {
-            self.say(Mark::OneOf, host, Say::ResetIgnored);
-        } else if knocking && segment.has(TcpFlags::ACK) && !segment.has(TcpFlags::SYN) {
-            self.say(Mark::OneOf, host, Say::ChallengeAck);
+            self.on_refused_reset(host, segment);
+        } else if stray {
+            let listens = segment.has(TcpFlags::SYN);
+            self.side(host).stray = Some(Stray { step: at, ack: segment.ack, listens });
+            self.say(Mark::OneOf, host, if listens { Say::AnswersOldSyn } else { Say::ChallengeAck });
+            self.say(Mark::Implied, peer, Say::NeverSent);
         } else {
             self.say(Mark::OneOf, host, Say::NotTaken);
         }
+    }
+
+    /// A reset that is none of this connection: one that answers a stray acknowledgment has exactly the number that the other host waits
+    /// for, in whatever it remembers.
+    fn on_refused_reset(&mut self, host: Host, segment: &Segment) {
+        let peer = host.other();
+        let stray = self.side(peer).stray.take_if(|stray| stray.ack == segment.seq && !segment.has(TcpFlags::ACK));
+        let Some(Stray { step, listens, .. }) = stray else {
+            self.say(Mark::OneOf, host, Say::ResetIgnored);
+            return;
+        };
+        self.say(Mark::Seen, host, Say::ResetsStray { of: step }).by(step);
+        self.say(Mark::Implied, peer, Say::OldOneEnds { listens });
     }
 
     /// Both states after the segment, by the way they went. The tracker has every packet arrive as it is seen; where what comes later says

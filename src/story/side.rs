@@ -18,11 +18,23 @@ pub(super) struct Sent {
     pub(super) again: bool,
 }
 
+/// An acknowledgment that is none of this connection: its sender answers to something older.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stray {
+    pub(super) step: usize,
+    /// As it was sent.
+    pub(super) ack: u32,
+    /// It was a SYN-ACK.
+    pub(super) listens: bool,
+}
+
 /// One host, as far as its packets tell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Side {
     /// The number that counts as 0.
     base: Option<u32>,
+    /// The lowest of its numbers in the capture, where that has no SYN of it: it counts as 1.
+    pub(super) floor: Option<u32>,
     /// Its SYN was seen.
     pub(super) syn_seen: bool,
     /// Number after the highest it has sent.
@@ -55,6 +67,8 @@ pub(super) struct Side {
     pub(super) repeats: u32,
     /// Data it sent, copies left out, bytes.
     pub(super) data: u64,
+    /// The last acknowledgment of it that its peer, which waits for an answer to its SYN, cannot take.
+    pub(super) stray: Option<Stray>,
     pub(super) last_step: Option<usize>,
     pub(super) last_ts: Option<Timestamp>,
     /// The last segment that carried data or FIN that it was not seen to send before.
@@ -88,11 +102,13 @@ impl Side {
         self.base == Some(isn)
     }
 
-    /// Where a number lies on the line, nearest to what was sent last. Midway the first number seen is 1.
+    /// Where a number lies on the line, nearest to what was sent last. Midway the lowest number of the capture is 1.
     pub(super) fn line(&mut self, number: u32) -> Line {
-        let base = *self.base.get_or_insert(number.wrapping_sub(1));
+        let floor = self.floor.unwrap_or(number);
+        let base = *self.base.get_or_insert(floor.wrapping_sub(1));
         if self.next == 0 && self.acked == 0 && !self.syn_seen {
-            (self.next, self.acked) = (1, 1);
+            let first = Line::from(number.wrapping_sub(base));
+            (self.next, self.acked) = (first, first);
         }
         let near = self.next as u32;
         let offset = number.wrapping_sub(base).wrapping_sub(near) as i32;

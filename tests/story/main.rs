@@ -5,6 +5,7 @@
 //! (`made.rs`), a file for each question.
 
 mod made;
+mod recovery;
 
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;

@@ -50,7 +50,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let by_hand = if claim.mark == crate::story::Mark::OneOf { ", or a scanner made the SYN by hand" } else { "" };
             format!("C called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
         }
-        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
+        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the lowest that was seen.".to_owned(),
         Say::Asks { isn } => {
             let real = if t.verbose || t.level != Level::First { format!(" (real value {isn})") } else { String::new() };
             format!("{me} asks to talk and says where its numbering starts{real}.")
@@ -80,6 +80,11 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::KernelCompletes => format!("{me}'s kernel sends this by itself, no call is needed. With it the connection is set up."),
         Say::AcceptCan => "accept() of S can now return a new socket. It may have been waiting, or be called later: packets cannot show which.".to_owned(),
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
+        Say::AnswersOldSyn => format!("{me} accepts another SYN than this one: an older one that came late (RFC 9293 section 3.5, “Recovery from Old Duplicate SYN”), or something on the way answers for it."),
+        Say::NeverSent => format!("{me}, in SYN-SENT, never sent that number: RFC 9293 (section 3.10.7.3) has it answer with a reset of that number, and go on waiting."),
+        Say::ResetsStray { of } => format!("The reset has the number that {} acknowledges: it answers that. {me} is not broken off by it.", t.packet(*of)),
+        Say::OldOneEnds { listens: true } => format!("When it arrives, {me} goes from SYN-RECEIVED back to LISTEN: the number is exactly the one that it waits for."),
+        Say::OldOneEnds { listens: false } => format!("If {me} has an older connection with these ports, it aborts that when the reset arrives, for the number is exactly the one that it waits for; the next SYN finds the ports free (RFC 9293 section 3.5, “Half-Open Connection Discovery”)."),
         Say::Sends { len, next, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
             let sum = if t.level == Level::First { String::new() } else { format!(" Next number from {me} is {next}.") };
@@ -174,6 +179,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
         Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
+        Say::PortsReused => "Another connection with the same ports follows: how this one ended is in no packet.".to_owned(),
         Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
         Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
         Say::ProbeAnswered { ack: false } => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
