@@ -62,6 +62,8 @@ impl Say {
             Self::BreakHurts { .. } => "break_hurts",
             Self::LateReset => "late_reset",
             Self::ResetIgnored => "reset_ignored",
+            Self::ResetNotExact { .. } => "reset_not_exact",
+            Self::AsksReset { .. } => "asks_reset",
             Self::SendsDatagram { .. } => "sends_datagram",
             Self::DatagramArrives { .. } => "datagram_arrives",
             Self::Answers { .. } => "answers",

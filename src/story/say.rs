@@ -291,6 +291,16 @@ pub enum Say {
     LateReset,
     /// A RST that nobody takes: outside of the window (RFC 5961 section 3).
     ResetIgnored,
+    /// A RST in the window, and not at the number that the peer waits for: it is asked, and goes on (RFC 5961 section 3.2).
+    ResetNotExact {
+        /// That number, where it is known.
+        wants: Option<Line>,
+    },
+    /// The acknowledgment with which the peer asks.
+    AsksReset {
+        /// The reset.
+        of: usize,
+    },
 
     // Datagrams and messages.
     /// A datagram was sent.

@@ -13,6 +13,13 @@ use crate::flow::TcpState;
 impl Teller<'_> {
     pub(super) fn on_segment(&mut self, at: usize, host: Host, segment: &Segment) {
         if segment.accepted {
+            let ended = self.side(host).state == Some(TcpState::Closed);
+            if segment.has(TcpFlags::RST) && !ended && self.is_taken_back(at) {
+                let wants = self.side(host.other()).ack_sent;
+                self.say(Mark::Implied, host, Say::ResetNotExact { wants });
+                self.side(host).asked_about = Some(at);
+                return;
+            }
             if segment.has(TcpFlags::RST) {
                 self.on_reset(at, host, segment);
             } else if segment.is_bare_syn() {
@@ -31,6 +38,16 @@ impl Teller<'_> {
         let ts = self.step(at).ts;
         let me = self.side(host);
         (me.last_step, me.last_ts) = (Some(at), Some(ts));
+    }
+
+    /// Does the connection go on after this reset? The tracker says so where its receiver answered that it was not the number expected.
+    fn is_taken_back(&self, at: usize) -> bool {
+        let states =
+            |step: &&super::step::Step| step.segment().filter(|segment| segment.accepted).and_then(|segment| segment.ends);
+        let closed =
+            |ends: &crate::flow::EndStates| ends.sender == Some(TcpState::Closed) && ends.receiver == Some(TcpState::Closed);
+        let mut later = self.steps[at..].iter().filter_map(states);
+        later.next().is_some_and(|ends| closed(&ends)) && later.any(|ends| !closed(&ends))
     }
 
     /// What the connection does not take, as it is seen here, changes nothing in it.

@@ -69,6 +69,8 @@ pub(super) struct Side {
     pub(super) data: u64,
     /// The last acknowledgment of it that its peer, which waits for an answer to its SYN, cannot take.
     pub(super) stray: Option<Stray>,
+    /// It sent this reset, of which its peer is about to ask.
+    pub(super) asked_about: Option<usize>,
     pub(super) last_step: Option<usize>,
     pub(super) last_ts: Option<Timestamp>,
     /// The last segment that carried data or FIN that it was not seen to send before.

@@ -49,6 +49,9 @@ impl Teller<'_> {
         if completes {
             self.say_completed(host);
         }
+        if let Some(of) = self.side(host.other()).asked_about.take_if(|_| step.len == 0 && !fin) {
+            self.say(Mark::Implied, host, Say::AsksReset { of }).by(of);
+        }
         let theirs = self.side(host.other()).last_news;
         let turn = self.side(host).last_news < theirs;
         let special = self.on_data(at, host, segment, place);

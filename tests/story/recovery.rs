@@ -63,3 +63,28 @@ fn numbers_of_a_connection_that_began_before_are_never_below_1() {
     assert_eq!((heard.numbers(1).0, heard.numbers(3).0), (Some(11), Some(1)));
     assert_eq!(heard.numbers(2).1, Some(17));
 }
+
+#[test]
+fn a_reset_that_is_not_the_number_expected_is_asked_about() {
+    let open = || {
+        let mut talk = Talk::open();
+        talk.wait(1.0).c(data(1, 1, "0123456789")).wait(10.0).s(seg(".", 1, 11));
+        talk.wait(9.0).s(seg("R", 100, 0)).wait(0.1).c(seg(".", 11, 1));
+        talk
+    };
+    let heard = open().wait(10.0).s(seg("R", 1, 0)).told();
+    assert_eq!(heard.keys(6), ["reset_not_exact"]);
+    assert_eq!(heard.mark(7, "asks_reset"), Some(Mark::Implied));
+    assert!(heard.keys(8).contains(&"breaks"));
+    assert_eq!(heard.moves(8, Host::Client), ["ESTABLISHED", "CLOSED"]);
+    assert_eq!(heard.record.state, State::ResetByResponder);
+    // A forged one: both go on.
+    let heard = open().wait(10.0).c(data(11, 1, "more")).wait(10.0).s(seg(".", 1, 15)).told();
+    assert_eq!(heard.keys(6), ["reset_not_exact"]);
+    assert!(heard.keys(8).contains(&"sends"));
+    assert_eq!(heard.record.state, State::Open);
+    // Nobody asks: then it counts, for the capture may have missed what is before it.
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "0123456789")).wait(9.0).s(seg("R", 100, 0));
+    assert!(talk.told().keys(5).contains(&"breaks"));
+}

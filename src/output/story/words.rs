@@ -140,6 +140,11 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::BreakHurts { read: None, write } => format!("{me}'s next recv() returns 0, the end that S or C had said before; send() -1, {}. What waited to be sent is gone.", write.name()),
         Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
         Say::ResetIgnored => format!("By what is seen here this reset is outside of {you}'s window: a host that keeps RFC 5961 (section 3) ignores it. If {you} remembers an older connection with these ports, it ends that."),
+        Say::ResetNotExact { wants } => {
+            let wants = wants.map_or_else(String::new, |wants| format!(" ({wants})"));
+            format!("This reset is in {you}'s window, but not at the number that {you} waits for{wants}: {you} asks with an ACK, and the connection goes on (RFC 5961 section 3.2). It may be forged, or something before it was lost.")
+        }
+        Say::AsksReset { of } => format!("{me} answers the reset {} with the number that it waits for (challenge ACK, RFC 5961 section 3.2): if {you} means it, another reset comes with exactly that.", t.packet(*of)),
         Say::SendsDatagram { len, port, phrase, first } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
             if *first {
