@@ -28,7 +28,7 @@ mod trace;
 pub use call::{Call, Called, Errno, Host};
 pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase};
 pub use say::Say;
-pub use step::{Options, Segment, Step, Steps, What};
+pub use step::{Options, Segment, Step, Steps, TlsPart, What};
 pub use tell::tell;
 pub use times::{Times, times};
 pub use trace::{Trace, TraceError, TracedCall, read_trace, settle};

@@ -7,7 +7,8 @@ use super::claim::Phrase;
 use crate::decode::{Packet, TcpFlags, TcpOption, Transport};
 use crate::flow::{Change, Direction, EndStates, FlowId, Note, Settled, Verdict};
 use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
-use crate::peek::phrase;
+use crate::peek::tls::{Content, HandshakeKind, Parts, server_hello};
+use crate::peek::{Peek, phrase};
 use std::collections::VecDeque;
 
 /// A packet of the conversation.
@@ -31,8 +32,45 @@ pub struct Step {
     pub len: u32,
     /// What the data says, where that is recognised.
     pub phrase: Option<Phrase>,
+    /// What of TLS it begins with.
+    pub tls: Option<TlsPart>,
     /// What it is.
     pub what: What,
+}
+
+/// What of TLS a segment begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsPart {
+    /// The client's first message.
+    ClientHello,
+    /// The server's answer to it. `modern`: it chooses TLS 1.3, in which all that follows is encrypted.
+    ServerHello {
+        /// TLS 1.3.
+        modern: bool,
+    },
+    /// Something else of the handshake.
+    Handshake,
+    /// Encrypted data, or the rest of a handshake of TLS 1.3.
+    Data,
+}
+
+impl TlsPart {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut parts = Parts::new(bytes);
+        let Peek::Is(first) = parts.read() else { return None };
+        Some(match first.content {
+            Content::Handshake { kind: HandshakeKind::CLIENT_HELLO, .. } => Self::ClientHello,
+            Content::Handshake { kind: HandshakeKind::SERVER_HELLO, .. } => match server_hello(bytes).is() {
+                // A HelloRetryRequest asks for another hello.
+                Some(hello) if hello.is_retry() => Self::Handshake,
+                Some(hello) => Self::ServerHello { modern: hello.version().hides_certificates() },
+                None => Self::Handshake,
+            },
+            Content::ApplicationData(_) => Self::Data,
+            Content::Alert(_) => return None,
+            Content::Handshake { .. } | Content::ChangeCipherSpec | Content::Opaque(..) => Self::Handshake,
+        })
+    }
 }
 
 /// What a step is.
@@ -214,6 +252,7 @@ impl Step {
             ip_id,
             len: packet.payload_len,
             phrase: phrase.map(Phrase),
+            tls: matches!(what, What::Segment(_)).then(|| TlsPart::read(packet.payload())).flatten(),
             what,
         })
     }

@@ -123,7 +123,9 @@ impl Teller<'_> {
         let (since, took) = if let Some(heard) = heard.filter(|heard| *heard > question) {
             (heard, step.ts - self.step(heard).ts)
         } else {
-            let way = self.leg_to(host).unwrap_or_default();
+            // Without the way to it, the wait is not known to be its program's.
+            let near = self.seen_from(host).then_some(Span::ZERO);
+            let Some(way) = self.leg_to(host).or(near) else { return };
             (question, Span::from_nanos((step.ts - self.step(question).ts).nanos() - way.nanos()))
         };
         if took >= THOUGHT {

@@ -6,6 +6,7 @@
 
 mod made;
 mod recovery;
+mod time;
 
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
@@ -13,7 +14,7 @@ use sockeye::engine::{Config, run};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::Filter;
 use sockeye::flow::{FlowId, FlowRecord, TcpState, TrackerConfig, Wants};
-use sockeye::story::{Call, Claim, Host, Mark, Say, Steps, Story, tell};
+use sockeye::story::{Call, Claim, Host, Mark, Say, Steps, Story, tell, times};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,11 @@ fn faults(story: &Story, steps: &Steps, record: &FlowRecord) -> Vec<String> {
                 faults.push(format!("#{number}: {fault}"));
             }
         }
+    }
+    if let (Some(times), [first, .., last]) = (times(story, &list, record), &list[..])
+        && times.sum() != last.ts - first.ts
+    {
+        faults.push(format!("{times:?} are not all of the time"));
     }
     for sum in &story.sums {
         let side = if sum.host == Host::Client { &record.orig } else { &record.resp };
