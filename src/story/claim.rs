@@ -82,6 +82,8 @@ pub enum Backoff {
 /// What may be behind a reset in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Break {
+    /// Its kernel had asked again and again, and nothing came back: it gives the connection up (ETIMEDOUT).
+    GaveUp,
     /// `close()` with bytes in the receive buffer that nobody read (RFC 9293 section 3.10.4, RFC 2525 section 2.17).
     Unread,
     /// `close()` with `SO_LINGER` and a time of 0.

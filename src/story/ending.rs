@@ -76,6 +76,13 @@ impl Teller<'_> {
             Some(EndReason::Timeout) => return,
             _ => self.say(Mark::Seen, None, Say::StillOpen),
         };
+        let Some(end) = self.steps.last().map(|step| step.ts) else { return };
+        for host in [Host::Client, Host::Server] {
+            let tries = self.side(host.other()).unanswered;
+            if let Some(last) = self.side(host).last_ts.filter(|_| tries > 0) {
+                self.say(Mark::Seen, host, Say::Unheard { silent: end - last, tries });
+            }
+        }
     }
 
     /// Nothing answered the client's SYNs.

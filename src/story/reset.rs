@@ -48,6 +48,7 @@ impl Teller<'_> {
         let took = asked.map_or(crate::model::Span::ZERO, |asked| step.ts - self.step(asked).ts);
         let say = Say::Refuses { ack, took, ttl: step.ttl, ip_id: step.ip_id };
         self.say(Mark::Seen, host, say).evidence.extend(asked);
+        self.say(Mark::OneOf, host, Say::RefusedWhy);
         self.say(Mark::Implied, peer, Say::ConnectFails(Errno::ConnRefused)).call(peer, Call::Connect);
     }
 
@@ -62,6 +63,9 @@ impl Teller<'_> {
         let got_data = self.side(peer).data > 0;
         let after_own_end = finished && last.is_some_and(|last| Some(last) > self.side(host).fin_step);
         let mut causes = Vec::new();
+        if self.side(host).unanswered > 0 {
+            causes.push(Break::GaveUp);
+        }
         if no_connection && finished && after_own_end {
             causes.push(Break::GoneBefore);
         } else if no_connection && !finished {

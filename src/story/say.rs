@@ -53,6 +53,11 @@ pub enum Say {
         /// Its gap against the one before: about the same, about twice.
         backs_off: Backoff,
     },
+    /// What sends a SYN or a SYN-ACK again.
+    SetUpTimer {
+        /// It is the SYN-ACK.
+        answer: bool,
+    },
     /// A SYN-ACK accepts the SYN: `ack` is one more.
     AcceptsSyn {
         /// The number acknowledged.
@@ -183,6 +188,8 @@ pub enum Say {
     },
     /// The window is shut: its program does not read.
     WindowShut,
+    /// Why a window is shut.
+    WindowWhy,
     /// It opens again.
     WindowOpens {
         /// Bytes.
@@ -211,6 +218,8 @@ pub enum Say {
     },
     /// The answer to a keep-alive.
     KeepAliveAnswer,
+    /// What a keep-alive is for, and who asked for it.
+    KeepAliveWhy,
     /// The verdict on a segment.
     Judged {
         /// What, how sure, why.
@@ -219,6 +228,32 @@ pub enum Say {
         against: Option<usize>,
         /// What made its sender send it again.
         cause: Cause,
+    },
+    /// It has not been heard, though the other host asked it.
+    Unheard {
+        /// For so long.
+        silent: Span,
+        /// So often was it asked before, in vain.
+        tries: u32,
+    },
+    /// The fact behind a verdict: these bytes passed before.
+    SeenBefore {
+        /// In this step.
+        of: usize,
+        /// So long before.
+        after: Span,
+    },
+    /// The fact behind a verdict: the bytes lie below others that passed before, and passed for the first time.
+    FillsHole {
+        /// The next number that was expected.
+        next: Line,
+    },
+    /// What made its sender send it again.
+    Trigger(Cause),
+    /// What became of the numbers that a hole leaves out.
+    HoleWhy {
+        /// This step acknowledges them before they were seen: the capture missed them.
+        acked: Option<usize>,
     },
     /// A segment leaves a hole: what is before it has not passed.
     Hole {
@@ -271,6 +306,8 @@ pub enum Say {
         /// IPv4's identification.
         ip_id: Option<u16>,
     },
+    /// Who says so.
+    RefusedWhy,
     /// `connect()` fails with this.
     ConnectFails(Errno),
     /// The client resets what it never finished opening: the kernel did not know of it, or its program gave up.

@@ -36,6 +36,7 @@ impl Teller<'_> {
             self.on_refused_segment(at, host, segment);
         }
         let ts = self.step(at).ts;
+        self.side(host.other()).unanswered = 0;
         let me = self.side(host);
         (me.last_step, me.last_ts) = (Some(at), Some(ts));
     }

@@ -34,6 +34,9 @@ impl Teller<'_> {
         if let (Some(gap), 2..) = (gap, copies) {
             let backs_off = backoff(before, gap);
             self.say(Mark::Seen, host, Say::SynAgain { copy: copies, gap, backs_off });
+            if copies == 2 {
+                self.say(Mark::Implied, host, Say::SetUpTimer { answer: false });
+            }
             return;
         }
         self.say(Mark::Seen, host, Say::Asks { isn: segment.seq });
@@ -74,6 +77,9 @@ impl Teller<'_> {
         }
         if let (Some(gap), true) = (gap, answered_before) {
             self.say(Mark::Seen, host, Say::SynAckAgain { copy: copies, gap });
+            if copies == 2 {
+                self.say(Mark::Implied, host, Say::SetUpTimer { answer: true });
+            }
             return;
         }
         let asked = self.side(host.other()).last_step;

@@ -62,6 +62,10 @@ pub(super) struct Side {
     pub(super) probes: u32,
     /// Its last segment was a keep-alive or a probe.
     pub(super) asked: Option<Asked>,
+    /// It has sent keep-alives.
+    pub(super) keeps_alive: bool,
+    /// So often has it asked, with keep-alives, probes or what it sent again, since its peer was last heard.
+    pub(super) unanswered: u32,
     /// The last acknowledgment it sent, and how often it sent it again without anything else.
     pub(super) ack_sent: Option<Line>,
     pub(super) repeats: u32,

@@ -8,7 +8,7 @@ use super::side::Asked;
 use super::step::{Segment, Step, What};
 use super::tell::Teller;
 use crate::decode::TcpFlags;
-use crate::flow::{Evidence, Vantage, Verdict, VerdictKind};
+use crate::flow::{Confidence, Evidence, Vantage, Verdict, VerdictKind};
 use crate::model::Span;
 
 /// Shorter round trips than this are those of one host with itself or with the capture beside it.
@@ -19,6 +19,8 @@ const SHORTEST_TIMEOUT: Span = Span::from_millis(200);
 const FAST: u32 = 3;
 /// Steps within which an error that was reported explains a segment that is sent again.
 const LATELY: usize = 64;
+/// Steps within which an acknowledgment tells what became of a hole.
+const SOON: usize = 512;
 /// What a program takes that is worth a word.
 const THOUGHT: Span = Span::from_millis(1);
 
@@ -92,6 +94,9 @@ impl Teller<'_> {
         let known = self.side(host).next;
         if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 {
             self.say(Mark::Seen, host, Say::Hole { from: known, to: place.first });
+            let acked = self.acked_unseen(at, host, (known, place.first));
+            let claim = self.say(if acked.is_some() { Mark::Implied } else { Mark::OneOf }, None, Say::HoleWhy { acked });
+            claim.evidence.extend(acked);
         }
         let new = self.side(host).send(place.end, at);
         if step.len == 0 {
@@ -141,6 +146,10 @@ impl Teller<'_> {
                 let after = me.last_ts.max(self.side(host.other()).last_ts).map_or(Span::ZERO, |last| step.ts - last);
                 self.side(host).asked = Some(Asked::KeepAlive);
                 self.say(Mark::Seen, host, Say::KeepAlive { after });
+                if !std::mem::replace(&mut self.side(host).keeps_alive, true) {
+                    self.say(Mark::OneOf, host, Say::KeepAliveWhy);
+                }
+                self.say_unheard(at, host);
                 return;
             }
             VerdictKind::WindowProbe => {
@@ -149,7 +158,8 @@ impl Teller<'_> {
                 let nth = me.probes;
                 let since = if nth > 1 { self.side(host).last_ts } else { self.side(host.other()).shut_since };
                 let after = since.map_or(Span::ZERO, |since| step.ts - since);
-                self.say(Mark::Seen, host, Say::Probe { after, nth });
+                self.say(Mark::Implied, host, Say::Probe { after, nth });
+                self.say_unheard(at, host);
                 return;
             }
             _ => {}
@@ -170,13 +180,64 @@ impl Teller<'_> {
             Cause::Unknown
         };
         let against = verdict.against.and_then(|place| self.find(at, place));
-        let mark = match verdict.confidence {
-            Some(crate::flow::Confidence::Sure) => Mark::Seen,
-            Some(crate::flow::Confidence::Likely) => Mark::Implied,
-            None => Mark::OneOf,
-        };
+        match against.filter(|_| verdict.evidence.has(Evidence::SEEN_BEFORE) || verdict.kind == VerdictKind::Duplicate) {
+            Some(of) => {
+                let after = step.ts - self.step(of).ts;
+                self.say(Mark::Seen, host, Say::SeenBefore { of, after }).by(of);
+            }
+            None if !verdict.evidence.has(Evidence::SEEN_BEFORE) => {
+                let next = self.side(host).next;
+                self.say(Mark::Seen, host, Say::FillsHole { next });
+            }
+            None => {}
+        }
+        if matches!(cause, Cause::Timer { .. }) {
+            self.say_unheard(at, host);
+        }
+        // What is sure follows from what the packets carry; the rest is the likeliest of several.
+        let mark = if verdict.confidence == Some(Confidence::Sure) { Mark::Implied } else { Mark::OneOf };
         let claim = self.say(mark, host, Say::Judged { verdict, against, cause });
         claim.evidence.extend(against);
+        match cause {
+            Cause::Unknown => {}
+            // Who was asked three times does so; timers and probes of the tail look alike.
+            Cause::Asked { .. } | Cause::TooBig => {
+                self.say(Mark::Implied, host, Say::Trigger(cause));
+            }
+            Cause::Timer { .. } | Cause::Early => {
+                self.say(Mark::OneOf, host, Say::Trigger(cause));
+            }
+        }
+    }
+
+    /// A host asks again, and its peer has said nothing since it asked for the first time.
+    fn say_unheard(&mut self, at: usize, host: Host) {
+        let (ts, peer) = (self.step(at).ts, host.other());
+        let me = self.side(host);
+        me.unanswered += 1;
+        let tries = me.unanswered;
+        if let Some(last) = self.side(peer).last_ts.filter(|_| tries > 1) {
+            self.say(Mark::Seen, peer, Say::Unheard { silent: ts - last, tries: tries - 1 });
+        }
+    }
+
+    /// The step, soon after, by which these numbers of a host are acknowledged before any of them was seen.
+    fn acked_unseen(&self, at: usize, host: Host, (from, to): (Line, Line)) -> Option<usize> {
+        let side = &self.sides[host.index()];
+        for (later, step) in self.steps.iter().enumerate().skip(at + 1).take(SOON) {
+            let Some(segment) = step.segment().filter(|segment| segment.accepted && !segment.has(TcpFlags::RST)) else {
+                continue;
+            };
+            if self.host_of(step) == Some(host) {
+                let first = side.place(segment.seq)?;
+                if first < to && first + Line::from(step.len) > from {
+                    return None;
+                }
+            } else if segment.has(TcpFlags::ACK) && side.place(segment.ack).is_some_and(|ack| ack >= to) {
+                return Some(later);
+            }
+        }
+        None
     }
 
     /// Has a router said lately that what this host sent was too big?
@@ -209,7 +270,7 @@ impl Teller<'_> {
         if ack > before {
             self.side(host).repeats = 0;
             if ack > next && next > 0 {
-                self.say(Mark::Seen, host, Say::AckOfUnseen { ack, seen: next });
+                self.say(Mark::Implied, host, Say::AckOfUnseen { ack, seen: next });
             }
             let answered = self.side(peer).acknowledge(ack);
             self.on_new_ack(at, host, (before, ack), pure && !told);
@@ -312,6 +373,7 @@ impl Teller<'_> {
             (None, 0) => {
                 me.shut_since = Some(step.ts);
                 self.say(Mark::Seen, host, Say::WindowShut);
+                self.say(Mark::Implied, host, Say::WindowWhy);
             }
             (Some(since), 1..) => {
                 me.shut_since = None;

@@ -5,6 +5,7 @@
 //! (`made.rs`), a file for each question.
 
 mod made;
+mod marks;
 mod recovery;
 mod time;
 

@@ -1,10 +1,10 @@
 //! The words of each claim. One sentence or two, plain, for the level that is asked for; `None` where a level leaves it out.
 
-use super::Level;
+use super::{Level, causes};
 use crate::flow::{Confidence, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
-use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
+use crate::story::{Backoff, Break, Claim, Host, Options, Say, Step};
 
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
@@ -65,7 +65,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
                 Backoff::Doubles => ", twice the pause before",
                 Backoff::First | Backoff::Odd => "",
             };
-            format!("The same SYN after {}{pause}: sent again by {me}'s kernel, whose timer ran out. The program does nothing.", duration(*gap))
+            format!("The same SYN after {}{pause}.", duration(*gap))
         }
         Say::AcceptsSyn { ack } => {
             if *ack == 1 {
@@ -76,15 +76,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::ConnectReturns => format!("The connect of {me} succeeds: a blocking connect() returns 0, a non-blocking socket becomes writable."),
         Say::Simultaneous => "Both sides sent a SYN before either had the other's: both called connect(), and one connection comes of it (RFC 9293 section 3.5, simultaneous open).".to_owned(),
-        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}: {me}'s kernel has seen no ACK of it.", duration(*gap)),
+        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}.", duration(*gap)),
         Say::KernelCompletes => format!("{me}'s kernel sends this by itself, no call is needed. With it the connection is set up."),
         Say::AcceptCan => "accept() of S can now return a new socket. It may have been waiting, or be called later: packets cannot show which.".to_owned(),
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
-        Say::AnswersOldSyn => format!("{me} accepts another SYN than this one: an older one that came late (RFC 9293 section 3.5, “Recovery from Old Duplicate SYN”), or something on the way answers for it."),
-        Say::NeverSent => format!("{me}, in SYN-SENT, never sent that number: RFC 9293 (section 3.10.7.3) has it answer with a reset of that number, and go on waiting."),
-        Say::ResetsStray { of } => format!("The reset has the number that {} acknowledges: it answers that. {me} is not broken off by it.", t.packet(*of)),
-        Say::OldOneEnds { listens: true } => format!("When it arrives, {me} goes from SYN-RECEIVED back to LISTEN: the number is exactly the one that it waits for."),
-        Say::OldOneEnds { listens: false } => format!("If {me} has an older connection with these ports, it aborts that when the reset arrives, for the number is exactly the one that it waits for; the next SYN finds the ports free (RFC 9293 section 3.5, “Half-Open Connection Discovery”)."),
         Say::Sends { len, next, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
             let sum = if t.level == Level::First { String::new() } else { format!(" Next number from {me} is {next}.") };
@@ -113,7 +108,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::PlainAck { ack } => format!("ack {ack}: nothing new."),
         Say::AckOfUnseen { ack, seen } => format!("ack {ack} is beyond {seen}, the last number of {you} that the capture has: it missed packets."),
         Say::WindowNow { before, now } => format!("{me} offers a window of {} instead of {}; nothing else changes.", bytes(*now), bytes(*before)),
-        Say::WindowShut => format!("{me}'s window is shut: its receive buffer is full, for its program does not read. {you} may send nothing but probes."),
+        Say::WindowShut => format!("{me}'s window is shut: {you} may send nothing but probes."),
         Say::WindowOpens { now, shut_for } => {
             let after = shut_for.map_or_else(String::new, |shut| format!(" after {}", duration(shut)));
             format!("{me}'s window opens again{after}: {}.", bytes(*now))
@@ -121,10 +116,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ProgramReads => format!("{me}'s program has called recv(): there is room in the buffer again."),
         Say::Probe { after, nth } => format!("{me}'s kernel asks whether the window is still shut (probe {nth}, {} later). No call is behind it.", duration(*after)),
         Say::ProbeAnswer { .. } => format!("{me} answers the probe: still shut."),
-        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer. {me}'s program set SO_KEEPALIVE; the kernel sends it.", duration(*after)),
+        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer.", duration(*after)),
         Say::KeepAliveAnswer => format!("{me} answers the keep-alive: it is still there."),
-        Say::Judged { verdict, against, cause } => judged(me, *verdict, against.map(|step| t.packet(step)), *cause),
-        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here: they were lost before this point, or come later.", to - 1),
+        Say::Judged { verdict, against, .. } => judged(me, *verdict, against.map(|step| t.packet(step))),
+        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here.", to - 1),
         Say::NotTaken => format!("By what is seen here this segment does not belong to the connection: its numbers are far from everything expected, or its checksum is wrong. {you} drops it, and answers with an ACK or a reset."),
         Say::Finishes { second, half, .. } => finishes(me, you, *second, *half),
         Say::FinCounts { next } => format!("A FIN uses one number: next is {next}."),
@@ -140,11 +135,6 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::BreakHurts { read: None, write } => format!("{me}'s next recv() returns 0, the end that S or C had said before; send() -1, {}. What waited to be sent is gone.", write.name()),
         Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
         Say::ResetIgnored => format!("By what is seen here this reset is outside of {you}'s window: a host that keeps RFC 5961 (section 3) ignores it. If {you} remembers an older connection with these ports, it ends that."),
-        Say::ResetNotExact { wants } => {
-            let wants = wants.map_or_else(String::new, |wants| format!(" ({wants})"));
-            format!("This reset is in {you}'s window, but not at the number that {you} waits for{wants}: {you} asks with an ACK, and the connection goes on (RFC 5961 section 3.2). It may be forged, or something before it was lost.")
-        }
-        Say::AsksReset { of } => format!("{me} answers the reset {} with the number that it waits for (challenge ACK, RFC 5961 section 3.2): if {you} means it, another reset comes with exactly that.", t.packet(*of)),
         Say::SendsDatagram { len, port, phrase, first } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
             if *first {
@@ -183,8 +173,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::StillKnocking { tries } => format!("C is in SYN-SENT after {}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN")),
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
-        Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
-        Say::PortsReused => "Another connection with the same ports follows: how this one ended is in no packet.".to_owned(),
+        Say::StillOpen => "The capture ends here. No packet has ended the connection.".to_owned(),
         Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
         Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
         Say::ProbeAnswered { ack: false } => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
@@ -199,6 +188,22 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("{me} called {}(): it returned {result}{gap}.", crate::output::style::clean(name))
         }
         Say::NoRule => "no rule explains this packet".to_owned(),
+        Say::AnswersOldSyn
+        | Say::NeverSent
+        | Say::ResetsStray { .. }
+        | Say::OldOneEnds { .. }
+        | Say::PortsReused
+        | Say::AsksReset { .. }
+        | Say::ResetNotExact { .. }
+        | Say::SetUpTimer { .. }
+        | Say::RefusedWhy
+        | Say::Unheard { .. }
+        | Say::SeenBefore { .. }
+        | Say::FillsHole { .. }
+        | Say::Trigger(_)
+        | Say::HoleWhy { .. }
+        | Say::WindowWhy
+        | Say::KeepAliveWhy => return causes::sentence(claim, t),
     })
 }
 
@@ -301,7 +306,7 @@ fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
     format!("Options: {list}. This window, {window}{unscaled}.{hex}")
 }
 
-fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, cause: Cause) -> String {
+fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>) -> String {
     let of = against.map_or_else(String::new, |packet| format!(" (compare {packet})"));
     let age = verdict.age.map_or_else(String::new, |age| format!(" after {}", duration(age)));
     let why = verdict.evidence.words().collect::<Vec<_>>().join(", ");
@@ -319,23 +324,8 @@ fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, caus
         VerdictKind::WindowProbe => "a probe of the shut window".to_owned(),
         VerdictKind::Unsure => format!("sent again, or overtaken{of}: that is open"),
     };
-    let trigger = match cause {
-        Cause::Asked { times: 0 } => " SACK blocks asked for it (fast retransmit).".to_owned(),
-        Cause::Asked { times } => {
-            format!(" {} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
-        }
-        Cause::Timer { pause } => {
-            format!(" Nothing had come for {}: the retransmission timer ran out (RFC 6298 section 5).", duration(pause))
-        }
-        Cause::TooBig => " A router had said that it was too big: it goes again in smaller pieces.".to_owned(),
-        Cause::Early => {
-            " Before any timer: a probe of the tail, or by the time of what was acknowledged since (RFC 8985), as Linux does."
-                .to_owned()
-        }
-        Cause::Unknown => String::new(),
-    };
     let evidence = if why.is_empty() { String::new() } else { format!(": {why}") };
-    format!("{}. {sure}{evidence}.{trigger}", capital(&what))
+    format!("{}. {sure}{evidence}.", capital(&what))
 }
 
 fn capital(text: &str) -> String {
@@ -362,13 +352,14 @@ fn refuses(ack: i64, took: Span, ttl: Option<u8>, ip_id: Option<u16>) -> String 
         _ => String::new(),
     };
     format!(
-        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
+        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN.{signs}",
         duration(took)
     )
 }
 
 fn breaks(me: char, you: char, causes: &[Break]) -> String {
     let words = causes.iter().map(|cause| match cause {
+        Break::GaveUp => format!("{me}'s kernel gave up, for nothing came back from {you}: its program gets -1, ETIMEDOUT"),
         Break::Unread => format!("close() while bytes of {you} lay unread in its buffer"),
         Break::Linger => "close() with SO_LINGER set to 0".to_owned(),
         Break::Killed => "the program was killed or ended with bytes unread".to_owned(),

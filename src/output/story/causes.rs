@@ -1,0 +1,76 @@
+//! The words of causes, and of what belongs to another connection: who sends a packet again and why, what became of what is missing, what
+//! a stray answer and its reset do. `None` where the first level leaves it out.
+
+use super::Level;
+use super::words::Telling;
+use crate::output::units::{self, duration};
+use crate::story::{Cause, Claim, Host, Say};
+
+/// The sentence of such a claim.
+pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
+    let host = claim.host.unwrap_or(Host::Client);
+    let (me, you) = (host.letter(), host.other().letter());
+    if t.level == Level::First && is_beyond_first(&claim.say) {
+        return None;
+    }
+    Some(match &claim.say {
+        Say::AnswersOldSyn => format!("{me} accepts another SYN than this one: an older one that came late (RFC 9293 section 3.5, “Recovery from Old Duplicate SYN”), or something on the way answers for it."),
+        Say::NeverSent => format!("{me}, in SYN-SENT, never sent that number: RFC 9293 (section 3.10.7.3) has it answer with a reset of that number, and go on waiting."),
+        Say::ResetsStray { of } => format!("The reset has the number that {} acknowledges: it answers that. {me} is not broken off by it.", t.packet(*of)),
+        Say::OldOneEnds { listens: true } => format!("When it arrives, {me} goes from SYN-RECEIVED back to LISTEN: the number is exactly the one that it waits for."),
+        Say::OldOneEnds { listens: false } => format!("If {me} has an older connection with these ports, it aborts that when the reset arrives, for the number is exactly the one that it waits for; the next SYN finds the ports free (RFC 9293 section 3.5, “Half-Open Connection Discovery”)."),
+        Say::PortsReused => "Another connection with the same ports follows: how this one ended is in no packet.".to_owned(),
+        Say::AsksReset { of } => format!("{me} answers the reset {} with the number that it waits for (challenge ACK, RFC 5961 section 3.2): if {you} means it, another reset comes with exactly that.", t.packet(*of)),
+        Say::ResetNotExact { wants } => {
+            let wants = wants.map_or_else(String::new, |wants| format!(" ({wants})"));
+            format!("This reset is in {you}'s window, but not at the number that {you} waits for{wants}: {you} asks with an ACK, and the connection goes on (RFC 5961 section 3.2). It may be forged, or something before it was lost.")
+        }
+        Say::SetUpTimer { answer: false } => format!("{me}'s kernel sent it again: nothing had answered until its timer ran out. The program does nothing."),
+        Say::SetUpTimer { answer: true } => format!("{me}'s kernel sent it again: it has seen no ACK of it."),
+        Say::RefusedWhy => "No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). Or a firewall rejects with a reset: that is the same packet.".to_owned(),
+        Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
+        Say::Unheard { silent, tries } => {
+            format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))
+        }
+        Say::SeenBefore { of, after } => format!("The same bytes passed in {}, {} before.", t.packet(*of), duration(*after)),
+        Say::FillsHole { next } => format!("It is below {next}, the next number of {me} that was expected, and passes for the first time."),
+        Say::Trigger(cause) => trigger(me, you, *cause)?,
+        Say::HoleWhy { acked: Some(step) } => format!("{} acknowledges them all the same: they arrived, and the capture missed them.", t.packet(*step)),
+        Say::HoleWhy { acked: None } => "They were lost before this point, they come later, or the capture missed them.".to_owned(),
+        Say::WindowWhy => format!("{me}'s receive buffer is full, for its program does not read, or not as fast as {you} sends."),
+        Say::KeepAliveWhy => format!("A keep-alive, which {me}'s kernel sends: its program set SO_KEEPALIVE, or the system does so for all."),
+        _ => return None,
+    })
+}
+
+/// The first level has words of its own for what these explain.
+const fn is_beyond_first(say: &Say) -> bool {
+    matches!(
+        say,
+        Say::SeenBefore { .. }
+            | Say::FillsHole { .. }
+            | Say::HoleWhy { acked: None }
+            | Say::NeverSent
+            | Say::OldOneEnds { .. }
+            | Say::RefusedWhy
+    )
+}
+
+/// What made its sender send it again.
+fn trigger(me: char, you: char, cause: Cause) -> Option<String> {
+    Some(match cause {
+        Cause::Asked { times: 0 } => format!("{you}'s SACK blocks asked for it (fast retransmit)."),
+        Cause::Asked { times } => {
+            format!("{} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
+        }
+        Cause::Timer { pause } => format!(
+            "{me} had sent nothing for {}: its retransmission timer ran out (RFC 6298 section 5), or that of a probe of the tail (RFC 8985).",
+            duration(pause)
+        ),
+        Cause::TooBig => "A router had said that it was too big: it goes again in smaller pieces.".to_owned(),
+        Cause::Early => {
+            "Before any retransmission timer: a probe of the tail, or by the time of what was acknowledged since (RFC 8985), as Linux does.".to_owned()
+        }
+        Cause::Unknown => return None,
+    })
+}
