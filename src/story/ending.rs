@@ -51,6 +51,13 @@ impl Teller<'_> {
             }
             claim.call(Host::Client, Call::Connect);
         }
+        if both {
+            let (from, to) = (record.responder, record.originator);
+            let say = Say::Connects { to, port: from.port, ephemeral: from.port >= EPHEMERAL };
+            // Whoever is to be found at a port has chosen it.
+            let claim = self.say(Mark::Implied, Host::Server, say);
+            claim.some_time(Host::Server, Call::Socket).some_time(Host::Server, Call::Bind).call(Host::Server, Call::Connect);
+        }
         self.take_claims()
     }
 

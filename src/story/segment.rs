@@ -41,6 +41,12 @@ impl Teller<'_> {
         (me.last_step, me.last_ts) = (Some(at), Some(ts));
     }
 
+    /// Is this segment a FIN of `host`, or does it send that again later?
+    fn sends_fin_from(&self, at: usize, host: Host, from: Host, segment: &Segment) -> bool {
+        (host == from && segment.has(TcpFlags::FIN) && self.sides[host.index()].fin_step != Some(at))
+            || self.sends_fin_again(at, host)
+    }
+
     /// Does the connection go on after this reset? The tracker says so where its receiver answered that it was not the number expected.
     fn is_taken_back(&self, at: usize) -> bool {
         let states =
@@ -99,6 +105,12 @@ impl Teller<'_> {
         for (host, after) in [(from, ends.sender), (from.other(), ends.receiver.filter(|_| !unheard))] {
             let Some(after) = after else { continue };
             if (self.side(host).crossing || self.side(host).behind) && after == TcpState::CloseWait {
+                continue;
+            }
+            let fin_gone = matches!(after, TcpState::Closed | TcpState::FinWait2 | TcpState::TimeWait);
+            let closing = matches!(self.side(host).state, Some(TcpState::LastAck | TcpState::FinWait1 | TcpState::Closing));
+            // It sends its FIN again: what acknowledged that never arrived.
+            if closing && fin_gone && !reset && self.sends_fin_from(at, host, from, segment) {
                 continue;
             }
             let before = self.side(host).state.replace(after);

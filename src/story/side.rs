@@ -43,6 +43,8 @@ pub(super) struct Side {
     pub(super) acked: Line,
     pub(super) fin: Option<Line>,
     pub(super) fin_step: Option<usize>,
+    /// It was said that its peer's program can read the end.
+    pub(super) end_told: bool,
     /// It reads on after its FIN.
     pub(super) half: bool,
     pub(super) under_way: VecDeque<Sent>,
@@ -56,6 +58,8 @@ pub(super) struct Side {
     pub(super) syns: u32,
     pub(super) last_syn: Option<Timestamp>,
     pub(super) syn_gap: Option<Span>,
+    /// Bytes that it acknowledged while its window was shut: its program had not read before.
+    pub(super) unread: u64,
     /// The window it offered last, bytes.
     pub(super) window: Option<u64>,
     pub(super) shut_since: Option<Timestamp>,

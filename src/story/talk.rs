@@ -273,7 +273,7 @@ impl Teller<'_> {
                 self.say(Mark::Implied, host, Say::AckOfUnseen { ack, seen: next });
             }
             let answered = self.side(peer).acknowledge(ack);
-            self.on_new_ack(at, host, (before, ack), pure && !told);
+            self.on_new_ack(at, host, segment, (before, ack), pure && !told);
             if peer_data > 0 && pure {
                 self.side(host).has_question = Some(at);
             }
@@ -327,7 +327,7 @@ impl Teller<'_> {
     }
 
     /// An acknowledgment of something new: from `before` up to `ack`.
-    fn on_new_ack(&mut self, at: usize, host: Host, (before, ack): (Line, Line), pure: bool) {
+    fn on_new_ack(&mut self, at: usize, host: Host, segment: &Segment, (before, ack): (Line, Line), pure: bool) {
         let peer = host.other();
         let side = self.side(peer);
         let (syn, fin) = (side.syn_seen && before == 0, side.fin.filter(|fin| (before..ack).contains(fin)));
@@ -341,12 +341,15 @@ impl Teller<'_> {
         if bytes > 0 {
             self.say(Mark::Seen, host, Say::AckSum { before, bytes, flags, ack });
         }
-        if bytes > 0 && pure {
+        if segment.window_bytes() == 0 {
+            self.side(host).unread += bytes;
+        } else if bytes > 0 && pure {
             self.say(Mark::OneOf, host, Say::RecvCan { bytes }).some_time(host, Call::Recv);
         }
         if let Some(fin) = fin {
             let claim = self.say(Mark::Seen, host, Say::AcceptsFin { fin, ack });
             claim.evidence.extend(fin_step.filter(|step| *step != at));
+            self.say_end(peer);
         }
     }
 
@@ -381,6 +384,10 @@ impl Teller<'_> {
                 let shut_for = Some(step.ts - since);
                 self.say(Mark::Seen, host, Say::WindowOpens { now, shut_for });
                 self.say(Mark::Implied, host, Say::ProgramReads).some_time(host, Call::Recv);
+                let bytes = std::mem::take(&mut self.side(host).unread);
+                if bytes > 0 {
+                    self.say(Mark::OneOf, host, Say::RecvCan { bytes }).some_time(host, Call::Recv);
+                }
             }
             (None, 1..) if silent && before.is_some_and(|before| before != now) && step.len == 0 => {
                 let before = before.unwrap_or_default();

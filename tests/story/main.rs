@@ -6,6 +6,7 @@
 
 mod made;
 mod marks;
+mod order;
 mod recovery;
 mod time;
 

@@ -23,6 +23,8 @@ const WITH_CALLS: usize = 108;
 const STATE: usize = 12;
 /// Columns of calls.
 const CALLS: usize = 22;
+/// Two calls stand in a row if they are no longer than this.
+const TWO_CALLS: usize = 22;
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
 /// Plain packets in a row that are told one by one.
@@ -281,8 +283,12 @@ impl<'a> Page<'a> {
             }
             if let Some((host, words)) = call_words(claim) {
                 let cell = &mut calls[host.index()];
+                let both = format!("{} {words}", cell.trim_end_matches(" ?"));
                 if cell.is_empty() {
                     *cell = words;
+                } else if both.len() <= TWO_CALLS && claim.calls.iter().any(|called| called.tied) {
+                    // It read the end, and closed.
+                    *cell = both;
                 }
             }
         }

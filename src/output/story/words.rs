@@ -44,11 +44,11 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let own = if *ephemeral {
                 format!("Port {port} is one of those that kernels pick.")
             } else {
-                format!("Port {port} is none that Linux picks by itself: C may have chosen it with bind().")
+                format!("Port {port} is none that Linux picks by itself: {me} may have chosen it with bind().")
             };
             let ip = to.ip;
             let by_hand = if claim.mark == crate::story::Mark::OneOf { ", or a scanner made the SYN by hand" } else { "" };
-            format!("C called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
+            format!("{me} called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
         }
         Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the lowest that was seen.".to_owned(),
         Say::Asks { isn } => {
