@@ -4,7 +4,7 @@ use super::Sum;
 use super::call::{Call, Host};
 use super::claim::{Claim, Mark};
 use super::say::Say;
-use super::setup::backoff;
+use super::setup::{backoff, is_fast};
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
@@ -41,15 +41,17 @@ impl Teller<'_> {
         if handshake.syn.is_some() {
             let (from, to) = (record.originator, record.responder);
             let ephemeral = from.port >= EPHEMERAL;
-            let say = Say::Connects { to, port: from.port, ephemeral };
+            let first = self.steps.iter().find_map(|step| Some((*step, step.segment().filter(|segment| segment.is_bare_syn())?)));
+            let fast = first.is_some_and(|(step, segment)| is_fast(step, segment));
+            let say = if fast { Say::OpensFast { to } } else { Say::Connects { to, port: from.port, ephemeral } };
             // Who resets an answer that it asked for may never have asked.
             let by_hand = handshake.ack.is_none() && record.state == State::ResetByOriginator;
-            let claim = self.say(if by_hand { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
+            let claim = self.say(if by_hand || fast { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
             claim.some_time(Host::Client, Call::Socket);
             if !ephemeral {
                 claim.some_time(Host::Client, Call::Bind);
             }
-            claim.call(Host::Client, Call::Connect);
+            claim.call(Host::Client, if fast { Call::SendTo } else { Call::Connect });
         }
         if both {
             let (from, to) = (record.responder, record.originator);

@@ -9,6 +9,9 @@ impl Say {
         match self {
             Self::Listens { .. } => "listens",
             Self::Connects { .. } => "connects",
+            Self::OpensFast { .. } => "opens_fast",
+            Self::FastOpenReturns => "fast_open_returns",
+            Self::AcceptEarly => "accept_early",
             Self::Midway => "midway",
             Self::Asks { .. } => "asks",
             Self::Offers(..) => "offers",

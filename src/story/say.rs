@@ -24,6 +24,11 @@ pub enum Say {
         /// It is one of those that kernels pick (RFC 6335 section 6 and what systems do).
         ephemeral: bool,
     },
+    /// The client's program asked for the connection with data at hand: fast open (RFC 7413).
+    OpensFast {
+        /// With whom.
+        to: Endpoint,
+    },
     /// The capture begins in the middle.
     Midway,
 
@@ -63,6 +68,10 @@ pub enum Say {
         /// The number acknowledged.
         ack: Line,
     },
+    /// The call that sent data along with the SYN returns.
+    FastOpenReturns,
+    /// The SYN-ACK covers the data of the SYN: the server's program can have them before the handshake is complete.
+    AcceptEarly,
     /// `connect()` succeeds.
     ConnectReturns,
     /// A SYN from the other side, before any answer: both opened at the same time.

@@ -107,6 +107,12 @@ impl Teller<'_> {
             if (self.side(host).crossing || self.side(host).behind) && after == TcpState::CloseWait {
                 continue;
             }
+            if after == TcpState::Established && host != from && self.completes(self.step(at)) {
+                self.side(host).unopened = self.ends_before_it_opens(at, host);
+            }
+            if after == TcpState::Established && self.side(host).unopened {
+                continue;
+            }
             let fin_gone = matches!(after, TcpState::Closed | TcpState::FinWait2 | TcpState::TimeWait);
             let closing = matches!(self.side(host).state, Some(TcpState::LastAck | TcpState::FinWait1 | TcpState::Closing));
             // It sends its FIN again: what acknowledged that never arrived.

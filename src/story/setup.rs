@@ -6,8 +6,17 @@ use super::claim::{Backoff, Mark};
 use super::say::Say;
 use super::step::{Segment, Step};
 use super::tell::Teller;
+use crate::decode::TcpFlags;
 use crate::flow::TcpState;
 use crate::model::Span;
+
+/// Steps within which a host that ends early does so.
+const SOON: usize = 64;
+
+/// Does this SYN carry data, or ask for a cookie to do so the next time (RFC 7413)? `connect()` alone makes neither.
+pub(super) fn is_fast(step: &Step, segment: &Segment) -> bool {
+    step.len > 0 || segment.options.fast_open.is_some()
+}
 
 impl Teller<'_> {
     /// A SYN without ACK.
@@ -47,12 +56,14 @@ impl Teller<'_> {
         if crossed {
             self.say(Mark::Implied, None, Say::Simultaneous).call(host, Call::Connect);
         } else {
-            let early = step.len > 0;
+            let early = is_fast(step, segment);
+            self.side(host).opens_fast = early;
             let say = if early { Say::SendsEarly } else { Say::ConnectWaits };
             let claim = self.say(if early { Mark::OneOf } else { Mark::Implied }, host, say);
-            claim.call(host, Call::Connect);
             if early {
-                claim.call(host, Call::SendTo).call(host, Call::Send);
+                claim.call(host, Call::SendTo).call(host, Call::Connect).call(host, Call::Send);
+            } else {
+                claim.call(host, Call::Connect);
             }
         }
     }
@@ -89,7 +100,16 @@ impl Teller<'_> {
         self.say(Mark::Seen, host, Say::Offers(segment.options.clone(), segment.window));
         self.say_round_trip(answered, step);
         let peer = host.other();
-        if !self.never_completed() {
+        if ack > 1 {
+            self.say(Mark::Implied, host, Say::AcceptEarly).some_time(host, Call::Accept).some_time(host, Call::Recv);
+            self.side(host).accepted_early = true;
+        }
+        if self.never_completed() {
+            return;
+        }
+        if self.side(peer).opens_fast {
+            self.say(Mark::OneOf, peer, Say::FastOpenReturns).call(peer, Call::SendTo).call(peer, Call::Connect);
+        } else {
             self.say(Mark::Implied, peer, Say::ConnectReturns).call(peer, Call::Connect);
         }
     }
@@ -105,8 +125,24 @@ impl Teller<'_> {
         let peer = host.other();
         self.say(Mark::Implied, host, Say::KernelCompletes);
         // Who called connect() has nothing to accept.
-        if host == Host::Client && self.side(peer).state != Some(TcpState::SynSent) && !self.opened_both() {
+        let waits = self.side(peer).state != Some(TcpState::SynSent) && !self.side(peer).accepted_early;
+        if host == Host::Client && waits && !self.opened_both() {
             self.say(Mark::Implied, peer, Say::AcceptCan).some_time(peer, Call::Accept);
+        }
+    }
+
+    /// With this packet the set-up is complete here. Does the other host end what it sends before it has that packet? Its FIN echoes an older
+    /// timestamp, or comes sooner than an answer could.
+    pub(super) fn ends_before_it_opens(&self, at: usize, host: Host) -> bool {
+        let ack = self.step(at);
+        let fins = |segment: &super::Segment| segment.accepted && segment.has(TcpFlags::FIN);
+        let later = self.steps.iter().skip(at + 1).take(SOON).filter(|step| self.host_of(step) == Some(host));
+        let Some(fin) = later.into_iter().find(|step| step.segment().is_some_and(fins)) else { return false };
+        let times = |step: &Step| step.segment().and_then(|segment| segment.options.times);
+        match (times(ack), times(fin), self.leg_to(host)) {
+            (Some((value, _)), Some((_, echo)), _) => (echo.wrapping_sub(value) as i32) < 0,
+            (_, _, Some(leg)) => (fin.ts - ack.ts).nanos() < leg.nanos() / 4 * 3,
+            _ => false,
         }
     }
 

@@ -50,6 +50,12 @@ pub(super) struct Side {
     pub(super) under_way: VecDeque<Sent>,
     /// Its state.
     pub(super) state: Option<TcpState>,
+    /// Its SYN carried data, or asked for a cookie of fast open.
+    pub(super) opens_fast: bool,
+    /// Its program could have the data of the peer's SYN at once.
+    pub(super) accepted_early: bool,
+    /// The peer's acknowledgment of its SYN was seen, and does not arrive before its FIN leaves.
+    pub(super) unopened: bool,
     /// The peer's FIN was seen, and did not arrive before its own was sent.
     pub(super) crossing: bool,
     /// The peer's FIN was seen, and something before it is still missing at this host.

@@ -4,6 +4,7 @@
 //! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between. What no kernel makes when it is asked is made packet by packet
 //! (`made.rs`), a file for each question.
 
+mod fast;
 mod made;
 mod marks;
 mod order;

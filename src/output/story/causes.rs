@@ -28,6 +28,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::SetUpTimer { answer: false } => format!("{me}'s kernel sent it again: nothing had answered until its timer ran out. The program does nothing."),
         Say::SetUpTimer { answer: true } => format!("{me}'s kernel sent it again: it has seen no ACK of it."),
         Say::RefusedWhy => "No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). Or a firewall rejects with a reset: that is the same packet.".to_owned(),
+        Say::OpensFast { to } => format!("{me} called socket(), then a call that sends data to {} port {} along with the SYN.", to.ip, to.port),
+        Say::FastOpenReturns => format!("The connection of {me} is set up: a blocking sendto() returns the bytes that it took, a non-blocking socket becomes writable."),
+        Say::AcceptEarly => format!("{me}'s kernel takes the data of the SYN: accept() of {me} can return since the SYN came, and recv() gives the data, before the handshake is complete (RFC 7413 section 4.2)."),
         Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
         Say::Unheard { silent, tries } => {
             format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))

@@ -197,6 +197,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::ResetNotExact { .. }
         | Say::SetUpTimer { .. }
         | Say::RefusedWhy
+        | Say::OpensFast { .. }
+        | Say::FastOpenReturns
+        | Say::AcceptEarly
         | Say::Unheard { .. }
         | Say::SeenBefore { .. }
         | Say::FillsHole { .. }
