@@ -10,6 +10,7 @@
 mod call;
 mod claim;
 mod close;
+mod copy;
 mod datagram;
 mod ending;
 mod moves;

@@ -54,6 +54,7 @@ impl Say {
             Self::KeepAliveWhy => "keep_alive_why",
             Self::Judged { .. } => "judged",
             Self::Unheard { .. } => "unheard",
+            Self::Copied { .. } => "copied",
             Self::SeenBefore { .. } => "seen_before",
             Self::FillsHole { .. } => "fills_hole",
             Self::Trigger(_) => "trigger",

@@ -245,6 +245,15 @@ pub enum Say {
         /// So often was it asked before, in vain.
         tries: u32,
     },
+    /// A packet without data that is a copy of another one, identification and all: made on its way, or by the capture.
+    Copied {
+        /// Of this step.
+        of: usize,
+        /// So long after it.
+        after: Span,
+        /// Times to live, of the first and of this one, where they differ.
+        ttls: Option<(u8, u8)>,
+    },
     /// The fact behind a verdict: these bytes passed before.
     SeenBefore {
         /// In this step.

@@ -12,6 +12,9 @@ use crate::flow::TcpState;
 
 impl Teller<'_> {
     pub(super) fn on_segment(&mut self, at: usize, host: Host, segment: &Segment) {
+        if self.on_copy(at, host, segment) {
+            return;
+        }
         if segment.accepted {
             let ended = self.side(host).state == Some(TcpState::Closed);
             if segment.has(TcpFlags::RST) && !ended && self.is_taken_back(at) {

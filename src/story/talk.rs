@@ -180,7 +180,7 @@ impl Teller<'_> {
             Cause::Unknown
         };
         let against = verdict.against.and_then(|place| self.find(at, place));
-        match against.filter(|_| verdict.evidence.has(Evidence::SEEN_BEFORE) || verdict.kind == VerdictKind::Duplicate) {
+        match against.filter(|_| verdict.evidence.has(Evidence::SEEN_BEFORE)) {
             Some(of) => {
                 let after = step.ts - self.step(of).ts;
                 self.say(Mark::Seen, host, Say::SeenBefore { of, after }).by(of);
@@ -253,7 +253,7 @@ impl Teller<'_> {
     }
 
     /// The step of a packet, looked for backwards.
-    fn find(&self, before: usize, place: (u16, u64)) -> Option<usize> {
+    pub(super) fn find(&self, before: usize, place: (u16, u64)) -> Option<usize> {
         self.steps[..before].iter().rposition(|step| (step.source, step.number) == place)
     }
 
@@ -400,7 +400,7 @@ impl Teller<'_> {
 
 /// Is a segment with this verdict a part of the stream, of which more is to be said?
 const fn is_data(verdict: Verdict) -> bool {
-    !matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe | VerdictKind::Duplicate)
+    !matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe)
 }
 
 /// RFC 2883: a first block below the acknowledgment, or within the second, tells of bytes that came twice.

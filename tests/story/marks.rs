@@ -1,6 +1,7 @@
 //! What stands in a packet, and what is made of it: `=` is for the former only.
 
 use crate::made::{Heard, Talk, data, seg};
+use sockeye::flow::VerdictKind;
 use sockeye::model::Span;
 use sockeye::story::{Break, Mark, Say};
 
@@ -86,4 +87,23 @@ fn at_the_end_it_is_said_who_was_silent() {
     assert_eq!(keys, ["still_open", "unheard"]);
     let (span, tries) = silent(&heard.story.after).expect("silence");
     assert_eq!((span.nanos() / 100_000_000, tries), (126, 6));
+}
+
+#[test]
+fn a_packet_that_was_copied_is_not_sent_again() {
+    // The same packets once more, behind a router.
+    let mut talk = Talk::new();
+    talk.c(seg("S", 0, 0)).wait(1.5).s(seg("S.", 0, 1).datagram(6607, 255)).wait(2.5).s(seg("S.", 0, 1).datagram(6607, 254));
+    talk.wait(30.0).c(seg(".", 1, 1)).wait(1.0).c(data(1, 1, "data"));
+    talk.wait(1.5).s(seg(".", 1, 5).datagram(6608, 255)).wait(2.5).s(seg(".", 1, 5).datagram(6608, 254));
+    let heard = talk.told();
+    assert_eq!(heard.keys(3), ["seen_before", "judged"]);
+    let kind =
+        heard.of(3).iter().find_map(|claim| if let Say::Judged { verdict, .. } = claim.say { Some(verdict.kind) } else { None });
+    assert_eq!(kind, Some(VerdictKind::Duplicate));
+    assert_eq!(heard.keys(7), ["copied"]);
+    // Another acknowledgment with the same numbers is another one.
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "data")).wait(10.0).s(seg(".", 1, 5)).wait(2.0).s(seg(".", 1, 5));
+    assert_eq!(talk.told().keys(6), ["plain_ack"]);
 }

@@ -31,6 +31,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::OpensFast { to } => format!("{me} called socket(), then a call that sends data to {} port {} along with the SYN.", to.ip, to.port),
         Say::FastOpenReturns => format!("The connection of {me} is set up: a blocking sendto() returns the bytes that it took, a non-blocking socket becomes writable."),
         Say::AcceptEarly => format!("{me}'s kernel takes the data of the SYN: accept() of {me} can return since the SYN came, and recv() gives the data, before the handshake is complete (RFC 7413 section 4.2)."),
+        Say::Copied { of, after, ttls } => {
+            let ttls = ttls.map_or_else(String::new, |(before, now)| format!(", with TTL {now} instead of {before}"));
+            format!("The same packet as {}, IP id and all{ttls}, {} after it: copied by the network or the capture. {me} sent it once.", t.packet(*of), duration(*after))
+        }
         Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
         Say::Unheard { silent, tries } => {
             format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))

@@ -201,6 +201,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::FastOpenReturns
         | Say::AcceptEarly
         | Say::Unheard { .. }
+        | Say::Copied { .. }
         | Say::SeenBefore { .. }
         | Say::FillsHole { .. }
         | Say::Trigger(_)
