@@ -118,6 +118,24 @@ pub enum Say {
         /// PSH is set: the last of what its program wrote, as a rule.
         push: bool,
     },
+    /// Data of which some is urgent, sent for the first time.
+    SendsUrgent {
+        /// Bytes.
+        len: u32,
+        /// First number.
+        first: Line,
+        /// Number after the last.
+        next: Line,
+    },
+    /// URG: up to where data is urgent (RFC 9293 section 3.8.5).
+    Urgent {
+        /// The pointer: so far from the segment's number.
+        pointer: u16,
+        /// The number of the last urgent byte.
+        last: Line,
+    },
+    /// How the peer's program gets urgent data.
+    UrgentArrives,
     /// How long its program took since it could have read the question.
     Thinks {
         /// Time since this step.

@@ -117,6 +117,8 @@ pub struct Segment {
     pub flags: TcpFlags,
     /// Window field as sent.
     pub window: u16,
+    /// Urgent pointer as sent; meaningful with URG.
+    pub urgent: u16,
     /// What it is to be multiplied with, as a power of two, where both SYNs said so (RFC 7323). Never that of a SYN.
     pub scale: Option<u8>,
     /// What the options say.
@@ -229,6 +231,7 @@ impl Step {
                 ack: header.ack(),
                 flags: TcpFlags(header.flags().0 & !TcpFlags::RESERVED.0),
                 window: header.window(),
+                urgent: header.urgent(),
                 scale: note.window_scale,
                 options: Options::read(header.option_bytes()),
                 accepted: note.ends.is_none_or(|ends| ends.accepted),

@@ -98,6 +98,10 @@ impl Teller<'_> {
             let claim = self.say(if acked.is_some() { Mark::Implied } else { Mark::OneOf }, None, Say::HoleWhy { acked });
             claim.evidence.extend(acked);
         }
+        if segment.has(TcpFlags::URG) {
+            let last = place.first + Line::from(segment.urgent) - 1;
+            self.say(Mark::Seen, host, Say::Urgent { pointer: segment.urgent, last });
+        }
         let new = self.side(host).send(place.end, at);
         if step.len == 0 {
             return false;
@@ -111,8 +115,14 @@ impl Teller<'_> {
             let phrase = step.phrase.clone();
             let push = segment.has(TcpFlags::PSH);
             self.side(host).data += u64::from(len);
-            self.say(Mark::OneOf, host, Say::Sends { len, first: place.first, next: place.data_end, phrase, push })
-                .call(host, Call::Send);
+            let (first, next) = (place.first, place.data_end);
+            let urgent = segment.has(TcpFlags::URG);
+            let say = if urgent { Say::SendsUrgent { len, first, next } } else { Say::Sends { len, first, next, phrase, push } };
+            self.say(Mark::OneOf, host, say).call(host, Call::Send);
+            if urgent {
+                let peer = host.other();
+                self.say(Mark::OneOf, peer, Say::UrgentArrives).some_time(peer, Call::Recv);
+            }
             self.say_thought(at, host);
         }
         segment.verdict.is_some()

@@ -114,7 +114,7 @@ fn check(claim: &Claim, states: &mut HashMap<char, TcpState>) -> Option<String> 
             (sum != *ack).then(|| format!("{before} + {bytes} + {flags} is not {ack}"))
         }
         Say::AcceptsFin { fin, ack } => (fin + 1 != *ack).then(|| format!("{fin} + 1 is not {ack}")),
-        Say::Sends { len, first, next, .. } => {
+        Say::Sends { len, first, next, .. } | Say::SendsUrgent { len, first, next } => {
             (first + i64::from(*len) != *next).then(|| format!("{first} + {len} is not {next}"))
         }
         _ => None,

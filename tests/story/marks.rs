@@ -107,3 +107,13 @@ fn a_packet_that_was_copied_is_not_sent_again() {
     talk.wait(1.0).c(data(1, 1, "data")).wait(10.0).s(seg(".", 1, 5)).wait(2.0).s(seg(".", 1, 5));
     assert_eq!(talk.told().keys(6), ["plain_ack"]);
 }
+
+#[test]
+fn urgent_data_is_no_write() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "ab!").urgent(3)).wait(10.0).s(seg(".", 1, 4));
+    let heard = talk.told();
+    assert_eq!((heard.mark(4, "urgent"), heard.mark(4, "sends_urgent")), (Some(Mark::Seen), Some(Mark::OneOf)));
+    assert!(!heard.keys(4).contains(&"sends"));
+    assert!(heard.of(4).iter().any(|claim| claim.say == Say::Urgent { pointer: 3, last: 3 }));
+}

@@ -35,6 +35,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let ttls = ttls.map_or_else(String::new, |(before, now)| format!(", with TTL {now} instead of {before}"));
             format!("The same packet as {}, IP id and all{ttls}, {} after it: copied by the network or the capture. {me} sent it once.", t.packet(*of), duration(*after))
         }
+        Say::SendsUrgent { len, next, .. } => format!("{me} called send() with MSG_OOB, perhaps after other calls: {}. write() sends nothing urgent. Next number from {me} is {next}.", units::counted(u64::from(*len), "byte")),
+        Say::Urgent { pointer, last } => format!("URG, pointer {pointer}: data is urgent up to number {last}, the one before the number that it points to (RFC 9293 section 3.8.5, RFC 6093)."),
+        Say::UrgentArrives => format!("{me}'s program gets the last urgent byte from recv() with MSG_OOB, and the others as ever; with SO_OOBINLINE all of them as ever."),
         Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
         Say::Unheard { silent, tries } => {
             format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))

@@ -200,6 +200,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::OpensFast { .. }
         | Say::FastOpenReturns
         | Say::AcceptEarly
+        | Say::SendsUrgent { .. }
+        | Say::Urgent { .. }
+        | Say::UrgentArrives
         | Say::Unheard { .. }
         | Say::Copied { .. }
         | Say::SeenBefore { .. }
