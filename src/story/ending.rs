@@ -33,7 +33,8 @@ impl Teller<'_> {
         }
         let both = handshake.outcome == Outcome::Simultaneous;
         if handshake.syn_ack.is_some() && !both {
-            let claim = self.say(Mark::Implied, Host::Server, Say::Listens { port: record.responder.port });
+            let mark = if self.is_split() { Mark::OneOf } else { Mark::Implied };
+            let claim = self.say(mark, Host::Server, Say::Listens { port: record.responder.port });
             for call in [Call::Socket, Call::Bind, Call::Listen] {
                 claim.some_time(Host::Server, call);
             }
@@ -44,8 +45,7 @@ impl Teller<'_> {
             let first = self.steps.iter().find_map(|step| Some((*step, step.segment().filter(|segment| segment.is_bare_syn())?)));
             let fast = first.is_some_and(|(step, segment)| is_fast(step, segment));
             let say = if fast { Say::OpensFast { to } } else { Say::Connects { to, port: from.port, ephemeral } };
-            // Who resets an answer that it asked for may never have asked.
-            let by_hand = handshake.ack.is_none() && record.state == State::ResetByOriginator;
+            let by_hand = self.may_be_made_by_hand();
             let claim = self.say(if by_hand || fast { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
             claim.some_time(Host::Client, Call::Socket);
             if !ephemeral {

@@ -49,7 +49,8 @@ impl Teller<'_> {
         let say = Say::Refuses { ack, took, ttl: step.ttl, ip_id: step.ip_id };
         self.say(Mark::Seen, host, say).evidence.extend(asked);
         self.say(Mark::OneOf, host, Say::RefusedWhy);
-        self.say(Mark::Implied, peer, Say::ConnectFails(Errno::ConnRefused)).call(peer, Call::Connect);
+        let mark = if self.may_be_made_by_hand() { Mark::OneOf } else { Mark::Implied };
+        self.say(mark, peer, Say::ConnectFails(Errno::ConnRefused)).call(peer, Call::Connect);
     }
 
     /// A reset in a connection.

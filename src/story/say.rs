@@ -45,10 +45,19 @@ pub enum Say {
         /// Bytes.
         len: u32,
     },
+    /// No program may have called `connect()`: somebody made the SYN by hand, from a raw socket.
+    MadeByHand {
+        /// It has no option but MSS and a window that scanners put in; else nobody acknowledged the answer.
+        probe: bool,
+    },
     /// The program waits in `connect()`, or has been told EINPROGRESS.
     ConnectWaits,
     /// The program sent data with the SYN.
     SendsEarly,
+    /// An acknowledgment of the SYN without a SYN: the first half of an answer in two packets.
+    SplitAck,
+    /// A SYN that answers a SYN: the answer in two packets, or as if both had called `connect()`.
+    SplitSyn,
     /// The same SYN once more: its timer ran out.
     SynAgain {
         /// Which copy this is, from 2.

@@ -113,7 +113,9 @@ impl Teller<'_> {
             if after == TcpState::Established && host != from && self.completes(self.step(at)) {
                 self.side(host).unopened = self.ends_before_it_opens(at, host);
             }
-            if after == TcpState::Established && self.side(host).unopened {
+            // What acknowledged the client's SYN in a split handshake came while it was in SYN-SENT: it waits for another one.
+            let split = host == Host::Client && host == from && self.is_split();
+            if after == TcpState::Established && (self.side(host).unopened || split) {
                 continue;
             }
             let fin_gone = matches!(after, TcpState::Closed | TcpState::FinWait2 | TcpState::TimeWait);
@@ -131,7 +133,13 @@ impl Teller<'_> {
             };
             let later = if host == from { None } else { self.later_at(host) };
             let waits = to.last() == Some(&TcpState::TimeWait);
-            self.say(Mark::Implied, host, Say::Moves { host, from: before, to, later });
+            // Without a socket there are no states.
+            let by_hand = match host {
+                Host::Client => self.may_be_made_by_hand(),
+                Host::Server => self.is_split(),
+            };
+            let mark = if by_hand { Mark::OneOf } else { Mark::Implied };
+            self.say(mark, host, Say::Moves { host, from: before, to, later });
             if waits {
                 self.say(Mark::Implied, host, Say::TimeWait);
             }

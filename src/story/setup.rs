@@ -13,6 +13,13 @@ use crate::model::Span;
 /// Steps within which a host that ends early does so.
 const SOON: usize = 64;
 
+/// nmap's SYNs have no option but MSS, and one of four windows; kernels of this century offer more (tried with nmap 7.93).
+fn looks_like_a_probe(syn: &Segment) -> bool {
+    let options = &syn.options;
+    let offers = options.scale.is_some() || options.sack_permitted || options.times.is_some() || options.fast_open.is_some();
+    !offers && !options.multipath && options.others.is_empty() && matches!(syn.window, 1024 | 2048 | 3072 | 4096)
+}
+
 /// Does this SYN carry data, or ask for a cookie to do so the next time (RFC 7413)? `connect()` alone makes neither.
 pub(super) fn is_fast(step: &Step, segment: &Segment) -> bool {
     step.len > 0 || segment.options.fast_open.is_some()
@@ -53,19 +60,34 @@ impl Teller<'_> {
         if step.len > 0 {
             self.say(Mark::Seen, host, Say::EarlyData { len: step.len });
         }
-        if crossed {
+        if self.is_split() && host == Host::Server {
+            self.say(Mark::OneOf, host, Say::SplitSyn);
+        } else if crossed {
             self.say(Mark::Implied, None, Say::Simultaneous).call(host, Call::Connect);
         } else {
             let early = is_fast(step, segment);
             self.side(host).opens_fast = early;
             let say = if early { Say::SendsEarly } else { Say::ConnectWaits };
-            let claim = self.say(if early { Mark::OneOf } else { Mark::Implied }, host, say);
+            let by_hand = host == Host::Client && self.may_be_made_by_hand();
+            let claim = self.say(if early || by_hand { Mark::OneOf } else { Mark::Implied }, host, say);
             if early {
                 claim.call(host, Call::SendTo).call(host, Call::Connect).call(host, Call::Send);
             } else {
                 claim.call(host, Call::Connect);
             }
+            if by_hand {
+                let probe = looks_like_a_probe(segment);
+                self.say(Mark::OneOf, host, Say::MadeByHand { probe });
+            }
         }
+    }
+
+    /// Is a raw socket as likely behind the client's SYN as `connect()`? Either nobody acknowledged the answer, or the SYN is one as scanners
+    /// make them and led to no connection.
+    pub(super) fn may_be_made_by_hand(&self) -> bool {
+        let Some(handshake) = self.record.handshake.as_ref().filter(|h| h.syn.is_some() && h.ack.is_none()) else { return false };
+        let first = self.steps.iter().find_map(|step| step.segment().filter(|segment| segment.is_bare_syn()));
+        handshake.syn_ack.is_some() || first.is_some_and(looks_like_a_probe)
     }
 
     /// A SYN with ACK.
@@ -104,7 +126,8 @@ impl Teller<'_> {
             self.say(Mark::Implied, host, Say::AcceptEarly).some_time(host, Call::Accept).some_time(host, Call::Recv);
             self.side(host).accepted_early = true;
         }
-        if self.never_completed() {
+        // In a split handshake it is the client that sends this, and nobody called connect() at the other side.
+        if self.never_completed() || (self.is_split() && peer == Host::Server) {
             return;
         }
         if self.side(peer).opens_fast {
@@ -123,6 +146,10 @@ impl Teller<'_> {
     /// The kernel of `host` completes the set-up, and the program of the other one can accept it.
     pub(super) fn say_completed(&mut self, host: Host) {
         let peer = host.other();
+        if self.is_split() && host == Host::Server {
+            self.say(Mark::Implied, peer, Say::ConnectReturns).call(peer, Call::Connect);
+            return;
+        }
         self.say(Mark::Implied, host, Say::KernelCompletes);
         // Who called connect() has nothing to accept.
         let waits = self.side(peer).state != Some(TcpState::SynSent) && !self.side(peer).accepted_early;
@@ -144,6 +171,11 @@ impl Teller<'_> {
             (_, _, Some(leg)) => (fin.ts - ack.ts).nanos() < leg.nanos() / 4 * 3,
             _ => false,
         }
+    }
+
+    /// Did the server answer in two packets?
+    pub(super) fn is_split(&self) -> bool {
+        self.record.handshake.as_ref().is_some_and(|h| h.outcome == crate::flow::Outcome::Split)
     }
 
     /// Did both sides call `connect()`?

@@ -8,7 +8,7 @@ use super::side::Asked;
 use super::step::{Segment, Step, What};
 use super::tell::Teller;
 use crate::decode::TcpFlags;
-use crate::flow::{Confidence, Evidence, Vantage, Verdict, VerdictKind};
+use crate::flow::{Confidence, Evidence, TcpState, Vantage, Verdict, VerdictKind};
 use crate::model::Span;
 
 /// Shorter round trips than this are those of one host with itself or with the capture beside it.
@@ -39,7 +39,16 @@ impl Teller<'_> {
     /// Everything but SYN and RST.
     pub(super) fn on_talk(&mut self, at: usize, host: Host, segment: &Segment) {
         let step = self.step(at);
-        let completes = self.completes(step);
+        // Of a split handshake, the answer to the client's SYN,ACK.
+        let opens = self.is_split() && host == Host::Server && self.sides[0].state == Some(TcpState::SynReceived);
+        let completes = self.completes(step) || (opens && step.len == 0);
+        let split = self.is_split() && host == Host::Server && !self.side(host).syn_seen && step.len == 0;
+        if split {
+            self.side(host.other()).line(segment.ack);
+            self.side(host).line(segment.seq);
+            self.say(Mark::Implied, host, Say::SplitAck);
+            return;
+        }
         if !completes {
             self.enter(SceneKind::Talking);
         }

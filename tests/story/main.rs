@@ -8,6 +8,7 @@ mod fast;
 mod made;
 mod marks;
 mod order;
+mod probes;
 mod recovery;
 mod time;
 

@@ -38,6 +38,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::SendsUrgent { len, next, .. } => format!("{me} called send() with MSG_OOB, perhaps after other calls: {}. write() sends nothing urgent. Next number from {me} is {next}.", units::counted(u64::from(*len), "byte")),
         Say::Urgent { pointer, last } => format!("URG, pointer {pointer}: data is urgent up to number {last}, the one before the number that it points to (RFC 9293 section 3.8.5, RFC 6093)."),
         Say::UrgentArrives => format!("{me}'s program gets the last urgent byte from recv() with MSG_OOB, and the others as ever; with SO_OOBINLINE all of them as ever."),
+        Say::MadeByHand { probe: true } => format!("Or a scanner made this SYN by hand, and no program of {me} called connect(): no option but MSS, and a window of 1024 to 4096, are what nmap and its like send. Many of these to one host, from one port, would show it."),
+        Say::MadeByHand { probe: false } => format!("Or somebody made this SYN by hand, with {me}'s address or a forged one, and no program called connect(): {me} never acknowledges the answer to it."),
+        Say::SplitAck => format!("{me} acknowledges the SYN and sends none of its own yet: a split handshake. {you} stays in SYN-SENT (RFC 9293 section 3.10.7.3)."),
+        Say::SplitSyn => format!("{me} answers the SYN with a bare SYN, not with SYN,ACK: a split handshake. For {you}'s kernel it looks like a simultaneous open: it goes to SYN-RECEIVED and sends SYN,ACK. No listening socket answers like this: it was made by hand, or by a box on the way; who watches the connection may take {me} for the client."),
         Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
         Say::Unheard { silent, tries } => {
             format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))

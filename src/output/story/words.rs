@@ -172,7 +172,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
         Say::StillKnocking { tries } => format!("C is in SYN-SENT after {}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN")),
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
-        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
+        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these; one of them alone does not tell, many at once do). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
         Say::StillOpen => "The capture ends here. No packet has ended the connection.".to_owned(),
         Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
         Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
@@ -203,6 +203,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::SendsUrgent { .. }
         | Say::Urgent { .. }
         | Say::UrgentArrives
+        | Say::MadeByHand { .. }
+        | Say::SplitAck
+        | Say::SplitSyn
         | Say::Unheard { .. }
         | Say::Copied { .. }
         | Say::SeenBefore { .. }
