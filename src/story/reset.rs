@@ -14,6 +14,13 @@ impl Teller<'_> {
     pub(super) fn on_reset(&mut self, at: usize, host: Host, segment: &Segment) {
         self.enter(SceneKind::BreakingOff);
         let peer = host.other();
+        if segment.has(TcpFlags::ACK) && self.side(host).state.is_some() {
+            // It acknowledges, too, what was sent and no more.
+            let acked = self.side(peer).place(segment.ack).filter(|ack| *ack <= self.sides[peer.index()].next);
+            if let Some(ack) = acked {
+                self.side(peer).acknowledge(ack);
+            }
+        }
         if self.is_probe_answer(host) {
             // Its reset carries no acknowledgment then, but the probe's as its number.
             let ack = !segment.has(TcpFlags::ACK);

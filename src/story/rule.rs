@@ -63,6 +63,7 @@ impl Say {
             Self::Copied { .. } => "copied",
             Self::SeenBefore { .. } => "seen_before",
             Self::FillsHole { .. } => "fills_hole",
+            Self::PartNew { .. } => "part_new",
             Self::Trigger(_) => "trigger",
             Self::HoleWhy { .. } => "hole_why",
             Self::Hole { .. } => "hole",

@@ -293,6 +293,13 @@ pub enum Say {
         /// The next number that was expected.
         next: Line,
     },
+    /// Not all of a segment was sent before.
+    PartNew {
+        /// So many bytes are new.
+        fresh: u32,
+        /// Of so many.
+        len: u32,
+    },
     /// What made its sender send it again.
     Trigger(Cause),
     /// What became of the numbers that a hole leaves out.

@@ -117,6 +117,12 @@ impl Teller<'_> {
         }
         if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
             self.side(host).sent_again(place.first, place.end);
+            if let Ok(fresh) = u32::try_from(place.data_end - known)
+                && (1..step.len).contains(&fresh)
+            {
+                self.side(host).data += u64::from(fresh);
+                self.say(Mark::Seen, host, Say::PartNew { fresh, len: step.len });
+            }
             return true;
         }
         if new || segment.verdict.is_none() {

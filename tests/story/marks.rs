@@ -3,7 +3,7 @@
 use crate::made::{Heard, Talk, data, seg};
 use sockeye::flow::VerdictKind;
 use sockeye::model::Span;
-use sockeye::story::{Break, Mark, Say};
+use sockeye::story::{Break, Host, Mark, Say};
 
 /// The step by which a hole is known to be the capture's.
 fn acked(heard: &Heard, number: u64) -> Option<usize> {
@@ -116,4 +116,20 @@ fn urgent_data_is_no_write() {
     assert_eq!((heard.mark(4, "urgent"), heard.mark(4, "sends_urgent")), (Some(Mark::Seen), Some(Mark::OneOf)));
     assert!(!heard.keys(4).contains(&"sends"));
     assert!(heard.of(4).iter().any(|claim| claim.say == Say::Urgent { pointer: 3, last: 3 }));
+}
+
+#[test]
+fn a_part_of_what_is_sent_again_may_be_new() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "0123456789")).wait(1.0).c(data(6, 1, "567890abcd")).wait(10.0).s(seg(".", 1, 16));
+    let heard = talk.told();
+    assert!(heard.of(5).iter().any(|claim| claim.say == Say::PartNew { fresh: 5, len: 10 }));
+}
+
+#[test]
+fn a_reset_acknowledges_as_well() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "question")).wait(10.0).s(data(1, 9, "answer")).wait(0.1).c(seg("R.", 9, 7));
+    let heard = talk.told();
+    assert!(heard.story.sums.iter().any(|sum| sum.host == Host::Server && sum.is_even()), "{:?}", heard.story.sums);
 }

@@ -42,6 +42,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::MadeByHand { probe: false } => format!("Or somebody made this SYN by hand, with {me}'s address or a forged one, and no program called connect(): {me} never acknowledges the answer to it."),
         Say::SplitAck => format!("{me} acknowledges the SYN and sends none of its own yet: a split handshake. {you} stays in SYN-SENT (RFC 9293 section 3.10.7.3)."),
         Say::SplitSyn => format!("{me} answers the SYN with a bare SYN, not with SYN,ACK: a split handshake. For {you}'s kernel it looks like a simultaneous open: it goes to SYN-RECEIVED and sends SYN,ACK. No listening socket answers like this: it was made by hand, or by a box on the way; who watches the connection may take {me} for the client."),
+        Say::PartNew { fresh, len } => format!("{fresh} of its {len} bytes are new."),
         Say::Unheard { silent, tries: 1 } => format!("{me} has not been heard for {}; it was asked before.", duration(*silent)),
         Say::Unheard { silent, tries } => {
             format!("{me} has not been heard for {}; it was asked {tries} times before.", duration(*silent))

@@ -155,7 +155,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let id = id.map_or_else(String::new, |(id, seq)| format!(", id {id}, number {seq}"));
             format!("{what}{id}, {})", counted_bytes(*len))
         }
-        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}.", icmp(*v6)),
+        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}{}.", icmp(*v6), message_name(*v6, *kind)),
         Say::Reported { by, by_peer, kind, code, v6, mtu } => {
             let who = if *by_peer { "S itself".to_owned() } else { format!("{}, on the way,", by.ip) };
             let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
@@ -204,6 +204,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::Urgent { .. }
         | Say::UrgentArrives
         | Say::MadeByHand { .. }
+        | Say::PartNew { .. }
         | Say::SplitAck
         | Say::SplitSyn
         | Say::Unheard { .. }
@@ -392,6 +393,21 @@ fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
         (false, 11, 0) | (true, 3, 0) => "it passed too many routers: a loop, or traceroute",
         (false, 11, 1) | (true, 3, 1) => "pieces of it were missing",
         _ => "an error",
+    }
+}
+
+/// What a message that is no error is for (RFC 792, RFC 4861, RFC 3810).
+const fn message_name(v6: bool, kind: u8) -> &'static str {
+    match (v6, kind) {
+        (true, 133) => ": is there a router? (router solicitation)",
+        (true, 134) => ": a router says who it is (router advertisement)",
+        (true, 135) => ": which link address has this IP address? (neighbor solicitation, what ARP is for IPv4)",
+        (true, 136) => ": an IP address and its link address (neighbor advertisement)",
+        (true, 137) | (false, 5) => ": another router is nearer (redirect)",
+        (true, 143) => ": which groups this host wants to hear (multicast listener report)",
+        (false, 13) => ": what time is it? (timestamp request)",
+        (false, 14) => ": the time (timestamp reply)",
+        _ => "",
     }
 }
 
