@@ -41,6 +41,8 @@ pub(super) struct Side {
     pub(super) next: Line,
     /// The highest of its numbers that the peer has acknowledged.
     pub(super) acked: Line,
+    /// The highest of its numbers that the peer has by SACK.
+    pub(super) sacked: Line,
     pub(super) fin: Option<Line>,
     pub(super) fin_step: Option<usize>,
     /// It was said that its peer's program can read the end.

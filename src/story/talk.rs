@@ -101,6 +101,10 @@ impl Teller<'_> {
         }
         self.side(host).asked = None;
         let known = self.side(host).next;
+        if step.len > 0 && place.first < known {
+            // What came after it before may have waited for it: its acknowledgment measures no round trip.
+            self.side(host).sent_again(place.first, Line::MAX);
+        }
         if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 {
             self.say(Mark::Seen, host, Say::Hole { from: known, to: place.first });
             let acked = self.acked_unseen(at, host, (known, place.first));
@@ -116,7 +120,6 @@ impl Teller<'_> {
             return false;
         }
         if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
-            self.side(host).sent_again(place.first, place.end);
             if let Ok(fresh) = u32::try_from(place.data_end - known)
                 && (1..step.len).contains(&fresh)
             {
@@ -199,6 +202,8 @@ impl Teller<'_> {
             Cause::Asked { times: asked }
         } else if pause >= SHORTEST_TIMEOUT {
             Cause::Timer { pause }
+        } else if self.is_missed_by_sack(at, host) {
+            Cause::Asked { times: 0 }
         } else if self.seen_from(host) {
             Cause::Early
         } else {
@@ -233,6 +238,13 @@ impl Teller<'_> {
                 self.say(Mark::OneOf, host, Say::Trigger(cause));
             }
         }
+    }
+
+    /// Does the receiver of this segment have something beyond it, by its SACK blocks?
+    fn is_missed_by_sack(&self, at: usize, host: Host) -> bool {
+        let side = &self.sides[host.index()];
+        let first = self.step(at).segment().and_then(|segment| side.place(segment.seq));
+        first.is_some_and(|first| first < side.sacked)
     }
 
     /// A host asks again, and its peer has said nothing since it asked for the first time.
@@ -291,6 +303,8 @@ impl Teller<'_> {
             let side = self.side(peer);
             (side.acked, side.next, side.data)
         };
+        let sacked = self.lines_of(peer, &segment.options.sack).into_iter().map(|(_, end)| end).filter(|end| *end > ack).max();
+        self.side(peer).sacked = self.side(peer).sacked.max(sacked.unwrap_or(0));
         let (mine_before, repeats) = (self.side(host).ack_sent.replace(ack), self.side(host).repeats);
         if ack > before {
             self.side(host).repeats = 0;

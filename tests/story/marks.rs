@@ -133,3 +133,14 @@ fn a_reset_acknowledges_as_well() {
     let heard = talk.told();
     assert!(heard.story.sums.iter().any(|sum| sum.host == Host::Server && sum.is_even()), "{:?}", heard.story.sums);
 }
+
+#[test]
+fn what_waited_behind_a_hole_measures_no_round_trip() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "ask")).wait(10.0).s(data(101, 4, "later")).wait(0.05).c(seg(".", 4, 1).sack(101, 106));
+    talk.wait(40.0).s(data(1, 4, &"x".repeat(100))).wait(0.05).c(seg(".", 4, 106));
+    let heard = talk.told();
+    assert!(!heard.keys(8).contains(&"round_trip"), "{:?}", heard.of(8));
+    // The one block of SACK told what was missing.
+    assert_eq!(heard.mark(7, "trigger"), Some(Mark::Implied));
+}

@@ -74,7 +74,7 @@ const fn is_beyond_first(say: &Say) -> bool {
 /// What made its sender send it again.
 fn trigger(me: char, you: char, cause: Cause) -> Option<String> {
     Some(match cause {
-        Cause::Asked { times: 0 } => format!("{you}'s SACK blocks asked for it (fast retransmit)."),
+        Cause::Asked { times: 0 } => format!("{you}'s SACK blocks show that it is missing: a fast retransmit (RFC 6675), or by the time of what was acknowledged since (RFC 8985)."),
         Cause::Asked { times } => {
             format!("{} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
         }
