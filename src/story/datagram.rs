@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Errno, Host};
-use super::claim::{Mark, Say};
+use super::claim::Mark;
+use super::say::Say;
 use super::step::What;
 use super::tell::Teller;
 use crate::flow::FlowKind;

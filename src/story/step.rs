@@ -8,7 +8,8 @@ use super::pieces::Pieces;
 use crate::decode::{Packet, TcpFlags, TcpOption, Transport};
 use crate::flow::{Change, Direction, EndStates, FlowId, Note, Settled, Verdict};
 use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
-use crate::peek::phrase;
+use crate::peek::tls::{Content, HandshakeKind, Parts, server_hello};
+use crate::peek::{Peek, phrase};
 use std::collections::VecDeque;
 
 /// A packet of the conversation.
@@ -34,8 +35,45 @@ pub struct Step {
     pub pieces: Vec<u64>,
     /// What the data says, where that is recognised.
     pub phrase: Option<Phrase>,
+    /// What of TLS it begins with.
+    pub tls: Option<TlsPart>,
     /// What it is.
     pub what: What,
+}
+
+/// What of TLS a segment begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsPart {
+    /// The client's first message.
+    ClientHello,
+    /// The server's answer to it. `modern`: it chooses TLS 1.3, in which all that follows is encrypted.
+    ServerHello {
+        /// TLS 1.3.
+        modern: bool,
+    },
+    /// Something else of the handshake.
+    Handshake,
+    /// Encrypted data, or the rest of a handshake of TLS 1.3.
+    Data,
+}
+
+impl TlsPart {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut parts = Parts::new(bytes);
+        let Peek::Is(first) = parts.read() else { return None };
+        Some(match first.content {
+            Content::Handshake { kind: HandshakeKind::CLIENT_HELLO, .. } => Self::ClientHello,
+            Content::Handshake { kind: HandshakeKind::SERVER_HELLO, .. } => match server_hello(bytes).is() {
+                // A HelloRetryRequest asks for another hello.
+                Some(hello) if hello.is_retry() => Self::Handshake,
+                Some(hello) => Self::ServerHello { modern: hello.version().hides_certificates() },
+                None => Self::Handshake,
+            },
+            Content::ApplicationData(_) => Self::Data,
+            Content::Alert(_) => return None,
+            Content::Handshake { .. } | Content::ChangeCipherSpec | Content::Opaque(..) => Self::Handshake,
+        })
+    }
 }
 
 /// What a step is.
@@ -82,6 +120,8 @@ pub struct Segment {
     pub flags: TcpFlags,
     /// Window field as sent.
     pub window: u16,
+    /// Urgent pointer as sent; meaningful with URG.
+    pub urgent: u16,
     /// What it is to be multiplied with, as a power of two, where both SYNs said so (RFC 7323). Never that of a SYN.
     pub scale: Option<u8>,
     /// What the options say.
@@ -194,6 +234,7 @@ impl Step {
                 ack: header.ack(),
                 flags: TcpFlags(header.flags().0 & !TcpFlags::RESERVED.0),
                 window: header.window(),
+                urgent: header.urgent(),
                 scale: note.window_scale,
                 options: Options::read(header.option_bytes()),
                 accepted: note.ends.is_none_or(|ends| ends.accepted),
@@ -218,6 +259,7 @@ impl Step {
             len: packet.payload_len,
             pieces: Vec::new(),
             phrase: phrase.map(Phrase),
+            tls: matches!(what, What::Segment(_)).then(|| TlsPart::read(packet.payload())).flatten(),
             what,
         })
     }

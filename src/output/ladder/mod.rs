@@ -26,6 +26,8 @@ const WITH_CALLS: usize = 108;
 const STATE: usize = 12;
 /// Columns of the calls of client and server: the longest are `connect() ECONNREFUSED`, `socket() bind() listen()`.
 const CALLS: [usize; 2] = [22, 24];
+/// Two calls stand in a row if they are no longer than this.
+const TWO_CALLS: usize = 22;
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
 /// Plain packets in a row that are told one by one.
@@ -326,8 +328,12 @@ impl<'a> Page<'a> {
             }
             if let Some((host, words)) = call_words(claim) {
                 let cell = &mut calls[host.index()];
+                let both = format!("{} {words}", cell.trim_end_matches(" ?"));
                 if cell.is_empty() {
                     *cell = words;
+                } else if both.len() <= TWO_CALLS && claim.calls.iter().any(|called| called.tied) {
+                    // It read the end, and closed.
+                    *cell = both;
                 }
             }
         }

@@ -17,6 +17,7 @@ pub(super) enum First {
 }
 
 /// A claim at this level.
+#[expect(clippy::too_many_lines, reason = "a list: a sentence for each rule")]
 pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
     let host = claim.host.unwrap_or(Host::Client);
     let (me, you) = (host.letter(), host.other().letter());
@@ -27,7 +28,12 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         | Say::KernelHas { .. }
         | Say::Offers(..)
         | Say::ResetIgnored
-        | Say::ProbeAnswer { .. } => return First::Silent,
+        | Say::ProbeAnswer { .. }
+        | Say::NeverSent
+        | Say::OldOneEnds { .. }
+        | Say::SeenBefore { .. }
+        | Say::FillsHole { .. }
+        | Say::Urgent { .. } => return First::Silent,
         Say::Listens { port } => format!("S called socket(), bind(port {port}), listen()."),
         Say::Asks { .. } => format!("{me} asks to talk."),
         Say::EarlyData { len } => format!("The question carries {} of data already.", counted_bytes(*len)),
@@ -38,9 +44,17 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         Say::Simultaneous => {
             "Both asked before either had heard of the other: both called connect(), and one connection comes of it.".to_owned()
         }
-        Say::SynAckAgain { gap, .. } => {
-            format!("The same answer once more after {}: {me}'s kernel has not heard that the first arrived.", duration(*gap))
-        }
+        Say::SynAckAgain { gap, .. } => format!("The same answer once more after {}.", duration(*gap)),
+        Say::SetUpTimer { answer: true } => format!("{me}'s kernel sent it again: it has not heard that the first arrived."),
+        Say::AnswersOldSyn => format!("{me} answers another question than this one: an older one that came late."),
+        Say::ResetsStray { of } => format!("This turns {} away: it was not what had been asked for.", t.packet(*of)),
+        Say::AsksReset { of } => format!("{me} asks whether {} was meant.", t.packet(*of)),
+        Say::ResetNotExact { .. } => format!("This does not fit exactly: {you} asks whether it was meant, and goes on."),
+        Say::FastOpenReturns => format!("The connection of {me} is there: its call returns."),
+        Say::AcceptEarly => format!("{me}'s kernel takes the data at once: accept() can return, and recv() gives them."),
+        Say::MadeByHand { probe: true } => "Or a scanner made this by hand, and no program called connect().".to_owned(),
+        Say::SplitAck => format!("{me} has heard the question and asks nothing itself yet."),
+        Say::SplitSyn => format!("{me} answers in two packets, as no listening socket does: made by hand, or by a box on the way."),
         Say::ChallengeAck => format!("{me} answers as if there were an older connection with the same ports."),
         Say::Sends { len, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
@@ -59,44 +73,51 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         Say::AckOfUnseen { .. } => format!("{me} confirms more than the capture has of {you}: it missed packets."),
         Say::WindowNow { before, now } => format!("{me} has room for {} now, after {}.", bytes(*now), bytes(*before)),
         Say::WindowShut => {
-            format!("{me} has no room left, for its program does not read. {you} may send nothing but short questions now.")
+            format!("{me} has no room left. {you} may send nothing but short questions now.")
         }
+        Say::WindowWhy => format!("{me}'s program does not read, or not as fast as {you} sends."),
         Say::WindowOpens { now, shut_for } => {
             let after = shut_for.map_or_else(String::new, |shut| format!(" after {}", duration(shut)));
             format!("{me} has room again{after}: {}.", bytes(*now))
         }
         Say::Probe { .. } => format!("{me}'s kernel asks whether there is room again. No call is behind it."),
         Say::KeepAlive { after } => {
-            format!("After {} of silence {me}'s kernel asks whether {you} is still there: its program had asked for that.", duration(*after))
+            format!("After {} of silence {me} asks whether {you} is still there.", duration(*after))
         }
+        Say::KeepAliveWhy => format!("{me}'s kernel sends it: its program had asked for that, or the system does so for all."),
         Say::KeepAliveAnswer => format!("{me} is still there."),
-        Say::Judged { verdict, cause, .. } => match verdict.kind {
-            VerdictKind::Resent | VerdictKind::Spurious => {
-                let why = match cause {
-                    Cause::Asked { .. } => format!(": {you} had said that it was missing"),
-                    Cause::Timer { pause } => format!(": nothing had come for {}", duration(*pause)),
-                    Cause::TooBig => ": it had been too big for the way".to_owned(),
-                    Cause::Early | Cause::Unknown => String::new(),
-                };
-                let need = if verdict.kind == VerdictKind::Spurious { ", without need" } else { "" };
-                format!("Sent again by {me}'s kernel{need}{why}.")
-            }
+        Say::Judged { verdict, .. } => match verdict.kind {
+            VerdictKind::Resent => format!("Sent again by {me}'s kernel."),
+            VerdictKind::Spurious => format!("Sent again by {me}'s kernel, without need."),
             VerdictKind::Reordered => "Another packet overtook this one on the way.".to_owned(),
             VerdictKind::Duplicate => "The same packet once more: copied on the way.".to_owned(),
             VerdictKind::KeepAlive => "A question whether the other one is still there.".to_owned(),
             VerdictKind::WindowProbe => "A question whether there is room again.".to_owned(),
             VerdictKind::Unsure => "Sent again, or overtaken on the way: that is open.".to_owned(),
         },
-        Say::Hole { .. } => "Something before this has not passed here: it was lost, or comes later.".to_owned(),
+        Say::Trigger(cause) => match cause {
+            Cause::Asked { .. } => format!("{you} had said that it was missing."),
+            Cause::Timer { pause } => format!("{me} had sent nothing for {}: its kernel waited no longer.", duration(*pause)),
+            Cause::TooBig => "It had been too big for the way.".to_owned(),
+            Cause::Early | Cause::Unknown => return First::Silent,
+        },
+        Say::Copied { of, .. } => {
+            format!("The same packet as {}: copied on the way, or by the capture. {me} sent it once.", t.packet(*of))
+        }
+        Say::Hole { .. } => "Something before this has not passed here.".to_owned(),
+        Say::HoleWhy { acked: Some(_) } => "It arrived all the same: the capture missed it.".to_owned(),
+        Say::HoleWhy { acked: None } => "It was lost, it comes later, or the capture missed it.".to_owned(),
+        Say::SendsUrgent { len, .. } => format!("{me} called send() with MSG_OOB: {}, the last of them urgent.", counted_bytes(*len)),
+        Say::UrgentArrives => format!("{me}'s program gets the urgent byte from recv() with MSG_OOB."),
         Say::NotTaken => format!("This does not seem to belong to the connection: {you} drops it."),
         Say::AcceptsFin { .. } => format!("{me} has heard that {you} sends nothing more."),
         Say::TimeWait => {
             format!("{me} keeps the pair of ports for a while (60 s on Linux), so that stray packets find nobody: it closed first, or at the same time.")
         }
-        Say::Refuses { took, .. } => format!(
-            "“There is no such connection”, {} after the question. Nobody listens on that port, and S's kernel says so; no program on S took part. A firewall may say the same in its name.",
-            duration(*took)
-        ),
+        Say::Refuses { took, .. } => format!("“There is no such connection”, {} after the question.", duration(*took)),
+        Say::RefusedWhy => {
+            "Nobody listens on that port, and S's kernel says so; no program on S took part. Or a firewall says it in its name.".to_owned()
+        }
         Say::AbandonsOpening => format!("{me} breaks off before the connection was made: it did not ask for it, or its program gave up."),
         Say::LateReset => "Everything was closed already: this changes nothing.".to_owned(),
         Say::StillKnocking { tries } => format!(

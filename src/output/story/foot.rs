@@ -172,17 +172,21 @@ fn sources(claim: &Claim) -> &'static [(&'static str, &'static str)] {
         Say::Refuses { .. } | Say::ProbeAnswered { .. } => &[(TCP, "3.10.7.1 (a closed port answers)")],
         Say::Breaks { .. } | Say::AbandonsOpening => &[(TCP, "3.5.2 (resets)")],
         Say::BreakHurts { .. } => &[(TCP, "3.5.3 (what a reset does)")],
-        Say::ResetIgnored => &[("RFC 5961", "section 3 (resets that are not taken)")],
+        Say::ResetIgnored | Say::AsksReset { .. } | Say::ResetNotExact { .. } => {
+            &[("RFC 5961", "section 3 (resets that are not taken)")]
+        }
+        Say::AnswersOldSyn | Say::OldOneEnds { .. } | Say::ResetsStray { .. } => &[(TCP, "3.5.1 (half-open connections)")],
+        Say::Urgent { .. } => &[(TCP, "3.8.5 (urgent data)")],
         Say::ChallengeAck => &[("RFC 5961", "section 4 (challenge ACK)")],
         Say::WindowShut | Say::Probe { .. } => &[(TCP, "3.8.6.1 (zero window)")],
         Say::KeepAlive { .. } => &[(TCP, "3.8.4 (keep-alives)")],
         Say::NothingBack | Say::StillKnocking { .. } => &[(TCP, "3.8.3 (when a connection fails)")],
-        Say::SynAgain { .. } | Say::SynAckAgain { .. } | Say::Pauses { .. } | Say::Judged { cause: Cause::Timer { .. }, .. } => {
+        Say::SynAgain { .. } | Say::SynAckAgain { .. } | Say::Pauses { .. } | Say::Trigger(Cause::Timer { .. }) => {
             &[("RFC 6298", "section 5 (the timer)")]
         }
-        Say::Judged { cause: Cause::Early, .. } => &[("RFC 8985", "(RACK-TLP)")],
-        Say::Judged { cause: Cause::TooBig, .. } => &[(TCP, "3.7.2 (path MTU)")],
-        Say::Judged { cause: Cause::Asked { .. }, .. } | Say::DuplicateAck { nth: 3.., .. } => {
+        Say::Trigger(Cause::Early) => &[("RFC 8985", "(RACK-TLP)")],
+        Say::Trigger(Cause::TooBig) => &[(TCP, "3.7.2 (path MTU)")],
+        Say::Trigger(Cause::Asked { .. }) | Say::DuplicateAck { nth: 3.., .. } => {
             &[("RFC 5681", "section 3.2 (fast retransmit)")]
         }
         Say::Twice { .. } => &[("RFC 2883", "(D-SACK)")],

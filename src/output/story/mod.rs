@@ -1,6 +1,7 @@
 //! `sockeye explain`: a conversation told packet by packet, in words. What is claimed is worked out in [`crate::story`]; here are the
 //! words (`words`), the lines of packets (`page`), and the forms: text, Markdown, records.
 
+mod causes;
 mod first;
 mod foot;
 mod page;

@@ -1,11 +1,11 @@
 //! The words of each claim. One sentence or two, plain, for the level that is asked for; `None` where a level leaves it out.
 
-use super::Level;
 use super::first::{self, First};
+use super::{Level, causes};
 use crate::flow::{Confidence, TcpState, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
-use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
+use crate::story::{Backoff, Break, Claim, Host, Options, Say, Step};
 
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
@@ -46,13 +46,13 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let own = if *ephemeral {
                 format!("Port {port} is one of those that kernels pick.")
             } else {
-                format!("Port {port} is none that Linux picks by itself: C may have chosen it with bind().")
+                format!("Port {port} is none that Linux picks by itself: {me} may have chosen it with bind().")
             };
             let ip = to.ip;
             let by_hand = if claim.mark == crate::story::Mark::OneOf { ", or a scanner made the SYN by hand" } else { "" };
-            format!("C called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
+            format!("{me} called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
         }
-        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
+        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the lowest that was seen.".to_owned(),
         Say::Asks { isn } => {
             format!("{me} asks to talk and says where its numbering starts (real value {isn}).")
         }
@@ -69,7 +69,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             if *copy > 2 {
                 return Some(format!("Once more, after {}{pause}.", duration(*gap)));
             }
-            format!("The same SYN after {}{pause}: sent again by {me}'s kernel, whose timer ran out. The program does nothing.", duration(*gap))
+            format!("The same SYN after {}{pause}.", duration(*gap))
         }
         Say::AcceptsSyn { ack } => {
             if *ack == 1 {
@@ -80,7 +80,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::ConnectReturns => format!("The connect of {me} succeeds: a blocking connect() returns 0, a non-blocking socket becomes writable."),
         Say::Simultaneous => "Both sides sent a SYN before either had the other's: both called connect(), and one connection comes of it (RFC 9293 section 3.5, simultaneous open).".to_owned(),
-        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}: {me}'s kernel has seen no ACK of it.", duration(*gap)),
+        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}.", duration(*gap)),
         Say::KernelCompletes => format!("{me}'s kernel sends this by itself, no call is needed. With it the connection is set up."),
         Say::AcceptCan => "accept() of S can now return a new socket. It may have been waiting, or be called later: packets cannot show which.".to_owned(),
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
@@ -111,7 +111,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::PlainAck { ack } => format!("ack {ack}: nothing new."),
         Say::AckOfUnseen { ack, seen } => format!("ack {ack} is beyond {seen}, the last number of {you} that the capture has: it missed packets."),
         Say::WindowNow { before, now } => format!("{me} offers a window of {} instead of {}; nothing else changes.", bytes(*now), bytes(*before)),
-        Say::WindowShut => format!("{me}'s window is shut: its receive buffer is full, for its program does not read. {you} may send nothing but probes."),
+        Say::WindowShut => format!("{me}'s window is shut: {you} may send nothing but probes."),
         Say::WindowOpens { now, shut_for } => {
             let after = shut_for.map_or_else(String::new, |shut| format!(" after {}", duration(shut)));
             format!("{me}'s window opens again{after}: {}.", bytes(*now))
@@ -119,10 +119,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ProgramReads => format!("{me}'s program has called recv(): there is room in the buffer again."),
         Say::Probe { after, nth } => format!("{me}'s kernel asks whether the window is still shut (probe {nth}, {} later). No call is behind it.", duration(*after)),
         Say::ProbeAnswer { .. } => format!("{me} answers the probe: still shut."),
-        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer. {me}'s program set SO_KEEPALIVE; the kernel sends it.", duration(*after)),
+        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer.", duration(*after)),
         Say::KeepAliveAnswer => format!("{me} answers the keep-alive: it is still there."),
-        Say::Judged { verdict, against, cause } => judged(me, *verdict, against.map(|step| t.packet(step)), *cause),
-        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here: they were lost before this point, or come later.", to - 1),
+        Say::Judged { verdict, against, .. } => judged(me, *verdict, against.map(|step| t.packet(step))),
+        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here.", to - 1),
         Say::NotTaken => format!("By what is seen here this segment does not belong to the connection: its numbers are far from everything expected, or its checksum is wrong. {you} drops it, and answers with an ACK or a reset."),
         Say::Finishes { second, half, .. } => finishes(me, you, *second, *half),
         Say::FinCounts { next } => format!("A FIN uses one number: next is {next}."),
@@ -168,7 +168,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let id = id.map_or_else(String::new, |(id, seq)| format!(", id {id}, number {seq}"));
             format!("{what}{id}, {})", counted_bytes(*len))
         }
-        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}.", icmp(*v6)),
+        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}{}.", icmp(*v6), message_name(*v6, *kind)),
         Say::Reported { by, by_peer, kind, code, v6, mtu } => {
             let who = if *by_peer { "S itself".to_owned() } else { format!("{}, on the way,", by.ip) };
             let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
@@ -188,8 +188,8 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"))
         }
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
-        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
-        Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
+        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these; one of them alone does not tell, many at once do). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
+        Say::StillOpen => "The capture ends here. No packet has ended the connection.".to_owned(),
         Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
         Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
         Say::ProbeAnswered { ack: false } => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
@@ -206,6 +206,33 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("{me} called {}(): it returned {result}{gap}.", crate::output::style::clean(name))
         }
         Say::NoRule => "no rule explains this packet".to_owned(),
+        Say::AnswersOldSyn
+        | Say::NeverSent
+        | Say::ResetsStray { .. }
+        | Say::OldOneEnds { .. }
+        | Say::PortsReused
+        | Say::AsksReset { .. }
+        | Say::ResetNotExact { .. }
+        | Say::SetUpTimer { .. }
+        | Say::RefusedWhy
+        | Say::OpensFast { .. }
+        | Say::FastOpenReturns
+        | Say::AcceptEarly
+        | Say::SendsUrgent { .. }
+        | Say::Urgent { .. }
+        | Say::UrgentArrives
+        | Say::MadeByHand { .. }
+        | Say::PartNew { .. }
+        | Say::SplitAck
+        | Say::SplitSyn
+        | Say::Unheard { .. }
+        | Say::Copied { .. }
+        | Say::SeenBefore { .. }
+        | Say::FillsHole { .. }
+        | Say::Trigger(_)
+        | Say::HoleWhy { .. }
+        | Say::WindowWhy
+        | Say::KeepAliveWhy => return causes::sentence(claim, t),
     })
 }
 
@@ -259,7 +286,7 @@ fn offers(options: &Options, window: u16) -> String {
     format!("Options: {list}. This window, {window}{unscaled}.")
 }
 
-fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, cause: Cause) -> String {
+fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>) -> String {
     let of = against.map_or_else(String::new, |packet| format!(" (compare {packet})"));
     let age = verdict.age.map_or_else(String::new, |age| format!(" after {}", duration(age)));
     let why = verdict.evidence.words().collect::<Vec<_>>().join(", ");
@@ -277,23 +304,8 @@ fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, caus
         VerdictKind::WindowProbe => "a probe of the shut window".to_owned(),
         VerdictKind::Unsure => format!("sent again, or overtaken{of}: that is open"),
     };
-    let trigger = match cause {
-        Cause::Asked { times: 0 } => " SACK blocks asked for it (fast retransmit).".to_owned(),
-        Cause::Asked { times } => {
-            format!(" {} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
-        }
-        Cause::Timer { pause } => {
-            format!(" Nothing had come for {}: the retransmission timer ran out (RFC 6298 section 5).", duration(pause))
-        }
-        Cause::TooBig => " A router had said that it was too big: it goes again in smaller pieces.".to_owned(),
-        Cause::Early => {
-            " Before any timer: a probe of the tail, or by the time of what was acknowledged since (RFC 8985), as Linux does."
-                .to_owned()
-        }
-        Cause::Unknown => String::new(),
-    };
     let evidence = if why.is_empty() { String::new() } else { format!(": {why}") };
-    format!("{}. {sure}{evidence}.{trigger}", capital(&what))
+    format!("{}. {sure}{evidence}.", capital(&what))
 }
 
 fn capital(text: &str) -> String {
@@ -320,13 +332,14 @@ fn refuses(ack: i64, took: Span, ttl: Option<u8>, ip_id: Option<u16>) -> String 
         _ => String::new(),
     };
     format!(
-        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, for which S is in CLOSED, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
+        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN.{signs}",
         duration(took)
     )
 }
 
 fn breaks(me: char, you: char, causes: &[Break]) -> String {
     let words = causes.iter().map(|cause| match cause {
+        Break::GaveUp => format!("{me}'s kernel gave up, for nothing came back from {you}: its program gets -1, ETIMEDOUT"),
         Break::Unread => format!("close() while bytes of {you} lay unread in its buffer"),
         Break::Linger => "close() with SO_LINGER set to 0".to_owned(),
         Break::Killed => "the program was killed or ended with bytes unread".to_owned(),
@@ -349,6 +362,21 @@ pub(in crate::output) fn reported(v6: bool, kind: u8, code: u8) -> &'static str 
         (false, 11, 0) | (true, 3, 0) => "it passed too many routers: a loop, or traceroute",
         (false, 11, 1) | (true, 3, 1) => "pieces of it were missing",
         _ => "an error",
+    }
+}
+
+/// What a message that is no error is for (RFC 792, RFC 4861, RFC 3810).
+const fn message_name(v6: bool, kind: u8) -> &'static str {
+    match (v6, kind) {
+        (true, 133) => ": is there a router? (router solicitation)",
+        (true, 134) => ": a router says who it is (router advertisement)",
+        (true, 135) => ": which link address has this IP address? (neighbor solicitation, what ARP is for IPv4)",
+        (true, 136) => ": an IP address and its link address (neighbor advertisement)",
+        (true, 137) | (false, 5) => ": another router is nearer (redirect)",
+        (true, 143) => ": which groups this host wants to hear (multicast listener report)",
+        (false, 13) => ": what time is it? (timestamp request)",
+        (false, 14) => ": the time (timestamp reply)",
+        _ => "",
     }
 }
 

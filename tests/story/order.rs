@@ -1,0 +1,63 @@
+//! Calls and states in an order in which they can have been.
+
+use crate::gather;
+use crate::made::{Talk, data, seg};
+use sockeye::story::{Call, Host, tell};
+use std::path::Path;
+
+/// A FIN behind 20 bytes of which the first ten are lost until 200 ms later.
+fn fin_behind_a_hole() -> Talk {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "0123456789")).wait(0.1).c(data(11, 1, "0123456789")).wait(0.1).c(seg("F.", 21, 1));
+    talk.wait(10.0).s(seg(".", 1, 1).sack(11, 22)).wait(190.0).c(data(1, 1, "0123456789"));
+    talk.wait(10.0).s(seg(".", 1, 22));
+    talk
+}
+
+#[test]
+fn a_fin_waits_behind_what_is_missing() {
+    let heard = fin_behind_a_hole().told();
+    assert_eq!(heard.moves(6, Host::Server), [""; 0]);
+    assert!(!heard.keys(6).contains(&"recv_end"));
+    assert_eq!(heard.moves(9, Host::Server), ["ESTABLISHED", "CLOSE-WAIT"]);
+    let keys = heard.keys(9);
+    let place = |key: &str| keys.iter().position(|is| *is == key).unwrap_or_else(|| panic!("{key}: {keys:?}"));
+    assert!(place("recv_can") < place("recv_end"));
+}
+
+#[test]
+fn a_fin_that_is_sent_again_was_not_known_to_be_acknowledged() {
+    let mut talk = fin_behind_a_hole();
+    talk.wait(1.0).s(seg("F.", 1, 22)).wait(0.1).c(seg(".", 22, 2)).wait(208.0).s(seg("F.", 1, 22)).wait(0.1).c(seg(".", 22, 2));
+    let heard = talk.told();
+    assert_eq!(heard.moves(10, Host::Server), ["CLOSE-WAIT", "LAST-ACK"]);
+    assert_eq!(heard.moves(11, Host::Server), [""; 0], "this one was lost");
+    assert_eq!(heard.moves(13, Host::Server), ["LAST-ACK", "CLOSED"]);
+}
+
+#[test]
+fn nothing_is_read_while_the_window_is_shut() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "0123456789")).wait(10.0).s(seg(".", 1, 11).window(0));
+    talk.wait(500.0).s(seg(".", 1, 11).window(9000));
+    let heard = talk.told();
+    assert!(!heard.keys(5).contains(&"recv_can"));
+    assert!(heard.keys(6).contains(&"recv_can"));
+}
+
+#[test]
+fn who_opens_at_the_same_time_has_called_the_same() {
+    let (record, steps) = &gather(Path::new("captures/simultaneous-open.pcap")).expect("the capture")[0];
+    let story = tell(steps, record);
+    for host in [Host::Client, Host::Server] {
+        let calls: Vec<Call> = story
+            .before
+            .iter()
+            .flat_map(|claim| &claim.calls)
+            .filter(|called| called.host == host)
+            .map(|called| called.call)
+            .collect();
+        assert!([Call::Socket, Call::Connect].iter().all(|call| calls.contains(call)), "{host:?}: {calls:?}");
+        assert!(!calls.contains(&Call::Listen));
+    }
+}
