@@ -248,7 +248,13 @@ impl<'a> Page<'a> {
     fn draw(&self, from: Host, what: &str, columns: usize, many: bool) -> String {
         let line = if many { '═' } else { '─' };
         let room = columns.saturating_sub(5);
-        let close = if what.chars().count() > room { what.replace("  ", " ") } else { what.to_owned() };
+        let fits = |text: &str| self.config.style.glyphs(text).chars().count() <= room;
+        let close = match what.rsplit_once(" · ") {
+            _ if fits(what) => what.to_owned(),
+            // Of many packets: how long they took is the least of it.
+            Some((most, _)) if many => most.to_owned(),
+            _ => what.replace("  ", " "),
+        };
         let label = self.cut(&close, room);
         let rest = line.to_string().repeat(columns.saturating_sub(label.chars().count() + 5));
         match from {
@@ -289,7 +295,7 @@ impl<'a> Page<'a> {
     fn fold_middle(mut rungs: Vec<Rung>) -> Vec<Rung> {
         let end = rungs.split_off(rungs.len() - ENDS);
         let middle = rungs.split_off(ENDS);
-        let what = format!("{} more rungs (-v shows all)", units::count(middle.len() as u64));
+        let what = format!("{} more (-v shows all)", units::count(middle.len() as u64));
         rungs.push(Rung {
             time: "…".to_owned(),
             calls: Default::default(),
