@@ -85,3 +85,22 @@ fn what_was_reset_is_not_broken_off_again() {
     assert!(heard.keys(4).contains(&"breaks"));
     assert_eq!(heard.keys(6), ["late_reset"]);
 }
+
+#[test]
+fn an_answer_that_is_sent_again_may_not_have_arrived() {
+    // Next to S: the first SYN,ACK is lost on the way to C.
+    let mut talk = Talk::new();
+    talk.c(seg("S", 0, 0)).wait(0.1).s(seg("S.", 0, 1)).wait(1000.0).s(seg("S.", 0, 1)).wait(10.0).c(seg(".", 1, 1));
+    talk.wait(1.0).c(data(1, 1, "hello")).wait(0.1).s(seg(".", 1, 6));
+    let heard = talk.told();
+    assert!(!heard.keys(2).contains(&"connect_returns"));
+    assert_eq!(heard.moves(2, Host::Client), [""; 0]);
+    assert!(heard.keys(3).contains(&"connect_returns"));
+    assert_eq!(heard.moves(3, Host::Client), ["SYN-SENT", "ESTABLISHED"]);
+    // Next to C it did arrive.
+    let mut talk = Talk::new();
+    talk.c(seg("S", 0, 0)).wait(20.0).s(seg("S.", 0, 1)).wait(0.1).c(seg(".", 1, 1)).wait(1000.0).s(seg("S.", 0, 1));
+    talk.wait(0.1).c(seg(".", 1, 1));
+    let heard = talk.told();
+    assert!(heard.keys(2).contains(&"connect_returns"));
+}
