@@ -324,6 +324,14 @@ pub(crate) struct WriteArgs {
     pub(crate) file_command: Option<std::ffi::OsString>,
 }
 
+/// Which conversations.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct WhereArgs {
+    /// Only conversations for which this holds, as in 'state refused and port 443' or 'rtt>100ms' (sockeye help where)
+    #[arg(short = 'Y', long = "where", value_name = "CONDITION", help_heading = "Output")]
+    pub(crate) condition: Option<String>,
+}
+
 /// `sockeye summary`.
 #[derive(Debug, Args)]
 #[command(
@@ -336,6 +344,8 @@ pub(crate) struct SummaryArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) which: WhereArgs,
     /// Every connection, not only the 20 that matter
     #[arg(long, help_heading = "Output")]
     pub(crate) all: bool,
@@ -451,6 +461,8 @@ pub(crate) struct FlowsArgs {
     #[command(flatten)]
     pub(crate) look: LookArgs,
     #[command(flatten)]
+    pub(crate) which: WhereArgs,
+    #[command(flatten)]
     pub(crate) records: RecordArgs,
     /// What becomes of packets with a wrong TCP, UDP, ICMP or IPv4 header checksum, in Zeek's words (state, history,
     /// weird, and all of --format zeek); nothing else depends on it
@@ -470,6 +482,8 @@ pub(crate) struct HandshakesArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) which: WhereArgs,
     #[command(flatten)]
     pub(crate) records: RecordArgs,
 }

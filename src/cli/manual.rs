@@ -367,6 +367,51 @@ apart, so that there may be more by what begins in 5 MiB of packets; a small
 file is all within that.
 ";
 
+const WHERE: &str = "\
+CONDITIONS ON CONVERSATIONS
+
+--where CONDITION (or -Y) of summary, flows and handshakes: only conversations
+for which it holds. A capture filter chooses packets; this chooses conversations
+by what became of them.
+
+  sockeye FILE --where 'state refused and port 443'
+  sockeye flows -r FILE --where 'rtt>100ms or resent>0' --format csv
+  sockeye handshakes FILE --where 'not outcome established'
+
+COMPARISONS
+
+  FIELD VALUE, FIELD = VALUE      equal; several values: port 80,443
+  !=  <  <=  >  >=                unequal; less or more, of numbers and times
+  ~  !~                           a regular expression is found, or not, in words
+                                  and addresses; (?i) before it: whatever case
+  FIELD                           it is known; of yes and no: yes
+Joined by and (&&), or (||), not (!) and ( ). \"and\" binds before \"or\".
+What is not known is neither equal nor unequal, less nor more.
+
+FIELDS
+
+Every field of flow records (sockeye help json), as in  handshake.syn_retries>1.
+A field of a side without orig. or resp. is of both: counts are added up, of all
+else one side is enough (of != and !~ both must differ).
+  state       refused, no_answer, reset, closed, ... (sockeye help states)
+  host        either address: host 10.0.0.0/8; client, server: one of them
+  port        either port: port 80, port 8000-8100; resp.port: the server's
+  tcp udp icmp icmp6 sctp         the protocol, by itself; proto 47
+  rtt         the round trip that tables show      duration  from first to last
+  bytes       data of both, repeats not counted; out, in: the client's, the
+              server's                             packets, wire_bytes: of both
+  resent      segments sent again, of both         retries   SYNs beyond the first
+  outcome     of the attempt to connect            id        id c3,c5
+client. and server. stand for orig. and resp.: client.packets>10.
+
+VALUES
+
+  numbers 443, 8000-8100, 5k packets, 1.5MB, 64KiB     times 100ms, 2s, 5min, 1h
+  moments 2026-11-20T21:11:20Z, \"2026-11-20 21:11\" (UTC), 21:11:20 on any day
+  addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32       words in quotes where they
+  have blanks; blanks, - and _ are the same, and so are capitals
+";
+
 const STORIES: &str = "\
 STORIES
 
@@ -421,6 +466,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "threads" => THREADS.to_owned(),
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
+        "where" | "conditions" | "query" => WHERE.to_owned(),
         "stories" | "story" | "calls" | "sockets" | "tcp-states" => STORIES.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" | "records" => JSON.trim_start().to_owned(),
@@ -431,12 +477,13 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 14] = [
+const TOPICS: [&str; 15] = [
     "filters",
     "time",
     "states",
     "verdicts",
     "stories",
+    "where",
     "zeek",
     "memory",
     "threads",
@@ -559,9 +606,20 @@ mod tests {
 
     #[test]
     fn topics_fit_a_terminal() {
-        for topic in
-            ["time", "states", "verdicts", "stories", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
-        {
+        for topic in [
+            "time",
+            "states",
+            "verdicts",
+            "stories",
+            "where",
+            "zeek",
+            "memory",
+            "threads",
+            "recording",
+            "privileges",
+            "json",
+            "exit",
+        ] {
             for line in topic_text(topic).unwrap_or_default().lines() {
                 assert!(line.chars().count() <= 80, "{topic}: {line}");
             }

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod condition;
 mod deferred;
 mod drive;
 mod errors;

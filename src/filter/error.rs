@@ -4,12 +4,9 @@
 //! blanks. Who shows it puts the program's name in front.
 
 use super::program::ProgramError;
-use crate::model::LinkType;
+use crate::model::{Excerpt, LinkType, short};
 use std::fmt;
 use std::ops::Range;
-
-/// Columns of an expression shown at most; of a longer one, the part around the fault.
-const SHOWN: usize = 100;
 
 /// What is wrong with a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +177,7 @@ impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind)?;
         if let Some(span) = &self.span {
-            let shown = Shown::new(&self.expression, span);
-            write!(f, "\n  {}\n  {:column$}{:^<width$}", shown.text, "", "", column = shown.column, width = shown.width)?;
+            write!(f, "\n{}", Excerpt::new(&self.expression, span))?;
             if let Some(hint) = &self.hint {
                 write!(f, "  {hint}")?;
             }
@@ -189,40 +185,6 @@ impl fmt::Display for FilterError {
             write!(f, "\n  {hint}")?;
         }
         Ok(())
-    }
-}
-
-/// The beginning of a text, fit for a line of a message.
-pub(crate) fn short(text: &str, most: usize) -> String {
-    let mut shown: String = text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// The part of an expression that is shown, and where the carets go, in characters.
-struct Shown {
-    text: String,
-    column: usize,
-    width: usize,
-}
-
-impl Shown {
-    fn new(expression: &str, span: &Range<usize>) -> Self {
-        let count = |bytes: Range<usize>| expression.get(bytes).map_or(0, |s| s.chars().count());
-        let start = count(0..span.start.min(expression.len()));
-        let width = count(span.start..span.end.min(expression.len())).clamp(1, SHOWN);
-        let printable = |c: char| if c.is_control() { ' ' } else { c };
-        let all = expression.chars().count();
-        if all <= SHOWN {
-            return Self { text: expression.chars().map(printable).collect(), column: start, width };
-        }
-        let from = start.saturating_sub((SHOWN - width) / 2);
-        let to = (from + SHOWN).min(all);
-        let (before, behind) = (if from > 0 { "…" } else { "" }, if to < all { "…" } else { "" });
-        let middle: String = expression.chars().skip(from).take(to - from).map(printable).collect();
-        Self { text: format!("{before}{middle}{behind}"), column: start - from + before.chars().count(), width }
     }
 }
 
@@ -248,19 +210,6 @@ mod tests {
             error.to_string(),
             "filter ends too early: \"and\" needs something after it\n  tcp port 80 and\n                 ^"
         );
-    }
-
-    #[test]
-    fn of_a_long_expression_the_part_around_the_fault_is_shown() {
-        let expression = format!("{}härr{}", "host 10.0.0.1 or ".repeat(30), " or tcp".repeat(30));
-        let at = expression.find("härr").unwrap();
-        let error = FilterError::at(&expression, at..at + 5, FilterErrorKind::Unexpected { word: "härr".into() });
-        let text = error.to_string();
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.iter().all(|l| l.chars().count() <= 2 + SHOWN + 2), "{text}");
-        let column = lines[2].find('^').unwrap();
-        assert_eq!(lines[1].chars().skip(column).take(4).collect::<String>(), "härr");
-        assert_eq!(lines[2].trim(), "^^^^");
     }
 
     #[test]

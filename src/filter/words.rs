@@ -1,11 +1,12 @@
 //! What can be said against an expression before libpcap sees it: characters and addresses that are none, Wireshark's
 //! language, and names that libpcap would ask a name server for.
 
-use super::error::{FilterError, FilterErrorKind, short};
+use super::error::{FilterError, FilterErrorKind};
 use super::lex::{self, Kind, Token};
 use super::roles::{Role, roles};
 use super::suggest;
 use super::wireshark::{self, Untranslatable};
+use crate::model::short;
 
 /// Most words of an expression. libpcap's time grows with the square of them: 5 s at 1000 hosts.
 const MOST_WORDS: usize = 4000;

@@ -4,7 +4,11 @@
 
 use super::FlowId;
 use super::community_id::CommunityId;
-use super::record::{EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, SideRecord, TcpState, Vantage, ZeekRecord};
+use super::record::{
+    DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, SideRecord, State, TcpState, Vantage,
+    ZeekRecord,
+};
+use super::sample;
 use super::wants::Wants;
 use crate::model::{IpProtocol, Span, Timestamp};
 use std::net::IpAddr;
@@ -72,6 +76,33 @@ pub enum Value<'a> {
     Words(&'a [&'static str]),
 }
 
+/// What a field's values are, where they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Yes or no.
+    Bool,
+    /// A number.
+    Number,
+    /// Several numbers.
+    Numbers,
+    /// A length of time.
+    Span,
+    /// A moment.
+    Time,
+    /// A word of the program's own.
+    Word,
+    /// Several of those.
+    Words,
+    /// Any other text.
+    Text,
+    /// An address.
+    Ip,
+    /// A flow's ID.
+    Id,
+    /// A protocol.
+    Protocol,
+}
+
 /// A field of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -91,6 +122,56 @@ impl Field {
     pub fn needs_of(fields: &[&Self]) -> Wants {
         fields.iter().fold(Wants::NONE, |all, field| all.and(field.needs))
     }
+
+    /// What its values are.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match (self.get)(&sample::everything_known()) {
+            Value::Bool(_) => Kind::Bool,
+            Value::U64(_) => Kind::Number,
+            Value::Span(_) => Kind::Span,
+            Value::Time(_) => Kind::Time,
+            Value::Word(_) => Kind::Word,
+            Value::Null | Value::Text(_) | Value::CommunityId(_) => Kind::Text,
+            Value::Ip(_) => Kind::Ip,
+            Value::Id(_) => Kind::Id,
+            Value::Protocol(_) => Kind::Protocol,
+            Value::List(_) => Kind::Numbers,
+            Value::Words(_) => Kind::Words,
+        }
+    }
+
+    /// May it be unknown?
+    #[must_use]
+    pub fn nullable(&self) -> bool {
+        (self.get)(&sample::nothing_known()) == Value::Null
+    }
+
+    /// The words that its values can be, where they are few.
+    #[must_use]
+    pub fn words(&self) -> Option<Vec<&'static str>> {
+        Some(match self.name {
+            "state" => once_each(State::ALL.map(State::key)),
+            "reset_by" => once_each(State::ALL.iter().filter_map(|state| state.reset_by())),
+            "handshake.outcome" => once_each(Outcome::ALL.map(Outcome::key)),
+            "end_reason" => once_each(EndReason::ALL.map(EndReason::key)),
+            "direction_reason" => once_each(DirectionReason::ALL.map(DirectionReason::key)),
+            "vantage" => once_each(Vantage::ALL.map(Vantage::key)),
+            "orig.tcp_state" | "resp.tcp_state" => once_each(TcpState::ALL.map(TcpState::name)),
+            _ => return None,
+        })
+    }
+}
+
+/// The words, in order, each once.
+fn once_each(words: impl IntoIterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for word in words {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    all
 }
 
 trait IntoValue<'a> {

@@ -24,6 +24,7 @@ mod prefetch;
 pub mod profile;
 pub mod record;
 mod room;
+pub(crate) mod sample;
 pub mod stream;
 mod table;
 mod tcp;

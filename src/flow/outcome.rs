@@ -41,6 +41,26 @@ pub enum State {
 }
 
 impl State {
+    /// Each of them.
+    pub const ALL: [Self; 16] = [
+        Self::Opening,
+        Self::HalfOpen,
+        Self::Open,
+        Self::Stalled,
+        Self::Closing,
+        Self::HalfClosed,
+        Self::Closed,
+        Self::ResetByOriginator,
+        Self::ResetByResponder,
+        Self::Refused,
+        Self::Unreachable,
+        Self::NoAnswer,
+        Self::Midway,
+        Self::Answered,
+        Self::NoReply,
+        Self::OneWay,
+    ];
+
     /// The word of the screens, as in `reset ←`.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -108,6 +128,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Established,
+        Self::Refused,
+        Self::Unreachable,
+        Self::NoAnswer,
+        Self::HalfOpen,
+        Self::Simultaneous,
+        Self::Split,
+        Self::Midway,
+    ];
+
     /// The word of records.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -142,6 +174,9 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Each of them.
+    pub const ALL: [Self; 6] = [Self::Fin, Self::Rst, Self::Timeout, Self::Reused, Self::Evicted, Self::EndOfCapture];
+
     /// The word of records.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -177,6 +212,9 @@ pub enum DirectionReason {
 }
 
 impl DirectionReason {
+    /// Each of them.
+    pub const ALL: [Self; 7] = [Self::First, Self::LowerPort, Self::Service, Self::Request, Self::Group, Self::SynAck, Self::Syn];
+
     /// The word of records.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -204,6 +242,9 @@ pub enum Vantage {
 }
 
 impl Vantage {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::NearOriginator, Self::NearResponder, Self::Between];
+
     /// The word of records.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -243,6 +284,21 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// Each of them.
+    pub const ALL: [Self; 11] = [
+        Self::Closed,
+        Self::Listen,
+        Self::SynSent,
+        Self::SynReceived,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+
     /// The RFC's name.
     #[must_use]
     pub const fn name(self) -> &'static str {

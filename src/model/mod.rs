@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod clock;
 pub mod endpoint;
+pub mod excerpt;
 pub mod frame;
 pub mod linktype;
 pub mod protocol;
@@ -12,6 +13,7 @@ pub mod time;
 pub use bytes::{ByteOrder, Cursor};
 pub use clock::Clock;
 pub use endpoint::{Endpoint, MacAddr};
+pub use excerpt::{Excerpt, short};
 pub use frame::{Frame, FrameDirection, FrameMarks, FrameOptions};
 pub use linktype::LinkType;
 pub use protocol::IpProtocol;

@@ -2,15 +2,8 @@
 
 use super::packet_keys::PACKET_KEYS;
 use super::values::Records;
-use crate::flow::community_id::CommunityId;
-use crate::flow::fields::{Unit, Value};
-use crate::flow::{
-    DirectionReason, EndReason, FlowId, FlowKind, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord,
-    SideRecord, State, Vantage, ZeekRecord, record::TcpState, record::TunnelRecord,
-};
-use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use crate::flow::fields::{Kind as Of, Unit};
 use serde_json::{Map, Value as Json, json};
-use std::net::{IpAddr, Ipv4Addr};
 
 /// What stands behind a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,24 +120,17 @@ pub fn json_schema() -> String {
 
 /// The keys of flow and handshake records, with the kinds that their getters give.
 pub(super) fn keys_of(records: Records) -> Vec<Key> {
-    let (sample, nothing) = (everything_known(), nothing_known());
     let key_of = |field: &'static crate::flow::fields::Field| Key {
         name: field.name,
-        kind: match (field.get)(&sample) {
-            Value::Null
-            | Value::Word(_)
-            | Value::CommunityId(_)
-            | Value::Text(_)
-            | Value::Ip(_)
-            | Value::Id(_)
-            | Value::Protocol(_) => Kind::Text,
-            Value::Bool(_) => Kind::Boolean,
-            Value::U64(_) => Kind::Integer,
-            Value::Span(_) => Kind::Number,
-            Value::Time(_) => Kind::Time,
-            Value::List(_) | Value::Words(_) => Kind::List,
+        kind: match field.kind() {
+            Of::Word | Of::Text | Of::Ip | Of::Id | Of::Protocol => Kind::Text,
+            Of::Bool => Kind::Boolean,
+            Of::Number => Kind::Integer,
+            Of::Span => Kind::Number,
+            Of::Time => Kind::Time,
+            Of::Numbers | Of::Words => Kind::List,
         },
-        nullable: (field.get)(&nothing) == Value::Null,
+        nullable: field.nullable(),
         note: if field.unit == Unit::None { "" } else { field.unit.word() },
     };
     records.fields().map(key_of).collect()
@@ -207,123 +193,11 @@ fn kind_schema(key: &Key) -> Json {
     schema
 }
 
-/// A record in which nothing is unknown, so that the kind of every field can be asked.
-fn everything_known() -> FlowRecord {
-    let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    let side = SideRecord {
-        isn: Some(1),
-        mss: Some(1),
-        window_scale: Some(1),
-        ttl_min: Some(1),
-        ttl_max: Some(1),
-        tcp_state: Some(TcpState::Established),
-        measured: Some(measured()),
-        loss: Some(LossRecord::default()),
-        missed_bytes: Some(0),
-        ..SideRecord::default()
-    };
-    let at = Some((1, Timestamp::default()));
-    FlowRecord {
-        id: FlowId { kind: FlowKind::Tcp, number: 1 },
-        protocol: IpProtocol::TCP,
-        originator: Endpoint::new(address, 1),
-        responder: Endpoint::new(address, 1),
-        community_id: Some(CommunityId::new(Endpoint::new(address, 1), Endpoint::new(address, 1), IpProtocol::TCP, 0)),
-        vlan: vec![1],
-        tunnel: Some(TunnelRecord { kind: "gre", id: 1, outer: (address, address) }),
-        start: Timestamp::default(),
-        end: Timestamp::default(),
-        first_packet: (0, 1),
-        last_packet: (0, 1),
-        state: State::ResetByOriginator,
-        direction_reason: DirectionReason::Syn,
-        end_reason: Some(EndReason::Rst),
-        handshake: Some(Handshake {
-            outcome: Outcome::Established,
-            syn: at,
-            syn_ack: at,
-            ack: at,
-            refusal: at,
-            icmp: Some((3, 1)),
-            syn_retries: 0,
-            syn_ack_retries: 0,
-            last_syn: Some(Timestamp::default()),
-            rtt: Some(Span::ZERO),
-            rtt_originator: Some(Span::ZERO),
-            rtt_responder: Some(Span::ZERO),
-            rtt_ambiguous: false,
-            fast_open: false,
-        }),
-        response_time: Some(Span::ZERO),
-        icmp_error: Some((3, 1, 1)),
-        icmp_errors: 1,
-        capture_drops: Some(0),
-        vantage: Some(Vantage::Between),
-        zeek: Some(Box::new(zeek())),
-        orig: side.clone(),
-        resp: side,
-    }
-}
-
-fn measured() -> MeasuredRecord {
-    let span = Some(Span::ZERO);
-    let rtt = RttRecord { samples: 1, min: span, avg: span, max: span, stdev: span };
-    MeasuredRecord { rtt, timestamp_rtt: rtt, ..MeasuredRecord::default() }
-}
-
-fn zeek() -> ZeekRecord {
-    ZeekRecord {
-        conn_state: "SF",
-        history: "ShADadFf".to_owned(),
-        duration: Some(Span::ZERO),
-        bytes: [Some(0); 2],
-        packets: [1; 2],
-        ip_bytes: [40; 2],
-        missed_bytes: [0; 2],
-        tunnel_parents: Vec::new(),
-        weird: vec!["SYN_seq_jump"],
-    }
-}
-
-/// Records in which everything is known, and nothing.
-#[cfg(test)]
-pub(super) fn samples() -> [FlowRecord; 2] {
-    [everything_known(), nothing_known()]
-}
-
-/// A record in which everything is unknown that can be, so that it can be asked which fields may be null.
-fn nothing_known() -> FlowRecord {
-    FlowRecord {
-        id: FlowId { kind: FlowKind::Udp, number: 1 },
-        protocol: IpProtocol::UDP,
-        vlan: Vec::new(),
-        tunnel: None,
-        state: State::OneWay,
-        end_reason: None,
-        handshake: None,
-        response_time: None,
-        icmp_error: None,
-        capture_drops: None,
-        vantage: None,
-        zeek: None,
-        orig: SideRecord::default(),
-        resp: SideRecord::default(),
-        ..everything_known()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::fields::Value;
     use crate::output::fixture::nine;
-
-    #[test]
-    fn the_sample_knows_everything() {
-        let sample = everything_known();
-        for field in Records::Flows.fields() {
-            assert_ne!((field.get)(&sample), Value::Null, "{}", field.name);
-        }
-    }
 
     #[test]
     fn what_is_said_to_be_always_there_is() {

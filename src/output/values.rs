@@ -435,7 +435,7 @@ mod tests {
         let cut = |length: usize| Shape::of(&fields[..length]).all;
         assert!(!cut(0) && !cut(fields.len() - 1));
         let mut records = crate::output::fixture::nine();
-        records.extend(crate::output::schema::samples());
+        records.extend([crate::flow::sample::everything_known(), crate::flow::sample::nothing_known()]);
         for record in &records {
             let written = |shape| {
                 let (mut json, mut out) = (JsonLine::default(), Vec::new());

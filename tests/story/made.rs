@@ -117,14 +117,14 @@ impl Talk {
     }
 
     pub(crate) fn c(&mut self, seg: Seg) -> &mut Self {
-        self.send(0, seg)
+        self.send(0, &seg)
     }
 
     pub(crate) fn s(&mut self, seg: Seg) -> &mut Self {
-        self.send(1, seg)
+        self.send(1, &seg)
     }
 
-    fn send(&mut self, from: usize, seg: Seg) -> &mut Self {
+    fn send(&mut self, from: usize, seg: &Seg) -> &mut Self {
         self.packets += 1;
         let hosts = [[10, 0, 0, 1], [10, 0, 0, 2]];
         let ports = [40_000_u16, 80];

@@ -11,7 +11,7 @@ use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 pub(crate) fn run(args: &HandshakesArgs) -> Done {
     let plan = Plan::new(&args.input, &Zone::Utc)?;
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
-    let of = Of { records: Records::Handshakes, checksums: Checksums::Auto };
+    let of = Of { records: Records::Handshakes, checksums: Checksums::Auto, condition: args.which.condition.as_deref() };
     records::run(plan, &args.live, &args.look, &args.records, of, |out, style, names| {
         Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }).with_names(names))
     })

@@ -1,6 +1,7 @@
 //! What `flows` and `handshakes` share: the choice of a format, and where the records go.
 
 use crate::cli::args::{LiveArgs, LookArgs, Progress, RecordArgs, RecordFormat};
+use crate::cli::condition::{Chosen, Condition};
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::Problem;
 use crate::cli::helper::Wanted;
@@ -114,9 +115,10 @@ impl Sink for Output {
 
 /// Records of what.
 #[derive(Clone, Copy)]
-pub(super) struct Of {
+pub(super) struct Of<'a> {
     pub(super) records: Records,
     pub(super) checksums: Checksums,
+    pub(super) condition: Option<&'a str>,
 }
 
 /// Runs a command that writes records of flows.
@@ -125,7 +127,7 @@ pub(super) fn run(
     live: &LiveArgs,
     look: &LookArgs,
     args: &RecordArgs,
-    of: Of,
+    of: Of<'_>,
     table: impl FnOnce(Out, Style, Option<Box<dyn HostNames>>) -> Output,
 ) -> Done {
     let records = of.records;
@@ -147,6 +149,7 @@ pub(super) fn run(
     }
     // All that can be wrong with the arguments is found before a file is created or emptied.
     let fields = records.choose(&args.fields)?;
+    let condition = Condition::of(of.condition)?;
     if look.names && format != RecordFormat::Table {
         return Err(Problem::usage("-N is for the table: records hold addresses"));
     }
@@ -176,17 +179,19 @@ pub(super) fn run(
         max_flows: args.max_flows as usize,
         // Of a file each attempt is told once, by how it came out in the end; live, as soon as something is known.
         handshake_events: records == Records::Handshakes && opened.live,
-        wants: wants(records, format, &fields, look.verbose > 0),
+        wants: wants(records, format, &fields, look.verbose > 0).and(condition.needs()),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: of.checksums,
         ..opened.memory.without_lines().tracker(told)
     };
-    let mut sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
+    let sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
+    let mut sink = Chosen::new(sink, condition);
     // Records that come on the terminal itself show how far it is, and a line among them would be in their way.
     let progress = if path == Path::new("-") && io::stdout().is_terminal() { Progress::Never } else { look.run.progress };
     let (mut ended, words) = drive(opened, Some(tracker), progress, &mut sink)?;
-    let nothing = (sink.told == 0 && format == RecordFormat::Table).then(|| no_record(records, &ended.summary)).flatten();
-    let closed = sink.sink.end(&mut ended.summary);
+    let none = || sink.nothing_held(&ended.summary).or_else(|| no_record(records, &ended.summary));
+    let nothing = (sink.sink.told == 0 && format == RecordFormat::Table).then(none).flatten();
+    let closed = sink.sink.sink.end(&mut ended.summary);
     let exit = finish(ended, words, filter.as_deref(), closed)?;
     if let Some(text) = nothing {
         say(&text);

@@ -1,6 +1,7 @@
 //! `sockeye FILE…`: the main job.
 
 use crate::cli::args::SummaryArgs;
+use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, finish};
 use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
@@ -11,6 +12,7 @@ use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
 pub(crate) fn run(args: &SummaryArgs) -> Done {
+    let condition = Condition::of(args.which.condition.as_deref())?;
     let mut wanted = Wanted::default();
     if args.look.names {
         wanted.names();
@@ -29,8 +31,11 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
+    let wants = Wants { verdicts: true, ..Wants::default() }.and(condition.needs());
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
-    let wants = Wants { verdicts: true, ..Wants::default() };
+    if let Some(query) = condition.into_query() {
+        sink = sink.chosen(query.text().to_owned(), Box::new(move |record| query.holds(record)));
+    }
     let tracker = TrackerConfig {
         handshake_events: false,
         wants,

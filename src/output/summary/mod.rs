@@ -44,6 +44,25 @@ pub struct SummaryConfig {
     pub filter: Option<String>,
 }
 
+/// Does a conversation belong to what was asked for?
+pub type Chooses = Box<dyn Fn(&FlowRecord) -> bool + Send>;
+
+/// Which conversations are listed, where not all are.
+struct Choosing {
+    /// The condition in words.
+    text: String,
+    chooses: Chooses,
+    /// Conversations for which it holds, and all.
+    held: u64,
+    of: u64,
+}
+
+impl std::fmt::Debug for Choosing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Choosing").field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
 /// Writes the summary when the run is over.
 #[derive(Debug)]
 pub struct SummarySink<W> {
@@ -55,6 +74,7 @@ pub struct SummarySink<W> {
     /// What was written at once.
     begun: Option<String>,
     names: Option<Box<dyn HostNames>>,
+    choosing: Option<Choosing>,
 }
 
 impl<W: Write> SummarySink<W> {
@@ -62,13 +82,28 @@ impl<W: Write> SummarySink<W> {
     #[must_use]
     pub fn new(out: W, config: SummaryConfig) -> Self {
         let ranking = config.all.map_or_else(Ranking::default, Ranking::of_all);
-        Self { out, config, ranking, vantage: Vantage::default(), losses: Losses::default(), begun: None, names: None }
+        Self {
+            out,
+            config,
+            ranking,
+            vantage: Vantage::default(),
+            losses: Losses::default(),
+            begun: None,
+            names: None,
+            choosing: None,
+        }
     }
 
     /// The same summary with names of hosts in place of their addresses, where they are known.
     #[must_use]
     pub fn with_names(self, names: Option<Box<dyn HostNames>>) -> Self {
         Self { names, ..self }
+    }
+
+    /// The same summary with a list of those conversations alone for which something holds; what is said of the capture is said of all.
+    #[must_use]
+    pub fn chosen(self, text: String, chooses: Chooses) -> Self {
+        Self { choosing: Some(Choosing { text, chooses, held: 0, of: 0 }), ..self }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -81,6 +116,14 @@ impl<W: Write> SummarySink<W> {
         if !quiet {
             let found = (self.vantage.place(), &self.losses);
             header::write(&mut self.out, &self.config, summary, self.begun.as_deref(), found)?;
+        }
+        if let Some(Choosing { text, held, of, .. }) = self.choosing.as_ref().filter(|_| !quiet) {
+            let text = crate::model::short(text, 200);
+            let text = format!("{} of {} where {text}", units::count(*held), units::counted(*of, "conversation"));
+            writeln!(self.out)?;
+            for line in fold(&text, " ", self.config.style.width, 2) {
+                writeln!(self.out, "{}", self.config.style.glyphs(&line))?;
+            }
         }
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1 || summary.threads > 1);
         if ranked.rows.is_empty() {
@@ -137,7 +180,15 @@ impl<W: Write> Sink for SummarySink<W> {
             Event::Flow(record) => {
                 self.vantage.note(record);
                 self.losses.note(record);
-                self.ranking.take(record);
+                let listed = self.choosing.as_mut().is_none_or(|choosing| {
+                    let holds = (choosing.chooses)(record);
+                    choosing.of += 1;
+                    choosing.held += u64::from(holds);
+                    holds
+                });
+                if listed {
+                    self.ranking.take(record);
+                }
             }
             Event::Summary(summary) => {
                 self.write(summary)?;

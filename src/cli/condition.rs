@@ -1,0 +1,82 @@
+//! `--where`: which conversations an output is told of, and the words for what was left out.
+
+use super::errors::Problem;
+use super::exit::Exit;
+use sockeye::event::{Event, Keep, RunSummary, Sink};
+use sockeye::flow::Wants;
+use sockeye::output::units;
+use sockeye::query::Query;
+use std::io;
+
+/// A condition, read; none holds for all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Condition(Option<Query>);
+
+impl Condition {
+    /// As it was given.
+    pub(crate) fn of(text: Option<&str>) -> Result<Self, Problem> {
+        let query = text.map(Query::parse).transpose();
+        query.map(Self).map_err(|error| Problem::new(Exit::Usage, error.to_string()))
+    }
+
+    /// What a tracker must work out for it.
+    pub(crate) fn needs(&self) -> Wants {
+        self.0.as_ref().map_or(Wants::NONE, Query::needs)
+    }
+
+    /// As it was given, where there is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_ref().map(Query::text)
+    }
+
+    /// The condition itself.
+    pub(crate) fn into_query(self) -> Option<Query> {
+        self.0
+    }
+}
+
+/// An output that is told only of conversations for which a condition holds, and of all else.
+pub(crate) struct Chosen<S> {
+    pub(crate) sink: S,
+    condition: Condition,
+    /// Records that were told.
+    told: u64,
+}
+
+impl<S> Chosen<S> {
+    pub(crate) const fn new(sink: S, condition: Condition) -> Self {
+        Self { sink, condition, told: 0 }
+    }
+
+    /// What is to be said where the condition held for nothing.
+    pub(crate) fn nothing_held(&self, summary: &RunSummary) -> Option<String> {
+        let text = self.condition.text().filter(|_| self.told == 0 && summary.flows > 0)?;
+        let flows = units::counted(summary.flows, "conversation");
+        Some(format!("none of {flows} is one for which this holds: {}", sockeye::model::short(text, 200)))
+    }
+}
+
+impl<S: Sink> Sink for Chosen<S> {
+    #[inline]
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if let (Some(query), Event::Flow(record) | Event::Handshake(record)) = (&self.condition.0, event) {
+            if !query.holds(record) {
+                return Ok(Keep::Going);
+            }
+            self.told += 1;
+        }
+        self.sink.on_event(event)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.sink.dropped()
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.sink.records_dropped()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
