@@ -33,7 +33,7 @@ impl Teller<'_> {
         }
         self.say(Mark::Seen, host, Say::FinCounts { next: fin + 1 });
         // What is before it comes first: the end is told when that is acknowledged.
-        if self.side(host).acked >= fin {
+        if self.side(host).acked >= fin && !self.is_sent_again_before_its_end(at, host) {
             self.say_end(host);
         }
         if self.side(peer).half {
@@ -77,8 +77,8 @@ impl Teller<'_> {
         acked.is_some_and(|acked| acked <= fin)
     }
 
-    /// Does this host, which has sent its FIN, send something before that again until the FIN is acknowledged, or does that come late? Then
-    /// it was missing at the other host, and the FIN had to wait there.
+    /// Does this host, which has sent its FIN, send that or something before it again until the FIN is acknowledged, or does something come
+    /// late? Then it was missing at the other host, and the end had to wait there: at least nothing says that it had not.
     pub(super) fn is_sent_again_before_its_end(&self, at: usize, host: Host) -> bool {
         let side = &self.sides[host.index()];
         let Some(fin) = side.fin else { return false };
@@ -88,9 +88,9 @@ impl Teller<'_> {
                 if segment.has(TcpFlags::ACK) && side.place(segment.ack).is_some_and(|ack| ack > fin) {
                     return false;
                 }
-            } else if step.len > 0
+            } else if (step.len > 0 || segment.has(TcpFlags::FIN))
                 && segment.verdict.is_some_and(|verdict| is_missing(verdict.kind))
-                && side.place(segment.seq).is_some_and(|seq| seq < fin)
+                && side.place(segment.seq).is_some_and(|seq| seq <= fin)
             {
                 return true;
             }

@@ -108,7 +108,8 @@ impl Teller<'_> {
             self.say(Mark::Seen, None, Say::NothingBack);
             self.say(Mark::OneOf, None, Say::WhySilent);
         }
-        self.say(Mark::Implied, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
+        let mark = if self.may_be_made_by_hand() { Mark::OneOf } else { Mark::Implied };
+        self.say(mark, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
     }
 
     fn only(&mut self, mark: Mark, host: Option<Host>, say: Say) -> Vec<Claim> {

@@ -33,6 +33,9 @@ impl Teller<'_> {
                 let claim = self.say(Mark::OneOf, host, Say::AbandonsOpening);
                 claim.call(host, Call::Close).call(host, Call::Exit);
             }
+            (Some(TcpState::Closed), Some(TcpState::Closed)) => {
+                self.say(Mark::Implied, host, Say::LateReset);
+            }
             _ if self.sides.iter().all(|side| side.fin_acked() || side.state == Some(TcpState::TimeWait)) => {
                 self.say(Mark::Implied, host, Say::LateReset);
             }

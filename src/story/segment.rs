@@ -104,7 +104,7 @@ impl Teller<'_> {
         if self.sides[from.other().index()].fin_acked() {
             self.side(from).behind = false;
         }
-        let unheard = segment.is_syn_ack() && self.never_completed();
+        let unheard = segment.is_syn_ack() && (self.never_completed() || self.is_answered_again(at, from.other()));
         for (host, after) in [(from, ends.sender), (from.other(), ends.receiver.filter(|_| !unheard))] {
             let Some(after) = after else { continue };
             if (self.side(host).crossing || self.side(host).behind) && after == TcpState::CloseWait {

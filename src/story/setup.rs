@@ -113,6 +113,7 @@ impl Teller<'_> {
             if copies == 2 {
                 self.say(Mark::Implied, host, Say::SetUpTimer { answer: true });
             }
+            self.say_connected(at, host.other());
             return;
         }
         let asked = self.side(host.other()).last_step;
@@ -126,15 +127,39 @@ impl Teller<'_> {
             self.say(Mark::Implied, host, Say::AcceptEarly).some_time(host, Call::Accept).some_time(host, Call::Recv);
             self.side(host).accepted_early = true;
         }
+        self.say_connected(at, peer);
+    }
+
+    /// The SYN-ACK of this step lets the call of `peer` return that opened the connection.
+    fn say_connected(&mut self, at: usize, peer: Host) {
         // In a split handshake it is the client that sends this, and nobody called connect() at the other side.
-        if self.never_completed() || (self.is_split() && peer == Host::Server) {
+        let nobody = self.is_split() && peer == Host::Server;
+        if self.never_completed() || nobody || self.is_answered_again(at, peer) || self.side(peer).connected {
             return;
         }
+        self.side(peer).connected = true;
         if self.side(peer).opens_fast {
             self.say(Mark::OneOf, peer, Say::FastOpenReturns).call(peer, Call::SendTo).call(peer, Call::Connect);
         } else {
             self.say(Mark::Implied, peer, Say::ConnectReturns).call(peer, Call::Connect);
         }
+    }
+
+    /// Is the SYN-ACK of this step sent again, far from `peer`, before that acknowledges it? Then this copy may have been lost.
+    pub(super) fn is_answered_again(&self, at: usize, peer: Host) -> bool {
+        if self.seen_from(peer) {
+            return false;
+        }
+        for step in self.steps.iter().skip(at + 1).take(SOON) {
+            let Some(segment) = step.segment().filter(|segment| segment.accepted) else { continue };
+            if self.host_of(step) == Some(peer) && segment.has(TcpFlags::ACK) {
+                return false;
+            }
+            if segment.is_syn_ack() && segment.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Is this the packet that completes the set-up?

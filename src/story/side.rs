@@ -54,6 +54,8 @@ pub(super) struct Side {
     pub(super) state: Option<TcpState>,
     /// Its SYN carried data, or asked for a cookie of fast open.
     pub(super) opens_fast: bool,
+    /// It was said that the call which opened the connection returns.
+    pub(super) connected: bool,
     /// Its program could have the data of the peer's SYN at once.
     pub(super) accepted_early: bool,
     /// The peer's acknowledgment of its SYN was seen, and does not arrive before its FIN leaves.

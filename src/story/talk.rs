@@ -284,7 +284,7 @@ impl Teller<'_> {
     }
 
     /// Does the capture see what this host sees, so that what made it send can be told?
-    fn seen_from(&self, host: Host) -> bool {
+    pub(super) fn seen_from(&self, host: Host) -> bool {
         let vantage = if host == Host::Client { Vantage::NearOriginator } else { Vantage::NearResponder };
         self.record.vantage == Some(vantage)
     }

@@ -4,6 +4,7 @@
 use super::gather;
 use sockeye::flow::FlowRecord;
 use sockeye::story::{Claim, Host, Mark, Say, Steps, Story, Told, tell};
+use std::borrow::Borrow;
 use std::fs;
 
 /// First numbers, as they are sent.
@@ -116,15 +117,15 @@ impl Talk {
         self
     }
 
-    pub(crate) fn c(&mut self, seg: Seg) -> &mut Self {
-        self.send(0, seg)
+    pub(crate) fn c(&mut self, seg: impl Borrow<Seg>) -> &mut Self {
+        self.send(0, seg.borrow())
     }
 
-    pub(crate) fn s(&mut self, seg: Seg) -> &mut Self {
-        self.send(1, seg)
+    pub(crate) fn s(&mut self, seg: impl Borrow<Seg>) -> &mut Self {
+        self.send(1, seg.borrow())
     }
 
-    fn send(&mut self, from: usize, seg: Seg) -> &mut Self {
+    fn send(&mut self, from: usize, seg: &Seg) -> &mut Self {
         self.packets += 1;
         let hosts = [[10, 0, 0, 1], [10, 0, 0, 2]];
         let ports = [40_000_u16, 80];

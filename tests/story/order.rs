@@ -61,3 +61,46 @@ fn who_opens_at_the_same_time_has_called_the_same() {
         assert!(!calls.contains(&Call::Listen));
     }
 }
+
+#[test]
+fn a_fin_that_nobody_acknowledges_has_not_arrived_for_all_that_is_known() {
+    let mut talk = Talk::open();
+    talk.wait(10.0).c(seg("F.", 1, 1)).wait(200.0).c(seg("F.", 1, 1)).wait(400.0).c(seg("F.", 1, 1));
+    let heard = talk.told();
+    assert_eq!(heard.moves(4, Host::Client), ["ESTABLISHED", "FIN-WAIT-1"]);
+    assert_eq!(heard.moves(4, Host::Server), [""; 0]);
+    assert!(!heard.keys(4).contains(&"recv_end"));
+    // Another one comes through.
+    talk.wait(10.0).s(seg(".", 1, 2));
+    let heard = talk.told();
+    assert_eq!(heard.moves(7, Host::Server), ["ESTABLISHED", "CLOSE-WAIT"]);
+    assert!(heard.keys(7).contains(&"recv_end"));
+}
+
+#[test]
+fn what_was_reset_is_not_broken_off_again() {
+    let mut talk = Talk::open();
+    talk.wait(10.0).s(seg("R.", 1, 1)).wait(5.0).c(data(1, 1, "too late")).wait(10.0).s(seg("R", 1, 0));
+    let heard = talk.told();
+    assert!(heard.keys(4).contains(&"breaks"));
+    assert_eq!(heard.keys(6), ["late_reset"]);
+}
+
+#[test]
+fn an_answer_that_is_sent_again_may_not_have_arrived() {
+    // Next to S: the first SYN,ACK is lost on the way to C.
+    let mut talk = Talk::new();
+    talk.c(seg("S", 0, 0)).wait(0.1).s(seg("S.", 0, 1)).wait(1000.0).s(seg("S.", 0, 1)).wait(10.0).c(seg(".", 1, 1));
+    talk.wait(1.0).c(data(1, 1, "hello")).wait(0.1).s(seg(".", 1, 6));
+    let heard = talk.told();
+    assert!(!heard.keys(2).contains(&"connect_returns"));
+    assert_eq!(heard.moves(2, Host::Client), [""; 0]);
+    assert!(heard.keys(3).contains(&"connect_returns"));
+    assert_eq!(heard.moves(3, Host::Client), ["SYN-SENT", "ESTABLISHED"]);
+    // Next to C it did arrive.
+    let mut talk = Talk::new();
+    talk.c(seg("S", 0, 0)).wait(20.0).s(seg("S.", 0, 1)).wait(0.1).c(seg(".", 1, 1)).wait(1000.0).s(seg("S.", 0, 1));
+    talk.wait(0.1).c(seg(".", 1, 1));
+    let heard = talk.told();
+    assert!(heard.keys(2).contains(&"connect_returns"));
+}

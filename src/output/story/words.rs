@@ -139,7 +139,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Breaks { causes } => breaks(me, you, causes),
         Say::BreakHurts { read: Some(read), write } => format!("{me}'s next recv() returns what had arrived, then -1, {}; send() -1, {} or {}. What waited to be sent is gone.", read.name(), read.name(), write.name()),
         Say::BreakHurts { read: None, write } => format!("{me}'s next recv() returns 0, the end that S or C had said before; send() -1, {}. What waited to be sent is gone.", write.name()),
-        Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
+        Say::LateReset => "Everything was closed already: a reset that changes nothing for the programs. A host in TIME-WAIT may leave it (RFC 1337).".to_owned(),
         Say::ResetIgnored => format!("By what is seen here this reset is outside of {you}'s window: a host that keeps RFC 5961 (section 3) ignores it. If {you} remembers an older connection with these ports, it ends that."),
         Say::SendsDatagram { len, port, phrase, first } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
