@@ -37,8 +37,8 @@ pub(crate) fn drive_first(
     tracker: TrackerConfig,
     progress: args::Progress,
     sink: &mut (impl Sink + Send),
-) -> Result<Ended, Problem> {
-    drive_one(opened, Some(tracker), progress, sink, false).map(|(ended, _)| ended)
+) -> Result<(Ended, LossWords), Problem> {
+    drive_one(opened, Some(tracker), progress, sink, false)
 }
 
 fn drive_one(

@@ -14,7 +14,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Look into a saved capture:     sockeye capture.pcapng
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
-  Learn from a connection:       sockeye explain c1 -r capture.pcap
+  Learn from a connection:       sockeye explain capture.pcap
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl
@@ -462,6 +462,10 @@ STORIES
 show ID, explain ID and follow ID tell of one conversation: its ladder, its
 story, its bytes. The first column of  sockeye FILE  has the IDs: c TCP, u UDP,
 i ICMP, s SCTP, x others, counted among what the filter lets through.
+
+Without an ID show and explain read a saved file twice, take the conversation
+of which there is most to learn and say why: attempts to connect that failed
+first, then resets, shut windows, losses, and short connections that are whole.
 
 Every claim of a story has a mark:
   =  it stands in a packet

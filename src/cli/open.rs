@@ -61,12 +61,12 @@ pub(crate) struct Opened {
     pub(crate) hangup_rotates: bool,
     /// The source as it is repeated in proposed commands: `-r`, `mix.pcap`.
     pub(crate) source_words: Vec<String>,
-    /// The same files once more, where they are read twice.
-    pub(crate) again: Option<Again>,
     /// Who creates output files.
     pub(crate) files: Arc<dyn Files>,
     /// Who knows names of hosts, if that was wanted.
     pub(crate) names: Option<Box<dyn HostNames>>,
+    /// The same once more, where that was asked for ([`Plan::twice`]).
+    pub(crate) again: Option<Again>,
 }
 
 /// What was opened and is not read yet.
@@ -91,18 +91,50 @@ impl Sources {
     }
 }
 
-/// Saved files that are to be read a second time: opened, where rights were needed for it.
-pub(crate) enum Again {
-    Named(Vec<PathBuf>, OpenOptions),
-    Files(Vec<Unread>, OpenOptions),
+/// Saved files that are to be read a second time, in the same way.
+pub(crate) struct Again {
+    /// Open already, where that needed rights that are gone.
+    sources: Sources,
+    paths: Vec<PathBuf>,
+    filter: Filter,
+    filter_text: Option<String>,
+    selection: Selection,
+    limit: Option<u64>,
+    threads: usize,
+    buffer: Buffer,
+    memory: Memory,
+    source_words: Vec<String>,
+    files: Arc<dyn Files>,
 }
 
 impl Again {
-    /// Begins to read.
-    pub(crate) fn start(self) -> Result<Input, Problem> {
-        Ok(match self {
-            Self::Named(paths, options) => Input::open(&paths, &options)?,
-            Self::Files(files, options) => Input::start(files, &options)?,
+    /// Begins to read them anew.
+    pub(crate) fn open(self) -> Result<Opened, Problem> {
+        let input = match self.sources {
+            Sources::Files(files, options) => Input::start(files, &options)?,
+            Sources::Named(options) => Input::open(&self.paths, &options)?,
+            Sources::Live(_) | Sources::Shared(..) => return Err(Problem::usage("an interface cannot be read twice")),
+        };
+        Ok(Opened {
+            input,
+            beside: None,
+            threads: self.threads,
+            filter: self.filter,
+            filter_text: self.filter_text,
+            selection: self.selection,
+            limit: self.limit,
+            duration: None,
+            live: false,
+            card_time: false,
+            buffer: self.buffer,
+            outlet: Outlet::default(),
+            memory: self.memory,
+            copying: false,
+            hangup_rotates: false,
+            source_words: self.source_words,
+            files: self.files,
+            names: None,
+            again: None,
         })
     }
 }
@@ -127,7 +159,7 @@ pub(crate) struct Plan {
     limit: Option<u64>,
     rights: RightsArgs,
     manner: Manner,
-    /// Saved files are read twice ([`Opened::again`]).
+    /// The files are read twice.
     twice: bool,
 }
 
@@ -189,14 +221,20 @@ impl Plan {
         })
     }
 
+    /// Can all of it be read a second time? A pipe and an interface cannot; of files that are not there opening says so.
+    pub(crate) fn can_be_read_twice(&self) -> bool {
+        let again = |file: &PathBuf| file.as_os_str() != "-" && (file.is_file() || !file.exists());
+        self.interfaces.is_empty() && self.files.iter().all(again)
+    }
+
+    /// The files are to be read twice.
+    pub(crate) fn twice(self, twice: bool) -> Self {
+        Self { twice, ..self }
+    }
+
     /// What else is known of the run.
     pub(crate) fn with(self, manner: Manner) -> Self {
         Self { manner, ..self }
-    }
-
-    /// Its saved files are read a second time.
-    pub(crate) fn twice(self, twice: bool) -> Self {
-        Self { twice, ..self }
     }
 
     /// The filter, for no link type yet.
@@ -228,14 +266,10 @@ impl Plan {
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
         let sources =
             if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
+        let once_more = self.twice.then(|| self.open_files(live, copying, rights.are_there())).transpose()?;
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
-        let again = self.twice.then(|| match &sources {
-            Sources::Files(..) => self.files.iter().map(|path| unread(path)).collect(),
-            _ => Ok(Vec::new()),
-        });
-        let again: Option<Vec<Unread>> = again.transpose()?;
         signals::look_what_is_ignored();
         let wanted = self.manner.wanted;
         rights::raise()?;
@@ -244,11 +278,6 @@ impl Plan {
         let helpers = helped.as_ref().map(|helped| helped.descriptors.clone()).unwrap_or_default();
         rights.give_up(&self.interfaces, helpers, sources.attach_filters())?;
         let mut beside = None;
-        let again = again.map(|files| match &sources {
-            Sources::Files(_, options) => Again::Files(files, *options),
-            Sources::Named(options) => Again::Named(self.files.clone(), *options),
-            Sources::Live(_) | Sources::Shared(..) => Again::Named(Vec::new(), OpenOptions::default()),
-        });
         let input = match sources {
             Sources::Live(live) => Input::live(live),
             Sources::Shared(mut lives, spread) => {
@@ -267,10 +296,25 @@ impl Plan {
             }
             None => (Arc::new(Here) as Arc<dyn Files>, None),
         };
+        let threads = live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize);
+        let buffer = buffer(live, memory);
+        let again = once_more.map(|sources| Again {
+            sources,
+            paths: self.files.clone(),
+            filter: filter.clone(),
+            filter_text: self.filter_text.clone(),
+            selection: self.selection.clone(),
+            limit: self.limit,
+            threads,
+            buffer,
+            memory,
+            source_words: source_words.clone(),
+            files: Arc::clone(&files),
+        });
         Ok(Opened {
             input,
             beside,
-            threads: live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize),
+            threads,
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -279,15 +323,15 @@ impl Plan {
             live: live_run,
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
-            buffer: buffer(live, memory),
+            buffer,
             outlet: Outlet::default(),
             memory,
             copying,
             hangup_rotates: false,
             source_words,
-            again,
             files,
             names,
+            again,
         })
     }
 
@@ -328,7 +372,7 @@ impl Plan {
         if !all_at_once {
             return Ok(Sources::Named(options));
         }
-        privilege::allow_open_files(self.files.len());
+        privilege::allow_open_files(self.files.len() * (1 + usize::from(self.twice)));
         let files: Result<Vec<_>, _> = self.files.iter().map(|path| unread(path)).collect();
         Ok(Sources::Files(files?, options))
     }

@@ -78,12 +78,8 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened) -
     let room = opened.memory.parts() / 4 * 3;
     let filter = opened.filter_text.clone();
     let Some(again) = opened.again.take() else { return Err(not_twice(by, "what is read")) };
-    let (memory, files) = (opened.memory, Arc::clone(&opened.files));
-    let (second_filter, selection) = (opened.filter.clone(), opened.selection.clone());
-    let source_words = opened.source_words.clone();
-    let (buffer, outlet) = (opened.buffer, opened.outlet);
     let mut groups = Groups::new(by, room);
-    let first = drive_first(opened, tracker, args.look.run.progress, &mut groups)?;
+    let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut groups)?;
     if groups.is_full() {
         let room = units::bytes(room as u64);
         return Err(Problem::new(
@@ -93,28 +89,8 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened) -
         .help("give more to --max-memory, or split a part:  --from, --to, or a capture filter"));
     }
     let matched = first.summary.matched;
-    let opened = Opened {
-        input: again.start()?,
-        beside: None,
-        threads: 1,
-        filter: second_filter,
-        filter_text: filter.clone(),
-        selection,
-        // Nothing that was added to the capture since then, or that a signal left unread.
-        limit: Some(matched.max(1)),
-        duration: None,
-        live: false,
-        card_time: false,
-        buffer,
-        outlet,
-        memory,
-        copying: false,
-        hangup_rotates: false,
-        source_words,
-        again: None,
-        files,
-        names: None,
-    };
+    // Nothing that was added to the capture since then, or that a signal left unread.
+    let opened = Opened { limit: Some(matched.max(1)), ..again.open()? };
     let mut sink = sink(args, folder, &opened, Some(groups))?;
     let (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // How far it was read is told of the first time.
