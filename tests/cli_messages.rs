@@ -57,6 +57,15 @@ fn told_after_the_report(line: &str, code: i32, message: &str) {
 }
 
 #[test]
+fn a_pipe_cannot_be_read_twice() {
+    let message = "sockeye: which conversation?\n  name it by its ID:  sockeye explain c1 -r FILE\n  sockeye FILE  lists them\n  \
+        without an ID it has to read twice, which takes a saved file\n";
+    refused("explain -r -", 2, message);
+    refused("show -i lo", 2, &message.replace("explain", "show"));
+    refused("explain mixed.pcap", 3, &ran("explain c1 mixed.pcap").stderr);
+}
+
+#[test]
 fn zeek_s_format_is_of_flows() {
     let message = "sockeye: --format zeek is of conversations: use  sockeye flows\n";
     refused("handshakes -r mix.pcap --format zeek", 2, message);
@@ -74,7 +83,7 @@ fn the_start_page() {
     let ran = run(&mut sockeye());
     assert_eq!((ran.code(), ran.stderr.as_str()), (Some(2), ""));
     assert_eq!(ran.stdout.lines().count(), 12, "{}", ran.stdout);
-    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye explain c1 -r capture.pcap", "sockeye --help"] {
+    for word in ["sockeye capture.pcapng", "sudo sockeye -i eth0", "sockeye explain capture.pcap", "sockeye --help"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
     assert!(ran.stdout.lines().all(|line| line.len() <= 80));

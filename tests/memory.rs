@@ -406,6 +406,30 @@ fn holes_of_which_every_segment_makes_another_are_bounded_in_one_thread_and_in_s
 }
 
 #[test]
+fn a_capture_in_parts_is_bounded_whatever_its_parts_are() {
+    let mut capture = Capture::new();
+    // More at a time than have a file under way, with more data than may be gathered, and datagrams that are never whole.
+    for i in 0..14_000 {
+        capture.open((0x0a00_0000 + i % 5000, 1024 + (i / 5000) as u16));
+    }
+    for i in 0..14_000 {
+        capture.tcp((0x0a00_0000 + i % 5000, 1024 + (i / 5000) as u16), SERVER, (ACK | PSH, 1010, 5000), &[7; 1000]);
+        capture.ip((0x0a00_0001, SERVER.0), 17, (i as u16, 0x2000), &[7; 800]);
+    }
+    let parts = tempfile::tempdir().expect("a folder");
+    for by in ["flow", "state", "host"] {
+        let folder = parts.path().join(by);
+        capture.read(&format!("split -q --by {by} -o {}", folder.display()));
+        let index = fs::read_to_string(folder.join("index.jsonl")).expect("an index");
+        let whole = index.lines().rev().nth(1).expect("a record before the last");
+        let whole: serde_json::Value = serde_json::from_str(whole).expect("JSON");
+        let packets = |key: &str| whole[key].as_u64().expect("a number");
+        assert_eq!(packets("packets_written") - packets("packets_in_two"), capture.packets, "{by}");
+        assert_eq!(packets("packets_of_none"), 14_000, "{by}: fragments of what is never whole");
+    }
+}
+
+#[test]
 fn files_that_need_more_than_there_is_are_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("long.pcap");

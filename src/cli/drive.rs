@@ -28,6 +28,26 @@ pub(crate) fn drive(
     progress: args::Progress,
     sink: &mut (impl Sink + Send),
 ) -> Result<(Ended, LossWords), Problem> {
+    drive_one(opened, tracker, progress, sink, true)
+}
+
+/// Drives a run after which the same files are read once more: signals end it as they would end the second.
+pub(crate) fn drive_first(
+    opened: Opened,
+    tracker: TrackerConfig,
+    progress: args::Progress,
+    sink: &mut (impl Sink + Send),
+) -> Result<(Ended, LossWords), Problem> {
+    drive_one(opened, Some(tracker), progress, sink, false)
+}
+
+fn drive_one(
+    opened: Opened,
+    tracker: Option<TrackerConfig>,
+    progress: args::Progress,
+    sink: &mut (impl Sink + Send),
+    last: bool,
+) -> Result<(Ended, LossWords), Problem> {
     let Opened {
         mut input,
         beside,
@@ -53,7 +73,8 @@ pub(crate) fn drive(
     if input.may_wait() {
         signals::end_in_order(&stop, hangup_rotates)?;
     } else {
-        lookout.all_read = Some((signals::end_reading(&stop)?, stop.clone()));
+        let all_read = signals::end_reading(&stop)?;
+        lookout.all_read = last.then(|| (all_read, stop.clone()));
     }
     if live {
         signals::watch(&stop)?;

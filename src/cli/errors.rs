@@ -136,6 +136,7 @@ impl From<SourceError> for Problem {
 
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
+        let full = error.is_disk_full();
         match error {
             WriteError::Exists { path, size, modified } => exists(&path, size, modified),
             WriteError::Create { path, error } if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -154,13 +155,24 @@ impl From<WriteError> for Problem {
                 Self::new(Exit::Permission, format!("cannot create {}: {why}", shown_path(&path)))
             }
             WriteError::SecondLinkType { path, first, second } => second_link_type(Exit::Failed, &path, first, second),
-            ref full @ WriteError::Write { ref path, ref safe, .. } if full.is_disk_full() => {
+            WriteError::Write { ref path, ref safe, .. } if full => {
                 let complete = if safe.complete { "; the file is complete up to there" } else { "" };
                 let packets = units::counted(safe.packets, "packet");
                 Self::new(
                     Exit::Failed,
                     format!("{}: disk full after {packets} ({}){complete}", shown_path(path), units::bytes(safe.bytes)),
                 )
+            }
+            WriteError::Split { path, operation, error, files, safe, begun, unsaved } => {
+                let what = if full { "disk full".to_owned() } else { format!("{operation} failed: {error}") };
+                let (done, packets) = (units::counted(files, "file"), units::counted(safe.packets, "packet"));
+                let complete = format!("{packets} ({}) in {done} are complete", units::bytes(safe.bytes));
+                let begun = match begun {
+                    0 => String::new(),
+                    begun => format!("{} hold their first packets, all whole; ", units::counted(begun, "more file")),
+                };
+                Self::new(Exit::Failed, format!("{}: {what}; {complete}", shown_path(&path)))
+                    .help(format!("{begun}{} that had been read are in no file", units::counted(unsaved, "packet")))
             }
             WriteError::Output { path, operation: _, error } if is_stdout(&path) => Self {
                 closed_output: error.kind() == io::ErrorKind::BrokenPipe,

@@ -96,6 +96,15 @@ impl Wanted {
         self.rule(pattern, FileNames::Series { start, end, others }, false);
     }
 
+    /// Files of these endings will be written into a folder, which is made where it is not there, and one of this name.
+    pub(crate) fn folder(&mut self, path: &Path, endings: &[&str], one: &str, force: bool) {
+        let series =
+            endings.iter().map(|end| FileNames::Series { start: OsString::new(), end: end.into(), others: OsString::new() });
+        let names = [FileNames::One(one.into())].into_iter().chain(series);
+        let rules = names.map(|names| Rule { names, force }).collect();
+        self.folders.push(Folder { path: path.to_owned(), rules, make: true });
+    }
+
     /// A command will run on finished files: by this, in the helper.
     pub(crate) fn command(&mut self, command: Box<dyn Commands>) {
         self.command = Some(command);
@@ -114,7 +123,7 @@ impl Wanted {
     fn rule(&mut self, path: &Path, names: FileNames, force: bool) {
         let Some(folder) = folder_of(path) else { return };
         let at = self.folders.iter().position(|known| known.path == folder).unwrap_or_else(|| {
-            self.folders.push(Folder { path: folder.to_owned(), rules: Vec::new() });
+            self.folders.push(Folder { path: folder.to_owned(), rules: Vec::new(), make: false });
             self.folders.len() - 1
         });
         self.folders[at].rules.push(Rule { names, force });
@@ -210,6 +219,24 @@ impl Files for ByHelper {
             }
         }
         Ok(opened.file)
+    }
+
+    fn make_over(&self, path: &Path, reading: &[(u64, u64)]) -> Result<File, WriteError> {
+        self.open(path, true, reading)
+    }
+
+    fn again(&self, path: &Path) -> io::Result<File> {
+        self.helper.again(path)
+    }
+
+    fn forget(&self, path: &Path) {
+        // What is remembered too long takes room only.
+        let _ = self.helper.forget(path);
+    }
+
+    /// The helper made it when it began, as whom it writes.
+    fn make_folder(&self, _path: &Path) -> Result<(), WriteError> {
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

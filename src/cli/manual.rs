@@ -14,7 +14,7 @@ sockeye: an eye on sockets. Packets, connections, and what happened to them.
 
   Look into a saved capture:     sockeye capture.pcapng
   Watch packets as they pass:    sudo sockeye -i eth0 'tcp port 443'
-  Learn from a connection:       sockeye explain c1 -r capture.pcap
+  Learn from a connection:       sockeye explain capture.pcap
 
   Save packets for later:        sudo sockeye capture -i eth0 -w today.pcapng
   Conversations as records:      sockeye flows capture.pcap --format jsonl
@@ -210,6 +210,50 @@ its last whole packet (.zst: after the last flush, so up to a second more is
 lost), the capture stops and says what was not saved: exit 1.
 ";
 
+const PARTS: &str = "\
+PARTS
+
+  sockeye split -r day.pcap -o parts              a file for each conversation
+  sockeye split -r day.pcap -o parts --by state   refused.pcap, no-answer.pcap
+
+--by flow      a conversation: c3-10.98.0.1.49382-10.98.0.2.80.pcap, by its ID
+               and ends, client first; _ stands for the colons of IPv6
+--by host      all that a host said to others, 10.98.0.1.pcap: each packet is in
+               the files of both its hosts
+--by port      a server's port, tcp-443.pcap, udp-53.pcap; icmp.pcap
+--by state     how conversations ended up: sockeye help states
+--by protocol  tcp.pcap, udp.pcap, icmp.pcap, gre.pcap, ip-99.pcap
+
+A packet goes where its conversation is counted: fragments of a datagram with
+the one that completes it, an ICMP error to the conversation that it quotes.
+Those of no conversation (ARP, what is not understood) are in other.pcap. That
+every packet that the filter let through is in a file is counted and compared.
+
+DIR is made if it is not there. What an earlier run left in it is overwritten
+only with --force; the capture being read never, and no link is followed. Files
+of an earlier run that this one has no name for stay: the index has those of
+this run. Frames are kept as they are, with their times, link types and
+interfaces; from pcapng and of several link types the files are pcapng
+(--write-format). Names of addresses, TLS secrets and counters of the whole
+capture are in none of them.
+
+index.jsonl has a record a file as it is complete, then the totals; without its
+last record (type end) it was cut off. Its keys: docs/formats.md. On standard
+output stand the 20 files with the most packets (--all: every file), or with
+--format jsonl, csv, tsv, md all of them.
+
+16 files are open at most. Packets are gathered in memory, a part of
+--max-memory, and the longest lists are written when it is used up. Where more
+conversations are under way than have room (some 13,000 with 64m, 340,000 with
+1g), some are given out early and go on in files of their own, which is counted.
+All but --by flow read the capture twice, since groups are known at the end: so
+it cannot be a pipe. Live captures are not split: record first, or through a
+pipe,  sudo sockeye capture -i eth0 -w - | sockeye split -r - -o parts
+
+When the disk is full, the file at hand is cut after its last whole packet; it
+is said how many files are complete and what is in none: exit 1.
+";
+
 const EXIT: &str = "\
 EXIT CODES
 
@@ -382,7 +426,7 @@ COMPARISONS
 
   FIELD VALUE, FIELD = VALUE      equal; several values: port 80,443
   !=  <  <=  >  >=                unequal; less or more, of numbers and times
-  ~  !~                           a regular expression is found, or not, in words
+  ~  !~                           a regular expression is found or not, in words
                                   and addresses; (?i) before it: whatever case
   FIELD                           it is known; of yes and no: yes
 Joined by and (&&), or (||), not (!) and ( ). \"and\" binds before \"or\".
@@ -400,7 +444,7 @@ else one side is enough (of != and !~ both must differ).
   rtt         the round trip that tables show      duration  from first to last
   bytes       data of both, repeats not counted; out, in: the client's, the
               server's                             packets, wire_bytes: of both
-  resent      segments sent again, of both         retries   SYNs beyond the first
+  resent      segments sent again, of both       retries   SYNs beyond the first
   outcome     of the attempt to connect            id        id c3,c5
 client. and server. stand for orig. and resp.: client.packets>10.
 
@@ -408,7 +452,7 @@ VALUES
 
   numbers 443, 8000-8100, 5k packets, 1.5MB, 64KiB     times 100ms, 2s, 5min, 1h
   moments 2026-11-20T21:11:20Z, \"2026-11-20 21:11\" (UTC), 21:11:20 on any day
-  addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32       words in quotes where they
+  addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32      words in quotes where they
   have blanks; blanks, - and _ are the same, and so are capitals
 ";
 
@@ -418,6 +462,10 @@ STORIES
 show ID, explain ID and follow ID tell of one conversation: its ladder, its
 story, its bytes. The first column of  sockeye FILE  has the IDs: c TCP, u UDP,
 i ICMP, s SCTP, x others, counted among what the filter lets through.
+
+Without an ID show and explain read a saved file twice, take the conversation
+of which there is most to learn and say why: attempts to connect that failed
+first, then resets, shut windows, losses, and short connections that are whole.
 
 Every claim of a story has a mark:
   =  it stands in a packet
@@ -468,6 +516,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
         "where" | "conditions" | "query" => WHERE.to_owned(),
         "stories" | "story" | "calls" | "sockets" | "tcp-states" => STORIES.to_owned(),
+        "parts" | "index" => PARTS.to_owned(),
         "exit" | "exit-codes" => EXIT.to_owned(),
         "json" | "jsonl" | "records" => JSON.trim_start().to_owned(),
         "schema" | "json-schema" => sockeye::output::schema::json_schema(),
@@ -477,7 +526,7 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 15] = [
+const TOPICS: [&str; 16] = [
     "filters",
     "time",
     "states",
@@ -488,6 +537,7 @@ const TOPICS: [&str; 15] = [
     "memory",
     "threads",
     "recording",
+    "parts",
     "privileges",
     "json",
     "schema",
@@ -569,11 +619,23 @@ fn command_help(line: &mut clap::Command, word: &str) -> Result<String, Problem>
 
 /// `sockeye man`. The topics tell their titles themselves, in their first lines.
 pub(crate) fn man() -> Result<(), Problem> {
-    let texts: Vec<String> =
-        ["filters", "time", "states", "verdicts", "zeek", "memory", "threads", "recording", "privileges", "json", "exit"]
-            .iter()
-            .filter_map(|topic| topic_text(topic))
-            .collect();
+    let texts: Vec<String> = [
+        "filters",
+        "time",
+        "states",
+        "verdicts",
+        "zeek",
+        "memory",
+        "threads",
+        "recording",
+        "parts",
+        "privileges",
+        "json",
+        "exit",
+    ]
+    .iter()
+    .filter_map(|topic| topic_text(topic))
+    .collect();
     let titled = texts.iter().filter_map(|text| text.trim_start().split_once('\n'));
     let topics: Vec<(&str, String)> = titled.map(|(title, text)| (title, text.trim_start_matches('\n').to_owned())).collect();
     print(&manual_page::page(Line::command(), &topics))
@@ -616,6 +678,7 @@ mod tests {
             "memory",
             "threads",
             "recording",
+            "parts",
             "privileges",
             "json",
             "exit",

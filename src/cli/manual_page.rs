@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 /// The commands that read packets: what all of them take is told once.
 const READERS: [&str; 8] = ["summary", "packets", "flows", "handshakes", "show", "explain", "follow", "capture"];
+/// A command that reads saved captures alone: of those it takes what is not of live capture.
+const OF_FILES: &str = "split";
 
 /// The page as roff. `topics`: titles with their texts.
 pub(super) fn page(mut line: Command, topics: &[(&str, String)]) -> String {
@@ -20,10 +22,11 @@ pub(super) fn page(mut line: Command, topics: &[(&str, String)]) -> String {
         entry(&mut page, command.get_name(), &text(command.get_about()));
     }
     let shared = shared(&line);
-    page.push_str(".SH OPTIONS OF ALL COMMANDS THAT READ PACKETS\n");
+    page.push_str(".SH OPTIONS OF ALL COMMANDS THAT READ PACKETS\nOf \\fBsplit\\fR those that are not of live capture.\n");
     options(&mut page, shared.iter().copied());
     for command in visible(&line) {
-        let is_shared = |arg: &Arg| shared.iter().any(|s| s.get_id() == arg.get_id()) && READERS.contains(&command.get_name());
+        let reads = READERS.contains(&command.get_name()) || command.get_name() == OF_FILES;
+        let is_shared = |arg: &Arg| shared.iter().any(|s| s.get_id() == arg.get_id()) && reads;
         let own: Vec<&Arg> = command.get_arguments().filter(|arg| !is_shared(arg)).collect();
         let _ = writeln!(
             page,

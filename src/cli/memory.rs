@@ -179,6 +179,12 @@ impl Memory {
         self.rest() / 8
     }
 
+    /// For a capture that is written in parts: by conversations half of it for what is gathered, the rest for
+    /// files under way; by groups a quarter, the rest for their files and for who belongs to them.
+    pub(crate) const fn parts(self) -> usize {
+        self.rest() / 4
+    }
+
     /// For conversations, where the output takes `others`.
     pub(crate) fn tracker(self, others: usize) -> TrackerConfig {
         let usual = TrackerConfig::default();

@@ -64,6 +64,7 @@ fn run(command: Command) -> Done {
         Command::Show(args) => command::show::run(&args.0),
         Command::Explain(args) => command::explain::run(&args.0),
         Command::Follow(args) => command::follow::run(&args.0),
+        Command::Split(args) => command::split::run(&args.0),
         Command::Capture(args) => command::capture::run(&args.0),
         Command::Interfaces(args) => command::interfaces::run(&args.0),
         Command::Doctor(args) => command::doctor::run(&args.0),

@@ -65,6 +65,8 @@ pub(crate) struct Opened {
     pub(crate) files: Arc<dyn Files>,
     /// Who knows names of hosts, if that was wanted.
     pub(crate) names: Option<Box<dyn HostNames>>,
+    /// The same once more, where that was asked for ([`Plan::twice`]).
+    pub(crate) again: Option<Again>,
 }
 
 /// What was opened and is not read yet.
@@ -89,6 +91,54 @@ impl Sources {
     }
 }
 
+/// Saved files that are to be read a second time, in the same way.
+pub(crate) struct Again {
+    /// Open already, where that needed rights that are gone.
+    sources: Sources,
+    paths: Vec<PathBuf>,
+    filter: Filter,
+    filter_text: Option<String>,
+    selection: Selection,
+    limit: Option<u64>,
+    threads: usize,
+    buffer: Buffer,
+    memory: Memory,
+    source_words: Vec<String>,
+    files: Arc<dyn Files>,
+}
+
+impl Again {
+    /// Begins to read them anew.
+    pub(crate) fn open(self) -> Result<Opened, Problem> {
+        let input = match self.sources {
+            Sources::Files(files, options) => Input::start(files, &options)?,
+            Sources::Named(options) => Input::open(&self.paths, &options)?,
+            Sources::Live(_) | Sources::Shared(..) => return Err(Problem::usage("an interface cannot be read twice")),
+        };
+        Ok(Opened {
+            input,
+            beside: None,
+            threads: self.threads,
+            filter: self.filter,
+            filter_text: self.filter_text,
+            selection: self.selection,
+            limit: self.limit,
+            duration: None,
+            live: false,
+            card_time: false,
+            buffer: self.buffer,
+            outlet: Outlet::default(),
+            memory: self.memory,
+            copying: false,
+            hangup_rotates: false,
+            source_words: self.source_words,
+            files: self.files,
+            names: None,
+            again: None,
+        })
+    }
+}
+
 /// What further threads read, and how the frames are shared out among all of them.
 pub(crate) struct Beside {
     pub(crate) inputs: Vec<Input>,
@@ -109,6 +159,8 @@ pub(crate) struct Plan {
     limit: Option<u64>,
     rights: RightsArgs,
     manner: Manner,
+    /// The files are read twice.
+    twice: bool,
 }
 
 /// What opening needs to know of the rest of the run.
@@ -165,7 +217,19 @@ impl Plan {
             limit: args.count_limit,
             rights: args.rights.clone(),
             manner: Manner::default(),
+            twice: false,
         })
+    }
+
+    /// Can all of it be read a second time? A pipe and an interface cannot; of files that are not there opening says so.
+    pub(crate) fn can_be_read_twice(&self) -> bool {
+        let again = |file: &PathBuf| file.as_os_str() != "-" && (file.is_file() || !file.exists());
+        self.interfaces.is_empty() && self.files.iter().all(again)
+    }
+
+    /// The files are to be read twice.
+    pub(crate) fn twice(self, twice: bool) -> Self {
+        Self { twice, ..self }
     }
 
     /// What else is known of the run.
@@ -202,6 +266,7 @@ impl Plan {
         let rights = Rights::look(&self.rights, self.manner.quiet, self.manner.verbose && live_run)?;
         let sources =
             if live_run { self.open_live(live, &mut filter)? } else { self.open_files(live, copying, rights.are_there())? };
+        let once_more = self.twice.then(|| self.open_files(live, copying, rights.are_there())).transpose()?;
         if rights.are_there() && !live_run {
             filter.foresee(LinkType::named().filter(|link| copying || link.is_decoded()));
         }
@@ -231,10 +296,25 @@ impl Plan {
             }
             None => (Arc::new(Here) as Arc<dyn Files>, None),
         };
+        let threads = live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize);
+        let buffer = buffer(live, memory);
+        let again = once_more.map(|sources| Again {
+            sources,
+            paths: self.files.clone(),
+            filter: filter.clone(),
+            filter_text: self.filter_text.clone(),
+            selection: self.selection.clone(),
+            limit: self.limit,
+            threads,
+            buffer,
+            memory,
+            source_words: source_words.clone(),
+            files: Arc::clone(&files),
+        });
         Ok(Opened {
             input,
             beside,
-            threads: live.several_threads().filter(|_| !live_run).map_or(1, |threads| threads as usize),
+            threads,
             filter,
             filter_text: self.filter_text,
             selection: self.selection,
@@ -243,7 +323,7 @@ impl Plan {
             live: live_run,
             // A driver may keep the card's clock by another scale, such as TAI.
             card_time: live_run && matches!(live.time_stamps.as_deref(), Some("adapter" | "adapter_unsynced")),
-            buffer: buffer(live, memory),
+            buffer,
             outlet: Outlet::default(),
             memory,
             copying,
@@ -251,6 +331,7 @@ impl Plan {
             source_words,
             files,
             names,
+            again,
         })
     }
 
@@ -291,7 +372,7 @@ impl Plan {
         if !all_at_once {
             return Ok(Sources::Named(options));
         }
-        privilege::allow_open_files(self.files.len());
+        privilege::allow_open_files(self.files.len() * (1 + usize::from(self.twice)));
         let files: Result<Vec<_>, _> = self.files.iter().map(|path| unread(path)).collect();
         Ok(Sources::Files(files?, options))
     }

@@ -140,35 +140,7 @@ fn end(
             failures.append(&mut run.failures);
         }
     }
-    let joined = sums::join(&summaries);
-    let RunSummary {
-        sources,
-        evicted,
-        closed_early,
-        without_room,
-        checksums,
-        fragments_lost,
-        fragments_unfit,
-        live,
-        threads,
-        ..
-    } = joined;
-    let (dropped_here, records_dropped) = (joined.dropped_here, joined.records_dropped);
-    let summary = RunSummary {
-        sources,
-        evicted,
-        closed_early,
-        without_room,
-        checksums,
-        fragments_lost,
-        fragments_unfit,
-        dropped_here,
-        records_dropped,
-        live,
-        threads,
-        misplaced: exchange.misplaced(),
-        ..totals.summary()
-    };
+    let summary = RunSummary { misplaced: exchange.misplaced(), ..totals.summary_over(sums::join(&summaries)) };
     if output_error.is_none() {
         output_error = sink.on_event(&Event::Summary(&summary)).and_then(|_| sink.flush()).err();
     }

@@ -6,7 +6,7 @@ use super::drops::{DropWatch, Drops};
 use super::pipeline::Pipeline;
 use super::select::Selection;
 use super::stop::Stop;
-use super::totals::Totals;
+use super::totals::{self, Totals};
 use crate::capture::{Failed, Input, Next, SourceNotice};
 use crate::decode::fragment::{FragmentLimits, FragmentPool};
 use crate::event::{Event, Keep, RunSummary, Sink, SourceSummary};
@@ -398,20 +398,15 @@ impl Run {
             });
             sources.push(SourceSummary { info, stats, cut_frames: self.pipeline.totals.cut_frames(usize::from(index)), problem });
         }
-        let lost = self.pipeline.fragments.stats();
-        let tracked = self.pipeline.tracker.as_ref().map_or_else(TrackerStats::default, Tracker::stats);
+        let tracker = self.pipeline.tracker.as_ref();
+        let tracked = tracker.map_or_else(TrackerStats::default, Tracker::stats);
+        let checksums = tracker.map_or_else(ChecksumStats::default, Tracker::checksums);
         RunSummary {
             sources,
-            evicted: tracked.evicted,
-            closed_early: tracked.closed_early,
-            without_room: tracked.without_room,
-            checksums: self.pipeline.tracker.as_ref().map_or_else(ChecksumStats::default, Tracker::checksums),
-            fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
-            fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
             dropped_here: sink.dropped(),
             records_dropped: sink.records_dropped(),
             live: self.live,
-            ..self.pipeline.totals.summary()
+            ..self.pipeline.totals.summary_over(totals::counted(tracked, checksums, self.pipeline.fragments.stats()))
         }
     }
 }

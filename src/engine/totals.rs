@@ -1,8 +1,8 @@
 //! Counts the totals of a run. Per packet only array increments; names are looked up at the end.
 
-use crate::decode::{Issue, IssueKind, Network, Packet, Transport};
+use crate::decode::{FragmentStats, Issue, IssueKind, Network, Packet, Transport};
 use crate::event::{Reason, RunSummary};
-use crate::flow::FlowRecord;
+use crate::flow::{ChecksumStats, FlowRecord, TrackerStats};
 use crate::model::{Frame, Timestamp};
 use hashbrown::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -163,8 +163,8 @@ impl Totals {
         self.cut.get(source).copied().unwrap_or(0)
     }
 
-    /// The part of the summary that these totals know.
-    pub(super) fn summary(&self) -> RunSummary {
+    /// The part of the summary that these totals know, over what others know.
+    pub(super) fn summary_over(&self, rest: RunSummary) -> RunSummary {
         let mut reasons = self.reasons.clone();
         reasons.sort_by_key(|(_, n, first)| (std::cmp::Reverse(*n), *first));
         let not_understood = reasons.into_iter().map(|(reason, n, _)| (reason, n)).collect();
@@ -181,7 +181,7 @@ impl Totals {
             busy_ports: self.busy_ports(),
             flows: self.flows,
             joined: self.joined.clone(),
-            ..RunSummary::default()
+            ..rest
         }
     }
 
@@ -190,6 +190,19 @@ impl Totals {
         busy.sort_by_key(|&(port, n)| (std::cmp::Reverse(n), port));
         busy.truncate(3);
         busy
+    }
+}
+
+/// What trackers and the pool of fragments counted, as the summary has it.
+pub(super) fn counted(tracked: TrackerStats, checksums: ChecksumStats, pieces: FragmentStats) -> RunSummary {
+    RunSummary {
+        evicted: tracked.evicted,
+        closed_early: tracked.closed_early,
+        without_room: tracked.without_room,
+        checksums,
+        fragments_lost: (pieces.expired + pieces.unfinished, pieces.evicted),
+        fragments_unfit: (pieces.cut, pieces.malformed + pieces.overlapping),
+        ..RunSummary::default()
     }
 }
 
@@ -237,7 +250,7 @@ mod tests {
         };
         let mut totals = Totals::default();
         totals.count_decoded(&crate::decode::decode(&frame), 1);
-        assert_eq!(totals.summary().hosts, (2, false));
+        assert_eq!(totals.summary_over(RunSummary::default()).hosts, (2, false));
     }
 
     #[test]

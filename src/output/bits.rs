@@ -3,15 +3,24 @@
 //! Read from the bytes alone, layer by layer as the decoder found them. Positions count from the first byte of each header, as the
 //! figures of the RFCs do.
 
+use super::story::reported;
 use super::style::{Style, Tone, clean};
 use super::units;
+use super::wrap::wrap;
 use crate::decode::{LayerKind, Packet, TcpOption, TcpOptions};
 use crate::event::{Event, Keep, Sink};
 use crate::model::{Frame, IpProtocol};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
+/// Columns where nothing says how many there are.
+const WIDTH: usize = 110;
+/// No narrower than this.
+const NARROWEST: usize = 40;
+/// Columns that a meaning needs to stand beside its value.
+const ROOM: usize = 18;
 /// Most of a value that is shown in hex, bytes.
 const SHOWN: usize = 16;
 
@@ -90,28 +99,58 @@ fn page(frame: &Frame<'_>, packet: &Packet<'_>, style: Style) -> String {
         units::count(frame.bytes.len() as u64),
         units::date_time(frame.ts)
     );
-    let _ = writeln!(text, "{}", style.paint(Tone::Heading, &line));
+    let width = style.width.unwrap_or(WIDTH).max(NARROWEST);
+    heading(&mut text, style, width, &line);
     for header in headers(packet) {
+        text.push('\n');
         let source = if header.source.is_empty() { String::new() } else { format!(" ({})", header.source) };
-        let title = format!("{}{source}, from byte {} of the frame", header.name, header.offset);
-        let _ = writeln!(text, "\n{}", style.paint(Tone::Heading, &style.glyphs(&title)));
+        heading(&mut text, style, width, &format!("{}{source}, from byte {} of the frame", header.name, header.offset));
         let name = header.fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
-        let value = header.fields.iter().map(|field| field.value.chars().count()).max().unwrap_or(0).min(41);
+        let value = header.fields.iter().map(|field| field.value.chars().count()).max().unwrap_or(0);
         for field in &header.fields {
-            let place = format!("{}.{}", field.at / 8, field.at % 8);
-            let size = if field.bits.is_multiple_of(8) && field.bits >= 64 {
-                format!("{} bytes", field.bits / 8)
-            } else {
-                units::counted(field.bits as u64, "bit")
-            };
-            let line = format!("  {place:>5}  {size:>8}  {:<name$}  {:<value$}  {}", field.name, field.value, field.meaning);
-            let _ = writeln!(text, "{}", style.glyphs(line.trim_end()));
+            for line in lines(field, name, value, width, style) {
+                let _ = writeln!(text, "{line}");
+            }
         }
     }
     if let Some(issue) = packet.issue {
         let _ = writeln!(text, "\nThe decoder stopped at byte {} of the frame: what follows is not shown.", issue.offset);
     }
     text
+}
+
+fn heading(text: &mut String, style: Style, width: usize, line: &str) {
+    for line in wrap("", 0, width, &style.glyphs(line)) {
+        let _ = writeln!(text, "{}", style.paint(Tone::Heading, &line));
+    }
+}
+
+/// A field: place, size, name, value, meaning, in columns as far as they fit.
+fn lines(field: &Field, name: usize, value: usize, width: usize, style: Style) -> Vec<String> {
+    let place = format!("{}.{}", field.at / 8, field.at % 8);
+    let size = if field.bits.is_multiple_of(8) && field.bits >= 64 {
+        format!("{} bytes", field.bits / 8)
+    } else {
+        units::counted(field.bits as u64, "bit")
+    };
+    let lead = format!("  {place:>5}  {size:>8}  ");
+    let hang = lead.len();
+    let (meaning, shown) = (style.glyphs(&field.meaning), style.glyphs(&field.value));
+    let named = format!("{lead}{:<name$}  {shown}", field.name);
+    let columns = hang + name + 2 + value + 2;
+    if meaning.is_empty() && named.chars().count() <= width {
+        return vec![named];
+    }
+    if columns + ROOM <= width || columns + meaning.chars().count() <= width {
+        return wrap(&format!("{lead}{:<name$}  {shown:<value$}  ", field.name), columns, width, &meaning);
+    }
+    // Too narrow for a column of meanings: they stand below.
+    let mut lines =
+        if named.chars().count() <= width { vec![named] } else { wrap(&lead, hang, width, &format!("{}  {shown}", field.name)) };
+    if !meaning.is_empty() {
+        lines.extend(wrap(&" ".repeat(hang), hang, width, &meaning));
+    }
+    lines
 }
 
 fn headers(packet: &Packet<'_>) -> Vec<Header> {
@@ -123,12 +162,37 @@ fn headers(packet: &Packet<'_>) -> Vec<Header> {
         let to = layers.get(i + 1).map_or(end, |next| (next.offset as usize).clamp(from, end));
         let bytes = &packet.bytes[from..to];
         headers.push(header(layer.kind, from, bytes, packet));
+        if layer.kind == LayerKind::Quoted {
+            headers.extend(quoted_transport(from, bytes));
+        }
     }
     headers
 }
 
+/// The header behind a quoted IP header, as much of it as is quoted: ICMP promises 8 bytes (RFC 792). None behind extensions of IPv6,
+/// and none in later fragments.
+fn quoted_transport(offset: usize, ip: &[u8]) -> Option<Header> {
+    let word = |at: usize| Some(usize::from(u16::from_be_bytes([*ip.get(at)?, *ip.get(at + 1)?])));
+    let (protocol, length, end) = if ip.first()? >> 4 == 4 {
+        let later = word(6)? & 0x1fff != 0;
+        (*ip.get(9).filter(|_| !later)?, header_len(ip), word(2)?)
+    } else {
+        (*ip.get(6)?, 40, 40 + word(4)?)
+    };
+    let bytes = ip.get(length..end.min(ip.len())).filter(|bytes| !bytes.is_empty())?;
+    let mut b = Builder { bytes, fields: Vec::new(), quoted: true };
+    let (name, source) = match protocol {
+        1 => ("quoted ICMP", icmp(&mut b, false)),
+        6 => ("quoted TCP", tcp(&mut b, None)),
+        17 => ("quoted UDP", udp(&mut b)),
+        58 => ("quoted ICMPv6", icmp(&mut b, true)),
+        _ => return None,
+    };
+    Some(Header { name, source: source.1, offset: offset + length, fields: b.fields })
+}
+
 fn header(kind: LayerKind, offset: usize, bytes: &[u8], packet: &Packet<'_>) -> Header {
-    let mut b = Builder { bytes, fields: Vec::new() };
+    let mut b = Builder { bytes, fields: Vec::new(), quoted: false };
     let (name, source) = match kind {
         LayerKind::Ethernet => ethernet(&mut b),
         LayerKind::Vlan => vlan(&mut b),
@@ -137,10 +201,10 @@ fn header(kind: LayerKind, offset: usize, bytes: &[u8], packet: &Packet<'_>) -> 
         LayerKind::Quoted if bytes.first().is_some_and(|first| first >> 4 == 4) => ipv4(&mut b, "quoted IPv4"),
         LayerKind::Ipv6 => ipv6(&mut b, "IPv6"),
         LayerKind::Quoted => ipv6(&mut b, "quoted IPv6"),
-        LayerKind::Tcp => tcp(&mut b),
+        LayerKind::Tcp => tcp(&mut b, Some(packet.payload_len)),
         LayerKind::Udp => udp(&mut b),
-        LayerKind::Icmp => icmp(&mut b, "ICMP", "RFC 792"),
-        LayerKind::Icmpv6 => icmp(&mut b, "ICMPv6", "RFC 4443"),
+        LayerKind::Icmp => icmp(&mut b, false),
+        LayerKind::Icmpv6 => icmp(&mut b, true),
         LayerKind::Payload => {
             b.rest("data", &units::counted(u64::from(packet.payload_len), "byte"));
             ("Data", "")
@@ -157,6 +221,8 @@ fn header(kind: LayerKind, offset: usize, bytes: &[u8], packet: &Packet<'_>) -> 
 struct Builder<'b> {
     bytes: &'b [u8],
     fields: Vec<Field>,
+    /// A header that was quoted: what is not there was not quoted, and is not missed.
+    quoted: bool,
 }
 
 impl Builder<'_> {
@@ -173,6 +239,9 @@ impl Builder<'_> {
     /// A number with what it means.
     fn field(&mut self, at: usize, bits: usize, name: &'static str, meaning: impl FnOnce(u64) -> String) {
         let Some(number) = self.number(at, bits) else {
+            if self.quoted {
+                return;
+            }
             self.fields.push(Field { at, bits, name, value: "not captured".to_owned(), meaning: String::new() });
             return;
         };
@@ -192,6 +261,7 @@ impl Builder<'_> {
     fn bytes(&mut self, at: usize, len: usize, name: &'static str, meaning: impl FnOnce(&[u8]) -> String) {
         let found = self.bytes.get(at..at + len);
         let (value, meaning) = match found {
+            None if self.quoted => return,
             Some(bytes) => (hex(bytes), meaning(bytes)),
             None => ("not captured".to_owned(), String::new()),
         };
@@ -313,7 +383,7 @@ fn ipv4(b: &mut Builder<'_>, name: &'static str) -> (&'static str, &'static str)
     b.flag(49, "don't fragment", "routers may not cut it in pieces");
     b.flag(50, "more fragments", "pieces of the same datagram follow");
     b.field(51, 13, "fragment offset", |n| if n == 0 { "the beginning".to_owned() } else { format!("{n} × 8 = byte {}", n * 8) });
-    b.field(64, 8, "time to live", |n| format!("{} more before it is dropped", units::counted(n, "router")));
+    b.field(64, 8, "time to live", passes);
     b.field(72, 8, "protocol", protocol);
     let sum = ones_complement(b.bytes.get(..header_len(b.bytes)).unwrap_or_default());
     b.field(80, 16, "header checksum", |_| match sum {
@@ -328,6 +398,15 @@ fn ipv4(b: &mut Builder<'_>, name: &'static str) -> (&'static str, &'static str)
         b.bytes(20, len - 20, "options", |_| String::new());
     }
     (name, "RFC 791")
+}
+
+/// Each router takes one off, and drops what comes to 0 (RFC 1812 section 5.3.1, RFC 8200 section 3).
+fn passes(left: u64) -> String {
+    match left {
+        0 => "nobody may pass it on".to_owned(),
+        1 => "no router passes it on".to_owned(),
+        left => format!("up to {} pass it on", units::counted(left - 1, "router")),
+    }
 }
 
 fn header_len(bytes: &[u8]) -> usize {
@@ -353,7 +432,7 @@ fn ipv6(b: &mut Builder<'_>, name: &'static str) -> (&'static str, &'static str)
     b.field(12, 20, "flow label", |_| "the same for packets that belong together".to_owned());
     b.field(32, 16, "payload length", |n| format!("{} after this header", units::counted(n, "byte")));
     b.field(48, 8, "next header", protocol);
-    b.field(56, 8, "hop limit", |n| format!("{} more before it is dropped", units::counted(n, "router")));
+    b.field(56, 8, "hop limit", passes);
     b.bytes(8, 16, "source", v6);
     b.bytes(24, 16, "destination", v6);
     (name, "RFC 8200")
@@ -362,17 +441,25 @@ fn ipv6(b: &mut Builder<'_>, name: &'static str) -> (&'static str, &'static str)
 fn port(number: u64) -> String {
     match number {
         0..=1023 => "a system port (RFC 6335)".to_owned(),
-        1024..=49_151 => "a user port".to_owned(),
+        1024..=32_767 => "a user port (RFC 6335)".to_owned(),
+        32_768..=49_151 => "a user port, and one of those that Linux picks for programs".to_owned(),
         _ => "a dynamic port: picked by a kernel, as a rule".to_owned(),
     }
 }
 
-fn tcp(b: &mut Builder<'_>) -> (&'static str, &'static str) {
+/// `data`: bytes of data behind it, where that is known.
+fn tcp(b: &mut Builder<'_>, data: Option<u32>) -> (&'static str, &'static str) {
     b.field(0, 16, "source port", port);
     b.field(16, 16, "destination port", port);
-    let syn = b.number(110, 1) == Some(1);
+    let (syn, fin) = (b.number(110, 1) == Some(1), b.number(111, 1) == Some(1));
     b.field(32, 32, "sequence number", |_| {
-        if syn { "where the numbering starts".to_owned() } else { "of the first byte of data".to_owned() }
+        let meaning = match (data, syn, fin) {
+            (_, true, _) => "where the numbering starts",
+            (Some(0), false, true) => "that of the FIN: there are no data",
+            (Some(0), false, false) => "the next to be used: there are no data",
+            _ => "of the first byte of data",
+        };
+        meaning.to_owned()
     });
     let ack = b.number(107, 1) == Some(1);
     b.field(64, 32, "acknowledgment number", |_| {
@@ -406,19 +493,27 @@ fn tcp(b: &mut Builder<'_>) -> (&'static str, &'static str) {
 
 fn options(b: &mut Builder<'_>, len: usize) {
     let Some(bytes) = b.bytes.get(20..len) else { return };
-    let mut at = 20;
+    for (place, name, meaning) in tcp_options(bytes) {
+        b.bytes(20 + place.start, place.len(), name, |_| meaning);
+    }
+}
+
+/// The options of a TCP header: where each stands among their bytes, its name, what it means.
+pub(super) fn tcp_options(bytes: &[u8]) -> Vec<(Range<usize>, &'static str, String)> {
+    let (mut found, mut at) = (Vec::new(), 0);
     for option in TcpOptions::new(bytes).map_while(Result::ok) {
-        let size = match bytes.get(at - 20) {
+        let size = match bytes.get(at) {
             Some(0 | 1) | None => 1,
-            Some(_) => bytes.get(at - 19).map_or(1, |size| usize::from(*size).max(1)),
+            Some(_) => bytes.get(at + 1).map_or(1, |size| usize::from(*size).max(1)),
         };
         let (name, meaning) = option_words(&option);
-        b.bytes(at, size, name, |_| meaning);
+        found.push((at..at + size, name, meaning));
         at += size;
         if option == TcpOption::End {
             break;
         }
     }
+    found
 }
 
 fn option_words(option: &TcpOption<'_>) -> (&'static str, String) {
@@ -455,18 +550,34 @@ fn udp(b: &mut Builder<'_>) -> (&'static str, &'static str) {
     ("UDP", "RFC 768")
 }
 
-fn icmp(b: &mut Builder<'_>, name: &'static str, source: &'static str) -> (&'static str, &'static str) {
-    let v6 = name == "ICMPv6";
+fn icmp(b: &mut Builder<'_>, v6: bool) -> (&'static str, &'static str) {
     b.field(0, 8, "type", move |n| clean(icmp_type(v6, n)).into_owned());
-    b.field(8, 8, "code", none);
-    b.field(16, 16, "checksum", none);
     let kind = b.number(0, 8).unwrap_or_default();
-    if matches!((v6, kind), (false, 0 | 8) | (true, 128 | 129)) {
-        b.field(32, 16, "identifier", |_| "tells one ping from another".to_owned());
-        b.field(48, 16, "sequence number", none);
+    b.field(8, 8, "code", move |code| icmp_code(v6, kind, code).to_owned());
+    b.field(16, 16, "checksum", none);
+    match (v6, kind) {
+        (false, 0 | 8) | (true, 128 | 129) => {
+            b.field(32, 16, "identifier", |_| "tells one ping from another".to_owned());
+            b.field(48, 16, "sequence number", none);
+        }
+        (false, 3) if b.number(8, 8) == Some(4) => {
+            b.field(32, 16, "unused", none);
+            b.field(48, 16, "next-hop MTU", |n| format!("{} fit through (RFC 1191)", units::counted(n, "byte")));
+        }
+        (true, 2) => b.field(32, 32, "MTU", |n| format!("{} fit through", units::counted(n, "byte"))),
+        _ => {}
     }
     b.rest("rest", "");
-    (name, source)
+    if v6 { ("ICMPv6", "RFC 4443") } else { ("ICMP", "RFC 792") }
+}
+
+/// What a code says; only errors have codes that say something.
+fn icmp_code(v6: bool, kind: u64, code: u64) -> &'static str {
+    let (Ok(kind), Ok(code)) = (u8::try_from(kind), u8::try_from(code)) else { return "" };
+    match (v6, kind) {
+        (false, 3 | 11) | (true, 1..=3) => reported(v6, kind, code),
+        _ => "",
+    }
 }
 
 const fn icmp_type(v6: bool, kind: u64) -> &'static str {

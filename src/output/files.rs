@@ -5,7 +5,7 @@ use super::write_error::WriteError;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The folders that outputs are written to.
@@ -18,6 +18,24 @@ pub trait Files: Debug + Send + Sync {
     /// planted or is somebody's, and is left alone (`Exists`), pipes too.
     fn make(&self, path: &Path) -> Result<File, WriteError> {
         self.open(path, false, &[])
+    }
+
+    /// As [`Self::make`], but a regular file of that name, no link, is emptied where it is not one of `reading`.
+    fn make_over(&self, path: &Path, _reading: &[(u64, u64)]) -> Result<File, WriteError> {
+        self.make(path)
+    }
+
+    /// Opens a file that was made here, to append to it.
+    fn again(&self, _path: &Path) -> io::Result<File> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    /// A file that was made here is complete: it is not opened, renamed or removed any more.
+    fn forget(&self, _path: &Path) {}
+
+    /// Makes a folder where there is none yet.
+    fn make_folder(&self, _path: &Path) -> Result<(), WriteError> {
+        Ok(())
     }
 
     /// Gives a file another name; a file that has this name already stays, and that is an error (`AlreadyExists`).
@@ -74,6 +92,30 @@ impl Files for Here {
         })
     }
 
+    fn make_over(&self, path: &Path, reading: &[(u64, u64)]) -> Result<File, WriteError> {
+        match fs::symlink_metadata(path) {
+            Ok(old) if reading.contains(&(old.dev(), old.ino())) => Err(WriteError::BeingRead { path: path.to_owned() }),
+            Ok(old) if old.is_file() => OpenOptions::new()
+                .write(true)
+                .truncate(true)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(path)
+                .map_err(|error| WriteError::Create { path: path.to_owned(), error }),
+            _ => self.make(path),
+        }
+    }
+
+    fn again(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<(), WriteError> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(WriteError::Create { path: path.to_owned(), error }),
+            _ => Ok(()),
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         // A second link fails where the name is taken; rename(2) would replace.
         match fs::hard_link(from, to) {
@@ -106,6 +148,29 @@ mod tests {
         Here.make(&free).unwrap();
         assert!(matches!(Here.make(&free), Err(WriteError::Exists { .. })));
         assert!(!folder.path().join("absent").exists());
+    }
+
+    #[test]
+    fn what_is_made_over_is_a_file_that_nobody_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, link, free] = ["old", "link", "free"].map(|name| folder.path().join(name));
+        fs::write(&old, "old").unwrap();
+        std::os::unix::fs::symlink(&old, &link).unwrap();
+        assert!(matches!(Here.make_over(&link, &[]), Err(WriteError::Exists { .. })));
+        let data = fs::metadata(&old).unwrap();
+        assert!(matches!(Here.make_over(&old, &[(data.dev(), data.ino())]), Err(WriteError::BeingRead { .. })));
+        assert_eq!(fs::read_to_string(&old).unwrap(), "old");
+        for path in [&old, &free] {
+            drop(Here.make_over(path, &[]).unwrap());
+            for word in ["a", "b"] {
+                std::io::Write::write_all(&mut Here.again(path).unwrap(), word.as_bytes()).unwrap();
+            }
+            assert_eq!(fs::read_to_string(path).unwrap(), "ab");
+        }
+        assert!(Here.again(&link).is_err());
+        Here.make_folder(&folder.path().join("new")).unwrap();
+        Here.make_folder(&folder.path().join("new")).unwrap();
+        assert!(Here.make_folder(&folder.path().join("not/there")).is_err());
     }
 
     #[test]

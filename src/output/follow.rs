@@ -1,6 +1,8 @@
 //! `sockeye follow`: the bytes of one conversation, put together in order, with what is missing marked. Of TCP both streams as
 //! reassembly tells them; of others each datagram by itself.
 //!
+//! Of what is encrypted text tells only that it is, who sent how much, and what the hellos say.
+//!
 //! On a terminal nothing of a capture is a command: control characters are shown as dots. Only the raw form gives bytes as they
 //! were, and that is not for terminals.
 
@@ -9,7 +11,9 @@ use super::units;
 use crate::decode::Transport;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{Direction, FlowId, FlowKind, FlowRecord, GapReason, StreamPart};
-use crate::model::Timestamp;
+use crate::model::{Endpoint, Timestamp};
+use crate::peek::{phrase, speaker};
+use crate::story::Pieces;
 use std::io::{self, Write};
 
 /// Bytes on a line of hex.
@@ -64,11 +68,21 @@ pub struct FollowSink<W> {
     offsets: [u64; 2],
     /// The line written last is not ended.
     open_line: bool,
+    /// By what it is encrypted, from where on that was seen.
+    hidden: Option<&'static str>,
+    /// It began as SSH does.
+    ssh: bool,
+    /// Bytes of the side at hand that are not shown, and what is known of them.
+    run: (u64, Option<String>),
+    /// Bytes of data and of gaps of each side.
+    sides: [Followed; 2],
+    /// Pieces of datagrams.
+    pieces: Pieces,
 }
 
 impl<W: Write> FollowSink<W> {
     /// The bytes of `of`, written to `out`; those of the server to `other`, if there is one.
-    pub const fn new(out: W, other: Option<W>, of: FlowId, config: FollowConfig) -> Self {
+    pub fn new(out: W, other: Option<W>, of: FlowId, config: FollowConfig) -> Self {
         Self {
             out,
             other,
@@ -80,6 +94,11 @@ impl<W: Write> FollowSink<W> {
             start: None,
             offsets: [0; 2],
             open_line: false,
+            hidden: None,
+            ssh: false,
+            run: (0, None),
+            sides: [Followed::default(); 2],
+            pieces: Pieces::with_data(),
         }
     }
 
@@ -110,14 +129,38 @@ impl<W: Write> FollowSink<W> {
             return Ok(());
         }
         self.followed.bytes += bytes.len() as u64;
+        self.sides[side(from)].bytes += bytes.len() as u64;
         if self.config.form == FollowForm::Raw {
             return self.raw(from).write_all(bytes);
         }
         self.heading(from, number, ts)?;
-        match self.config.form {
-            FollowForm::Hex => self.hex(offset, bytes),
-            _ => self.ascii(bytes),
+        if self.config.form == FollowForm::Hex {
+            return self.hex(offset, bytes);
         }
+        if !self.is_hidden(offset, bytes) {
+            return self.ascii(bytes);
+        }
+        if self.run.0 == 0 {
+            // A hello, without what lies behind it.
+            let hello = phrase::of_segment(bytes).filter(|what| what.contains("Hello"));
+            self.run.1 = hello.map(|what| what.find("), ").map_or(what.clone(), |end| what[..=end].to_owned()));
+        }
+        self.run.0 += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Is this encrypted? From the first bytes on that look so, which is where a connection begins or goes over to TLS.
+    fn is_hidden(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        if self.hidden.is_none() {
+            let tls = bytes.starts_with(&[22, 3]) && speaker(bytes).is_some();
+            // Of SSH, versions and the offers of both sides are readable; what follows are keys (RFC 4253 section 12).
+            self.ssh |= offset == 0 && bytes.starts_with(b"SSH-");
+            let ssh = self.ssh && bytes.first() == Some(&0) && matches!(bytes.get(5), Some(21 | 30..=34));
+            let quic =
+                self.of.kind == FlowKind::Udp && phrase::of_datagram(bytes, (0, 0)).is_some_and(|text| text.starts_with("QUIC"));
+            self.hidden = [(tls, "TLS"), (ssh, "SSH"), (quic, "QUIC")].into_iter().find(|(is, _)| *is).map(|(_, name)| name);
+        }
+        self.hidden.is_some()
     }
 
     fn raw(&mut self, from: Direction) -> &mut W {
@@ -182,6 +225,7 @@ impl<W: Write> FollowSink<W> {
             return Ok(());
         }
         self.followed.missing += len;
+        self.sides[side(from)].missing += len;
         if self.config.form == FollowForm::Raw {
             return Ok(());
         }
@@ -211,6 +255,13 @@ impl<W: Write> FollowSink<W> {
     }
 
     fn end_line(&mut self) -> io::Result<()> {
+        let (count, what) = std::mem::take(&mut self.run);
+        if let (Some(name), 1..) = (self.hidden, count) {
+            let what = what.map_or_else(|| format!("encrypted ({name})"), |what| super::style::clean(&what).into_owned());
+            let line = format!("[{}: {what}]", units::counted(count, "byte"));
+            let style = self.config.style;
+            writeln!(self.out, "{}", style.paint(Tone::Faint, &style.glyphs(&line)))?;
+        }
         if std::mem::take(&mut self.open_line) {
             self.out.write_all(b"\n")?;
         }
@@ -227,9 +278,36 @@ impl<W: Write> FollowSink<W> {
                 record.id,
                 units::counted(record.orig.packets + record.resp.packets, "packet")
             )?;
+        } else if self.config.form != FollowForm::Raw {
+            self.foot(record)?;
         }
         Ok(())
     }
+
+    /// Who sent how much.
+    fn foot(&mut self, record: &FlowRecord) -> io::Result<()> {
+        let total = |from: Direction, letter: char, end: Endpoint| {
+            let Followed { bytes, missing } = self.sides[side(from)];
+            let gaps = if missing > 0 { format!(" and {} missing", units::count(missing)) } else { String::new() };
+            // ICMP's types and codes are no ports.
+            let ports = matches!(self.of.kind, FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp);
+            let end = if ports { end.to_string() } else { end.ip.to_string() };
+            self.wants(from).then(|| format!("{letter} {end}: {}{gaps}", units::counted(bytes, "byte")))
+        };
+        let sides = [total(Direction::Originator, 'C', record.originator), total(Direction::Responder, 'S', record.responder)];
+        let list = sides.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let style = self.config.style;
+        writeln!(self.out, "{}", style.paint(Tone::Heading, &style.glyphs(&format!("── {list} ──"))))?;
+        if let Some(name) = self.hidden.filter(|_| self.config.form == FollowForm::Ascii) {
+            writeln!(self.out, "encrypted ({name}): --format hex shows the bytes")?;
+        }
+        Ok(())
+    }
+}
+
+/// A side's place in lists of both.
+const fn side(direction: Direction) -> usize {
+    matches!(direction, Direction::Responder) as usize
 }
 
 impl<W: Write> Sink for FollowSink<W> {
@@ -248,13 +326,25 @@ impl<W: Write> Sink for FollowSink<W> {
                 // An ICMP error about it is no datagram of it.
                 let own = packet.transport != Transport::Tcp && note.change != Some(crate::flow::Change::IcmpError);
                 if let (true, Some(from)) = (own && self.of.kind != FlowKind::Tcp, note.direction) {
-                    let offset = &mut self.offsets[usize::from(from == Direction::Responder)];
+                    let whole = self.pieces.complete(frame, packet);
+                    let bytes = whole.as_ref().map_or(packet.payload(), |whole| whole.data.as_slice());
+                    let offset = &mut self.offsets[side(from)];
                     let at = *offset;
-                    *offset += packet.payload().len() as u64;
+                    *offset += bytes.len() as u64;
                     self.last = None; // Each datagram by itself.
-                    self.data(from, at, packet.payload(), frame.number, frame.ts)?;
+                    self.data(from, at, bytes, frame.number, frame.ts)?;
+                    let len = whole.as_ref().map_or(packet.payload_len, |whole| whole.len);
+                    let missing = u64::from(len).saturating_sub(bytes.len() as u64);
+                    if missing > 0 {
+                        self.gap(from, missing, GapReason::Cut)?;
+                    }
                     self.end_line()?;
                 }
+            }
+            Event::Packet { frame, packet, note }
+                if note.flow.is_none() && packet.fragment.is_piece() && self.of.kind != FlowKind::Tcp =>
+            {
+                self.pieces.keep(frame, packet);
             }
             Event::Flow(record) if record.id == self.of => {
                 self.on_end(record)?;

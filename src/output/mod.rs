@@ -4,6 +4,7 @@
 mod app_note;
 pub mod bits;
 mod capture_record;
+pub mod choice;
 pub mod columns;
 pub mod csv;
 pub mod ends;
@@ -41,10 +42,12 @@ mod text;
 pub mod text_output;
 pub mod units;
 pub mod values;
+mod wrap;
 pub mod write_error;
 pub mod zeek;
 
 pub use bits::BitsSink;
+pub use choice::{Candidates, ChoiceSink, Why};
 pub use csv::Separated;
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};

@@ -88,6 +88,25 @@ pub enum WriteError {
         /// Packets that were taken since then, and are lost.
         unsaved: u64,
     },
+    /// One of the files of a split capture cannot be written: disk full, device gone.
+    #[error("{}: {operation} failed: {error}; {files} files with {} packets are complete", path.display(), safe.packets)]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `creating`, `writing`, `closing`.
+        operation: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+        /// Files that are complete.
+        files: u64,
+        /// What is in those.
+        safe: Safe,
+        /// Files that hold a part of their packets, all whole.
+        begun: u64,
+        /// Packets that were taken and are in no file.
+        unsaved: u64,
+    },
     /// Text cannot be written: disk full, broken pipe, device gone.
     #[error("cannot {} {}: {error}", if *operation == "closing" { "close" } else { "write" }, path.display())]
     Output {
@@ -138,9 +157,13 @@ impl WriteError {
     /// Was the disk full, or a quota used up?
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
-        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
-        matches!(self, Self::Write { error, .. } | Self::Rotate { error, .. } if full.contains(&error.kind()))
+        matches!(self, Self::Write { error, .. } | Self::Split { error, .. } | Self::Rotate { error, .. } if is_full(error))
     }
+}
+
+/// Had the disk, or a quota, no room?
+pub(super) fn is_full(error: &io::Error) -> bool {
+    [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge].contains(&error.kind())
 }
 
 /// Keeps the kind, so that a broken pipe is still known for one; the error itself is inside.
@@ -148,6 +171,7 @@ impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         let kind = match &error {
             WriteError::Write { error, .. }
+            | WriteError::Split { error, .. }
             | WriteError::Output { error, .. }
             | WriteError::Create { error, .. }
             | WriteError::Rotate { error, .. } => error.kind(),

@@ -2,10 +2,20 @@
 
 use super::SceneKind;
 use super::call::{Call, Host};
-use super::claim::{Line, Mark, Say};
+use super::claim::{Line, Mark};
+use super::say::Say;
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
+use crate::flow::VerdictKind;
+
+/// Steps within which a FIN that is sent again tells that its acknowledgment was lost.
+const SOON: usize = 512;
+
+/// Was a segment of this kind missing at its receiver until now?
+const fn is_missing(kind: VerdictKind) -> bool {
+    matches!(kind, VerdictKind::Resent | VerdictKind::Reordered | VerdictKind::Unsure)
+}
 
 impl Teller<'_> {
     /// A FIN that was not seen before, at this number.
@@ -22,10 +32,27 @@ impl Teller<'_> {
             claim.call(host, Call::Close).call(host, Call::Exit);
         }
         self.say(Mark::Seen, host, Say::FinCounts { next: fin + 1 });
-        self.say(Mark::Implied, peer, Say::RecvEnd).some_time(peer, Call::Recv);
+        // What is before it comes first: the end is told when that is acknowledged.
+        if self.side(host).acked >= fin && !self.is_sent_again_before_its_end(at, host) {
+            self.say_end(host);
+        }
         if self.side(peer).half {
             self.say(Mark::OneOf, peer, Say::CloseUnseen).some_time(peer, Call::Close);
         }
+    }
+
+    /// The other host's program can read the end of what this host sends.
+    pub(super) fn say_end(&mut self, host: Host) {
+        let peer = host.other();
+        if !std::mem::replace(&mut self.side(host).end_told, true) {
+            self.say(Mark::Implied, peer, Say::RecvEnd).some_time(peer, Call::Recv);
+        }
+    }
+
+    /// Does this host send its FIN again after this step? Then what acknowledged it had not arrived.
+    pub(super) fn sends_fin_again(&self, at: usize, host: Host) -> bool {
+        let later = self.steps.iter().skip(at + 1).take(SOON).filter(|step| self.host_of(step) == Some(host));
+        later.filter_map(|step| step.segment()).any(|segment| segment.accepted && segment.has(TcpFlags::FIN))
     }
 
     /// Does this host send data for which the other one has an ear, after this step?
@@ -50,8 +77,8 @@ impl Teller<'_> {
         acked.is_some_and(|acked| acked <= fin)
     }
 
-    /// Does this host, which has sent its FIN, send something before that again until the FIN is acknowledged? Then it was missing at the
-    /// other host, and the FIN had to wait there.
+    /// Does this host, which has sent its FIN, send that or something before it again until the FIN is acknowledged, or does something come
+    /// late? Then it was missing at the other host, and the end had to wait there: at least nothing says that it had not.
     pub(super) fn is_sent_again_before_its_end(&self, at: usize, host: Host) -> bool {
         let side = &self.sides[host.index()];
         let Some(fin) = side.fin else { return false };
@@ -61,8 +88,9 @@ impl Teller<'_> {
                 if segment.has(TcpFlags::ACK) && side.place(segment.ack).is_some_and(|ack| ack > fin) {
                     return false;
                 }
-            } else if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent())
-                && side.place(segment.seq).is_some_and(|seq| seq < fin)
+            } else if (step.len > 0 || segment.has(TcpFlags::FIN))
+                && segment.verdict.is_some_and(|verdict| is_missing(verdict.kind))
+                && side.place(segment.seq).is_some_and(|seq| seq <= fin)
             {
                 return true;
             }

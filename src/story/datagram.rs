@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Errno, Host};
-use super::claim::{Mark, Say};
+use super::claim::Mark;
+use super::say::Say;
 use super::step::What;
 use super::tell::Teller;
 use crate::flow::FlowKind;
@@ -56,12 +57,14 @@ impl Teller<'_> {
         claim.call(peer, Call::RecvFrom);
     }
 
-    /// The packet that completes a datagram which came in fragments (RFC 791 section 3.2). What was in it is not told.
+    /// The packet that completes a datagram which came in fragments (RFC 791 section 3.2). Of UDP the calls are told, of others not what was in it.
     pub(super) fn on_piece(&mut self, at: usize) {
         let step = self.step(at);
         let host = self.host_of(step);
-        self.say(Mark::Seen, host, Say::Completes { len: step.len });
-        if let Some(host) = host {
+        self.say(Mark::Seen, host, Say::Completes { len: step.len, pieces: step.pieces.clone() });
+        if self.record.id.kind == FlowKind::Udp && !step.pieces.is_empty() {
+            self.on_datagram(at);
+        } else if let Some(host) = host {
             let me = self.side(host);
             (me.last_step, me.last_ts, me.last_news) = (Some(at), Some(step.ts), Some(at));
         }
@@ -74,7 +77,10 @@ impl Teller<'_> {
     }
 
     fn answered_after(&self, at: usize, host: Host) -> bool {
-        self.steps.iter().skip(at + 1).any(|step| matches!(step.what, What::Datagram(_)) && self.host_of(step) == Some(host))
+        self.steps
+            .iter()
+            .skip(at + 1)
+            .any(|step| matches!(step.what, What::Datagram(_) | What::Piece(_)) && self.host_of(step) == Some(host))
     }
 
     pub(super) fn on_message(&mut self, at: usize, kind: u8, code: u8, v6: bool, id: Option<(u16, u16)>) {

@@ -2,8 +2,9 @@
 
 use super::Sum;
 use super::call::{Call, Host};
-use super::claim::{Claim, Mark, Say};
-use super::setup::backoff;
+use super::claim::{Claim, Mark};
+use super::say::Say;
+use super::setup::{backoff, is_fast};
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
@@ -32,7 +33,8 @@ impl Teller<'_> {
         }
         let both = handshake.outcome == Outcome::Simultaneous;
         if handshake.syn_ack.is_some() && !both {
-            let claim = self.say(Mark::Implied, Host::Server, Say::Listens { port: record.responder.port });
+            let mark = if self.is_split() { Mark::OneOf } else { Mark::Implied };
+            let claim = self.say(mark, Host::Server, Say::Listens { port: record.responder.port });
             for call in [Call::Socket, Call::Bind, Call::Listen] {
                 claim.some_time(Host::Server, call);
             }
@@ -40,15 +42,23 @@ impl Teller<'_> {
         if handshake.syn.is_some() {
             let (from, to) = (record.originator, record.responder);
             let ephemeral = from.port >= EPHEMERAL;
-            let say = Say::Connects { to, port: from.port, ephemeral };
-            // Who resets an answer that it asked for may never have asked.
-            let by_hand = handshake.ack.is_none() && record.state == State::ResetByOriginator;
-            let claim = self.say(if by_hand { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
+            let first = self.steps.iter().find_map(|step| Some((*step, step.segment().filter(|segment| segment.is_bare_syn())?)));
+            let fast = first.is_some_and(|(step, segment)| is_fast(step, segment));
+            let say = if fast { Say::OpensFast { to } } else { Say::Connects { to, port: from.port, ephemeral } };
+            let by_hand = self.may_be_made_by_hand();
+            let claim = self.say(if by_hand || fast { Mark::OneOf } else { Mark::Implied }, Host::Client, say);
             claim.some_time(Host::Client, Call::Socket);
             if !ephemeral {
                 claim.some_time(Host::Client, Call::Bind);
             }
-            claim.call(Host::Client, Call::Connect);
+            claim.call(Host::Client, if fast { Call::SendTo } else { Call::Connect });
+        }
+        if both {
+            let (from, to) = (record.responder, record.originator);
+            let say = Say::Connects { to, port: from.port, ephemeral: from.port >= EPHEMERAL };
+            // Whoever is to be found at a port has chosen it.
+            let claim = self.say(Mark::Implied, Host::Server, say);
+            claim.some_time(Host::Server, Call::Socket).some_time(Host::Server, Call::Bind).call(Host::Server, Call::Connect);
         }
         self.take_claims()
     }
@@ -62,14 +72,26 @@ impl Teller<'_> {
             State::HalfOpen => {
                 self.say(Mark::OneOf, Host::Server, Say::LeftHalfOpen);
             }
-            State::Open | State::Stalled | State::HalfClosed | State::Midway | State::Closing
-                if record.end_reason != Some(EndReason::Timeout) =>
-            {
-                self.say(Mark::Seen, None, Say::StillOpen);
-            }
+            State::Open | State::Stalled | State::HalfClosed | State::Midway | State::Closing => self.after_open(),
             _ => {}
         }
         self.take_claims()
+    }
+
+    /// It was not over with its last packet.
+    fn after_open(&mut self) {
+        match self.record.end_reason {
+            Some(EndReason::Reused) => self.say(Mark::Seen, None, Say::PortsReused),
+            Some(EndReason::Timeout) => return,
+            _ => self.say(Mark::Seen, None, Say::StillOpen),
+        };
+        let Some(end) = self.steps.last().map(|step| step.ts) else { return };
+        for host in [Host::Client, Host::Server] {
+            let tries = self.side(host.other()).unanswered;
+            if let Some(last) = self.side(host).last_ts.filter(|_| tries > 0) {
+                self.say(Mark::Seen, host, Say::Unheard { silent: end - last, tries });
+            }
+        }
     }
 
     /// Nothing answered the client's SYNs.
@@ -86,7 +108,8 @@ impl Teller<'_> {
             self.say(Mark::Seen, None, Say::NothingBack);
             self.say(Mark::OneOf, None, Say::WhySilent);
         }
-        self.say(Mark::Implied, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
+        let mark = if self.may_be_made_by_hand() { Mark::OneOf } else { Mark::Implied };
+        self.say(mark, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
     }
 
     fn only(&mut self, mark: Mark, host: Option<Host>, say: Say) -> Vec<Claim> {

@@ -10,10 +10,14 @@
 mod call;
 mod claim;
 mod close;
+mod copy;
 mod datagram;
 mod ending;
 mod moves;
+mod pieces;
 mod reset;
+mod rule;
+mod say;
 mod segment;
 mod setup;
 mod side;
@@ -24,8 +28,10 @@ mod times;
 mod trace;
 
 pub use call::{Call, Called, Errno, Host};
-pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase, Say};
-pub use step::{Options, Segment, Step, Steps, What};
+pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase};
+pub use pieces::{Pieces, Whole};
+pub use say::Say;
+pub use step::{Options, Segment, Step, Steps, TlsPart, What};
 pub use tell::tell;
 pub use times::{Times, times};
 pub use trace::{Trace, TraceError, TracedCall, read_trace, settle};

@@ -2,7 +2,8 @@
 
 use super::SceneKind;
 use super::call::{Call, Errno, Host};
-use super::claim::{Break, Claim, Mark, Say};
+use super::claim::{Break, Claim, Mark};
+use super::say::Say;
 use super::step::Segment;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
@@ -13,6 +14,13 @@ impl Teller<'_> {
     pub(super) fn on_reset(&mut self, at: usize, host: Host, segment: &Segment) {
         self.enter(SceneKind::BreakingOff);
         let peer = host.other();
+        if segment.has(TcpFlags::ACK) && self.side(host).state.is_some() {
+            // It acknowledges, too, what was sent and no more.
+            let acked = self.side(peer).place(segment.ack).filter(|ack| *ack <= self.sides[peer.index()].next);
+            if let Some(ack) = acked {
+                self.side(peer).acknowledge(ack);
+            }
+        }
         if self.is_probe_answer(host) {
             // Its reset carries no acknowledgment then, but the probe's as its number.
             let ack = !segment.has(TcpFlags::ACK);
@@ -24,6 +32,9 @@ impl Teller<'_> {
             (Some(TcpState::SynSent | TcpState::Established), _) if self.never_completed() => {
                 let claim = self.say(Mark::OneOf, host, Say::AbandonsOpening);
                 claim.call(host, Call::Close).call(host, Call::Exit);
+            }
+            (Some(TcpState::Closed), Some(TcpState::Closed)) => {
+                self.say(Mark::Implied, host, Say::LateReset);
             }
             _ if self.sides.iter().all(|side| side.fin_acked() || side.state == Some(TcpState::TimeWait)) => {
                 self.say(Mark::Implied, host, Say::LateReset);
@@ -47,7 +58,9 @@ impl Teller<'_> {
         let took = asked.map_or(crate::model::Span::ZERO, |asked| step.ts - self.step(asked).ts);
         let say = Say::Refuses { ack, took, ttl: step.ttl, ip_id: step.ip_id };
         self.say(Mark::Seen, host, say).evidence.extend(asked);
-        self.say(Mark::Implied, peer, Say::ConnectFails(Errno::ConnRefused)).call(peer, Call::Connect);
+        self.say(Mark::OneOf, host, Say::RefusedWhy);
+        let mark = if self.may_be_made_by_hand() { Mark::OneOf } else { Mark::Implied };
+        self.say(mark, peer, Say::ConnectFails(Errno::ConnRefused)).call(peer, Call::Connect);
     }
 
     /// A reset in a connection.
@@ -61,6 +74,9 @@ impl Teller<'_> {
         let got_data = self.side(peer).data > 0;
         let after_own_end = finished && last.is_some_and(|last| Some(last) > self.side(host).fin_step);
         let mut causes = Vec::new();
+        if self.side(host).unanswered > 0 {
+            causes.push(Break::GaveUp);
+        }
         if no_connection && finished && after_own_end {
             causes.push(Break::GoneBefore);
         } else if no_connection && !finished {

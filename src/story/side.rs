@@ -18,24 +18,48 @@ pub(super) struct Sent {
     pub(super) again: bool,
 }
 
+/// An acknowledgment that is none of this connection: its sender answers to something older.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stray {
+    pub(super) step: usize,
+    /// As it was sent.
+    pub(super) ack: u32,
+    /// It was a SYN-ACK.
+    pub(super) listens: bool,
+}
+
 /// One host, as far as its packets tell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Side {
     /// The number that counts as 0.
     base: Option<u32>,
+    /// The lowest of its numbers in the capture, where that has no SYN of it: it counts as 1.
+    pub(super) floor: Option<u32>,
     /// Its SYN was seen.
     pub(super) syn_seen: bool,
     /// Number after the highest it has sent.
     pub(super) next: Line,
     /// The highest of its numbers that the peer has acknowledged.
     pub(super) acked: Line,
+    /// The highest of its numbers that the peer has by SACK.
+    pub(super) sacked: Line,
     pub(super) fin: Option<Line>,
     pub(super) fin_step: Option<usize>,
+    /// It was said that its peer's program can read the end.
+    pub(super) end_told: bool,
     /// It reads on after its FIN.
     pub(super) half: bool,
     pub(super) under_way: VecDeque<Sent>,
     /// Its state.
     pub(super) state: Option<TcpState>,
+    /// Its SYN carried data, or asked for a cookie of fast open.
+    pub(super) opens_fast: bool,
+    /// It was said that the call which opened the connection returns.
+    pub(super) connected: bool,
+    /// Its program could have the data of the peer's SYN at once.
+    pub(super) accepted_early: bool,
+    /// The peer's acknowledgment of its SYN was seen, and does not arrive before its FIN leaves.
+    pub(super) unopened: bool,
     /// The peer's FIN was seen, and did not arrive before its own was sent.
     pub(super) crossing: bool,
     /// The peer's FIN was seen, and something before it is still missing at this host.
@@ -44,17 +68,27 @@ pub(super) struct Side {
     pub(super) syns: u32,
     pub(super) last_syn: Option<Timestamp>,
     pub(super) syn_gap: Option<Span>,
+    /// Bytes that it acknowledged while its window was shut: its program had not read before.
+    pub(super) unread: u64,
     /// The window it offered last, bytes.
     pub(super) window: Option<u64>,
     pub(super) shut_since: Option<Timestamp>,
     pub(super) probes: u32,
     /// Its last segment was a keep-alive or a probe.
     pub(super) asked: Option<Asked>,
+    /// It has sent keep-alives.
+    pub(super) keeps_alive: bool,
+    /// So often has it asked, with keep-alives, probes or what it sent again, since its peer was last heard.
+    pub(super) unanswered: u32,
     /// The last acknowledgment it sent, and how often it sent it again without anything else.
     pub(super) ack_sent: Option<Line>,
     pub(super) repeats: u32,
     /// Data it sent, copies left out, bytes.
     pub(super) data: u64,
+    /// The last acknowledgment of it that its peer, which waits for an answer to its SYN, cannot take.
+    pub(super) stray: Option<Stray>,
+    /// It sent this reset, of which its peer is about to ask.
+    pub(super) asked_about: Option<usize>,
     pub(super) last_step: Option<usize>,
     pub(super) last_ts: Option<Timestamp>,
     /// The last segment that carried data or FIN that it was not seen to send before.
@@ -88,11 +122,13 @@ impl Side {
         self.base == Some(isn)
     }
 
-    /// Where a number lies on the line, nearest to what was sent last. Midway the first number seen is 1.
+    /// Where a number lies on the line, nearest to what was sent last. Midway the lowest number of the capture is 1.
     pub(super) fn line(&mut self, number: u32) -> Line {
-        let base = *self.base.get_or_insert(number.wrapping_sub(1));
+        let floor = self.floor.unwrap_or(number);
+        let base = *self.base.get_or_insert(floor.wrapping_sub(1));
         if self.next == 0 && self.acked == 0 && !self.syn_seen {
-            (self.next, self.acked) = (1, 1);
+            let first = Line::from(number.wrapping_sub(base));
+            (self.next, self.acked) = (first, first);
         }
         let near = self.next as u32;
         let offset = number.wrapping_sub(base).wrapping_sub(near) as i32;

@@ -4,10 +4,12 @@
 //! data says, what the tracker noted. What follows from that is said elsewhere in this room.
 
 use super::claim::Phrase;
+use super::pieces::Pieces;
 use crate::decode::{Packet, TcpFlags, TcpOption, Transport};
 use crate::flow::{Change, Direction, EndStates, FlowId, Note, Settled, Verdict};
 use crate::model::{Endpoint, Frame, IpProtocol, Timestamp};
-use crate::peek::phrase;
+use crate::peek::tls::{Content, HandshakeKind, Parts, server_hello};
+use crate::peek::{Peek, phrase};
 use std::collections::VecDeque;
 
 /// A packet of the conversation.
@@ -27,12 +29,51 @@ pub struct Step {
     pub ttl: Option<u8>,
     /// IPv4's identification.
     pub ip_id: Option<u16>,
-    /// Bytes of data by the headers' lengths.
+    /// Bytes of data by the headers' lengths; of a datagram that came in fragments those of all, where `pieces` has them.
     pub len: u32,
+    /// Packets that brought a datagram in fragments, this one the last; empty of others.
+    pub pieces: Vec<u64>,
     /// What the data says, where that is recognised.
     pub phrase: Option<Phrase>,
+    /// What of TLS it begins with.
+    pub tls: Option<TlsPart>,
     /// What it is.
     pub what: What,
+}
+
+/// What of TLS a segment begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsPart {
+    /// The client's first message.
+    ClientHello,
+    /// The server's answer to it. `modern`: it chooses TLS 1.3, in which all that follows is encrypted.
+    ServerHello {
+        /// TLS 1.3.
+        modern: bool,
+    },
+    /// Something else of the handshake.
+    Handshake,
+    /// Encrypted data, or the rest of a handshake of TLS 1.3.
+    Data,
+}
+
+impl TlsPart {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut parts = Parts::new(bytes);
+        let Peek::Is(first) = parts.read() else { return None };
+        Some(match first.content {
+            Content::Handshake { kind: HandshakeKind::CLIENT_HELLO, .. } => Self::ClientHello,
+            Content::Handshake { kind: HandshakeKind::SERVER_HELLO, .. } => match server_hello(bytes).is() {
+                // A HelloRetryRequest asks for another hello.
+                Some(hello) if hello.is_retry() => Self::Handshake,
+                Some(hello) => Self::ServerHello { modern: hello.version().hides_certificates() },
+                None => Self::Handshake,
+            },
+            Content::ApplicationData(_) => Self::Data,
+            Content::Alert(_) => return None,
+            Content::Handshake { .. } | Content::ChangeCipherSpec | Content::Opaque(..) => Self::Handshake,
+        })
+    }
 }
 
 /// What a step is.
@@ -79,6 +120,8 @@ pub struct Segment {
     pub flags: TcpFlags,
     /// Window field as sent.
     pub window: u16,
+    /// Urgent pointer as sent; meaningful with URG.
+    pub urgent: u16,
     /// What it is to be multiplied with, as a power of two, where both SYNs said so (RFC 7323). Never that of a SYN.
     pub scale: Option<u8>,
     /// What the options say.
@@ -191,6 +234,7 @@ impl Step {
                 ack: header.ack(),
                 flags: TcpFlags(header.flags().0 & !TcpFlags::RESERVED.0),
                 window: header.window(),
+                urgent: header.urgent(),
                 scale: note.window_scale,
                 options: Options::read(header.option_bytes()),
                 accepted: note.ends.is_none_or(|ends| ends.accepted),
@@ -213,7 +257,9 @@ impl Step {
             ttl,
             ip_id,
             len: packet.payload_len,
+            pieces: Vec::new(),
             phrase: phrase.map(Phrase),
+            tls: matches!(what, What::Segment(_)).then(|| TlsPart::read(packet.payload())).flatten(),
             what,
         })
     }
@@ -233,13 +279,14 @@ pub struct Steps {
     first: Vec<Step>,
     last: VecDeque<Step>,
     left_out: u64,
+    pieces: Pieces,
 }
 
 impl Steps {
     /// None yet, of this conversation. `most`: how many are kept, at least 2; half of them are the first, half the last.
     #[must_use]
     pub fn new(of: FlowId, most: usize) -> Self {
-        Self { of, most: most.max(2), first: Vec::new(), last: VecDeque::new(), left_out: 0 }
+        Self { of, most: most.max(2), first: Vec::new(), last: VecDeque::new(), left_out: 0, pieces: Pieces::default() }
     }
 
     /// Whose they are.
@@ -251,9 +298,15 @@ impl Steps {
     /// Takes a packet, if it is of this conversation.
     pub fn on_packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, note: &Note) {
         if note.flow != Some(self.of) {
+            if note.flow.is_none() && packet.fragment.is_piece() {
+                self.pieces.keep(frame, packet);
+            }
             return;
         }
-        let Some(step) = Step::of(frame, packet, note) else { return };
+        let Some(mut step) = Step::of(frame, packet, note) else { return };
+        if let (What::Piece(_), Some(whole)) = (&step.what, self.pieces.complete(frame, packet)) {
+            (step.pieces, step.len) = (whole.numbers, whole.len);
+        }
         if self.first.len() < self.most / 2 {
             self.first.push(step);
             return;

@@ -2,12 +2,13 @@
 
 use super::SceneKind;
 use super::call::{Call, Host};
-use super::claim::{Cause, Line, Mark, Say};
+use super::claim::{Cause, Line, Mark};
+use super::say::Say;
 use super::side::Asked;
 use super::step::{Segment, Step, What};
 use super::tell::Teller;
 use crate::decode::TcpFlags;
-use crate::flow::{Evidence, Vantage, Verdict, VerdictKind};
+use crate::flow::{Confidence, Evidence, TcpState, Vantage, Verdict, VerdictKind};
 use crate::model::Span;
 
 /// Shorter round trips than this are those of one host with itself or with the capture beside it.
@@ -18,6 +19,8 @@ const SHORTEST_TIMEOUT: Span = Span::from_millis(200);
 const FAST: u32 = 3;
 /// Steps within which an error that was reported explains a segment that is sent again.
 const LATELY: usize = 64;
+/// Steps within which an acknowledgment tells what became of a hole.
+const SOON: usize = 512;
 /// What a program takes that is worth a word.
 const THOUGHT: Span = Span::from_millis(1);
 
@@ -36,7 +39,16 @@ impl Teller<'_> {
     /// Everything but SYN and RST.
     pub(super) fn on_talk(&mut self, at: usize, host: Host, segment: &Segment) {
         let step = self.step(at);
-        let completes = self.completes(step);
+        // Of a split handshake, the answer to the client's SYN,ACK.
+        let opens = self.is_split() && host == Host::Server && self.sides[0].state == Some(TcpState::SynReceived);
+        let completes = self.completes(step) || (opens && step.len == 0);
+        let split = self.is_split() && host == Host::Server && !self.side(host).syn_seen && step.len == 0;
+        if split {
+            self.side(host.other()).line(segment.ack);
+            self.side(host).line(segment.seq);
+            self.say(Mark::Implied, host, Say::SplitAck);
+            return;
+        }
         if !completes {
             self.enter(SceneKind::Talking);
         }
@@ -47,6 +59,9 @@ impl Teller<'_> {
         let place = Place { first, data_end, end: data_end + i64::from(fin), ack };
         if completes {
             self.say_completed(host);
+        }
+        if let Some(of) = self.side(host.other()).asked_about.take_if(|_| step.len == 0 && !fin) {
+            self.say(Mark::Implied, host, Say::AsksReset { of }).by(of);
         }
         let theirs = self.side(host.other()).last_news;
         let turn = self.side(host).last_news < theirs;
@@ -86,15 +101,31 @@ impl Teller<'_> {
         }
         self.side(host).asked = None;
         let known = self.side(host).next;
+        if step.len > 0 && place.first < known {
+            // What came after it before may have waited for it: its acknowledgment measures no round trip.
+            self.side(host).sent_again(place.first, Line::MAX);
+        }
         if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 {
             self.say(Mark::Seen, host, Say::Hole { from: known, to: place.first });
+            let acked = self.acked_unseen(at, host, (known, place.first));
+            let claim = self.say(if acked.is_some() { Mark::Implied } else { Mark::OneOf }, None, Say::HoleWhy { acked });
+            claim.evidence.extend(acked);
+        }
+        if segment.has(TcpFlags::URG) {
+            let last = place.first + Line::from(segment.urgent) - 1;
+            self.say(Mark::Seen, host, Say::Urgent { pointer: segment.urgent, last });
         }
         let new = self.side(host).send(place.end, at);
         if step.len == 0 {
             return false;
         }
         if segment.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
-            self.side(host).sent_again(place.first, place.end);
+            if let Ok(fresh) = u32::try_from(place.data_end - known)
+                && (1..step.len).contains(&fresh)
+            {
+                self.side(host).data += u64::from(fresh);
+                self.say(Mark::Seen, host, Say::PartNew { fresh, len: step.len });
+            }
             return true;
         }
         if new || segment.verdict.is_none() {
@@ -102,8 +133,14 @@ impl Teller<'_> {
             let phrase = step.phrase.clone();
             let push = segment.has(TcpFlags::PSH);
             self.side(host).data += u64::from(len);
-            self.say(Mark::OneOf, host, Say::Sends { len, first: place.first, next: place.data_end, phrase, push })
-                .call(host, Call::Send);
+            let (first, next) = (place.first, place.data_end);
+            let urgent = segment.has(TcpFlags::URG);
+            let say = if urgent { Say::SendsUrgent { len, first, next } } else { Say::Sends { len, first, next, phrase, push } };
+            self.say(Mark::OneOf, host, say).call(host, Call::Send);
+            if urgent {
+                let peer = host.other();
+                self.say(Mark::OneOf, peer, Say::UrgentArrives).some_time(peer, Call::Recv);
+            }
             self.say_thought(at, host);
         }
         segment.verdict.is_some()
@@ -119,7 +156,9 @@ impl Teller<'_> {
         let (since, took) = if let Some(heard) = heard.filter(|heard| *heard > question) {
             (heard, step.ts - self.step(heard).ts)
         } else {
-            let way = self.leg_to(host).unwrap_or_default();
+            // Without the way to it, the wait is not known to be its program's.
+            let near = self.seen_from(host).then_some(Span::ZERO);
+            let Some(way) = self.leg_to(host).or(near) else { return };
             (question, Span::from_nanos((step.ts - self.step(question).ts).nanos() - way.nanos()))
         };
         if took >= THOUGHT {
@@ -135,6 +174,10 @@ impl Teller<'_> {
                 let after = me.last_ts.max(self.side(host.other()).last_ts).map_or(Span::ZERO, |last| step.ts - last);
                 self.side(host).asked = Some(Asked::KeepAlive);
                 self.say(Mark::Seen, host, Say::KeepAlive { after });
+                if !std::mem::replace(&mut self.side(host).keeps_alive, true) {
+                    self.say(Mark::OneOf, host, Say::KeepAliveWhy);
+                }
+                self.say_unheard(at, host);
                 return;
             }
             VerdictKind::WindowProbe => {
@@ -143,7 +186,8 @@ impl Teller<'_> {
                 let nth = me.probes;
                 let since = if nth > 1 { self.side(host).last_ts } else { self.side(host.other()).shut_since };
                 let after = since.map_or(Span::ZERO, |since| step.ts - since);
-                self.say(Mark::Seen, host, Say::Probe { after, nth });
+                self.say(Mark::Implied, host, Say::Probe { after, nth });
+                self.say_unheard(at, host);
                 return;
             }
             _ => {}
@@ -158,19 +202,79 @@ impl Teller<'_> {
             Cause::Asked { times: asked }
         } else if pause >= SHORTEST_TIMEOUT {
             Cause::Timer { pause }
+        } else if self.is_missed_by_sack(at, host) {
+            Cause::Asked { times: 0 }
         } else if self.seen_from(host) {
             Cause::Early
         } else {
             Cause::Unknown
         };
         let against = verdict.against.and_then(|place| self.find(at, place));
-        let mark = match verdict.confidence {
-            Some(crate::flow::Confidence::Sure) => Mark::Seen,
-            Some(crate::flow::Confidence::Likely) => Mark::Implied,
-            None => Mark::OneOf,
-        };
+        match against.filter(|_| verdict.evidence.has(Evidence::SEEN_BEFORE)) {
+            Some(of) => {
+                let after = step.ts - self.step(of).ts;
+                self.say(Mark::Seen, host, Say::SeenBefore { of, after }).by(of);
+            }
+            None if !verdict.evidence.has(Evidence::SEEN_BEFORE) => {
+                let next = self.side(host).next;
+                self.say(Mark::Seen, host, Say::FillsHole { next });
+            }
+            None => {}
+        }
+        if matches!(cause, Cause::Timer { .. }) {
+            self.say_unheard(at, host);
+        }
+        // What is sure follows from what the packets carry; the rest is the likeliest of several.
+        let mark = if verdict.confidence == Some(Confidence::Sure) { Mark::Implied } else { Mark::OneOf };
         let claim = self.say(mark, host, Say::Judged { verdict, against, cause });
         claim.evidence.extend(against);
+        match cause {
+            Cause::Unknown => {}
+            // Who was asked three times does so; timers and probes of the tail look alike.
+            Cause::Asked { .. } | Cause::TooBig => {
+                self.say(Mark::Implied, host, Say::Trigger(cause));
+            }
+            Cause::Timer { .. } | Cause::Early => {
+                self.say(Mark::OneOf, host, Say::Trigger(cause));
+            }
+        }
+    }
+
+    /// Does the receiver of this segment have something beyond it, by its SACK blocks?
+    fn is_missed_by_sack(&self, at: usize, host: Host) -> bool {
+        let side = &self.sides[host.index()];
+        let first = self.step(at).segment().and_then(|segment| side.place(segment.seq));
+        first.is_some_and(|first| first < side.sacked)
+    }
+
+    /// A host asks again, and its peer has said nothing since it asked for the first time.
+    fn say_unheard(&mut self, at: usize, host: Host) {
+        let (ts, peer) = (self.step(at).ts, host.other());
+        let me = self.side(host);
+        me.unanswered += 1;
+        let tries = me.unanswered;
+        if let Some(last) = self.side(peer).last_ts.filter(|_| tries > 1) {
+            self.say(Mark::Seen, peer, Say::Unheard { silent: ts - last, tries: tries - 1 });
+        }
+    }
+
+    /// The step, soon after, by which these numbers of a host are acknowledged before any of them was seen.
+    fn acked_unseen(&self, at: usize, host: Host, (from, to): (Line, Line)) -> Option<usize> {
+        let side = &self.sides[host.index()];
+        for (later, step) in self.steps.iter().enumerate().skip(at + 1).take(SOON) {
+            let Some(segment) = step.segment().filter(|segment| segment.accepted && !segment.has(TcpFlags::RST)) else {
+                continue;
+            };
+            if self.host_of(step) == Some(host) {
+                let first = side.place(segment.seq)?;
+                if first < to && first + Line::from(step.len) > from {
+                    return None;
+                }
+            } else if segment.has(TcpFlags::ACK) && side.place(segment.ack).is_some_and(|ack| ack >= to) {
+                return Some(later);
+            }
+        }
+        None
     }
 
     /// Has a router said lately that what this host sent was too big?
@@ -180,13 +284,13 @@ impl Teller<'_> {
     }
 
     /// Does the capture see what this host sees, so that what made it send can be told?
-    fn seen_from(&self, host: Host) -> bool {
+    pub(super) fn seen_from(&self, host: Host) -> bool {
         let vantage = if host == Host::Client { Vantage::NearOriginator } else { Vantage::NearResponder };
         self.record.vantage == Some(vantage)
     }
 
     /// The step of a packet, looked for backwards.
-    fn find(&self, before: usize, place: (u16, u64)) -> Option<usize> {
+    pub(super) fn find(&self, before: usize, place: (u16, u64)) -> Option<usize> {
         self.steps[..before].iter().rposition(|step| (step.source, step.number) == place)
     }
 
@@ -199,14 +303,16 @@ impl Teller<'_> {
             let side = self.side(peer);
             (side.acked, side.next, side.data)
         };
+        let sacked = self.lines_of(peer, &segment.options.sack).into_iter().map(|(_, end)| end).filter(|end| *end > ack).max();
+        self.side(peer).sacked = self.side(peer).sacked.max(sacked.unwrap_or(0));
         let (mine_before, repeats) = (self.side(host).ack_sent.replace(ack), self.side(host).repeats);
         if ack > before {
             self.side(host).repeats = 0;
             if ack > next && next > 0 {
-                self.say(Mark::Seen, host, Say::AckOfUnseen { ack, seen: next });
+                self.say(Mark::Implied, host, Say::AckOfUnseen { ack, seen: next });
             }
             let answered = self.side(peer).acknowledge(ack);
-            self.on_new_ack(at, host, (before, ack), pure && !told);
+            self.on_new_ack(at, host, segment, (before, ack), pure && !told);
             if peer_data > 0 && pure {
                 self.side(host).has_question = Some(at);
             }
@@ -260,7 +366,7 @@ impl Teller<'_> {
     }
 
     /// An acknowledgment of something new: from `before` up to `ack`.
-    fn on_new_ack(&mut self, at: usize, host: Host, (before, ack): (Line, Line), pure: bool) {
+    fn on_new_ack(&mut self, at: usize, host: Host, segment: &Segment, (before, ack): (Line, Line), pure: bool) {
         let peer = host.other();
         let side = self.side(peer);
         let (syn, fin) = (side.syn_seen && before == 0, side.fin.filter(|fin| (before..ack).contains(fin)));
@@ -274,12 +380,15 @@ impl Teller<'_> {
         if bytes > 0 {
             self.say(Mark::Seen, host, Say::AckSum { before, bytes, flags, ack });
         }
-        if bytes > 0 && pure {
+        if segment.window_bytes() == 0 {
+            self.side(host).unread += bytes;
+        } else if bytes > 0 && pure {
             self.say(Mark::OneOf, host, Say::RecvCan { bytes }).some_time(host, Call::Recv);
         }
         if let Some(fin) = fin {
             let claim = self.say(Mark::Seen, host, Say::AcceptsFin { fin, ack });
             claim.evidence.extend(fin_step.filter(|step| *step != at));
+            self.say_end(peer);
         }
     }
 
@@ -306,6 +415,7 @@ impl Teller<'_> {
             (None, 0) => {
                 me.shut_since = Some(step.ts);
                 self.say(Mark::Seen, host, Say::WindowShut);
+                self.say(Mark::Implied, host, Say::WindowWhy);
             }
             (Some(since), 1..) => {
                 me.shut_since = None;
@@ -313,6 +423,10 @@ impl Teller<'_> {
                 let shut_for = Some(step.ts - since);
                 self.say(Mark::Seen, host, Say::WindowOpens { now, shut_for });
                 self.say(Mark::Implied, host, Say::ProgramReads).some_time(host, Call::Recv);
+                let bytes = std::mem::take(&mut self.side(host).unread);
+                if bytes > 0 {
+                    self.say(Mark::OneOf, host, Say::RecvCan { bytes }).some_time(host, Call::Recv);
+                }
             }
             (None, 1..) if silent && before.is_some_and(|before| before != now) && step.len == 0 => {
                 let before = before.unwrap_or_default();
@@ -325,7 +439,7 @@ impl Teller<'_> {
 
 /// Is a segment with this verdict a part of the stream, of which more is to be said?
 const fn is_data(verdict: Verdict) -> bool {
-    !matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe | VerdictKind::Duplicate)
+    !matches!(verdict.kind, VerdictKind::KeepAlive | VerdictKind::WindowProbe)
 }
 
 /// RFC 2883: a first block below the acknowledgment, or within the second, tells of bytes that came twice.

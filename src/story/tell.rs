@@ -1,10 +1,12 @@
 //! Goes through the steps of a conversation in order and has each explained by the rules that fit; keeps what is known of both hosts.
 
 use super::call::{Call, Called, Host};
-use super::claim::{Claim, Mark, Say};
+use super::claim::{Claim, Mark};
+use super::say::Say;
 use super::side::Side;
 use super::step::{Step, Steps, What};
 use super::{Scene, SceneKind, Story, Told};
+use crate::decode::TcpFlags;
 use crate::flow::{Direction, FlowRecord};
 use crate::model::Span;
 
@@ -31,6 +33,7 @@ pub fn tell(steps: &Steps, record: &FlowRecord) -> Story {
     let scene = if record.handshake.is_some() { SceneKind::SettingUp } else { SceneKind::Talking };
     let mut teller =
         Teller { record, steps: list, sides: [Side::default(), Side::default()], claims: Vec::new(), scene, plain: false };
+    teller.find_floors();
     let before = teller.before();
     let mut scenes: Vec<Scene> = Vec::new();
     for at in 0..teller.steps.len() {
@@ -124,9 +127,35 @@ impl<'s> Teller<'s> {
 
     /// Where a segment's numbers lie.
     fn numbers(&self, host: Host, segment: &super::Segment) -> (Option<super::Line>, Option<super::Line>) {
+        // Below the beginning they are none of this connection.
+        let own = |place: Option<super::Line>| place.filter(|at| *at >= 0);
         let seq = self.sides[host.index()].place(segment.seq);
         let ack = self.sides[host.other().index()].place(segment.ack);
-        (seq, ack.filter(|_| segment.has(crate::decode::TcpFlags::ACK)))
+        (own(seq), own(ack).filter(|_| segment.has(TcpFlags::ACK)))
+    }
+
+    /// The lowest number of each host, where the capture does not have its SYN: sent, acknowledged or told by SACK.
+    fn find_floors(&mut self) {
+        let mut lowest: [Option<u32>; 2] = [None, None];
+        let mut has_syn = [false, false];
+        for step in &self.steps {
+            let Some((segment, host)) = step.segment().zip(self.host_of(step)) else { continue };
+            if !segment.accepted || segment.has(TcpFlags::RST) {
+                continue;
+            }
+            has_syn[host.index()] |= segment.has(TcpFlags::SYN);
+            let acks = [segment.ack].into_iter().chain(segment.options.sack.iter().map(|(first, _)| *first));
+            let acks = acks.filter(|_| segment.has(TcpFlags::ACK)).map(|ack| (host.other(), ack));
+            for (of, number) in acks.chain([(host, segment.seq)]) {
+                let low = lowest[of.index()].get_or_insert(number);
+                if (number.wrapping_sub(*low) as i32) < 0 {
+                    *low = number;
+                }
+            }
+        }
+        for host in [Host::Client, Host::Server] {
+            self.side(host).floor = lowest[host.index()].filter(|_| !has_syn[host.index()]);
+        }
     }
 
     /// Says something of the step at hand.

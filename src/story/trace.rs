@@ -5,7 +5,8 @@
 //! seconds since 1970, and what it returned. Lines that are something else are passed over.
 
 use super::call::{Call, Called, Host};
-use super::claim::{Claim, Mark, Say};
+use super::claim::{Claim, Mark};
+use super::say::Say;
 use super::step::Step;
 use super::{Scene, Story};
 use crate::model::{Endpoint, Span, Timestamp};

@@ -1,7 +1,7 @@
 //! How connections end: FIN from either side or both, resets that count and resets that do not, ports used again.
 
 use crate::world::{World, seg};
-use sockeye::flow::record::TcpState::{CloseWait, Closed, Closing, FinWait1, FinWait2, LastAck, TimeWait};
+use sockeye::flow::record::TcpState::{CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, TimeWait};
 use sockeye::flow::{Change, EndReason, State};
 
 #[test]
@@ -81,6 +81,33 @@ fn a_reset_outside_the_window_is_counted_and_ignored() {
     w.open();
     w.a(seg("R", 1001 + 1000, 0));
     assert_eq!(w.only().state, State::ResetByOriginator);
+}
+
+#[test]
+fn a_reset_that_is_answered_with_an_acknowledgment_was_not_taken() {
+    // RFC 5961 (3.2): within the window, and not the number that A waits for. What A says decides.
+    let open = || {
+        let mut w = World::new();
+        w.open();
+        w.a(seg("P.", 1001, 5001).len(10));
+        w.b(seg(".", 5001, 1011));
+        assert_eq!(w.b(seg("R", 5101, 0)).change, Some(Change::State(State::ResetByResponder)));
+        w
+    };
+    let mut w = open();
+    assert_eq!(w.a(seg(".", 1011, 5001)).change, Some(Change::State(State::Open)));
+    w.a(seg("P.", 1011, 5001).len(10));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.tcp_state), (State::Open, Some(Established)));
+    let mut w = open();
+    w.a(seg(".", 1011, 5001));
+    w.b(seg("R", 5001, 0));
+    let r = w.only();
+    assert_eq!((r.state, r.orig.tcp_state), (State::ResetByResponder, Some(Closed)));
+    // Data may have been on their way when it came.
+    let mut w = open();
+    w.a(seg("P.", 1011, 5001).len(10));
+    assert_eq!(w.only().state, State::ResetByResponder);
 }
 
 #[test]

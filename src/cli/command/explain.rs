@@ -1,6 +1,6 @@
 //! `sockeye explain`: one connection as a story.
 
-use super::one::{self, Asked, Made, One};
+use super::one::{self, Asked, Chosen, Made, One};
 use crate::cli::args::{ExplainArgs, LevelWord, SideWord, StoryFormat};
 use crate::cli::open::read_text;
 use crate::cli::{Done, settings};
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Done {
         let style = settings::style(&args.one.look.style);
         return one::run_packet(number, &args.one, asked, |Made { out, .. }| BitsSink::new(out, number, style));
     }
-    one::run("explain", &args.one, asked, |Made { out, most, source, .. }, of| {
+    one::run("explain", true, &args.one, asked, |Made { out, most, source, .. }, Chosen { of, why }| {
         let config = StoryConfig {
             style: settings::style(&args.one.look.style),
             level: match args.level {
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Done {
             markdown: args.format == StoryFormat::Md,
             trace,
             source,
+            why,
         };
         StorySink::new(out, of, most, config)
     })

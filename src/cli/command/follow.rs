@@ -1,6 +1,6 @@
 //! `sockeye follow`: the bytes of one conversation.
 
-use super::one::{self, Asked, Made, One};
+use super::one::{self, Asked, Chosen, Made, One};
 use crate::cli::args::{FollowArgs, FollowFormat, SideWord};
 use crate::cli::errors::Problem;
 use crate::cli::{Done, settings};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &FollowArgs) -> Done {
         None => (path, None),
     };
     let wants = Wants { streams: true, ..Wants::NONE };
-    one::run("follow", &args.one, Asked { wants, path, other }, |Made { out, other, .. }, of| {
+    one::run("follow", false, &args.one, Asked { wants, path, other }, |Made { out, other, .. }, Chosen { of, .. }| {
         let style = settings::style(&args.one.look.style);
         FollowSink::new(out, other, of, FollowConfig { style, form, only })
     })

@@ -9,10 +9,10 @@ use sockeye::output::line::Zone;
 use sockeye::output::{HandshakesConfig, HandshakesSink, Records};
 
 pub(crate) fn run(args: &HandshakesArgs) -> Done {
-    let plan = Plan::new(&args.input, &Zone::Utc)?;
-    let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
-    let of = Of { records: Records::Handshakes, checksums: Checksums::Auto, condition: args.which.condition.as_deref() };
-    records::run(plan, &args.live, &args.look, &args.records, of, |out, style, names| {
+    let plan = Plan::new(&args.of.input, &Zone::Utc)?;
+    let (verbose, quiet) = (args.of.look.verbose > 0, args.of.look.quiet > 0);
+    let of = Of { records: Records::Handshakes, checksums: Checksums::Auto, condition: args.of.which.condition.as_deref() };
+    records::run(plan, &args.of.live, &args.of.look, &args.of.records, of, |out, style, names| {
         Output::HandshakeTable(HandshakesSink::new(out, HandshakesConfig { style, verbose, quiet }).with_names(names))
     })
 }

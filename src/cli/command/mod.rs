@@ -11,4 +11,5 @@ mod one;
 pub(crate) mod packets;
 mod records;
 pub(crate) mod show;
+pub(crate) mod split;
 pub(crate) mod summary;

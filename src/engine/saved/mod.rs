@@ -17,6 +17,7 @@ use self::peers::Answers;
 use self::place::Threads;
 use self::worker::{Left, Shared, Worker};
 use super::run::{Config, Ended, Run, Watch};
+use super::totals;
 use crate::capture::{Failed, Input, SourceError};
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::filter::Filter;
@@ -143,20 +144,9 @@ fn sum_up(
         totals.add(one.totals);
         trackers.push(one.tracker);
     }
-    let sum = |of: fn(TrackerStats) -> u64| trackers.iter().map(|tracker| of(tracker.stats())).sum();
-    let summary = RunSummary {
-        sources,
-        evicted: sum(|stats| stats.evicted),
-        closed_early: sum(|stats| stats.closed_early),
-        without_room: sum(|stats| stats.without_room),
-        checksums: Tracker::checksums_of_all(&trackers),
-        fragments_lost: (lost.expired + lost.unfinished, lost.evicted),
-        fragments_unfit: (lost.cut, lost.malformed + lost.overlapping),
-        dropped_here,
-        records_dropped,
-        live,
-        ..totals.summary()
-    };
+    let tracked = trackers.iter().map(Tracker::stats).fold(TrackerStats::default(), TrackerStats::and);
+    let counted = totals::counted(tracked, Tracker::checksums_of_all(&trackers), lost);
+    let summary = RunSummary { sources, dropped_here, records_dropped, live, ..totals.summary_over(counted) };
     let told = told.and_then(|()| sink.on_event(&Event::Summary(&summary))).and_then(|_| sink.flush());
     (summary, told)
 }

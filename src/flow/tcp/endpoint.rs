@@ -441,6 +441,12 @@ impl Endpoint {
         })
     }
 
+    /// Is this number beyond all that it was seen to send, and that was acknowledged to it?
+    pub(super) fn is_beyond(&self, seq: Seq) -> bool {
+        let beyond = |at| at > self.next && !self.doubt().is_some_and(|doubt| doubt.is_awaited(at));
+        matches!(self.known, Known::Syn | Known::Midway) && self.find(seq).is_some_and(beyond)
+    }
+
     /// The last window it offered, in bytes.
     pub(super) const fn window(&self) -> u32 {
         self.window

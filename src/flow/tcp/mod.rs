@@ -31,7 +31,7 @@ use super::icmp::Quote;
 use super::key::End;
 use super::note::{Change, EndStates};
 use super::prefetch::prefetch;
-use super::record::{Outcome, State};
+use super::record::{Outcome, State, TcpState};
 use super::room::Room;
 use super::stream::StreamLimits;
 use super::wants::Wants;
@@ -68,6 +68,9 @@ pub(super) struct Connection {
     /// The handshake is complete, or was before the capture began.
     open: bool,
     over: Over,
+    /// The reset that ended it lay beyond all that its sender was seen to send, and these were the states before it: see
+    /// [`Self::take_back_reset`].
+    spared: Option<[Option<TcpState>; 2]>,
     /// A reset came after both FINs: what it leaves unacknowledged will stay so.
     cut: bool,
     /// The state after the last packet.
@@ -111,7 +114,7 @@ impl Connection {
     pub(super) fn new(wants: Wants) -> Self {
         let ends = [Endpoint::new(), Endpoint::new()];
         let aspects = Aspects::wanted(wants);
-        Self { ends, open: false, over: Over::No, cut: false, word: State::Opening, setup: None, aspects }
+        Self { ends, open: false, over: Over::No, spared: None, cut: false, word: State::Opening, setup: None, aspects }
     }
 
     /// The sender's end, the other one.
@@ -187,7 +190,7 @@ impl Connection {
     #[inline]
     fn goes_on(&mut self, from: End, segment: &Segment<'_>) -> Option<bool> {
         let ack_only = segment.flags.0 & FLAGS == TcpFlags::ACK.0;
-        if !ack_only || !self.open || !segment.sound || !early() {
+        if !ack_only || !self.open || !segment.sound || self.spared.is_some() || !early() {
             return None;
         }
         let (me, peer) = self.pair(from);
@@ -358,6 +361,9 @@ impl Connection {
             state::opened(peer);
             self.open = true;
         }
+        if segment.len == 0 && !segment.has(TcpFlags::FIN) && acks == Some(Acks::Near(self.end(from.other()).acked)) {
+            self.take_back_reset(from.other());
+        }
         let mut verdict = Verdict::ACCEPTED;
         if let Some(Acks::Near(at)) = acks {
             verdict.newer = self.acknowledge(from, at, had_fin[from.other().index()], segment, sight);
@@ -450,6 +456,8 @@ impl Connection {
             self.cut = true;
             return Verdict::ACCEPTED;
         }
+        let spared = (open && me.is_beyond(segment.seq)).then(|| self.ends.each_ref().map(|end| end.state));
+        self.spared = spared;
         state::reset(&mut self.ends);
         self.over = if to_syn { Over::Refused } else { Over::Reset(from) };
         if let Some(setup) = &mut self.setup
@@ -462,6 +470,20 @@ impl Connection {
             }
         }
         Verdict::ACCEPTED
+    }
+
+    /// RFC 5961 (3.2): a reset within the window that is not the number which its receiver waits for ends nothing; the receiver asks with
+    /// an acknowledgment of what it has. Where the capture has missed nothing that is one beyond all that was sent: such a reset counts until
+    /// the other end of `by` acknowledges and says nothing new.
+    fn take_back_reset(&mut self, by: End) {
+        if self.over == Over::Reset(by)
+            && let Some(before) = self.spared.take()
+        {
+            self.over = Over::No;
+            for (end, state) in self.ends.iter_mut().zip(before) {
+                end.state = state;
+            }
+        }
     }
 
     /// An ICMP error quotes a segment of `quoted`.

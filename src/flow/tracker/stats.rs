@@ -33,6 +33,22 @@ impl TrackerStats {
         self.tcp + self.udp + self.icmp + self.sctp + self.other
     }
 
+    /// Of two trackers.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            active: self.active + other.active,
+            tcp: self.tcp + other.tcp,
+            udp: self.udp + other.udp,
+            icmp: self.icmp + other.icmp,
+            sctp: self.sctp + other.sctp,
+            other: self.other + other.other,
+            evicted: self.evicted + other.evicted,
+            closed_early: self.closed_early + other.closed_early,
+            without_room: self.without_room + other.without_room,
+        }
+    }
+
     pub(super) fn count(&mut self, kind: FlowKind) -> u64 {
         let counter = match kind {
             FlowKind::Tcp => &mut self.tcp,

@@ -17,7 +17,7 @@ impl Page<'_> {
     /// One sentence on how it went and why.
     pub(super) fn verdict(&self) -> String {
         let record = self.record;
-        let parts = times(self.story, self.steps, record);
+        let parts = times(self.story, self.steps, record).unwrap_or_default();
         let trip = record.handshake.as_ref().and_then(|handshake| handshake.rtt);
         let of = |side: &SideRecord| side.loss.map_or(0, |loss| loss.resent_packets);
         let resent = of(&record.orig) + of(&record.resp);
@@ -41,23 +41,23 @@ impl Page<'_> {
         let half = Span::from_nanos(total.nanos() / 2);
         let network = trip.map_or_else(String::new, |trip| format!("round trip {}, ", duration(trip)));
         let loss = if resent == 0 { "nothing resent".to_owned() } else { units::counted(resent, "packet") + " resent" };
-        let known = record.handshake.as_ref().is_some_and(|handshake| handshake.syn_ack.is_some());
         let reasons = [
             (parts.shut, "a receiver did not read and its window was shut for"),
             (parts.timers, "retransmission timers had to run out, in all"),
             (parts.of(Host::Server), "waiting for the server took"),
             (parts.of(Host::Client), "waiting for the client took"),
             (parts.connect, "the set-up took"),
+            (parts.tls, "TLS took for its handshake"),
         ];
-        let slow = reasons
-            .iter()
-            .filter(|_| known)
-            .filter(|(part, _)| *part >= half && *part >= Span::from_millis(100))
-            .max_by_key(|(part, _)| *part);
+        let slow =
+            reasons.iter().filter(|(part, _)| *part >= half && *part >= Span::from_millis(100)).max_by_key(|(part, _)| *part);
         if let Some((part, words)) = slow {
             return format!("Most of the time: {words} {} ({network}{loss}).", duration(*part));
         }
         let line = headline(record, self.steps);
+        if record.id.kind != FlowKind::Tcp {
+            return line;
+        }
         let line = line.trim_end_matches('.');
         format!("{line} ({network}{loss}).")
     }
@@ -110,26 +110,23 @@ impl Page<'_> {
     }
 
     fn time_spent(&self) -> String {
-        // Without the set-up it is not known how long the way is.
-        if self
-            .record
-            .handshake
-            .as_ref()
-            .is_none_or(|handshake| handshake.rtt.is_none() && handshake.syn_ack.is_none() && handshake.refusal.is_none())
-            && self.record.state != State::NoAnswer
-        {
-            return "cannot be divided: the set-up is not in the capture".to_owned();
+        if matches!(self.record.state, State::Refused | State::Unreachable | State::NoAnswer) {
+            return format!("connect {}", duration(self.record.end - self.record.start));
         }
-        let parts = times(self.story, self.steps, self.record);
+        let Some(parts) = times(self.story, self.steps, self.record) else {
+            return "cannot be divided: how long the way to both hosts is cannot be told".to_owned();
+        };
         let list = [
             ("connect", parts.connect),
+            ("TLS handshake", parts.tls),
             ("waiting for C", parts.of(Host::Client)),
             ("waiting for S", parts.of(Host::Server)),
             ("on the way", parts.network),
             ("transfer", parts.transfer),
-            ("window shut", parts.shut),
+            ("window shut or full", parts.shut),
             ("timers", parts.timers),
             ("hanging up", parts.ending),
+            ("unknown", parts.open),
         ];
         let told: Vec<String> =
             list.iter().filter(|(_, part)| *part >= PART).map(|(name, part)| format!("{name} {}", duration(*part))).collect();

@@ -3,10 +3,13 @@
 
 mod facts;
 
+use super::choice::Why;
+use super::ends::Ends;
 use super::gathered::Gathered;
 use super::story::segment_name;
 use super::style::{Style, Tone};
 use super::units::{self, bytes, duration};
+use super::wrap::wrap;
 use crate::decode::TcpFlags;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowKind, FlowRecord, Outcome, Vantage};
@@ -16,13 +19,15 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Columns where nothing says how many there are: with the calls.
-const WIDTH: usize = 110;
+const WIDTH: usize = 116;
 /// From here on there is room for the calls.
 const WITH_CALLS: usize = 108;
 /// Columns of a state.
 const STATE: usize = 12;
-/// Columns of calls.
-const CALLS: usize = 22;
+/// Columns of the calls of client and server: the longest are `connect() ECONNREFUSED`, `socket() bind() listen()`.
+const CALLS: [usize; 2] = [22, 24];
+/// Two calls stand in a row if they are no longer than this.
+const TWO_CALLS: usize = 22;
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
 /// Plain packets in a row that are told one by one.
@@ -37,6 +42,8 @@ pub struct LadderConfig {
     pub verbose: bool,
     /// The source and filter as they are repeated in proposed commands.
     pub source: String,
+    /// Why this conversation, where nobody named it.
+    pub why: Option<Why>,
 }
 
 /// Gathers one conversation and shows it at the end.
@@ -114,7 +121,6 @@ impl<'a> Page<'a> {
     fn text(&self) -> String {
         let mut text = String::new();
         let record = self.record;
-        let style = self.config.style;
         let packets = units::counted(self.steps.len() as u64 + self.story.left_out, "packet");
         let near = match record.vantage {
             Some(Vantage::NearOriginator) => " · seen near the client",
@@ -122,21 +128,31 @@ impl<'a> Page<'a> {
             Some(Vantage::Between) => " · seen between the two",
             None => "",
         };
+        if let Some(why) = &self.config.why {
+            self.paragraph(&mut text, "", &why.because, Tone::Plain);
+            if let Some(another) = &why.another {
+                let _ = writeln!(text, "Another: {another}");
+            }
+            text.push('\n');
+        }
         let head = format!(
-            "{}  {} → {} · {} · {} · {packets}{near}",
+            "{}  {} · {} · {} · {packets}{near}",
             record.id,
-            record.originator,
-            record.responder,
+            Ends::of(record).full("→"),
             record.state.word(),
             duration(record.end - record.start)
         );
-        let _ = writeln!(text, "{}", style.paint(Tone::Heading, &style.glyphs(&head)));
-        let _ = writeln!(text, "{}", style.glyphs(&self.verdict()));
+        self.paragraph(&mut text, "", &head, Tone::Heading);
+        self.paragraph(&mut text, "", &self.verdict(), Tone::Plain);
         text.push('\n');
         self.ladder(&mut text);
         text.push('\n');
+        if self.width() >= WITH_CALLS && self.asks() {
+            let calls = "? is one of several calls that look alike from outside; what strace saw settles it (explain --trace)";
+            self.paragraph(&mut text, &format!("{:<9}", "Calls"), calls, Tone::Plain);
+        }
         for (name, what) in self.facts() {
-            self.fact(&mut text, name, &what);
+            self.paragraph(&mut text, &format!("{name:<9}"), &what, Tone::Plain);
         }
         if !self.config.source.is_empty() {
             let _ = writeln!(text, "\nNext: sockeye explain {} {}", record.id, self.config.source);
@@ -144,24 +160,19 @@ impl<'a> Page<'a> {
         text
     }
 
-    /// A fact under its name, wrapped.
-    fn fact(&self, text: &mut String, name: &str, what: &str) {
-        let width = self.width();
-        let mut line = format!("{name:<9}");
-        let mut fresh = true;
-        for word in what.split(' ') {
-            if !fresh && line.chars().count() + 1 + word.chars().count() > width {
-                let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
-                line = " ".repeat(9);
-                fresh = true;
-            }
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
+    /// Is there a call that is one of several?
+    fn asks(&self) -> bool {
+        let told = self.story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims);
+        told.filter_map(call_words).any(|(_, words)| words.ends_with('?'))
+    }
+
+    /// A paragraph under its name, wrapped.
+    fn paragraph(&self, text: &mut String, name: &str, what: &str, tone: Tone) {
+        let style = self.config.style;
+        let hang = name.chars().count();
+        for line in wrap(name, hang, self.width(), &style.glyphs(what)) {
+            let _ = writeln!(text, "{}", style.paint(tone, &line));
         }
-        let _ = writeln!(text, "{}", self.config.style.glyphs(line.trim_end()));
     }
 
     fn width(&self) -> usize {
@@ -176,37 +187,79 @@ impl<'a> Page<'a> {
     fn ladder(&self, text: &mut String) {
         let tcp = self.record.id.kind == FlowKind::Tcp;
         let calls = self.width() >= WITH_CALLS;
-        let state = if tcp { STATE + 1 } else { 0 };
-        let side = if calls { CALLS + 1 } else { 0 };
-        let fixed = 9 + 2 * (state + side);
-        let arrow = self.width().saturating_sub(fixed + 2).clamp(24, 60);
+        let state = if tcp { STATE } else { 0 };
+        let sides = if calls { CALLS } else { [0, 0] };
+        // Every column that is there has a blank behind it; two stand behind the arrow.
+        let columns = |n: usize| if n > 0 { n + 1 } else { 0 };
+        let fixed = 9 + columns(sides[0]) + 2 * columns(state) + sides[1] + 2;
+        let last = usize::from(!calls && tcp); // Nothing stands behind the last column.
+        let rungs: Vec<Rung> = self.rungs();
+        let wide = rungs.iter().map(|rung| self.cut(&rung.time, usize::MAX).chars().count()).max().unwrap_or(0).max(7);
+        let fixed = fixed + wide - 7;
+        let arrow = (self.width() + last).saturating_sub(fixed).clamp(24, 60);
         let unit = if self.seconds { "s" } else { "ms" };
-        let head = |host: &str| match (calls, tcp) {
-            (true, true) => (format!("{:<CALLS$} ", format!("{host} calls")), format!("{:<STATE$} ", "state")),
-            (true, false) => (format!("{:<CALLS$} ", format!("{host} calls")), String::new()),
-            (false, true) => (String::new(), format!("{host:<STATE$} ")),
-            (false, false) => (String::new(), host.to_owned()),
+        let (heads, names) = match (calls, tcp) {
+            (true, true) => (["CLIENT calls", "SERVER calls"], ["state", "state"]),
+            (true, false) => (["CLIENT calls", "SERVER calls"], ["", ""]),
+            (false, true) => (["", ""], ["CLIENT", "SERVER"]),
+            (false, false) => (["", ""], ["", ""]),
         };
-        let ((client_calls, client_state), (server_calls, server_state)) = (head("CLIENT"), head("SERVER"));
-        let line = format!("{unit:>7}  {client_calls}{client_state}{:arrow$}  {server_state}{server_calls}", "");
-        self.line(text, &line);
-        for rung in self.rungs() {
+        let between = if calls || tcp { String::new() } else { format!("CLIENT{:>1$}", "SERVER", arrow - 6) };
+        let row = |time: &str, calls: [&str; 2], states: [&str; 2], picture: &str| {
+            format!(
+                "{:>wide$}  {}{}{picture:<arrow$}  {}{}",
+                self.cut(time, wide),
+                self.cell(calls[0], sides[0]),
+                self.cell(states[0], state),
+                self.cell(states[1], state),
+                self.cell(calls[1], sides[1]),
+            )
+        };
+        self.line(text, &row(unit, heads, names, &between));
+        for rung in rungs {
             let picture = match &rung.arrow {
-                Some((host, what)) => draw(*host, what, arrow, rung.many),
-                None => " ".repeat(arrow),
+                Some((host, what)) => self.draw(*host, what, arrow, rung.many),
+                None => String::new(),
             };
-            let cell = |show: bool, value: &str, columns: usize| {
-                if show { format!("{value:<columns$} ") } else { String::new() }
-            };
-            let line = format!(
-                "{:>7}  {}{}{picture}  {}{}",
-                rung.time,
-                cell(calls, &rung.calls[0], CALLS),
-                cell(tcp, &rung.states[0], STATE),
-                cell(tcp, &rung.states[1], STATE),
-                cell(calls, &rung.calls[1], CALLS),
-            );
-            self.line(text, &line);
+            let (calls, states) = (&rung.calls, &rung.states);
+            self.line(text, &row(&rung.time, [&calls[0], &calls[1]], [&states[0], &states[1]], &picture));
+        }
+    }
+
+    /// A column's value, as wide as the column is, and a blank; nothing where there is no such column.
+    fn cell(&self, value: &str, columns: usize) -> String {
+        if columns == 0 { String::new() } else { format!("{:<columns$} ", self.cut(value, columns)) }
+    }
+
+    /// Text as the terminal has it, no wider than so many columns.
+    fn cut(&self, text: &str, columns: usize) -> String {
+        let style = self.config.style;
+        let text = style.glyphs(text);
+        if text.chars().count() <= columns {
+            return text.into_owned();
+        }
+        let more = style.glyphs("…");
+        let mut cut: String = text.chars().take(columns.saturating_sub(more.chars().count())).collect();
+        cut.push_str(&more);
+        cut
+    }
+
+    /// An arrow with its label, so many columns wide.
+    fn draw(&self, from: Host, what: &str, columns: usize, many: bool) -> String {
+        let line = if many { '═' } else { '─' };
+        let room = columns.saturating_sub(5);
+        let fits = |text: &str| self.config.style.glyphs(text).chars().count() <= room;
+        let close = match what.rsplit_once(" · ") {
+            _ if fits(what) => what.to_owned(),
+            // Of many packets: how long they took is the least of it.
+            Some((most, _)) if many => most.to_owned(),
+            _ => what.replace("  ", " "),
+        };
+        let label = self.cut(&close, room);
+        let rest = line.to_string().repeat(columns.saturating_sub(label.chars().count() + 5));
+        match from {
+            Host::Client => format!("├{line} {label} {rest}▶"),
+            Host::Server => format!("◀{line} {label} {rest}┤"),
         }
     }
 
@@ -242,7 +295,7 @@ impl<'a> Page<'a> {
     fn fold_middle(mut rungs: Vec<Rung>) -> Vec<Rung> {
         let end = rungs.split_off(rungs.len() - ENDS);
         let middle = rungs.split_off(ENDS);
-        let what = format!("{} more rungs (-v shows all)", units::count(middle.len() as u64));
+        let what = format!("{} more (-v shows all)", units::count(middle.len() as u64));
         rungs.push(Rung {
             time: "…".to_owned(),
             calls: Default::default(),
@@ -281,8 +334,12 @@ impl<'a> Page<'a> {
             }
             if let Some((host, words)) = call_words(claim) {
                 let cell = &mut calls[host.index()];
+                let both = format!("{} {words}", cell.trim_end_matches(" ?"));
                 if cell.is_empty() {
                     *cell = words;
+                } else if both.len() <= TWO_CALLS && claim.calls.iter().any(|called| called.tied) {
+                    // It read the end, and closed.
+                    *cell = both;
                 }
             }
         }
@@ -332,7 +389,9 @@ impl<'a> Page<'a> {
                 }
                 text
             }
-            What::Datagram(_) | What::Piece(_) => bytes(u64::from(step.len)),
+            What::Piece(_) if step.pieces.is_empty() => format!("last fragment, {}", bytes(u64::from(step.len))),
+            What::Piece(_) => format!("{} in {} fragments", bytes(u64::from(step.len)), step.pieces.len()),
+            What::Datagram(_) => bytes(u64::from(step.len)),
             What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
                 format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
             }
@@ -393,21 +452,4 @@ fn last_states(rungs: &[Rung]) -> [String; 2] {
     [0, 1].map(|side| {
         rungs.iter().rev().map(|rung| &rung.states[side]).find(|state| !state.is_empty()).cloned().unwrap_or_default()
     })
-}
-
-/// An arrow with its label, so many columns wide.
-fn draw(from: Host, what: &str, columns: usize, many: bool) -> String {
-    let line = if many { '═' } else { '─' };
-    let room = columns.saturating_sub(6);
-    let mut label: String = what.chars().take(room).collect();
-    if what.chars().count() > room {
-        label.pop();
-        label.push('…');
-    }
-    let used = label.chars().count() + 2;
-    let fill = |n: usize| line.to_string().repeat(n);
-    match from {
-        Host::Client => format!("├{} {label} {}▶", fill(1), fill(columns.saturating_sub(used + 3))),
-        Host::Server => format!("◀{} {label} {}┤", fill(1), fill(columns.saturating_sub(used + 3))),
-    }
 }

@@ -72,7 +72,7 @@ pub(super) struct SecondLink(pub(super) LinkType, pub(super) LinkType);
 impl Form {
     pub(super) fn new(format: FileFormat, section: &SectionInfo) -> Self {
         match format {
-            FileFormat::Pcap { nanoseconds } => Self::Pcap(Classic { nanoseconds, ..Classic::default() }),
+            FileFormat::Pcap { nanoseconds } => Self::Pcap(Classic::new(nanoseconds)),
             FileFormat::PcapNg => Self::PcapNg(Box::new(Notes { section: section.clone(), news: true, ..Notes::default() })),
         }
     }
@@ -200,6 +200,16 @@ impl Form {
 }
 
 impl Classic {
+    /// Nothing is known yet.
+    pub(super) fn new(nanoseconds: bool) -> Self {
+        Self { nanoseconds, ..Self::default() }
+    }
+
+    /// Do its times have nanoseconds?
+    pub(super) const fn has_nanoseconds(&self) -> bool {
+        self.nanoseconds
+    }
+
     /// Writes the header, or refuses a second link type.
     #[cold]
     fn header(&mut self, out: &mut Vec<u8>, link: LinkType) -> Result<(), SecondLink> {
@@ -208,14 +218,19 @@ impl Classic {
         }
         self.link = Some(link);
         self.started = true;
-        let fcs_len = self.named.get(&link).copied().flatten();
-        let snaplen = if self.snaplen == 0 { SNAPLEN } else { self.snaplen };
-        write::pcap_header(out, self.nanoseconds, snaplen, link, fcs_len);
+        self.push_header(out, link);
         Ok(())
     }
 
+    /// Appends the header of a file of this link type.
+    pub(super) fn push_header(&self, out: &mut Vec<u8>, link: LinkType) {
+        let fcs_len = self.named.get(&link).copied().flatten();
+        let snaplen = if self.snaplen == 0 { SNAPLEN } else { self.snaplen };
+        write::pcap_header(out, self.nanoseconds, snaplen, link, fcs_len);
+    }
+
     /// Takes in the interfaces that a source has come to name since the last time.
-    fn learn(&mut self, index: u16, info: &SourceInfo) {
+    pub(super) fn learn(&mut self, index: u16, info: &SourceInfo) {
         let at = usize::from(index);
         if self.taken.len() <= at {
             self.taken.resize(at + 1, 0);

@@ -67,12 +67,21 @@ struct Slot {
     link: LinkType,
 }
 
+/// What frames of one interface block have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Odd {
+pub(super) struct Odd {
     source: u16,
     interface: u32,
     link: LinkType,
-    before_1970: bool,
+    pub(super) before_1970: bool,
+}
+
+impl Odd {
+    #[inline]
+    pub(super) fn of(frame: &Frame<'_>) -> Self {
+        let before_1970 = frame.ts.nanos() < 0;
+        Self { source: frame.source, interface: frame.interface, link: frame.link, before_1970 }
+    }
 }
 
 impl Interfaces {
@@ -116,7 +125,7 @@ impl Interfaces {
 
     #[cold]
     fn odd(&mut self, out: &mut Vec<u8>, frame: &Frame<'_>, before_1970: bool) -> u32 {
-        let odd = Odd { source: frame.source, interface: frame.interface, link: frame.link, before_1970 };
+        let odd = Odd::of(frame);
         if let Some(&id) = self.odd.get(&odd) {
             return id;
         }
@@ -130,11 +139,17 @@ impl Interfaces {
         id
     }
 
-    fn block(&mut self, out: &mut Vec<u8>, source: usize, interface: u32, link: LinkType, before_1970: bool) -> u32 {
+    /// Appends the block of such frames, whatever stands in the file already.
+    pub(super) fn push_block(&self, out: &mut Vec<u8>, of: Odd) {
         let unknown = InterfaceInfo::default();
-        let info = self.described.get(source).and_then(|s| s.get(interface as usize)).unwrap_or(&unknown);
+        let source = self.described.get(usize::from(of.source));
+        let info = source.and_then(|s| s.get(of.interface as usize)).unwrap_or(&unknown);
+        write::interface(out, info, of.link, of.before_1970);
+    }
+
+    fn block(&mut self, out: &mut Vec<u8>, source: usize, interface: u32, link: LinkType, before_1970: bool) -> u32 {
         let mut bytes = Vec::new();
-        write::interface(&mut bytes, info, link, before_1970);
+        self.push_block(&mut bytes, Odd { source: source as u16, interface, link, before_1970 });
         *self.blocks.entry((bytes, interface)).or_insert_with_key(|(bytes, _)| {
             out.extend_from_slice(bytes);
             self.count += 1;

@@ -5,6 +5,8 @@
 //! Every write and the close are checked; when the disk is full, the file is cut back to its last whole packet, and the error
 //! says how much that is. A rotated file is called NAME.part until it is complete.
 //!
+//! [`SplitSink`] writes very many files side by side instead, one for each conversation or group of them.
+//!
 //! A pcapng file keeps what its sources tell: interfaces, directions, comments and other options, names, secrets,
 //! counters. Whatever a source names late is written before the first packet that needs it. What a source does not keep
 //! ([`FileNotes`](crate::model::FileNotes) says what), it warns of.
@@ -18,8 +20,10 @@ mod interfaces;
 mod keep;
 mod pack;
 mod rotate;
+mod split;
 
 pub use super::write_error::{Safe, WriteError};
 pub use config::{PcapConfig, format_of_name, needs_nanoseconds};
 pub use front::{PcapWriter, Written};
 pub use rotate::Rotation;
+pub use split::{Groups, INDEX, ListForm, Parted, SplitBy, SplitConfig, SplitSink, is_ours};

@@ -1,17 +1,27 @@
 //! `sockeye explain`: a conversation told packet by packet, in words. What is claimed is worked out in [`crate::story`]; here are the
 //! words (`words`), the lines of packets (`page`), and the forms: text, Markdown, records.
 
+mod causes;
+mod first;
+mod foot;
 mod page;
+mod quiz;
 mod records;
 mod words;
 
 pub(super) use self::page::{headline, segment_name};
+pub(super) use self::words::reported;
+use super::choice::{Candidates, Why};
 use super::gathered::Gathered;
 use super::style::Style;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowId;
+use crate::model::SourceKind;
 use crate::story::{Host, Step, Story, TraceError, read_trace, settle, tell};
 use std::io::{self, Write};
+
+/// Packets of saved files that are read behind the end of a conversation, to find another that contrasts with it.
+const BEHIND: u64 = 200_000;
 
 /// How much a reader is taken to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +56,8 @@ pub struct StoryConfig {
     pub markdown: bool,
     /// The source and filter as they are repeated in proposed commands.
     pub source: String,
+    /// Why this conversation, where nobody named it.
+    pub why: Option<Why>,
 }
 
 /// Gathers one conversation and tells it at the end.
@@ -54,13 +66,18 @@ pub struct StorySink<W> {
     out: W,
     config: StoryConfig,
     gathered: Gathered,
+    /// What else there is in the capture.
+    others: Candidates,
+    /// Packets that may still pass while others are looked for.
+    left: u64,
     refused: Option<TraceError>,
 }
 
 impl<W: Write> StorySink<W> {
     /// The story of `of`, written to `out`. `most`: packets that are kept of it.
     pub fn new(out: W, of: FlowId, most: usize, config: StoryConfig) -> Self {
-        Self { out, config, gathered: Gathered::new(of, most), refused: None }
+        let left = if config.source.is_empty() { 0 } else { BEHIND };
+        Self { out, config, gathered: Gathered::new(of, most), others: Candidates::default(), left, refused: None }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -92,9 +109,15 @@ impl<W: Write> StorySink<W> {
                 Err(error) => self.refused = Some(error),
             }
         }
-        let page = page::Page::new(&self.config, &story, &list, record, self.gathered.several);
+        let page = page::Page::new(&self.config, &story, &list, record, self.gathered.several, self.others.contrast(record));
         if self.config.records {
-            return records::write(&mut self.out, &story, page.telling(), record);
+            return records::write(
+                &mut self.out,
+                &story,
+                page.telling(),
+                record,
+                self.config.why.as_ref().map(|why| why.because.as_str()),
+            );
         }
         page.write(&mut self.out)
     }
@@ -106,7 +129,14 @@ impl<W: Write> Sink for StorySink<W> {
             self.write()?;
             self.out.flush()?;
         }
-        Ok(self.gathered.on_event(event))
+        match event {
+            Event::Source { info, .. } if matches!(info.kind, SourceKind::Live(_)) => self.left = 0,
+            Event::Flow(record) => self.others.take(record),
+            Event::Packet { .. } if self.found() => self.left = self.left.saturating_sub(1),
+            _ => {}
+        }
+        self.gathered.on_event(event);
+        Ok(if self.found() && self.left == 0 { Keep::Enough } else { Keep::Going })
     }
 
     fn flush(&mut self) -> io::Result<()> {

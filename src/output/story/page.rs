@@ -1,14 +1,21 @@
 //! A story on a page: headline, what each mark means, scenes with their packets and claims, the sums. As text, wrapped to the reader's
 //! width, or as Markdown.
 
+use super::foot::Foot;
+use super::quiz;
 use super::words::{self, Telling};
 use super::{Level, StoryConfig};
 use crate::decode::TcpFlags;
 use crate::flow::{FlowKind, FlowRecord, State, Vantage};
 use crate::model::{Span, Timestamp};
+use crate::output::bits::tcp_options;
+use crate::output::choice::Candidate;
+use crate::output::ends::Ends;
 use crate::output::style::Tone;
 use crate::output::units::{self, bytes, duration};
-use crate::story::{Claim, Host, Say, Scene, SceneKind, Segment, Step, Story, Told, What};
+use crate::output::wrap::wrap;
+use crate::story::{Claim, Host, Line, Say, Scene, SceneKind, Segment, Step, Story, Told, What};
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -27,6 +34,8 @@ pub(super) struct Page<'a> {
     start: Timestamp,
     /// Times are told in seconds, not milliseconds.
     seconds: bool,
+    /// Another conversation to compare with.
+    contrast: Option<&'a Candidate>,
 }
 
 impl<'a> Page<'a> {
@@ -36,11 +45,12 @@ impl<'a> Page<'a> {
         list: &'a [&'a Step],
         record: &'a FlowRecord,
         several: bool,
+        contrast: Option<&'a Candidate>,
     ) -> Self {
-        let telling = Telling { level: config.level, verbose: config.verbose, steps: list, several };
+        let telling = Telling { level: config.level, quiz: config.quiz, steps: list, several };
         let start = list.first().map_or(record.start, |step| step.ts);
         let length = list.last().map_or(Span::ZERO, |last| last.ts - start);
-        Self { config, story, steps: list.to_vec(), record, telling, start, seconds: length >= Span::from_secs(10) }
+        Self { config, story, steps: list.to_vec(), record, telling, start, seconds: length >= Span::from_secs(10), contrast }
     }
 
     /// What the words are made with.
@@ -49,7 +59,7 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut page = Lines { out, page: self, answers: Vec::new() };
+        let mut page = Lines { out, page: self, answers: Vec::new(), asked: 0, begun: false, sent: [None; 2] };
         page.headline()?;
         page.legend()?;
         if self.story.before.iter().any(|claim| self.is_told(claim)) {
@@ -63,8 +73,16 @@ impl<'a> Page<'a> {
             page.title("After the last packet")?;
             page.claims(&self.story.after)?;
         }
+        page.answers()?;
         page.sums()?;
-        page.answers()
+        page.foot()
+    }
+
+    /// All claims that are told, in order.
+    fn told(&self) -> Vec<&'a Claim> {
+        let steps = self.story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims);
+        let all = self.story.before.iter().chain(steps).chain(&self.story.after);
+        all.filter(|claim| self.is_told(claim)).collect()
     }
 
     /// Is this claim for the reader?
@@ -87,8 +105,14 @@ impl<'a> Page<'a> {
 struct Lines<'p, 'a, W> {
     out: &'p mut W,
     page: &'p Page<'a>,
-    /// What is told at the end of a quiz.
-    answers: Vec<String>,
+    /// What is told at the end of a quiz, with the number of its question.
+    answers: Vec<(Option<usize>, String)>,
+    /// Questions so far.
+    asked: usize,
+    /// A scene was begun.
+    begun: bool,
+    /// The number after the last that each host sent, as far as it is known.
+    sent: [Option<Line>; 2],
 }
 
 impl<W: Write> Lines<'_, '_, W> {
@@ -106,23 +130,11 @@ impl<W: Write> Lines<'_, '_, W> {
         if self.page.config.markdown {
             return self.line(&format!("{first}{text}"));
         }
-        let width = self.width();
-        let mut line = first.to_owned();
-        let mut fresh = true;
-        for word in text.split(' ') {
-            let long = line.chars().count() + usize::from(!fresh) + word.chars().count() > width;
-            if long && !fresh {
-                self.line(&line)?;
-                line = " ".repeat(hang);
-                fresh = true;
-            }
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
+        let style = self.page.config.style;
+        for line in wrap(&style.glyphs(first), hang, self.width(), &style.glyphs(text)) {
+            writeln!(self.out, "{line}")?;
         }
-        self.line(&line)
+        Ok(())
     }
 
     fn headline(&mut self) -> io::Result<()> {
@@ -131,6 +143,17 @@ impl<W: Write> Lines<'_, '_, W> {
         let packets = units::counted(page.steps.len() as u64 + page.story.left_out, "packet");
         let length = duration(record.end - record.start);
         let what = headline(record, &page.steps);
+        if page.config.quiz {
+            return self.quiz_headline(&what, &packets, &length);
+        }
+        if let Some(why) = &page.config.why {
+            let (first, tick) = if page.config.markdown { ("> ", "`") } else { ("", "") };
+            self.wrapped(first, 0, &why.because)?;
+            if let Some(another) = &why.another {
+                self.line(&format!("{first}Another: {tick}{another}{tick}"))?;
+            }
+            self.line("")?;
+        }
         if page.config.markdown {
             self.line(&format!("# {}: {what}", record.id))?;
             self.line("")?;
@@ -138,6 +161,27 @@ impl<W: Write> Lines<'_, '_, W> {
             return self.line("");
         }
         self.wrapped("", 0, &format!("{}: {what} {packets}, {length}.", record.id))
+    }
+
+    /// Whose story it is, and no word on how it goes.
+    fn quiz_headline(&mut self, what: &str, packets: &str, length: &str) -> io::Result<()> {
+        let record = self.page.record;
+        let mark = if self.page.config.markdown { "# " } else { "" };
+        self.wrapped(mark, 0, &format!("{}: {}. {packets}, {length}.", record.id, Ends::of(record).full("and")))?;
+        self.ask("What happens here, in one sentence? Answer it last.", what)?;
+        if let Some(why) = &self.page.config.why {
+            self.answers.push((None, why.because.clone()));
+        }
+        self.line("")
+    }
+
+    /// A question, with its answer kept for the end.
+    fn ask(&mut self, question: &str, answer: &str) -> io::Result<()> {
+        self.asked += 1;
+        let number = self.asked;
+        self.answers.push((Some(number), answer.to_owned()));
+        let first = if self.page.config.markdown { format!("- **{number}** ") } else { format!("   {number:>2}) ") };
+        self.wrapped(&first, 7, question)
     }
 
     fn legend(&mut self) -> io::Result<()> {
@@ -149,7 +193,13 @@ impl<W: Write> Lines<'_, '_, W> {
             Some(Vantage::Between) => "Seen between the two. ",
             None => "",
         };
-        let numbers = if page.record.id.kind == FlowKind::Tcp { " Numbers start at 0 for each side." } else { "" };
+        let numbers = match page.record.id.kind {
+            FlowKind::Tcp => " Numbers start at 0 for each side.",
+            FlowKind::Udp => {
+                " UDP knows no connection, so there are no states; nobody confirms anything, and nobody says goodbye: what is lost is lost, unless a program asks again."
+            }
+            _ => "",
+        };
         self.wrapped("", 0, &format!("{seen}“C” is {c}, “S” is {s}.{numbers} Times in {} since the first packet.", page.unit()))?;
         if page.config.markdown {
             self.line("")?;
@@ -159,7 +209,12 @@ impl<W: Write> Lines<'_, '_, W> {
             self.line("| `~` | follows from the rules |")?;
             return self.line("| `?` | one of several |");
         }
-        self.line("= seen in a packet   ~ follows from the rules   ? one of several")
+        let marks = ["= seen in a packet", "~ follows from the rules", "? one of several"];
+        let line = marks.join("   ");
+        if line.len() <= self.width() {
+            return self.line(&line);
+        }
+        marks.into_iter().try_for_each(|mark| self.line(mark))
     }
 
     fn title(&mut self, text: &str) -> io::Result<()> {
@@ -179,8 +234,11 @@ impl<W: Write> Lines<'_, '_, W> {
         let last = scene.steps.last().map(|told| page.steps[told.step].ts);
         let took = first.zip(last).map_or(Span::ZERO, |(first, last)| last - first);
         let name = match scene.kind {
+            _ if page.config.quiz && std::mem::replace(&mut self.begun, true) => String::new(),
+            _ if page.config.quiz => "THE PACKETS".to_owned(),
             SceneKind::SettingUp if page.record.handshake.as_ref().is_some_and(|h| h.ack.is_some()) => {
-                format!("SETTING UP ({})", duration(took))
+                let once = page.record.handshake.as_ref().is_some_and(|h| h.rtt == Some(took) && !h.rtt_ambiguous);
+                format!("SETTING UP ({}{})", duration(took), if once { ": one round trip" } else { "" })
             }
             SceneKind::SettingUp => "KNOCKING".to_owned(),
             SceneKind::Talking => "TALKING".to_owned(),
@@ -190,7 +248,9 @@ impl<W: Write> Lines<'_, '_, W> {
             },
             SceneKind::BreakingOff => "BREAKING OFF".to_owned(),
         };
-        self.title(&name)?;
+        if !name.is_empty() {
+            self.title(&name)?;
+        }
         let mut rest = scene.steps.as_slice();
         while let Some(told) = rest.first() {
             let plain = rest.iter().take_while(|told| told.plain).count();
@@ -208,6 +268,9 @@ impl<W: Write> Lines<'_, '_, W> {
     /// Many packets that are alike, in one paragraph.
     fn folded(&mut self, told: &[Told]) -> io::Result<()> {
         let page = self.page;
+        for told in told {
+            self.send(told, page.steps[told.step]);
+        }
         let (Some(first), Some(last)) = (told.first(), told.last()) else { return Ok(()) };
         let (from, to) = (page.steps[first.step], page.steps[last.step]);
         let range = format!("{} … {}", page.telling.packet(first.step), page.telling.packet(last.step));
@@ -247,11 +310,11 @@ impl<W: Write> Lines<'_, '_, W> {
             return self.line("");
         }
         self.wrapped(&format!(" {range}  "), 3, &text)?;
-        self.wrapped(
-            "   ? ",
-            5,
-            "How many calls of send() made them cannot be seen: TCP keeps no borders between calls. (-v tells each packet)",
-        )
+        let calls = "How many calls of send() made them cannot be seen: TCP keeps no borders between calls.";
+        if page.config.quiz {
+            return self.ask("How many calls of send() made them?", calls);
+        }
+        self.wrapped("   ? ", 5, &format!("{calls} (-v tells each packet)"))
     }
 
     fn packet(&mut self, told: &Told) -> io::Result<()> {
@@ -261,35 +324,113 @@ impl<W: Write> Lines<'_, '_, W> {
             Some(host) => format!("{}→{}", host.letter(), host.other().letter()),
             None => "···".to_owned(),
         };
-        let label = label(told, step, page.config.verbose);
+        let label = label(told, step, page.config);
         let number = page.telling.packet(told.step);
         if page.config.markdown {
             self.line(&format!("**{number}** {} {} {way} `{}`", page.time(step.ts), page.unit(), label.trim_end()))?;
             self.line("")?;
         } else {
-            self.line(&format!(" {number:<6} {:>8} {way}  {label}", page.time(step.ts)))?;
+            let lead = format!(" {number:<6} {:>8} {way}  ", page.time(step.ts));
+            let hang = lead.chars().count();
+            self.wrapped(&lead, hang, label.trim_end())?;
+            if let Some(segment) = step.segment().filter(|_| page.config.verbose) {
+                self.wrapped(&" ".repeat(hang), hang, &real(segment))?;
+            }
         }
-        self.claims(&told.claims)
+        self.claims(&told.claims)?;
+        if page.config.level == Level::Deep {
+            self.deep(told, step)?;
+        }
+        self.send(told, step);
+        Ok(())
+    }
+
+    /// What the header has beside, for those who want all of it: options byte by byte, and whether the numbers are as they must be.
+    fn deep(&mut self, told: &Told, step: &Step) -> io::Result<()> {
+        let Some(segment) = step.segment() else { return Ok(()) };
+        let first = if self.page.config.markdown { "- `=` " } else { "   = " };
+        let bytes = &segment.options.bytes;
+        let options: Vec<String> = tcp_options(bytes)
+            .into_iter()
+            .map(|(place, name, meaning)| {
+                let hex: Vec<String> = bytes.get(place).unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+                let meaning = if meaning.is_empty() { String::new() } else { format!(", {meaning}") };
+                format!("{}: {name}{meaning}", hex.join(" "))
+            })
+            .collect();
+        if !options.is_empty() {
+            self.wrapped(first, 5, &format!("Option bytes: {}.", options.join(" · ")))?;
+        }
+        let checks = self.checks(told, step, segment);
+        if checks.is_empty() || self.page.config.quiz {
+            Ok(())
+        } else {
+            self.wrapped(first, 5, &format!("Checks: {}.", checks.join(" · ")))
+        }
+    }
+
+    /// A segment's numbers against those that passed before (RFC 9293 sections 3.4 and 3.10.7.4).
+    fn checks(&self, told: &Told, step: &Step, segment: &Segment) -> Vec<String> {
+        let mut checks = Vec::new();
+        let Some(host) = told.host else { return checks };
+        let (me, you) = (host.letter(), host.other().letter());
+        if let (Some(seq), Some(next)) = (told.seq, self.sent[host.index()]) {
+            checks.push(match seq.cmp(&next) {
+                Ordering::Equal => format!("seq {seq} is {me}'s next number ✓"),
+                Ordering::Less if step.len == 0 && segment.has(TcpFlags::RST) => format!("seq {seq} was used before"),
+                Ordering::Less => format!("seq {seq} was used before: {me}'s next number is {next}"),
+                Ordering::Greater => format!("seq {seq} leaves out {next} to {}", seq - 1),
+            });
+        }
+        if let (Some(ack), Some(sent)) = (told.ack, self.sent[host.other().index()]) {
+            checks.push(if ack <= sent {
+                format!("ack {ack} is not beyond what {you} has sent, {sent} ✓")
+            } else {
+                format!("ack {ack} is beyond what was seen of {you}, {sent}")
+            });
+        }
+        if segment.ends.is_some() && !segment.has(TcpFlags::SYN) {
+            let taken = if segment.accepted { "✓" } else { "✗" };
+            checks.push(format!("{you} may take it (RFC 9293 section 3.10.7.4) {taken}"));
+        }
+        checks
+    }
+
+    /// A packet has passed.
+    fn send(&mut self, told: &Told, step: &Step) {
+        let (Some(segment), Some(host), Some(seq)) = (step.segment(), told.host, told.seq) else { return };
+        let flags = i64::from(segment.has(TcpFlags::SYN)) + i64::from(segment.has(TcpFlags::FIN));
+        let sent = &mut self.sent[host.index()];
+        if segment.accepted && !segment.has(TcpFlags::RST) {
+            *sent = (*sent).max(Some(seq + i64::from(step.len) + flags));
+        }
     }
 
     fn claims(&mut self, claims: &[Claim]) -> io::Result<()> {
-        for claim in claims.iter().filter(|claim| self.page.is_told(claim)) {
-            let Some(text) = words::sentence(claim, &self.page.telling) else { continue };
+        let page = self.page;
+        let told: Vec<&Claim> = claims.iter().filter(|claim| page.is_told(claim)).collect();
+        // What stands beside a question may not answer it: it is told with the answers.
+        let mut questions: Vec<String> = Vec::new();
+        let asks = page.config.quiz && told.iter().any(|claim| quiz::question(claim, &page.telling).is_some());
+        for claim in told {
+            let Some(text) = words::sentence(claim, &page.telling) else { continue };
             let mark = claim.mark.sign();
-            if let Some(question) = words::question(claim, &self.page.telling).filter(|_| self.page.config.quiz) {
-                self.answers.push(format!("{mark} {text}"));
-                let number = self.answers.len();
-                let first = if self.page.config.markdown { format!("- **{number}** ") } else { format!("   {number:>2}) ") };
-                self.wrapped(&first, 7, &question)?;
-                continue;
-            }
-            if self.page.config.markdown {
+            if asks && !quiz::is_given(&claim.say) {
+                let answer = format!("{mark} {text}");
+                match quiz::question(claim, &page.telling).filter(|question| !questions.contains(question)) {
+                    Some(question) => {
+                        self.ask(&question, &answer)?;
+                        questions.push(question);
+                    }
+                    None => self.answers.push((None, answer)),
+                }
+            } else if page.config.markdown {
                 self.line(&format!("- `{mark}` {text}"))?;
             } else {
                 self.wrapped(&format!("   {mark} "), 5, &text)?;
             }
         }
-        if self.page.config.markdown { self.line("") } else { Ok(()) }
+        if page.config.markdown { self.line("") } else { Ok(()) }
     }
 
     /// The answers of a quiz.
@@ -298,9 +439,42 @@ impl<W: Write> Lines<'_, '_, W> {
             return Ok(());
         }
         self.title("ANSWERS")?;
-        for (i, answer) in std::mem::take(&mut self.answers).iter().enumerate() {
-            let first = if self.page.config.markdown { format!("{}. ", i + 1) } else { format!("   {:>2}) ", i + 1) };
-            self.wrapped(&first, 7, answer)?;
+        for (number, answer) in std::mem::take(&mut self.answers) {
+            let first = match (number, self.page.config.markdown) {
+                (Some(number), true) => format!("{number}. "),
+                (None, true) => "   ".to_owned(),
+                (Some(number), false) => format!("   {number:>2}) "),
+                (None, false) => " ".repeat(7),
+            };
+            self.wrapped(&first, 7, &answer)?;
+        }
+        Ok(())
+    }
+
+    /// Where to go from here.
+    fn foot(&mut self) -> io::Result<()> {
+        let page = self.page;
+        let config = page.config;
+        let foot = Foot {
+            record: page.record,
+            claims: page.told(),
+            level: config.level,
+            source: &config.source,
+            contrast: page.contrast,
+            quiz: config.quiz,
+            traced: page.story.traced.is_some(),
+        };
+        self.line("")?;
+        for footing in foot.lines() {
+            if config.markdown {
+                let command = footing.command.map_or_else(String::new, |command| format!(" `{command}`"));
+                self.line(&format!("- **{}** {}{command}", footing.name, footing.text))?;
+                continue;
+            }
+            self.wrapped(&format!("{:<9}", footing.name), 9, &footing.text)?;
+            if let Some(command) = footing.command {
+                self.line(&format!("{:9}{command}", ""))?;
+            }
         }
         Ok(())
     }
@@ -360,6 +534,16 @@ pub(in crate::output) fn headline(record: &FlowRecord, steps: &[&Step]) -> Strin
         };
         return format!("{c} says “{asked}” to {s} and hears “{answer}”{end}.");
     }
+    // Their numbers are types and codes, not ports.
+    if matches!(record.id.kind, FlowKind::Icmp | FlowKind::Other) {
+        let how = match record.state {
+            State::Answered => "asked and answered",
+            State::NoReply => "asked, and not answered",
+            State::OneWay => "one way only",
+            other => other.word(),
+        };
+        return format!("{}, {how}.", Ends::of(record).full("→"));
+    }
     match record.state {
         State::Refused if record.id.kind == FlowKind::Tcp => format!("{} knocks at {host} port {port}; nobody is home.", c.ip),
         State::Refused => format!("{} sends to {host} port {port}; nobody is home.", c.ip),
@@ -382,13 +566,17 @@ pub(in crate::output) fn headline(record: &FlowRecord, steps: &[&Step]) -> Strin
 }
 
 /// A packet's line behind its time and way.
-fn label(told: &Told, step: &Step, verbose: bool) -> String {
+fn label(told: &Told, step: &Step, config: &StoryConfig) -> String {
     match &step.what {
-        What::Segment(segment) => tcp_label(told, step, segment, verbose),
+        What::Segment(segment) => tcp_label(told, step, segment, config),
         What::Datagram(protocol) | What::Piece(protocol) => {
             let name = protocol.name().map_or_else(|| format!("protocol {}", protocol.0), str::to_owned);
-            let piece = if matches!(step.what, What::Piece(_)) { "last fragment, " } else { "" };
-            format!("{name} {piece}{}", units::counted(u64::from(step.len), "byte"))
+            let size = units::counted(u64::from(step.len), "byte");
+            match (&step.what, step.pieces.len()) {
+                (What::Piece(_), 0) => format!("{name} last fragment, {size}"),
+                (What::Piece(_), pieces) => format!("{name} {size} in {pieces} fragments"),
+                _ => format!("{name} {size}"),
+            }
         }
         What::Message { kind, code, v6, .. } | What::Error { kind, code, v6, .. } => {
             format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
@@ -413,7 +601,7 @@ pub(in crate::output) fn segment_name(segment: &Segment, len: u32, size: &str) -
     }
 }
 
-fn tcp_label(told: &Told, step: &Step, segment: &Segment, verbose: bool) -> String {
+fn tcp_label(told: &Told, step: &Step, segment: &Segment, config: &StoryConfig) -> String {
     let text = segment_name(segment, step.len, &units::counted(u64::from(step.len), "byte"));
     let plain = !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG);
     let mut text = format!("{text:<11} ");
@@ -432,7 +620,7 @@ fn tcp_label(told: &Told, step: &Step, segment: &Segment, verbose: bool) -> Stri
         }
         text.push_str("  ");
     }
-    if segment.has(TcpFlags::PSH) {
+    if segment.has(TcpFlags::PSH) && config.level > Level::First {
         text.push_str("PSH  ");
     }
     if segment.has(TcpFlags::ACK) {
@@ -445,8 +633,13 @@ fn tcp_label(told: &Told, step: &Step, segment: &Segment, verbose: bool) -> Stri
             }
         }
     }
-    if verbose {
-        let _ = write!(text, "  (real seq {}, ack {}, window {})", segment.seq, segment.ack, segment.window_bytes());
+    if config.verbose && config.markdown {
+        let _ = write!(text, "  ({})", real(segment));
     }
     text
+}
+
+/// Numbers as they were sent; the window in bytes.
+fn real(segment: &Segment) -> String {
+    format!("real seq {}, ack {}, window {}", segment.seq, segment.ack, segment.window_bytes())
 }

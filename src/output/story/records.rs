@@ -1,5 +1,6 @@
 //! A story as JSON Lines: what it is of, then a record for each packet and one for each claim, in the order of the page.
 
+use super::quiz;
 use super::words::{self, Telling};
 use crate::flow::FlowRecord;
 use crate::output::text::Days;
@@ -8,7 +9,13 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// Writes the records of a story.
-pub(super) fn write(out: &mut impl Write, story: &Story, t: &Telling<'_>, record: &FlowRecord) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut impl Write,
+    story: &Story,
+    t: &Telling<'_>,
+    record: &FlowRecord,
+    because: Option<&str>,
+) -> io::Result<()> {
     let head = json!({
         "type": "story",
         "id": record.id.to_string(),
@@ -18,6 +25,7 @@ pub(super) fn write(out: &mut impl Write, story: &Story, t: &Telling<'_>, record
         "packets": t.steps.len() as u64 + story.left_out,
         "left_out": story.left_out,
         "traced": story.traced.map(letter),
+        "because": because,
     });
     line(out, &head)?;
     claims(out, &story.before, None, t)?;
@@ -76,6 +84,7 @@ fn claims(out: &mut impl Write, claims: &[Claim], step: Option<&Step>, t: &Telli
                 "host": claim.host.map(letter),
                 "rule": claim.say.key(),
                 "text": text,
+                "question": quiz::question(claim, t).filter(|_| t.quiz),
                 "calls": calls,
                 "evidence": evidence,
             }),

@@ -1,15 +1,16 @@
 //! The words of each claim. One sentence or two, plain, for the level that is asked for; `None` where a level leaves it out.
 
-use super::Level;
-use crate::flow::{Confidence, VerdictKind};
+use super::first::{self, First};
+use super::{Level, causes};
+use crate::flow::{Confidence, TcpState, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
-use crate::story::{Backoff, Break, Cause, Claim, Host, Options, Say, Step};
+use crate::story::{Backoff, Break, Claim, Host, Options, Say, Step};
 
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
     pub(super) level: Level,
-    pub(super) verbose: bool,
+    pub(super) quiz: bool,
     pub(super) steps: &'a [&'a Step],
     pub(super) several: bool,
 }
@@ -32,40 +33,43 @@ impl Telling<'_> {
 pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
     let host = claim.host.unwrap_or(Host::Client);
     let (me, you) = (host.letter(), host.other().letter());
-    if t.level == Level::First && is_beyond_first(&claim.say) {
-        return None;
+    if t.level == Level::First {
+        match first::sentence(claim, t) {
+            First::Says(text) => return Some(text),
+            First::Silent => return None,
+            First::Same => {}
+        }
     }
     Some(match &claim.say {
-        Say::Listens { port } => {
-            let state = if t.level == Level::First { "" } else { " S is in LISTEN." };
-            format!("S called socket(), bind(port {port}), listen().{state}")
-        }
+        Say::Listens { port } => format!("S called socket(), bind(port {port}), listen(). S is in LISTEN."),
         Say::Connects { to, port, ephemeral } => {
             let own = if *ephemeral {
                 format!("Port {port} is one of those that kernels pick.")
             } else {
-                format!("Port {port} is none that Linux picks by itself: C may have chosen it with bind().")
+                format!("Port {port} is none that Linux picks by itself: {me} may have chosen it with bind().")
             };
             let ip = to.ip;
             let by_hand = if claim.mark == crate::story::Mark::OneOf { ", or a scanner made the SYN by hand" } else { "" };
-            format!("C called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
+            format!("{me} called socket(), then connect({ip}, {}){by_hand}. {own}", to.port)
         }
-        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the first that was seen.".to_owned(),
+        Say::Midway => "The connection was there before the capture began: how it was set up is not in it. Numbers are counted from the lowest that was seen.".to_owned(),
         Say::Asks { isn } => {
-            let real = if t.verbose || t.level != Level::First { format!(" (real value {isn})") } else { String::new() };
-            format!("{me} asks to talk and says where its numbering starts{real}.")
+            format!("{me} asks to talk and says where its numbering starts (real value {isn}).")
         }
-        Say::Offers(options, window) => offers(options, *window, t),
+        Say::Offers(options, window) => offers(options, *window),
         Say::EarlyData { len } => format!("The SYN carries {} already: fast open (RFC 7413). {you} may give them to its program at once, or ignore them; then they are sent again.", counted_bytes(*len)),
         Say::ConnectWaits => format!("{me}'s program called connect(): a blocking one waits here, a non-blocking one has returned EINPROGRESS."),
         Say::SendsEarly => format!("{me}'s program called sendto() with MSG_FASTOPEN, or connect() with TCP_FASTOPEN_CONNECT and then send()."),
-        Say::SynAgain { gap, backs_off, .. } => {
+        Say::SynAgain { copy, gap, backs_off } => {
             let pause = match backs_off {
                 Backoff::Even => ", as long as the pause before",
                 Backoff::Doubles => ", twice the pause before",
                 Backoff::First | Backoff::Odd => "",
             };
-            format!("The same SYN after {}{pause}: sent again by {me}'s kernel, whose timer ran out. The program does nothing.", duration(*gap))
+            if *copy > 2 {
+                return Some(format!("Once more, after {}{pause}.", duration(*gap)));
+            }
+            format!("The same SYN after {}{pause}.", duration(*gap))
         }
         Say::AcceptsSyn { ack } => {
             if *ack == 1 {
@@ -76,14 +80,13 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::ConnectReturns => format!("The connect of {me} succeeds: a blocking connect() returns 0, a non-blocking socket becomes writable."),
         Say::Simultaneous => "Both sides sent a SYN before either had the other's: both called connect(), and one connection comes of it (RFC 9293 section 3.5, simultaneous open).".to_owned(),
-        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}: {me}'s kernel has seen no ACK of it.", duration(*gap)),
+        Say::SynAckAgain { copy, gap } => format!("The same SYN,ACK once more (copy {copy}) after {}.", duration(*gap)),
         Say::KernelCompletes => format!("{me}'s kernel sends this by itself, no call is needed. With it the connection is set up."),
         Say::AcceptCan => "accept() of S can now return a new socket. It may have been waiting, or be called later: packets cannot show which.".to_owned(),
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
         Say::Sends { len, next, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
-            let sum = if t.level == Level::First { String::new() } else { format!(" Next number from {me} is {next}.") };
-            format!("{me} called send() or write(): {}{what}.{sum}", counted_bytes(*len))
+            format!("{me} called send() or write(): {}{what}. Next number from {me} is {next}.", counted_bytes(*len))
         }
         Say::Thinks { since, took } => format!("{} after {}: the time that {me}'s program took.", duration(*took), t.packet(*since)),
         Say::KernelHas { upto, wants } => format!("{me}'s kernel has bytes up to {upto} and wants {wants}. It does not mean that the program has read them."),
@@ -108,7 +111,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::PlainAck { ack } => format!("ack {ack}: nothing new."),
         Say::AckOfUnseen { ack, seen } => format!("ack {ack} is beyond {seen}, the last number of {you} that the capture has: it missed packets."),
         Say::WindowNow { before, now } => format!("{me} offers a window of {} instead of {}; nothing else changes.", bytes(*now), bytes(*before)),
-        Say::WindowShut => format!("{me}'s window is shut: its receive buffer is full, for its program does not read. {you} may send nothing but probes."),
+        Say::WindowShut => format!("{me}'s window is shut: {you} may send nothing but probes."),
         Say::WindowOpens { now, shut_for } => {
             let after = shut_for.map_or_else(String::new, |shut| format!(" after {}", duration(shut)));
             format!("{me}'s window opens again{after}: {}.", bytes(*now))
@@ -116,10 +119,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ProgramReads => format!("{me}'s program has called recv(): there is room in the buffer again."),
         Say::Probe { after, nth } => format!("{me}'s kernel asks whether the window is still shut (probe {nth}, {} later). No call is behind it.", duration(*after)),
         Say::ProbeAnswer { .. } => format!("{me} answers the probe: still shut."),
-        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer. {me}'s program set SO_KEEPALIVE; the kernel sends it.", duration(*after)),
+        Say::KeepAlive { after } => format!("A keep-alive after {} of silence: it repeats the number before the next one, so that {you} has to answer.", duration(*after)),
         Say::KeepAliveAnswer => format!("{me} answers the keep-alive: it is still there."),
-        Say::Judged { verdict, against, cause } => judged(me, *verdict, against.map(|step| t.packet(step)), *cause),
-        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here: they were lost before this point, or come later.", to - 1),
+        Say::Judged { verdict, against, .. } => judged(me, *verdict, against.map(|step| t.packet(step))),
+        Say::Hole { from, to } => format!("Numbers {from} to {} have not passed here.", to - 1),
         Say::NotTaken => format!("By what is seen here this segment does not belong to the connection: its numbers are far from everything expected, or its checksum is wrong. {you} drops it, and answers with an ACK or a reset."),
         Say::Finishes { second, half, .. } => finishes(me, you, *second, *half),
         Say::FinCounts { next } => format!("A FIN uses one number: next is {next}."),
@@ -127,13 +130,16 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::AcceptsFin { fin, ack } => format!("ack {ack} = {fin} + 1 accepts {you}'s FIN."),
         Say::CloseUnseen => format!("{me} calls close() now or later: its FIN was sent long ago, so no packet shows it."),
         Say::TimeWait => format!("{me} waits in TIME-WAIT (2 MSL; 60 s on Linux), so that stray packets find nobody: it closed first, or at the same time."),
-        Say::Refuses { ack, took, ttl, ip_id } => refuses(*ack, *took, *ttl, *ip_id),
+        Say::Refuses { ack, took, ttl, ip_id } => {
+            let rule = if t.deep() { " Its rule: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>." } else { "" };
+            refuses(*ack, *took, *ttl, *ip_id) + rule
+        }
         Say::ConnectFails(error) => format!("connect() of {me} returns -1, {}.", error.name()),
         Say::AbandonsOpening => format!("{me} breaks off before it ever said ACK: {me}'s kernel knew of no such connection (a scanner made the SYN by hand, or somebody forged {me}'s address), or its program gave up."),
         Say::Breaks { causes } => breaks(me, you, causes),
         Say::BreakHurts { read: Some(read), write } => format!("{me}'s next recv() returns what had arrived, then -1, {}; send() -1, {} or {}. What waited to be sent is gone.", read.name(), read.name(), write.name()),
         Say::BreakHurts { read: None, write } => format!("{me}'s next recv() returns 0, the end that S or C had said before; send() -1, {}. What waited to be sent is gone.", write.name()),
-        Say::LateReset => "Everything was closed already: a reset that changes nothing.".to_owned(),
+        Say::LateReset => "Everything was closed already: a reset that changes nothing for the programs. A host in TIME-WAIT may leave it (RFC 1337).".to_owned(),
         Say::ResetIgnored => format!("By what is seen here this reset is outside of {you}'s window: a host that keeps RFC 5961 (section 3) ignores it. If {you} remembers an older connection with these ports, it ends that."),
         Say::SendsDatagram { len, port, phrase, first } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
@@ -148,14 +154,21 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("{before}recvfrom() returns {} and the sender's address and port.", counted_bytes(*len))
         }
         Say::Answers { of, took } => format!("{} after {}, which it answers.", duration(*took), t.packet(*of)),
-        Say::Completes { len } => format!("The last piece ({}) of a datagram that came in fragments: it was longer than the way allows. The kernel puts the pieces together; the program's call sent and gets all of it at once.", counted_bytes(*len)),
+        Say::Completes { len, pieces } => {
+            let way = "it was longer than the way allows, was cut on it and is put together at its end. Neither program sees anything of that.";
+            if pieces.is_empty() {
+                return Some(format!("The last piece ({}) of a datagram that came in fragments: {way}", counted_bytes(*len)));
+            }
+            let list = pieces.iter().map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
+            format!("The last of {} fragments ({list}) of a datagram with {} of data: {way}", pieces.len(), counted_bytes(*len))
+        }
         Say::OtherPacket { len } => format!("{} of a protocol whose stories are not told.", counted_bytes(*len)),
         Say::EchoMessage { request, id, len } => {
             let what = if *request { "Are you there? (echo request" } else { "Yes. (echo reply" };
             let id = id.map_or_else(String::new, |(id, seq)| format!(", id {id}, number {seq}"));
             format!("{what}{id}, {})", counted_bytes(*len))
         }
-        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}.", icmp(*v6)),
+        Say::OtherMessage { kind, code, v6 } => format!("{} type {kind}, code {code}{}.", icmp(*v6), message_name(*v6, *kind)),
         Say::Reported { by, by_peer, kind, code, v6, mtu } => {
             let who = if *by_peer { "S itself".to_owned() } else { format!("{}, on the way,", by.ip) };
             let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
@@ -170,17 +183,22 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::NothingBack => "Nothing came back: no SYN,ACK, no RST, no ICMP.".to_owned(),
         Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
-        Say::StillKnocking { tries } => format!("C is in SYN-SENT after {}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN")),
+        Say::StillKnocking { tries } => {
+            let same = if *tries > 1 { " with the same first number: one connect(), not several" } else { "" };
+            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"))
+        }
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
-        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
-        Say::StillOpen => "The capture ends here; the connection goes on.".to_owned(),
+        Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these; one of them alone does not tell, many at once do). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
+        Say::StillOpen => "The capture ends here. No packet has ended the connection.".to_owned(),
         Say::ScanProbe { flags } => format!("Of no connection that is known, and it looks like a probe ({}). No socket call makes such a packet by itself.", scan(*flags)),
         Say::ProbeAnswered { ack: true } => "RST: S has no such connection. Open and closed ports answer alike; it says that no firewall kept the probe away (RFC 9293 section 3.10.7.1).".to_owned(),
         Say::ProbeAnswered { ack: false } => "RST: nobody listens on that port. RFC 9293 section 3.10.7.1 lets a closed port answer anything but RST like this; an open one stays silent.".to_owned(),
         Say::Moves { host, from, to, later } => {
             let way = to.iter().map(|state| state.name()).collect::<Vec<_>>().join(" → ");
             let later = later.map_or_else(String::new, |later| format!(" when it arrives, about {} later", duration(later)));
-            format!("{}: {} → {way}{later}.", host.letter(), from.name())
+            // A socket that listens goes on listening: what answers is a new one (RFC 9293 section 3.10.7.2).
+            let listens = if *from == TcpState::Listen { " for this connection; the listening socket stays in LISTEN" } else { "" };
+            format!("{}: {} → {way}{listens}{later}.", host.letter(), from.name())
         }
         Say::Traced { name, returned, error, before } => {
             let result = error.as_ref().map_or_else(|| returned.to_string(), |error| format!("{returned} {error}"));
@@ -188,57 +206,41 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("{me} called {}(): it returned {result}{gap}.", crate::output::style::clean(name))
         }
         Say::NoRule => "no rule explains this packet".to_owned(),
+        Say::AnswersOldSyn
+        | Say::NeverSent
+        | Say::ResetsStray { .. }
+        | Say::OldOneEnds { .. }
+        | Say::PortsReused
+        | Say::AsksReset { .. }
+        | Say::ResetNotExact { .. }
+        | Say::SetUpTimer { .. }
+        | Say::RefusedWhy
+        | Say::OpensFast { .. }
+        | Say::FastOpenReturns
+        | Say::AcceptEarly
+        | Say::SendsUrgent { .. }
+        | Say::Urgent { .. }
+        | Say::UrgentArrives
+        | Say::MadeByHand { .. }
+        | Say::PartNew { .. }
+        | Say::SplitAck
+        | Say::SplitSyn
+        | Say::Unheard { .. }
+        | Say::Copied { .. }
+        | Say::SeenBefore { .. }
+        | Say::FillsHole { .. }
+        | Say::Trigger(_)
+        | Say::HoleWhy { .. }
+        | Say::WindowWhy
+        | Say::KeepAliveWhy => return causes::sentence(claim, t),
     })
-}
-
-/// What to ask a student instead of saying it; `None` of what is said all the same.
-pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
-    let me = claim.host.unwrap_or(Host::Client).letter();
-    Some(match &claim.say {
-        Say::Moves { host, .. } => format!("Through which states does {} go now?", host.letter()),
-        Say::AcceptsSyn { ack } => format!("Why is ack {ack} right, though the SYN carried no data?"),
-        Say::ConnectReturns => format!("What does connect() of {me} do now?"),
-        Say::KernelCompletes => "Which call sends this packet?".to_owned(),
-        Say::AcceptCan => "When does accept() of S return?".to_owned(),
-        Say::Sends { .. } => format!("Which call is behind this packet, and which number does {me} send next?"),
-        Say::AckSum { ack, .. } => format!("How does ack {ack} come about?"),
-        Say::KernelHas { .. } => format!("What does this ACK say of {me}'s program?"),
-        Say::RoundTrip { of, .. } => format!("What does the time since {} measure?", t.packet(*of)),
-        Say::Finishes { .. } => "Which calls may be behind this FIN?".to_owned(),
-        Say::FinCounts { .. } => format!("Which number does {me} use next?"),
-        Say::RecvEnd => format!("What does recv() of {me} return in the end?"),
-        Say::TimeWait => format!("Why does {me} wait in TIME-WAIT, and for how long?"),
-        Say::Refuses { .. } => "What does this packet say, and did a program send it?".to_owned(),
-        Say::ConnectFails(_) => format!("What does connect() of {me} return?"),
-        Say::Breaks { .. } => "What may be behind this reset?".to_owned(),
-        Say::BreakHurts { .. } => format!("What do {me}'s next calls return?"),
-        Say::Judged { .. } => "Was this sent again, or overtaken on its way? What tells?".to_owned(),
-        Say::WindowShut => format!("What does a window of 0 say of {me}'s program?"),
-        Say::Pauses { .. } => "By which rule do the pauses grow?".to_owned(),
-        Say::WhySilent => "What may be the reason?".to_owned(),
-        Say::LeftHalfOpen => "What became of this handshake?".to_owned(),
-        _ => return None,
-    })
-}
-
-/// What the first level does not burden its readers with.
-const fn is_beyond_first(say: &Say) -> bool {
-    matches!(
-        say,
-        Say::Moves { .. }
-            | Say::AckSum { .. }
-            | Say::FinCounts { .. }
-            | Say::AcceptsFin { .. }
-            | Say::KernelHas { .. }
-            | Say::Offers(..)
-    )
 }
 
 const fn icmp(v6: bool) -> &'static str {
     if v6 { "ICMPv6" } else { "ICMP" }
 }
 
-fn counted_bytes(n: u32) -> String {
+pub(super) fn counted_bytes(n: u32) -> String {
     units::counted(u64::from(n), "byte")
 }
 
@@ -247,7 +249,7 @@ fn these_bytes(n: u64) -> String {
 }
 
 /// Text of a capture, made safe.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("“{}”", crate::output::style::clean(text))
 }
 
@@ -255,7 +257,7 @@ fn ranges(ranges: &[(i64, i64)]) -> String {
     ranges.iter().map(|(first, end)| format!("{first}–{}", end - 1)).collect::<Vec<_>>().join(", ")
 }
 
-fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
+fn offers(options: &Options, window: u16) -> String {
     let mut parts = Vec::new();
     if let Some(mss) = options.mss {
         parts.push(format!("biggest segment I take is {mss} bytes (MSS)"));
@@ -280,17 +282,11 @@ fn offers(options: &Options, window: u16, t: &Telling<'_>) -> String {
     }
     parts.extend(options.others.iter().map(|kind| format!("option {kind}")));
     let list = if parts.is_empty() { "none".to_owned() } else { parts.join(" · ") };
-    let hex = if t.deep() && !options.bytes.is_empty() {
-        let hex = options.bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
-        format!(" Bytes: {hex}.")
-    } else {
-        String::new()
-    };
     let unscaled = if options.scale.is_some() { ", is not multiplied" } else { "" };
-    format!("Options: {list}. This window, {window}{unscaled}.{hex}")
+    format!("Options: {list}. This window, {window}{unscaled}.")
 }
 
-fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, cause: Cause) -> String {
+fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>) -> String {
     let of = against.map_or_else(String::new, |packet| format!(" (compare {packet})"));
     let age = verdict.age.map_or_else(String::new, |age| format!(" after {}", duration(age)));
     let why = verdict.evidence.words().collect::<Vec<_>>().join(", ");
@@ -308,23 +304,8 @@ fn judged(me: char, verdict: crate::flow::Verdict, against: Option<String>, caus
         VerdictKind::WindowProbe => "a probe of the shut window".to_owned(),
         VerdictKind::Unsure => format!("sent again, or overtaken{of}: that is open"),
     };
-    let trigger = match cause {
-        Cause::Asked { times: 0 } => " SACK blocks asked for it (fast retransmit).".to_owned(),
-        Cause::Asked { times } => {
-            format!(" {} asked for it (fast retransmit).", units::counted(u64::from(times), "duplicate ACK"))
-        }
-        Cause::Timer { pause } => {
-            format!(" Nothing had come for {}: the retransmission timer ran out (RFC 6298 section 5).", duration(pause))
-        }
-        Cause::TooBig => " A router had said that it was too big: it goes again in smaller pieces.".to_owned(),
-        Cause::Early => {
-            " Before any timer: a probe of the tail, or by the time of what was acknowledged since (RFC 8985), as Linux does."
-                .to_owned()
-        }
-        Cause::Unknown => String::new(),
-    };
     let evidence = if why.is_empty() { String::new() } else { format!(": {why}") };
-    format!("{}. {sure}{evidence}.{trigger}", capital(&what))
+    format!("{}. {sure}{evidence}.", capital(&what))
 }
 
 fn capital(text: &str) -> String {
@@ -351,13 +332,14 @@ fn refuses(ack: i64, took: Span, ttl: Option<u8>, ip_id: Option<u16>) -> String 
         _ => String::new(),
     };
     format!(
-        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN. No socket listens on that port, and S's kernel says so; no program on S took part (RFC 9293 section 3.10.7.1). A firewall that rejects with a reset sends the same packet.{signs}",
+        "“There is no such connection”, {} after the SYN. ack {ack} = 0 + 1: it clearly answers this SYN.{signs}",
         duration(took)
     )
 }
 
 fn breaks(me: char, you: char, causes: &[Break]) -> String {
     let words = causes.iter().map(|cause| match cause {
+        Break::GaveUp => format!("{me}'s kernel gave up, for nothing came back from {you}: its program gets -1, ETIMEDOUT"),
         Break::Unread => format!("close() while bytes of {you} lay unread in its buffer"),
         Break::Linger => "close() with SO_LINGER set to 0".to_owned(),
         Break::Killed => "the program was killed or ended with bytes unread".to_owned(),
@@ -369,7 +351,7 @@ fn breaks(me: char, you: char, causes: &[Break]) -> String {
     format!("{me} breaks off. One of: {}.", words.collect::<Vec<_>>().join(" · "))
 }
 
-fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
+pub(in crate::output) fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
     match (v6, kind, code) {
         (false, 3, 0 | 6 | 11) | (true, 1, 0) => "no way to that network",
         (false, 3, 1 | 7 | 12) | (true, 1, 3) => "no way to that host",
@@ -380,6 +362,21 @@ fn reported(v6: bool, kind: u8, code: u8) -> &'static str {
         (false, 11, 0) | (true, 3, 0) => "it passed too many routers: a loop, or traceroute",
         (false, 11, 1) | (true, 3, 1) => "pieces of it were missing",
         _ => "an error",
+    }
+}
+
+/// What a message that is no error is for (RFC 792, RFC 4861, RFC 3810).
+const fn message_name(v6: bool, kind: u8) -> &'static str {
+    match (v6, kind) {
+        (true, 133) => ": is there a router? (router solicitation)",
+        (true, 134) => ": a router says who it is (router advertisement)",
+        (true, 135) => ": which link address has this IP address? (neighbor solicitation, what ARP is for IPv4)",
+        (true, 136) => ": an IP address and its link address (neighbor advertisement)",
+        (true, 137) | (false, 5) => ": another router is nearer (redirect)",
+        (true, 143) => ": which groups this host wants to hear (multicast listener report)",
+        (false, 13) => ": what time is it? (timestamp request)",
+        (false, 14) => ": the time (timestamp reply)",
+        _ => "",
     }
 }
 

@@ -1,7 +1,7 @@
 //! What to run next: commands that exist, with the source and the filter repeated and quoted for a shell.
 
 use super::{SummaryConfig, ranking::has_failed};
-use crate::flow::{FlowKind, FlowRecord};
+use crate::flow::{FlowRecord, Outcome};
 use crate::output::units;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,7 +16,9 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     let source = source.join(" ");
     let whole = config.filter.as_deref().map_or_else(String::new, |f| format!(" {}", quote(f)));
     let mut commands = Vec::new();
-    if shown.iter().any(|r| r.id.kind == FlowKind::Tcp) {
+    // Connections that began before the capture have no set-up in it.
+    let set_up = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|set_up| set_up.outcome != Outcome::Midway);
+    if shown.iter().any(set_up) {
         commands.push(format!("sockeye handshakes {source}{whole}"));
     }
     // The conversation that most deserves a look: the first that failed, else the biggest.

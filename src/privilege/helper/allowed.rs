@@ -5,7 +5,7 @@
 
 use super::protocol::{Existing, Reply, is_name};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, linkat, open, openat, renameat_with, stat, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, linkat, mkdir, open, openat, renameat_with, stat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -34,7 +34,7 @@ pub enum Names {
     One(OsString),
     /// Those of files that follow each other: they begin and end so, not with nothing at both ends, and while they are not
     /// complete have `.part` behind. In between stand letters and digits of ASCII, `_`, `.`, `:`, `+` and `-`. Such files are made
-    /// new; what has the name already is left alone, whatever it is.
+    /// new; what has the name already is left alone, whatever it is, but for a regular file where the rule says so.
     Series {
         /// How they begin.
         start: OsString,
@@ -81,6 +81,8 @@ pub struct Folder {
     pub path: PathBuf,
     /// What may be written in it.
     pub rules: Vec<Rule>,
+    /// It is made where it is not there yet.
+    pub make: bool,
 }
 
 impl Folder {
@@ -153,7 +155,13 @@ impl Allowed {
     /// Opens the folders. One that cannot be opened says so whenever a file in it is asked for.
     pub(super) fn open(folders: Vec<Folder>) -> Self {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let held = |folder: Folder| (open(&folder.path, flags, Mode::empty()), folder);
+        let held = |folder: Folder| {
+            if folder.make {
+                // That it cannot be made is told when it cannot be opened.
+                let _ = mkdir(&folder.path, Mode::from_raw_mode(0o777));
+            }
+            (open(&folder.path, flags, Mode::empty()), folder)
+        };
         Self { folders: folders.into_iter().map(held).map(|(fd, folder)| (folder, fd)).collect(), made: MadeHere::default() }
     }
 
@@ -178,6 +186,16 @@ impl Allowed {
         let is_new = rule.names.are_new(name);
         let look = if is_new { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
         let regular = match statat(held, name, look) {
+            // Of a series with `force`: a file of its own, that nothing else leads to.
+            Ok(old) if is_new && may_be_emptied(&old, rule, force) => {
+                let file = openat(held, name, write | OFlags::NOFOLLOW, Mode::empty())?;
+                let id = identity(&fstat(&file)?);
+                if id != identity(&old) {
+                    return Err(Errno::STALE);
+                }
+                self.made.remember(Made { folder, name: name.to_owned(), id, finished: false });
+                return Ok((Reply::Opened { new: false }, Some(file)));
+            }
             Ok(old) if is_new => return Ok((Reply::Exists(existing(&old)), None)),
             Ok(old) if FileType::from_raw_mode(old.st_mode).is_file() => {
                 if !(force && rule.force) {
@@ -206,6 +224,27 @@ impl Allowed {
             return Ok((Reply::Exists(existing(&now)), None));
         }
         Ok((Reply::Opened { new: false }, Some(file)))
+    }
+
+    /// Opens a file that was made here, to append to it; nothing where the name means none.
+    pub(super) fn again(&mut self, folder: u16, name: &OsStr) -> Result<Option<OwnedFd>, Errno> {
+        let Some(place) = self.place(folder, name) else { return Ok(None) };
+        let (_, held) = place?;
+        let append = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = openat(held, name, append, Mode::empty())?;
+        let id = identity(&fstat(&file)?);
+        Ok(self.made.find(folder, name, id).map(|_| file))
+    }
+
+    /// A file that was made here needs no memory any more.
+    pub(super) fn forget(&mut self, folder: u16, name: &OsStr) -> Answer {
+        let Some(place) = self.place(folder, name) else { return Ok(Reply::Refused) };
+        let id = named(name, place?.1)?;
+        if self.made.find(folder, name, id).is_none() {
+            return Ok(Reply::Refused);
+        }
+        self.made.forget(id);
+        Ok(Reply::Done)
     }
 
     /// Renames a file that was made here; replaces nothing.
@@ -257,6 +296,12 @@ impl Allowed {
         let path = &self.folders.get(usize::from(folder))?.0.path;
         Some(if path == Path::new(".") { PathBuf::from(name) } else { path.join(name) })
     }
+}
+
+/// May a file of a series be emptied? Only with `force`, and only a regular one without other names.
+fn may_be_emptied(old: &Stat, rule: &Rule, force: bool) -> bool {
+    let series = matches!(rule.names, Names::Series { .. });
+    series && force && rule.force && FileType::from_raw_mode(old.st_mode).is_file() && old.st_nlink == 1
 }
 
 /// Which file a name in a folder means.

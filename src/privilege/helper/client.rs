@@ -74,7 +74,8 @@ impl Helper {
     }
 
     /// Opens a file for writing. A regular file that exists is opened only with `force`, and not emptied; what is no regular
-    /// file is opened as it is, if it was named itself: of a series, and under a name with `.part` behind, only new files are made.
+    /// file is opened as it is, if it was named itself: of a series only what is new or, with `force`, a regular file, and under a name
+    /// with `.part` behind only what is new.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -110,6 +111,27 @@ impl Helper {
             Reply::InUse => Ok(false),
             reply => done(&reply).map(|()| true),
         })
+    }
+
+    /// Opens a file that was made by way of this helper, to append to it.
+    ///
+    /// # Errors
+    /// As [`Self::rename`].
+    pub fn again(&self, path: &Path) -> io::Result<File> {
+        let (folder, name) = self.place(path)?;
+        self.ask(&Request::Again { folder, name }.encode(), |reply, fd| match (reply, fd) {
+            (Reply::Opened { .. }, Some(file)) => Ok(file),
+            (other, _) => Err(error_of(&other)),
+        })
+    }
+
+    /// Nothing more is asked of a file that was made by way of this helper: it need not be remembered.
+    ///
+    /// # Errors
+    /// As [`Self::rename`].
+    pub fn forget(&self, path: &Path) -> io::Result<()> {
+        let (folder, name) = self.place(path)?;
+        self.ask(&Request::Forget { folder, name }.encode(), |reply, _| done(&reply))
     }
 
     /// A file that was made by way of this helper is complete: the command begins, or takes its turn. Nothing is waited for.

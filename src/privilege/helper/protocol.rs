@@ -24,6 +24,10 @@ pub(super) enum Request<'a> {
     Remove { folder: u16, name: &'a OsStr },
     /// The file is complete: the command may run on it.
     Finished { folder: u16, name: &'a OsStr },
+    /// Open a file that was made here, to append to it.
+    Again { folder: u16, name: &'a OsStr },
+    /// The file is complete: nothing is asked of it any more.
+    Forget { folder: u16, name: &'a OsStr },
     /// Wait for the commands; when that takes a while, [`Reply::Waiting`] comes once. What went wrong comes as [`Reply::Said`], then
     /// [`Reply::Done`].
     Settle,
@@ -90,6 +94,8 @@ impl<'a> Request<'a> {
             Self::Remove { folder, name } => with(3, folder, &[name.as_bytes()]),
             Self::Finished { folder, name } => with(4, folder, &[name.as_bytes()]),
             Self::Settle => vec![5],
+            Self::Again { folder, name } => with(6, folder, &[name.as_bytes()]),
+            Self::Forget { folder, name } => with(7, folder, &[name.as_bytes()]),
         }
     }
 
@@ -113,6 +119,8 @@ impl<'a> Request<'a> {
             }
             3 => Some(Self::Remove { folder, name: name(rest)? }),
             4 => Some(Self::Finished { folder, name: name(rest)? }),
+            6 => Some(Self::Again { folder, name: name(rest)? }),
+            7 => Some(Self::Forget { folder, name: name(rest)? }),
             _ => None,
         }
     }
@@ -202,6 +210,8 @@ mod tests {
                 Request::Rename { folder, from: a, to: b },
                 Request::Remove { folder, name: a },
                 Request::Finished { folder, name: b },
+                Request::Again { folder, name: a },
+                Request::Forget { folder, name: b },
                 Request::Settle,
             ] {
                 let bytes = request.encode();

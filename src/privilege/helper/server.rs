@@ -10,7 +10,7 @@ use super::sys;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -133,14 +133,16 @@ fn answer(channel: &Channel, folders: &mut Allowed, commands: &Shared, request: 
     let done = match request {
         None => Ok(Reply::Refused),
         Some(&Request::Open { folder, force, name }) => match folders.create(folder, name, force) {
-            Ok((reply, Some(file))) => match channel.send_with(&reply.encode(), file.as_fd()) {
-                Ok(()) => return Ok(()),
-                // Too many descriptors are under way, or no memory for one more: this file fails, not all that follow.
-                Err(error) => Err(Errno::from_io_error(&error).ok_or(error)?),
-            },
+            Ok((reply, Some(file))) => return hand_over(channel, &reply, &file),
             Ok((reply, None)) => Ok(reply),
             Err(error) => Err(error),
         },
+        Some(&Request::Again { folder, name }) => match folders.again(folder, name) {
+            Ok(Some(file)) => return hand_over(channel, &Reply::Opened { new: false }, &file),
+            Ok(None) => Ok(Reply::Refused),
+            Err(error) => Err(error),
+        },
+        Some(&Request::Forget { folder, name }) => folders.forget(folder, name),
         Some(&Request::Rename { folder, from, to }) => folders.rename(folder, from, to),
         Some(&Request::Remove { folder, name }) => {
             let busy = |path: PathBuf| commands.as_ref().as_ref().is_some_and(|commands| commands.busy(&path));
@@ -178,6 +180,15 @@ fn answer(channel: &Channel, folders: &mut Allowed, commands: &Shared, request: 
     };
     let reply = done.unwrap_or_else(|error| Reply::Failed { errno: error.raw_os_error() });
     channel.send(&reply.encode())
+}
+
+/// Sends a file that was opened.
+fn hand_over(channel: &Channel, reply: &Reply<'_>, file: &OwnedFd) -> io::Result<()> {
+    channel.send_with(&reply.encode(), file.as_fd()).or_else(|error| {
+        // Too many descriptors are under way, or no memory for one more: this file fails, not all that follow.
+        let errno = Errno::from_io_error(&error).ok_or(error)?;
+        channel.send(&Reply::Failed { errno: errno.raw_os_error() }.encode())
+    })
 }
 
 #[cfg(test)]

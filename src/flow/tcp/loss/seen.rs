@@ -104,6 +104,7 @@ impl Case<'_> {
                     against(Opinion::sure_if(!maybe_last, VerdictKind::Resent, SEEN.and(*why)), copy)
                 }
             }
+            (None, Some((_, why))) if self.counts_otherwise(*why, &last) => against(self.by_time_since(&first, &last), &last),
             (None, Some((copy, why))) => against(self.sent_before_its_copies(&first, SEEN.and(*why)), copy),
             (None, None) => against(self.by_time_since(&first, &last), &first),
         }
@@ -125,6 +126,14 @@ impl Case<'_> {
             }
         }
         orders
+    }
+
+    /// An identification below that of a copy, next to the sender, where nothing overtakes: it does not count there what was sent. Cards
+    /// that cut segments by themselves (TSO) fill in numbers of their own.
+    fn counts_otherwise(&self, why: Evidence, last: &Copy<'_>) -> bool {
+        let round_trip = self.round_trip().or(self.path.at_most());
+        let age = self.s.since(last.passed.ts);
+        why.has(Evidence::ID_OLDER) && round_trip.is_some_and(|m| self.is_later_at_its_sender(age, m))
     }
 
     /// It was sent before every copy that can be compared: the late original, or sent again and overtaken by the next time

@@ -45,9 +45,9 @@ fn world() -> (World, Channel) {
     let series = Names::Series { start: "trace".into(), end: OsString::new(), others: OsString::new() };
     let dated = Names::Series { start: OsString::new(), end: ".pcap".into(), others: " é".into() };
     let rules = vec![one("out.pcap", false), one("forced.pcap", true), Rule { names: series, force: false }];
-    let mut folders = vec![Folder { path: folder.path().to_owned(), rules }];
+    let mut folders = vec![Folder { path: folder.path().to_owned(), rules, make: false }];
     fs::create_dir(folder.path().join("dated")).unwrap();
-    folders.push(Folder { path: folder.path().join("dated"), rules: vec![Rule { names: dated, force: false }] });
+    folders.push(Folder { path: folder.path().join("dated"), rules: vec![Rule { names: dated, force: false }], make: false });
     let (ours, theirs) = Channel::pair().unwrap();
     let (sender, finished) = mpsc::channel();
     thread::spawn(move || {
@@ -386,7 +386,7 @@ fn when_the_helper_is_gone_that_is_an_error_and_no_hang() {
 fn a_folder_that_is_not_there_says_so() {
     let (ours, theirs) = Channel::pair().unwrap();
     let rule = Rule { names: Names::One("a".into()), force: false };
-    let folder = Folder { path: PathBuf::from("/nonexistent/folder"), rules: vec![rule] };
+    let folder = Folder { path: PathBuf::from("/nonexistent/folder"), rules: vec![rule], make: false };
     thread::spawn(move || serve(&theirs, Allowed::open(vec![folder]), &Shared::default()));
     let helper = Helper::new(ours, vec![PathBuf::from("/nonexistent/folder")], 0);
     let Err(OpenError::Failed(error)) = helper.open(Path::new("/nonexistent/folder/a"), false) else { panic!() };
@@ -419,4 +419,66 @@ fn names_are_answered_whenever_they_come() {
     assert_eq!(got["2001:db8::2"], Answer::Name("two.example".to_owned()));
     assert!(got["192.0.2.3"] == Answer::Nameless && got["192.0.2.9"] == Answer::Nameless);
     assert_eq!(got["192.0.2.8"], Answer::Unknown);
+}
+
+/// A folder that is made, for `….pcap`, which may be overwritten.
+fn parts() -> (TempDir, PathBuf, Helper) {
+    let around = tempfile::tempdir().unwrap();
+    let folder = around.path().join("parts");
+    let names = Names::Series { start: OsString::new(), end: ".pcap".into(), others: OsString::new() };
+    let rules = vec![Rule { names, force: true }];
+    let (ours, theirs) = Channel::pair().unwrap();
+    let given = Folder { path: folder.clone(), rules, make: true };
+    thread::spawn(move || serve(&theirs, Allowed::open(vec![given]), &Arc::new(None)));
+    let helper = Helper::new(ours, vec![folder.clone()], 0);
+    (around, folder, helper)
+}
+
+#[test]
+fn a_file_is_opened_again_to_append_until_it_is_forgotten() {
+    let (_around, folder, helper) = parts();
+    let path = folder.join("c1.pcap");
+    helper.open(&path, false).unwrap().file.write_all(b"a").unwrap();
+    for _ in 0..2 {
+        helper.again(&path).unwrap().write_all(b"b").unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"abb");
+    helper.forget(&path).unwrap();
+    assert_eq!(helper.again(&path).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(helper.forget(&path).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(helper.remove(&path).is_err());
+    // What was not made by it is not opened to append, and no link is followed.
+    fs::write(folder.join("c2.pcap"), "mine").unwrap();
+    helper.open(&folder.join("c3.pcap"), false).unwrap();
+    fs::remove_file(folder.join("c3.pcap")).unwrap();
+    symlink(folder.join("c2.pcap"), folder.join("c3.pcap")).unwrap();
+    for name in ["c2.pcap", "c3.pcap", "other.txt", "absent.pcap"] {
+        assert!(helper.again(&folder.join(name)).is_err(), "{name}");
+    }
+    assert_eq!(fs::read(folder.join("c2.pcap")).unwrap(), b"mine");
+}
+
+#[test]
+fn of_a_series_only_a_file_of_its_own_is_emptied_and_only_when_asked() {
+    let (around, folder, helper) = parts();
+    // It is made when the helper begins.
+    while !folder.exists() {
+        thread::yield_now();
+    }
+    let victim = around.path().join("victim");
+    fs::write(&victim, "victim").unwrap();
+    fs::write(folder.join("old.pcap"), "old").unwrap();
+    symlink(&victim, folder.join("link.pcap")).unwrap();
+    fs::hard_link(&victim, folder.join("hard.pcap")).unwrap();
+    for name in ["old.pcap", "link.pcap", "hard.pcap"] {
+        assert!(matches!(helper.open(&folder.join(name), false), Err(OpenError::Exists(_))), "{name}");
+    }
+    for name in ["link.pcap", "hard.pcap"] {
+        assert!(matches!(helper.open(&folder.join(name), true), Err(OpenError::Exists(_))), "{name}");
+    }
+    let opened = helper.open(&folder.join("old.pcap"), true).unwrap();
+    assert!(!opened.new);
+    helper.again(&folder.join("old.pcap")).unwrap().write_all(b"er").unwrap();
+    assert_eq!(fs::read(folder.join("old.pcap")).unwrap(), b"older");
+    assert_eq!(fs::read(&victim).unwrap(), b"victim");
 }

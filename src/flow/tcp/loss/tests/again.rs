@@ -34,6 +34,18 @@ fn what_passes_its_sender_twice_was_sent_twice() {
 }
 
 #[test]
+fn next_to_its_sender_an_older_ip_id_does_not_say_that_it_was_overtaken() {
+    let mut world = World::open_with(100, 0, |seg, n| seg.id(0x7500 + n as u16));
+    // A card cut these out of one segment, and counted in the upper half; what was not cut is counted in the lower.
+    for i in 0..12 {
+        world.a(data(1 + i * 100, 100).id(0x7600 + 256 * i as u16));
+    }
+    world.wait(100).b(ack(101).sack(&[(201, 1201)]));
+    is(world.wait(1).a(data(101, 100).id(0x7502)), Resent, SURE, Evidence::AT_SENDER);
+    assert_eq!(world.of_a().reordered_packets, 0);
+}
+
+#[test]
 fn a_copy_soon_after_is_a_duplicate() {
     let mut world = World::plain();
     world.a(data(1, 100));

@@ -1,7 +1,16 @@
 //! Every conversation of the bundled captures is told, and nothing in the telling is wrong that can be checked: each state follows from
 //! the one before by a move of RFC 9293, sums come out as they are said, no packet is left without a rule.
 //!
-//! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between.
+//! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between. What no kernel makes when it is asked is made packet by packet
+//! (`made.rs`), a file for each question.
+
+mod fast;
+mod made;
+mod marks;
+mod order;
+mod probes;
+mod recovery;
+mod time;
 
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;
@@ -9,7 +18,7 @@ use sockeye::engine::{Config, run};
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::filter::Filter;
 use sockeye::flow::{FlowId, FlowRecord, TcpState, TrackerConfig, Wants};
-use sockeye::story::{Call, Claim, Host, Mark, Say, Steps, Story, tell};
+use sockeye::story::{Call, Claim, Host, Mark, Say, Steps, Story, tell, times};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -80,6 +89,11 @@ fn faults(story: &Story, steps: &Steps, record: &FlowRecord) -> Vec<String> {
             }
         }
     }
+    if let (Some(times), [first, .., last]) = (times(story, &list, record), &list[..])
+        && times.sum() != last.ts - first.ts
+    {
+        faults.push(format!("{times:?} are not all of the time"));
+    }
     for sum in &story.sums {
         let side = if sum.host == Host::Client { &record.orig } else { &record.resp };
         if sum.is_even() && sum.bytes < side.unique_bytes && steps.left_out() == 0 {
@@ -101,7 +115,7 @@ fn check(claim: &Claim, states: &mut HashMap<char, TcpState>) -> Option<String> 
             (sum != *ack).then(|| format!("{before} + {bytes} + {flags} is not {ack}"))
         }
         Say::AcceptsFin { fin, ack } => (fin + 1 != *ack).then(|| format!("{fin} + 1 is not {ack}")),
-        Say::Sends { len, first, next, .. } => {
+        Say::Sends { len, first, next, .. } | Say::SendsUrgent { len, first, next } => {
             (first + i64::from(*len) != *next).then(|| format!("{first} + {len} is not {next}"))
         }
         _ => None,

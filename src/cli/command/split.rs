@@ -1,0 +1,204 @@
+//! `sockeye split`: a capture file for each conversation, or for each group of them.
+
+use super::records::{being_read, separated, zeek_form};
+use crate::cli::args::{ByWord, LiveArgs, RecordFormat, SplitArgs, WriteFormat};
+use crate::cli::drive::{drive, drive_first, finish, say};
+use crate::cli::errors::{Problem, exists, shown_path};
+use crate::cli::exit::Exit;
+use crate::cli::helper::Wanted;
+use crate::cli::memory::Memory;
+use crate::cli::open::{Manner, Opened, Plan};
+use crate::cli::{Done, settings};
+use sockeye::engine::Ended;
+use sockeye::flow::{TrackerConfig, Wants};
+use sockeye::model::{FileFormat, LinkType, SourceInfo, SourceKind};
+use sockeye::output::line::Zone;
+use sockeye::output::pcap::{Groups, INDEX, ListForm, Parted, SplitBy, SplitConfig, SplitSink, is_ours, needs_nanoseconds};
+use sockeye::output::{TextOutput, units};
+use sockeye::pcapfile::write::SectionInfo;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) fn run(args: &SplitArgs) -> Done {
+    let Some(folder) = args.output.as_deref() else {
+        return Err(Problem::usage("split needs a folder for the files:  -o DIR"));
+    };
+    if args.format.and_then(zeek_form).is_some() {
+        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
+    }
+    if !args.input.interface.is_empty() {
+        return Err(not_live());
+    }
+    if args.look.names {
+        return Err(Problem::usage("-N: files of split are named by addresses; for names use  sockeye flows -N"));
+    }
+    let by = match args.by {
+        ByWord::Flow => SplitBy::Flow,
+        ByWord::Host => SplitBy::Host,
+        ByWord::Port => SplitBy::Port,
+        ByWord::State => SplitBy::State,
+        ByWord::Protocol => SplitBy::Protocol,
+    };
+    let plan = Plan::new(&args.input, &Zone::Utc)?;
+    let twice = by != SplitBy::Flow;
+    if let Some(pipe) = plan.files.iter().find(|path| twice && fs::metadata(path).is_ok_and(|data| !data.is_file())) {
+        return Err(not_twice(by, &shown_path(pipe)));
+    }
+    if twice && plan.files.iter().any(|path| path.as_os_str() == "-") {
+        return Err(not_twice(by, "standard input"));
+    }
+    look_into(folder, args.force)?;
+    let mut wanted = Wanted::default();
+    // Which format it will be is known when the capture was opened, and then nothing can be asked for any more.
+    wanted.folder(folder, &[".pcap", ".pcapng"], INDEX, args.force);
+    let memory = Memory::of(&args.look.run)?;
+    let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false, memory };
+    let opened = plan.with(manner).twice(twice).open(&LiveArgs::default(), false)?;
+    if twice { run_twice(args, by, folder, opened) } else { run_once(args, folder, opened) }
+}
+
+/// A file for each conversation: complete when that is over.
+fn run_once(args: &SplitArgs, folder: &Path, opened: Opened) -> Done {
+    let files = opened.memory.parts() / 2 / SplitConfig::EACH;
+    let usual = tracker(args, opened.memory);
+    // Each has a file under way.
+    let tracker = TrackerConfig { max_flows: usual.max_flows.min(files), ..usual };
+    let filter = opened.filter_text.clone();
+    let mut sink = sink(args, folder, &opened, None)?;
+    let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let closed = close(sink, &ended);
+    finish(ended, words, filter.as_deref(), closed)
+}
+
+/// A file for each group: which conversations belong to it is known when all was read, so all is read again.
+fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened) -> Done {
+    let tracker = tracker(args, opened.memory);
+    // The rest gathers packets.
+    let room = opened.memory.parts() / 4 * 3;
+    let filter = opened.filter_text.clone();
+    let Some(again) = opened.again.take() else { return Err(not_twice(by, "what is read")) };
+    let mut groups = Groups::new(by, room);
+    let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut groups)?;
+    if groups.is_full() {
+        let room = units::bytes(room as u64);
+        return Err(Problem::new(
+            Exit::Failed,
+            format!("--by {}: conversations and groups need more than {room} of memory; nothing was written", by.key()),
+        )
+        .help("give more to --max-memory, or split a part:  --from, --to, or a capture filter"));
+    }
+    let matched = first.summary.matched;
+    // Nothing that was added to the capture since then, or that a signal left unread.
+    let opened = Opened { limit: Some(matched.max(1)), ..again.open()? };
+    let mut sink = sink(args, folder, &opened, Some(groups))?;
+    let (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    // How far it was read is told of the first time.
+    let same = second.output_error.is_some() || second.stopped.is_some() || second.summary.matched == matched;
+    let ended = if second.stopped.is_some() {
+        second
+    } else {
+        Ended { summary: first.summary, stopped: first.stopped, failures: first.failures, ..second }
+    };
+    let closed = close(sink, &ended).and_then(|()| if same { Ok(()) } else { Err(changed()) });
+    finish(ended, words, filter.as_deref(), closed)
+}
+
+/// Nothing of conversations is worked out but what they are and how they ended.
+fn tracker(args: &SplitArgs, memory: Memory) -> TrackerConfig {
+    let rows = if args.all { memory.records() } else { 0 };
+    let usual = memory.without_lines().tracker(memory.parts() + rows);
+    TrackerConfig { handshake_events: false, wants: Wants::default(), ..usual }
+}
+
+fn sink(args: &SplitArgs, folder: &Path, opened: &Opened, groups: Option<Groups>) -> Result<SplitSink, Problem> {
+    let infos: Vec<&SourceInfo> = opened.input.infos().collect();
+    let format = format(args.write_format, &infos);
+    let reading = being_read(&opened.input);
+    let (memory, files) = (opened.memory, Arc::clone(&opened.files));
+    files.make_folder(folder)?;
+    let index = TextOutput::open(&folder.join(INDEX), args.force, &reading, &*files)?;
+    let list = match (args.format.unwrap_or(RecordFormat::Table), args.format.and_then(separated)) {
+        (_, Some(form)) => ListForm::Rows(form),
+        (RecordFormat::Jsonl, _) => ListForm::Json,
+        _ => ListForm::Table {
+            style: settings::style(&args.look.style),
+            all: args.all.then_some(memory.records()),
+            quiet: args.look.quiet > 0,
+        },
+    };
+    let section =
+        SectionInfo { application: Some(concat!("sockeye ", env!("CARGO_PKG_VERSION")).to_owned()), ..SectionInfo::default() };
+    let gathered = memory.parts() / if groups.is_some() { 4 } else { 2 };
+    let config = SplitConfig { folder: folder.to_owned(), format, force: args.force, reading, files, section, gathered };
+    SplitSink::new(config, groups, index, (TextOutput::stdout()?, list), opened.filter_text.clone()).map_err(Problem::output)
+}
+
+/// As it was asked for; else pcap where all that is read is pcap of one link type.
+fn format(asked: Option<WriteFormat>, infos: &[&SourceInfo]) -> FileFormat {
+    let nanoseconds = infos.iter().any(|info| needs_nanoseconds(info));
+    let links: Vec<LinkType> = infos.iter().flat_map(|info| info.interfaces.iter().filter_map(|i| i.link)).collect();
+    let plain = infos.iter().all(|info| matches!(info.kind, SourceKind::File(FileFormat::Pcap { .. })));
+    match asked {
+        Some(WriteFormat::Pcap) => FileFormat::Pcap { nanoseconds },
+        None if plain && links.windows(2).all(|pair| pair[0] == pair[1]) => FileFormat::Pcap { nanoseconds },
+        Some(WriteFormat::Pcapng) | None => FileFormat::PcapNg,
+    }
+}
+
+/// Closes what was written, and compares it with what was let through.
+fn close(sink: SplitSink, ended: &Ended) -> Result<(), Problem> {
+    let parted = sink.parted();
+    sink.close()?;
+    if ended.output_error.is_some() {
+        return Ok(());
+    }
+    let Parted { packets, twice, times_clamped, changed: others, .. } = parted;
+    if times_clamped > 0 {
+        let packets = units::counted(times_clamped, "packet");
+        say(&format!("{packets} had a time that pcap cannot hold; --write-format pcapng keeps it"));
+    }
+    if others > 0 || (ended.stopped.is_none() && packets - twice != ended.summary.matched) {
+        return Err(changed());
+    }
+    Ok(())
+}
+
+/// The files do not hold what was read.
+fn changed() -> Problem {
+    Problem::new(Exit::Failed, "the capture changed while it was split: packets may be missing, or in the wrong file")
+        .help("split it again when nobody writes it any more, or a copy of it")
+}
+
+/// Files of an earlier run are not mixed with those of this one.
+fn look_into(folder: &Path, force: bool) -> Result<(), Problem> {
+    if fs::metadata(folder).is_ok_and(|data| !data.is_dir()) {
+        return Err(Problem::usage(format!("-o {}: is a file, not a folder", shown_path(folder))));
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    if force {
+        return Ok(());
+    }
+    let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    // The same is named each time.
+    match ours.map(|entry| entry.path()).min() {
+        Some(path) => {
+            let data = fs::symlink_metadata(&path).ok();
+            Err(exists(&path, data.as_ref().map_or(0, fs::Metadata::len), data.and_then(|data| data.modified().ok())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn not_live() -> Problem {
+    Problem::usage(
+        "split reads saved captures: live, a file for each conversation keeps the capture waiting, and it loses packets",
+    )
+    .help("first record:  sudo sockeye capture -i IF -w day.pcapng    then  sockeye split -r day.pcapng -o DIR")
+    .help("or through a pipe:  sudo sockeye capture -i IF -w - | sockeye split -r - -o DIR")
+}
+
+fn not_twice(by: SplitBy, what: &str) -> Problem {
+    Problem::usage(format!("--by {} reads the capture twice, and {what} can be read once", by.key()))
+        .help("save it to a file first; a file for each conversation (--by flow) needs it once")
+}

@@ -1,0 +1,134 @@
+//! The pages of `show` and `explain` over all bundled captures: no words of RFCs for beginners, no answers beside the questions of a
+//! quiz.
+
+#[path = "support/program.rs"]
+mod program;
+
+use program::{run, sockeye};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Conversations of a capture that are looked at.
+const SOME: usize = 3;
+
+fn captures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let files = fs::read_dir(folder).expect("captures").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng")).collect();
+    files.sort();
+    assert!(files.len() > 40, "only {} captures", files.len());
+    files
+}
+
+/// What a command says of the first conversations of each kind in each capture, with where it is from.
+fn pages(words: &[&str]) -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for path in captures() {
+        let flows = run(sockeye().args(["flows", "--format", "tsv", "--fields", "id", "-r"]).arg(&path));
+        for id in flows.stdout.lines().skip(1).take(SOME) {
+            let ran = run(sockeye().args([words[0], id]).args(&words[1..]).arg("-r").arg(&path));
+            let place = format!("{} {id} -r {}", words.join(" "), path.display());
+            assert_eq!(ran.code(), Some(0), "{place}: {}", ran.stderr);
+            pages.push((place, ran.stdout));
+        }
+    }
+    assert!(pages.len() > 80, "only {} pages", pages.len());
+    pages
+}
+
+#[test]
+fn beginners_are_spared_what_they_cannot_know() {
+    const WORDS: [&str; 24] = [
+        "RFC",
+        "EINPROGRESS",
+        "SACK",
+        "MSL",
+        "MSS",
+        "PSH",
+        "TSval",
+        "timestamp",
+        "TTL",
+        "IP id",
+        "retransmi",
+        "CLOSED",
+        "LISTEN",
+        "SYN-SENT",
+        "SYN-RECEIVED",
+        "ESTABLISHED",
+        "FIN-WAIT",
+        "CLOSE-WAIT",
+        "LAST-ACK",
+        "CLOSING",
+        "TIME-WAIT",
+        "window scale",
+        "PAWS",
+        "section",
+    ];
+    for (place, page) in pages(&["explain", "--level", "first"]) {
+        for word in WORDS {
+            let line = page.lines().find(|line| line.contains(word));
+            assert_eq!(line, None, "sockeye {place}: {word}");
+        }
+    }
+}
+
+#[test]
+fn a_quiz_keeps_its_answers_for_the_end() {
+    let number = |line: &str| line.trim_start().split_once(") ")?.0.parse::<usize>().ok();
+    for (place, page) in pages(&["explain", "--quiz"]) {
+        let (asked, answered) = page.split_once("\nANSWERS\n").unwrap_or_else(|| panic!("sockeye {place}: no answers"));
+        for line in asked.lines() {
+            assert!(!line.starts_with("   ~ ") && !line.starts_with("   ? "), "sockeye {place}: {line}");
+        }
+        let answered = answered.split("\n\n").next().unwrap_or_default();
+        let questions: Vec<usize> = asked.lines().filter_map(number).collect();
+        let answers: Vec<usize> = answered.lines().filter_map(number).collect();
+        assert_eq!(questions, answers, "sockeye {place}");
+        assert!(questions.len() > 1, "sockeye {place}: only {}", questions.len());
+    }
+}
+
+/// Lines of a page that are no wider than asked for but for commands, which are to be copied as they are.
+fn too_wide(page: &str, width: usize) -> Option<&str> {
+    page.lines().find(|line| line.chars().count() > width && !line.contains("sockeye "))
+}
+
+#[test]
+fn ladders_fit_and_their_arrows_stand_in_one_column() {
+    for (width, ascii) in [("60", false), ("80", false), ("110", false), ("110", true)] {
+        let mut words = vec!["show", "--width", width];
+        words.extend(ascii.then_some("--ascii"));
+        for (place, page) in pages(&words) {
+            assert_eq!(too_wide(&page, width.parse().expect("a number")), None, "sockeye {place}");
+            let ends: &[char] = if ascii { &['|', '<', '>'] } else { &['├', '◀', '▶', '┤'] };
+            let ladder = page.split("\n\n").nth(1).unwrap_or_default();
+            let mut columns = Vec::new();
+            for line in ladder.lines().skip(1) {
+                let line: Vec<char> = line.chars().collect();
+                let arrow: Vec<usize> = (0..line.len()).filter(|at| ends.contains(&line[*at])).collect();
+                columns.extend(arrow.first().zip(arrow.last()).map(|(first, last)| (*first, *last)));
+            }
+            columns.dedup();
+            assert_eq!(columns.len(), 1, "sockeye {place}: {columns:?}");
+        }
+    }
+}
+
+#[test]
+fn stories_and_headers_fit_their_width() {
+    for width in ["60", "80", "110"] {
+        for words in [&["explain", "--width", width][..], &["explain", "--level", "deep", "--width", width]] {
+            for (place, page) in pages(words) {
+                assert_eq!(too_wide(&page, width.parse().expect("a number")), None, "sockeye {place}");
+            }
+        }
+        for path in captures() {
+            for number in ["1", "4", "7"] {
+                let ran = run(sockeye().args(["explain", "--packet", number, "--width", width, "-r"]).arg(&path));
+                let place = format!("explain --packet {number} --width {width} -r {}", path.display());
+                assert_eq!(too_wide(&ran.stdout, width.parse().expect("a number")), None, "sockeye {place}");
+            }
+        }
+    }
+}
