@@ -163,6 +163,9 @@ impl Dns {
         } else if !notes.take_work(REMEMBERED) {
             return;
         }
+        if self.open.is_empty() {
+            self.open.reserve_exact(1);
+        }
         self.open.push_back(Open { id, hash, asked: now, answered: false, kept });
     }
 
@@ -224,6 +227,10 @@ fn keep(message: &Message<'_>, notes: &mut Notes<'_>, place_it: impl FnOnce(&mut
     }
     place_it(&mut transaction);
     let dns = notes.record.dns.get_or_insert_default();
+    if place == 0 {
+        // Most flows have one.
+        dns.transactions.reserve_exact(1);
+    }
     dns.transactions.push(transaction);
     Some(place)
 }

@@ -356,6 +356,10 @@ fn response(
 /// Its place.
 fn push(http: &mut HttpRecord, exchange: Exchange) -> usize {
     debug_assert!(http.exchanges.len() < KEPT);
+    if http.exchanges.is_empty() {
+        // Most flows have one.
+        http.exchanges.reserve_exact(1);
+    }
     http.exchanges.push(exchange);
     http.exchanges.len() - 1
 }
