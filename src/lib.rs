@@ -9,6 +9,7 @@
 
 pub mod capture;
 pub mod decode;
+pub mod detect;
 pub mod engine;
 pub mod event;
 pub mod filter;

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Permission = 4,
     /// Input damaged or cut; everything before the damage was reported.
     Damaged = 5,
+    /// `findings --fail-on`: there are findings as grave as that.
+    Found = 10,
     /// A signal ended the reading of saved files before their end; what was read until then was reported. The program ends by that
     /// signal: shells see 130 of Ctrl-C, and end a loop or a list of commands, too.
     Stopped = 130,
@@ -28,12 +30,13 @@ impl Exit {
     pub(crate) fn graver(self, other: Self) -> Self {
         let weight = |exit| match exit {
             Self::Done => 0,
-            Self::Damaged => 1,
-            Self::Stopped => 2,
-            Self::Input => 3,
-            Self::Permission => 4,
-            Self::Usage => 5,
-            Self::Failed => 6,
+            Self::Found => 1,
+            Self::Damaged => 2,
+            Self::Stopped => 3,
+            Self::Input => 4,
+            Self::Permission => 5,
+            Self::Usage => 6,
+            Self::Failed => 7,
         };
         if weight(other) > weight(self) { other } else { self }
     }

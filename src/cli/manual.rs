@@ -263,6 +263,7 @@ EXIT CODES
   3    input not usable: missing, not a capture, link type unknown
   4    no permission
   5    input damaged or cut short; everything before the damage was reported
+  10   findings --fail-on: there is a finding as grave as that
   130  Ctrl-C before the end of a saved file: what was read until then is
        reported, what is written is whole, and how far it was is said (also in
        records: `problem` of the source). 143 after SIGTERM, 129 after SIGHUP.
@@ -411,6 +412,35 @@ apart, so that there may be more by what begins in 5 MiB of packets; a small
 file is all within that.
 ";
 
+const FINDINGS: &str = "\
+FINDINGS
+
+The last lines of  sockeye FILE, and  sockeye findings FILE: what deserves a
+look, one for each cause and group of conversations, the gravest first.
+  ✗ high      something did not work at all, or somebody attacks
+  ! medium    somebody was hindered, or may have been
+  · low       good to know
+Then the first conversation, what it is, and the packets that show it.
+
+  refused        a reset to the SYN, ICMP to the datagram: nobody listens
+  no_answer      SYNs, and nothing came back
+  unreachable    an ICMP error came back
+  half_open      SYN,ACK, and never an ACK
+  zero_window    a receiver's window stayed shut
+  resent         segments sent again: 0.5 % or more
+  reset          a reset in the middle of a connection
+  capture_loss   the capture itself is not whole
+  port_scan      a host asks many ports or many hosts, mostly in vain
+  probe          packets that no connection begins with
+  syn_flood      attempts that nobody completes, by the hundred
+
+findings says of each: Seen, Means (one of several), Not, Check; -v adds the
+source of the rule and what a scan found; --format jsonl for scripts.
+--fail-on high ends with 10 when there is a finding as grave, as in
+  sockeye findings -q --fail-on medium FILE || echo look at it
+Rules, and when each is wrong: docs/findings.md.
+";
+
 const WHERE: &str = "\
 CONDITIONS ON CONVERSATIONS
 
@@ -514,6 +544,7 @@ fn topic_text(topic: &str) -> Option<String> {
         "threads" => THREADS.to_owned(),
         "recording" | "rotation" | "capture-files" => RECORDING.to_owned(),
         "privileges" | "privilege" | "rights" => PRIVILEGES.to_owned(),
+        "findings" | "finding" => FINDINGS.to_owned(),
         "where" | "conditions" | "query" => WHERE.to_owned(),
         "stories" | "story" | "calls" | "sockets" | "tcp-states" => STORIES.to_owned(),
         "parts" | "index" => PARTS.to_owned(),
@@ -526,13 +557,14 @@ fn topic_text(topic: &str) -> Option<String> {
 }
 
 /// All topics, as help lists them.
-const TOPICS: [&str; 16] = [
+const TOPICS: [&str; 17] = [
     "filters",
     "time",
     "states",
     "verdicts",
     "stories",
     "where",
+    "findings",
     "zeek",
     "memory",
     "threads",

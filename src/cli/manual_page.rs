@@ -5,7 +5,7 @@ use clap::{Arg, Command};
 use std::fmt::Write as _;
 
 /// The commands that read packets: what all of them take is told once.
-const READERS: [&str; 8] = ["summary", "packets", "flows", "handshakes", "show", "explain", "follow", "capture"];
+const READERS: [&str; 9] = ["summary", "packets", "flows", "handshakes", "findings", "show", "explain", "follow", "capture"];
 /// A command that reads saved captures alone: of those it takes what is not of live capture.
 const OF_FILES: &str = "split";
 

@@ -61,6 +61,7 @@ fn run(command: Command) -> Done {
         Command::Packets(args) => command::packets::run(*args.0),
         Command::Flows(args) => command::flows::run(&args.0),
         Command::Handshakes(args) => command::handshakes::run(&args.0),
+        Command::Findings(args) => command::findings::run(&args.0),
         Command::Show(args) => command::show::run(&args.0),
         Command::Explain(args) => command::explain::run(&args.0),
         Command::Follow(args) => command::follow::run(&args.0),

@@ -4,6 +4,7 @@
 
 mod carried;
 pub mod clock;
+mod detecting;
 pub mod drops;
 pub mod parallel;
 mod pipeline;
@@ -14,6 +15,7 @@ mod share;
 pub mod stop;
 mod totals;
 
+pub use detecting::Detecting;
 pub use run::{Config, Ended, run};
 pub use select::Selection;
 pub use stop::Stop;

@@ -6,6 +6,7 @@ pub mod summary;
 pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
+use crate::detect::Finding;
 use crate::flow::{FlowRecord, Note, Settled, StreamEvent};
 use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
 use std::io;
@@ -58,6 +59,13 @@ pub enum Event<'a> {
     },
     /// A person asked (SIGHUP) that the file at hand be ended and the next begun. The time now.
     Rotate(Timestamp),
+    /// Something deserves a look, where [`Detecting`](crate::engine::Detecting) looks: all of them stand between the last flow and the summary.
+    Finding {
+        /// Its number, from 1: `f1`.
+        number: u64,
+        /// What.
+        finding: &'a Finding,
+    },
     /// The run is over. The last event.
     Summary(&'a RunSummary),
 }

@@ -240,7 +240,7 @@ fn waited(record: &FlowRecord, h: &Handshake) -> String {
 }
 
 /// What an ICMP error says (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443).
-fn icmp_words(v6: bool, kind: u8, code: u8) -> String {
+pub(super) fn icmp_words(v6: bool, kind: u8, code: u8) -> String {
     let words = match (v6, kind, code) {
         (false, 3, 0) => "net unreachable",
         (false, 3, 1) => "host unreachable",

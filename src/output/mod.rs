@@ -9,6 +9,7 @@ pub mod columns;
 pub mod csv;
 pub mod ends;
 pub mod files;
+pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod flow_records;
@@ -49,6 +50,7 @@ pub mod zeek;
 pub use bits::BitsSink;
 pub use choice::{Candidates, ChoiceSink, Why};
 pub use csv::Separated;
+pub use findings::{FindingsConfig, FindingsJsonSink, FindingsSink};
 pub use flow_records::{FlowJsonSink, FlowRowsSink};
 pub use flow_table::{FlowTableConfig, FlowTableSink};
 pub use follow::{FollowConfig, FollowForm, FollowSink, Followed};

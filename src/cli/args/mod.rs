@@ -1,6 +1,7 @@
 //! The command line as typed; here the commands, in the other files what each takes, by what it answers. What it means is worked out
 //! in `settings.rs`; which command a line without one means, in `words.rs`.
 
+mod findings;
 mod host;
 mod input;
 mod look;
@@ -9,6 +10,7 @@ mod packets;
 mod records;
 mod write;
 
+pub(crate) use findings::{FindingsArgs, FindingsFormat, SeverityWord};
 pub(crate) use host::{DoctorArgs, InterfacesArgs};
 pub(crate) use input::{Backend, InputArgs, LiveArgs, RightsArgs, WhichWay};
 pub(crate) use look::{LookArgs, Progress, RunArgs, StyleArgs, When};
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Flows(Deferred<FlowsArgs>),
     /// Every attempt to connect: SYN, SYN-ACK, ACK, round trips, options, outcome
     Handshakes(Deferred<HandshakesArgs>),
+    /// What deserves a look, with evidence: what failed, was lost, scans; --fail-on for scripts
+    Findings(Deferred<FindingsArgs>),
     /// One connection in full: ladder, states, calls, where the time went
     Show(Deferred<ShowArgs>),
     /// One connection as a story: socket calls, states, sums

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod flows;
 pub(crate) mod follow;
 pub(crate) mod handshakes;

@@ -7,6 +7,7 @@ use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
+use sockeye::engine::Detecting;
 use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
@@ -41,8 +42,9 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         wants,
         ..opened.memory.without_lines().tracker(if args.all { 2 * records } else { 0 })
     };
+    let mut sink = Detecting::new(sink);
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
-    let closed = sink.into_inner().close().result;
+    let closed = sink.into_inner().into_inner().close().result;
     finish(ended, words, filter.as_deref(), closed.map_err(Into::into))
 }

@@ -158,6 +158,7 @@ impl<S: Drafts> Hold<S> {
             | Event::SourcesEnded
             | Event::Counters { .. }
             | Event::Rotate(_)
+            | Event::Finding { .. }
             | Event::Summary(_) => return,
         };
         // What a source says of itself may be long. Where no allocator counts, what is sure.

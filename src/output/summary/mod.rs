@@ -15,10 +15,12 @@ use self::ranking::Ranking;
 use self::vantage::Vantage;
 use super::app_note::note;
 use super::ends::Ends;
+use super::findings;
 use super::host_names::HostNames;
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units;
+use crate::detect::Finding;
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::{EndReason, FlowRecord, State};
 use crate::model::Span;
@@ -76,6 +78,7 @@ pub struct SummarySink<W> {
     begun: Option<String>,
     names: Option<Box<dyn HostNames>>,
     choosing: Option<Choosing>,
+    found: Vec<Finding>,
 }
 
 impl<W: Write> SummarySink<W> {
@@ -92,6 +95,7 @@ impl<W: Write> SummarySink<W> {
             begun: None,
             names: None,
             choosing: None,
+            found: Vec::new(),
         }
     }
 
@@ -165,6 +169,7 @@ impl<W: Write> SummarySink<W> {
         if !quiet && ranked.rows.iter().any(is_piece) {
             tell_pieces(&mut self.out, &style)?;
         }
+        self.write_findings(&style, summary.sources.len() > 1)?;
         if !quiet {
             let ranked = &ranked.rows;
             for line in next::lines(&self.config, ranked, summary.live) {
@@ -174,6 +179,26 @@ impl<W: Write> SummarySink<W> {
         Ok(())
     }
 }
+
+impl<W: Write> SummarySink<W> {
+    /// What deserves a look: the gravest, and how many more there are.
+    fn write_findings(&mut self, style: &Style, several: bool) -> io::Result<()> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        let more = self.found.len().saturating_sub(FINDINGS);
+        findings::write_list(&mut self.out, style, &self.found, FINDINGS, several)?;
+        if more > 0 {
+            let text = format!("… {} more: sockeye findings shows them", units::count(more as u64));
+            writeln!(self.out, "{}", style.glyphs(&text))?;
+        }
+        Ok(())
+    }
+}
+
+/// Findings that a summary lists.
+const FINDINGS: usize = 20;
 
 impl<W: Write> Sink for SummarySink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
@@ -191,6 +216,7 @@ impl<W: Write> Sink for SummarySink<W> {
                     self.ranking.take(record);
                 }
             }
+            Event::Finding { finding, .. } => self.found.push((*finding).clone()),
             Event::Summary(summary) => {
                 self.write(summary)?;
                 self.out.flush()?;

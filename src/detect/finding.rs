@@ -1,0 +1,376 @@
+//! A finding as data: what it is, how grave, which conversations and packets show it. Its words are `output/findings/`'s.
+
+use crate::flow::FlowId;
+use crate::model::{Endpoint, IpProtocol, Span};
+use std::net::IpAddr;
+
+/// How much a finding deserves a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Low,
+    /// Somebody was hindered, or may have been.
+    Medium,
+    /// Something did not work at all, or somebody attacks.
+    High,
+}
+
+impl Severity {
+    /// Each of them, the gravest first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
+    /// The word of screens and records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// The place of a packet: source, and number in it.
+pub type Place = (u16, u64);
+
+/// The first of many, the last, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T> {
+    /// The first ones.
+    pub first: Vec<T>,
+    /// The last of all.
+    pub last: Option<T>,
+    /// All of them.
+    pub total: u64,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), last: None, total: 0 }
+    }
+}
+
+impl<T: Copy> Few<T> {
+    /// How many of the first ones are kept.
+    pub const KEPT: usize = 8;
+
+    /// One more.
+    pub fn push(&mut self, one: T) {
+        if self.first.len() < Self::KEPT {
+            self.first.push(one);
+        }
+        self.last = Some(one);
+        self.total += 1;
+    }
+
+    /// These and others after them.
+    pub(super) fn extend(&mut self, others: &Self) {
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(others.first.iter().take(room));
+        self.last = others.last.or(self.last);
+        self.total += others.total;
+    }
+
+    /// All of them, where they are few.
+    pub(super) fn of(all: impl IntoIterator<Item = T>) -> Self {
+        let mut few = Self::default();
+        all.into_iter().for_each(|one| few.push(one));
+        few
+    }
+}
+
+/// How a scan asks (nmap's names of its kinds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ScanKind {
+    /// SYN, and a reset to the answer: half-open.
+    Syn,
+    /// Whole connections, closed at once.
+    Connect,
+    /// FIN alone.
+    Fin,
+    /// No flag at all.
+    Null,
+    /// FIN, PSH and URG.
+    Xmas,
+    /// ACK alone, of no connection: the ACK scan and the Window scan, which look alike.
+    Ack,
+    /// FIN and ACK, of no connection.
+    Maimon,
+    /// Other flags that no connection begins with.
+    Odd,
+    /// Datagrams.
+    Udp,
+}
+
+impl ScanKind {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Syn => "syn",
+            Self::Connect => "connect",
+            Self::Fin => "fin",
+            Self::Null => "null",
+            Self::Xmas => "xmas",
+            Self::Ack => "ack_window",
+            Self::Maimon => "maimon",
+            Self::Odd => "odd_flags",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// What a probe found of a port, in nmap's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PortState {
+    /// Somebody listens.
+    Open,
+    /// Nobody does.
+    Closed,
+    /// Nothing came back, or an ICMP error of something on the way.
+    Filtered,
+    /// It answers, open or closed (ACK scan).
+    Unfiltered,
+    /// Silence that may be either (FIN, NULL, Xmas, Maimon, UDP).
+    OpenOrFiltered,
+}
+
+impl PortState {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Filtered => "filtered",
+            Self::Unfiltered => "unfiltered",
+            Self::OpenOrFiltered => "open_or_filtered",
+        }
+    }
+}
+
+/// Over what a scan spreads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ScanShape {
+    /// Many ports of one host.
+    Vertical,
+    /// One port of many hosts.
+    Horizontal,
+    /// Many ports of several hosts.
+    Block,
+}
+
+impl ScanShape {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Vertical => "vertical",
+            Self::Horizontal => "horizontal",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// What a scan did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// Who asks.
+    pub scanner: IpAddr,
+    /// How.
+    pub kind: ScanKind,
+    /// Over what.
+    pub shape: ScanShape,
+    /// Hosts asked, and pairs of host and port.
+    pub hosts: u64,
+    /// Pairs of host and port.
+    pub targets: u64,
+    /// From the first probe to the last.
+    pub over: Span,
+    /// It takes its time: more than ten minutes, and more than five seconds a target.
+    pub slow: bool,
+    /// The first host asked.
+    pub first_host: IpAddr,
+    /// The first port asked.
+    pub first_port: u16,
+    /// What was found, in order of address and port: as much as is kept.
+    pub found: Vec<(IpAddr, u16, PortState)>,
+    /// Pairs in each state.
+    pub counts: Vec<(PortState, u64)>,
+    /// There were more pairs than are kept: counts are a minimum.
+    pub at_least: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// A reset, or ICMP port unreachable, came back at once: nobody listens.
+    Refused {
+        /// TCP or UDP.
+        protocol: IpProtocol,
+        /// Who did not listen.
+        server: Endpoint,
+        /// Its ports, where several failed alike.
+        ports: Few<u16>,
+        /// Who asked.
+        client: IpAddr,
+        /// How many hosts asked.
+        clients: u64,
+    },
+    /// SYNs, and nothing came back.
+    NoAnswer {
+        /// Who was asked.
+        server: Endpoint,
+        /// Its ports, where several failed alike.
+        ports: Few<u16>,
+        /// Who asked.
+        client: IpAddr,
+        /// How many hosts asked.
+        clients: u64,
+        /// SYNs of all attempts.
+        syns: u64,
+        /// The longest attempt, from its first SYN to its last.
+        over: Span,
+        /// Attempts at the same ports that came about.
+        completed: u64,
+    },
+    /// An ICMP error came back.
+    Unreachable {
+        /// TCP or another.
+        protocol: IpProtocol,
+        /// Who was asked.
+        server: Endpoint,
+        /// Its ports, where several failed alike.
+        ports: Few<u16>,
+        /// Who asked.
+        client: IpAddr,
+        /// How many hosts asked.
+        clients: u64,
+        /// ICMP type and code of the first.
+        icmp: (u8, u8),
+    },
+    /// A SYN-ACK that the client never acknowledged.
+    HalfOpen {
+        /// Who answered.
+        server: Endpoint,
+        /// Its ports, where several failed alike.
+        ports: Few<u16>,
+        /// Who asked.
+        client: IpAddr,
+        /// How many hosts asked.
+        clients: u64,
+    },
+    /// A receiver had no room.
+    WindowShut {
+        /// Whose window.
+        receiver: Endpoint,
+        /// Who had to wait.
+        sender: Endpoint,
+        /// The longest time it was shut.
+        longest: Span,
+        /// Times it was shut.
+        times: u64,
+        /// It was still shut at the end.
+        at_end: bool,
+    },
+    /// Segments were sent again.
+    Resent {
+        /// Who sent them.
+        sender: IpAddr,
+        /// To whom.
+        receiver: IpAddr,
+        /// Was the sender the client of the first connection?
+        by_client: bool,
+        /// How many.
+        segments: u64,
+        /// Of how many packets with data, SYN and FIN included.
+        of: u64,
+        /// Lost before this point.
+        before: u64,
+        /// Lost beyond it.
+        beyond: u64,
+        /// Not needed at all.
+        spurious: u64,
+    },
+    /// The capture itself is not whole.
+    CaptureLoss {
+        /// Bytes that were acknowledged and never seen.
+        bytes: u64,
+        /// Packets that the source says it dropped.
+        dropped: Option<u64>,
+    },
+    /// A reset ended a connection that was at work.
+    Reset {
+        /// Who sent it.
+        by: Endpoint,
+        /// To whom.
+        to: Endpoint,
+        /// Was it the client?
+        by_client: bool,
+        /// Bytes that the other had sent.
+        got: u64,
+        /// Bytes that it had sent itself.
+        sent: u64,
+    },
+    /// A scan.
+    Scan(Box<Scan>),
+    /// Packets that no connection has, too few for a scan.
+    Probe {
+        /// Who sent them.
+        prober: IpAddr,
+        /// What they were.
+        kind: ScanKind,
+        /// To whom the first went.
+        target: Endpoint,
+        /// Pairs of host and port.
+        targets: u64,
+    },
+    /// Attempts that are never completed, by the hundred.
+    SynFlood {
+        /// At whom.
+        target: Endpoint,
+        /// Attempts that were not completed.
+        unfinished: u64,
+        /// Connections that were.
+        completed: u64,
+        /// Addresses they came from, as far as they were counted.
+        sources: u64,
+        /// There were more than were counted.
+        sources_at_least: bool,
+        /// Most unfinished ones that began within ten seconds.
+        peak: u64,
+    },
+}
+
+impl Cause {
+    /// The word of records: `finding.code`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Unreachable { .. } => "unreachable",
+            Self::HalfOpen { .. } => "half_open",
+            Self::WindowShut { .. } => "zero_window",
+            Self::Resent { .. } => "resent",
+            Self::CaptureLoss { .. } => "capture_loss",
+            Self::Reset { .. } => "reset",
+            Self::Scan(_) => "port_scan",
+            Self::Probe { .. } => "probe",
+            Self::SynFlood { .. } => "syn_flood",
+        }
+    }
+}
+
+/// Something that deserves a look: one cause of one group of conversations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// How grave.
+    pub severity: Severity,
+    /// What.
+    pub cause: Cause,
+    /// The conversations.
+    pub flows: Few<FlowId>,
+    /// The packets that show it.
+    pub packets: Few<Place>,
+}

@@ -1,0 +1,123 @@
+//! Servers at which attempts pile up that nobody completes: judged by how many of the attempts are never completed, and how many of those
+//! begin at one time. Many clients alone make no flood, and a server that is down has clients that try again.
+
+use super::finding::{Cause, Few, Finding, Place, Severity};
+use crate::flow::{FlowId, FlowRecord, Outcome};
+use crate::model::{Endpoint, IpProtocol, Span};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+/// Servers that are watched at most.
+const SERVERS: usize = 8192;
+
+/// Addresses that are told apart at one server.
+const SOURCES: usize = 1024;
+
+/// Addresses that are told apart in all.
+const ALL_SOURCES: usize = 1 << 18;
+
+/// Attempts that begin within [`WINDOW`] and are never completed, to make a flood.
+const PEAK: u64 = 100;
+
+/// The time in which they begin.
+const WINDOW: Span = Span::from_millis(10_000);
+
+/// Of all attempts at that server, so many in a hundred are never completed.
+const UNFINISHED: u64 = 60;
+
+/// Attempts at one server.
+#[derive(Debug, Default)]
+struct Attempts {
+    completed: u64,
+    unfinished: u64,
+    /// Of those, whose SYN came again: a client that wants to connect does that.
+    tried_again: u64,
+    /// Unfinished ones by the time they began, in windows: a few of the fullest are kept.
+    windows: HashMap<i64, u64, foldhash::fast::RandomState>,
+    peak: u64,
+    sources: HashSet<IpAddr, foldhash::fast::RandomState>,
+    more_sources: bool,
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+}
+
+/// Windows of one server that are kept at a time.
+const WINDOWS: usize = 64;
+
+/// All servers.
+#[derive(Debug, Default)]
+pub(super) struct Floods {
+    servers: HashMap<(IpAddr, u16), Attempts, foldhash::fast::RandomState>,
+    sources: usize,
+    /// Attempts at servers that found no room.
+    pub(super) without_room: u64,
+}
+
+impl Floods {
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        let Some(handshake) = record.handshake.as_ref().filter(|_| record.protocol == IpProtocol::TCP) else { return };
+        let rst_only = record.orig.flags & 0x3f == 0x06;
+        let unfinished = match handshake.outcome {
+            Outcome::HalfOpen | Outcome::NoAnswer => true,
+            // The host whose address was used, or the flooder's own kernel, knows of no such attempt.
+            Outcome::Established => rst_only,
+            Outcome::Refused | Outcome::Unreachable | Outcome::Midway => return,
+            Outcome::Simultaneous | Outcome::Split => false,
+        };
+        let key = (record.responder.ip, record.responder.port);
+        if self.servers.len() >= SERVERS && !self.servers.contains_key(&key) {
+            self.without_room += 1;
+            return;
+        }
+        let attempts = self.servers.entry(key).or_default();
+        if !unfinished {
+            attempts.completed += 1;
+            return;
+        }
+        attempts.unfinished += 1;
+        attempts.tried_again += u64::from(handshake.syn_retries > 0);
+        attempts.flows.push(record.id);
+        attempts.packets.push(record.first_packet);
+        let window = record.start.nanos().div_euclid(WINDOW.nanos());
+        if attempts.windows.len() >= WINDOWS && !attempts.windows.contains_key(&window) {
+            let least = attempts.windows.iter().min_by_key(|(window, count)| (**count, **window)).map(|(window, _)| *window);
+            least.and_then(|window| attempts.windows.remove(&window));
+        }
+        let count = attempts.windows.entry(window).or_default();
+        *count += 1;
+        attempts.peak = attempts.peak.max(*count);
+        let source = record.originator.ip;
+        if !attempts.sources.contains(&source) {
+            if attempts.sources.len() < SOURCES && self.sources < ALL_SOURCES {
+                attempts.sources.insert(source);
+                self.sources += 1;
+            } else {
+                attempts.more_sources = true;
+            }
+        }
+    }
+
+    /// The floods; their servers are covered.
+    pub(super) fn finish(self, covered: &mut HashSet<(IpAddr, u16)>, found: &mut Vec<Finding>) {
+        let mut servers: Vec<_> = self.servers.into_iter().collect();
+        servers.sort_by_key(|(key, _)| *key);
+        for ((ip, port), attempts) in servers {
+            let all = attempts.unfinished + attempts.completed;
+            let many = attempts.peak >= PEAK && attempts.unfinished * 100 >= UNFINISHED * all;
+            // Clients of a server that is down try again, most of them.
+            if !many || attempts.tried_again * 2 > attempts.unfinished {
+                continue;
+            }
+            covered.insert((ip, port));
+            let cause = Cause::SynFlood {
+                target: Endpoint::new(ip, port),
+                unfinished: attempts.unfinished,
+                completed: attempts.completed,
+                sources: attempts.sources.len() as u64,
+                sources_at_least: attempts.more_sources,
+                peak: attempts.peak,
+            };
+            found.push(Finding { severity: Severity::High, cause, flows: attempts.flows, packets: attempts.packets });
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Findings of one cause, gathered by who took part: at most [`MOST`] groups, and at most [`EACH`] of one client, so that a host that
+//! tries everything leaves room for the others. What finds no room is counted.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+/// Groups of one cause, at most: a few hundred bytes each.
+const MOST: usize = 1 << 14;
+
+/// Of them, of one client.
+const EACH: u32 = 512;
+
+/// Groups by a client and something else.
+#[derive(Debug)]
+pub(super) struct Groups<K, G> {
+    of: HashMap<(IpAddr, K), G, foldhash::fast::RandomState>,
+    each: HashMap<IpAddr, u32, foldhash::fast::RandomState>,
+    /// What found no room.
+    pub(super) without_room: u64,
+}
+
+impl<K, G> Default for Groups<K, G> {
+    fn default() -> Self {
+        Self { of: HashMap::default(), each: HashMap::default(), without_room: 0 }
+    }
+}
+
+impl<K: Hash + Eq + Copy + Ord, G: Default> Groups<K, G> {
+    /// The group of a client and a key, a new one where there is none and there is room.
+    pub(super) fn of(&mut self, client: IpAddr, key: K) -> Option<&mut G> {
+        let room = self.of.len() < MOST;
+        match self.of.entry((client, key)) {
+            Entry::Occupied(there) => Some(there.into_mut()),
+            Entry::Vacant(free) => {
+                if !room || self.each.get(&client).is_some_and(|each| *each >= EACH) {
+                    self.without_room += 1;
+                    return None;
+                }
+                *self.each.entry(client).or_default() += 1;
+                Some(free.insert(G::default()))
+            }
+        }
+    }
+
+    /// All groups, in an order that depends on nothing but them.
+    pub(super) fn into_sorted(self) -> Vec<((IpAddr, K), G)> {
+        let mut all: Vec<_> = self.of.into_iter().collect();
+        all.sort_by_key(|(key, _)| *key);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_cannot_take_all_the_room() {
+        let mut groups: Groups<u32, u64> = Groups::default();
+        let ip = |n: u32| IpAddr::from(std::net::Ipv4Addr::from(n));
+        for key in 0..100_000 {
+            if let Some(group) = groups.of(ip(1), key) {
+                *group += 1;
+            }
+        }
+        assert!(groups.of(ip(2), 1).is_some());
+        assert_eq!(groups.without_room, 100_000 - u64::from(EACH));
+        for client in 3..40_000 {
+            groups.of(ip(client), 1);
+        }
+        assert_eq!(groups.of.len(), MOST);
+        assert!(groups.each.len() <= MOST);
+    }
+}

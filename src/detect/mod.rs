@@ -1,0 +1,111 @@
+//! What deserves a look: flows and packets to findings, each with its evidence.
+//!
+//! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many;
+//! `evidence` remembers packets worth citing, `groups` bounds what is kept. Nothing here has words of screens.
+//!
+//! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
+
+mod evidence;
+pub mod finding;
+mod flood;
+mod groups;
+mod scan;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod trouble;
+
+pub use finding::{Cause, Few, Finding, Place, PortState, Scan, ScanKind, ScanShape, Severity};
+
+use crate::flow::{FlowRecord, Note, Settled};
+use crate::model::Timestamp;
+
+/// Findings at most; those that are less grave give way.
+const MOST: usize = 10_000;
+
+/// All detectors.
+#[derive(Debug, Default)]
+pub struct Detectors {
+    seens: evidence::Seens,
+    setups: setup::Setups,
+    troubles: trouble::Troubles,
+    scans: scan::Scans,
+    floods: flood::Floods,
+    /// The latest time seen.
+    latest: Option<Timestamp>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The findings, the gravest first.
+    pub findings: Vec<Finding>,
+    /// Conversations and groups that found no room in a detector: there may be more to find.
+    pub without_room: u64,
+}
+
+impl Detectors {
+    /// A packet: where it stands, when it was seen, what the tracker says of it. Nothing is done for most of them.
+    #[inline]
+    pub fn on_packet(&mut self, place: Place, ts: Timestamp, note: &Note) {
+        self.latest = self.latest.max(Some(ts));
+        if note.change.is_some() || note.verdict.is_some() {
+            self.seens.on_packet(place, ts, note);
+        }
+    }
+
+    /// The verdict on an earlier packet.
+    pub fn on_settled(&mut self, settled: &Settled) {
+        self.seens.on_settled(settled);
+    }
+
+    /// A conversation that is over.
+    pub fn on_flow(&mut self, record: &FlowRecord) {
+        let seen = self.seens.take(record.id);
+        self.setups.on_flow(record, self.latest.unwrap_or(record.end));
+        self.troubles.on_flow(record, seen.as_ref());
+        self.scans.on_flow(record);
+        self.floods.on_flow(record);
+    }
+
+    /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
+    #[must_use]
+    pub fn finish(self, dropped: Option<u64>) -> Found {
+        let Self { seens, setups, troubles, scans, floods, latest: _ } = self;
+        let here = setups.without_room() + troubles.without_room();
+        let without_room = here + seens.without_room + scans.without_room + floods.without_room;
+        let mut findings = Vec::new();
+        let mut covered = scans.finish(&mut findings);
+        floods.finish(&mut covered.flooded, &mut findings);
+        setups.finish(&covered, &mut findings);
+        troubles.finish(dropped, &mut findings);
+        for finding in &mut findings {
+            finding.packets.first.sort_unstable();
+        }
+        findings.sort_by(|a, b| {
+            let order = b.severity.cmp(&a.severity).then(rank(&a.cause).cmp(&rank(&b.cause)));
+            order.then(b.flows.total.cmp(&a.flows.total))
+        });
+        let over = findings.len().saturating_sub(MOST) as u64;
+        findings.truncate(MOST);
+        Found { findings, without_room: without_room + over }
+    }
+}
+
+/// The order of findings that are equally grave.
+const fn rank(cause: &Cause) -> u8 {
+    match cause {
+        Cause::SynFlood { .. } => 0,
+        Cause::Scan(_) => 1,
+        Cause::NoAnswer { .. } => 2,
+        Cause::Unreachable { .. } => 3,
+        Cause::WindowShut { .. } => 4,
+        Cause::Resent { .. } => 5,
+        Cause::HalfOpen { .. } => 6,
+        Cause::Refused { .. } => 7,
+        Cause::Reset { .. } => 8,
+        Cause::Probe { .. } => 9,
+        Cause::CaptureLoss { .. } => 10,
+    }
+}

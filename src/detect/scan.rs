@@ -1,0 +1,340 @@
+//! Who asks many ports or many hosts, how, and what was found: judged by how many different targets a host asked and how few of them
+//! were of use to it, not by any mark that a tool leaves in its packets.
+//!
+//! Each conversation is one probe or none (`probe`). A host's probes of a kind are a scan from [`ENOUGH`] different pairs of host and port on,
+//! if most of what it asked of that sort failed, and if they spread: many ports of a host, or a port of many hosts. Packets that no
+//! connection has (FIN, NULL, Xmas, ACK and Maimon probes) are named from the first on.
+
+use super::finding::{Cause, Few, Finding, Place, PortState, Scan, ScanKind, ScanShape, Severity};
+use super::setup::Known;
+use crate::flow::{FlowId, FlowRecord, Outcome, State};
+use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+
+/// Different pairs of host and port that make a scan.
+const ENOUGH: u64 = 15;
+
+/// The same where SYNs were written by hand: the asker's kernel broke off what it did not know.
+const ENOUGH_BY_HAND: u64 = 10;
+
+/// Ports of one host, or hosts of one port, that make a shape.
+const SPREAD: usize = 10;
+
+/// Of what a host asked, so many in a hundred have to have failed.
+const FAILED: u64 = 60;
+
+/// Hosts whose probes are kept, and pairs of each kind of theirs: together at most 64 MiB.
+const SOURCES: usize = 4096;
+const TARGETS: usize = 4096;
+const ALL_TARGETS: usize = 1 << 19;
+
+/// Slower than this between two targets, for longer than [`SLOW_FROM`], is a scan that hides.
+const SLOW: Span = Span::from_millis(5000);
+const SLOW_FROM: Span = Span::from_millis(600_000);
+
+/// Bits of the flags that tell kinds apart (RFC 9293 section 3.1): FIN, SYN, RST, PSH, ACK, URG.
+const FLAGS: u16 = 0x3f;
+const FIN: u16 = 1;
+const SYN: u16 = 2;
+const RST: u16 = 4;
+const PSH: u16 = 8;
+const ACK: u16 = 16;
+const URG: u16 = 32;
+
+/// Sorts of probes that are judged together: a SYN scan and a connect scan look the same at closed ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Sort {
+    /// SYNs.
+    Asks,
+    /// Datagrams.
+    Datagrams,
+    /// What no connection begins with.
+    Strange(ScanKind),
+}
+
+/// What a conversation was, as a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Probe {
+    sort: Sort,
+    found: PortState,
+    /// Of a SYN: did the client break off with a reset of its own (a SYN scan), or close a whole connection at once? `None`: that
+    /// does not show.
+    whole: Option<bool>,
+    /// The SYN is that of a full network stack: it offers a window scale, SACK or timestamps.
+    full: bool,
+}
+
+/// What one host asked, of one sort.
+#[derive(Debug, Default)]
+struct Asked {
+    targets: HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>,
+    /// Targets beyond those that are kept, some of them more than once.
+    beyond: u64,
+    /// Conversations of that sort that were of use.
+    useful: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    /// Those of them that broke off: the first one's target, and how many different ones, as far as they are kept.
+    broken: (Few<FlowId>, Few<Place>, Option<Endpoint>),
+    broken_targets: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
+    first: Option<(Timestamp, Endpoint)>,
+    last: Option<Timestamp>,
+    /// Probes that broke off with a reset, that were whole, and whose SYN was that of a full stack or not.
+    broke_off: u64,
+    whole: u64,
+    full: u64,
+    bare: u64,
+    /// Answers that only traceroute asks for: time exceeded.
+    expired: u64,
+}
+
+/// All hosts that asked.
+#[derive(Debug, Default)]
+pub(super) struct Scans {
+    asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
+    kept: usize,
+    /// Hosts that found no room.
+    pub(super) without_room: u64,
+}
+
+impl Scans {
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        let Some((sort, probe)) = probe(record) else { return };
+        let key = (record.originator.ip, sort);
+        if self.asked.len() >= SOURCES && !self.asked.contains_key(&key) {
+            self.without_room += 1;
+            return;
+        }
+        let asked = self.asked.entry(key).or_default();
+        let target = (record.responder.ip, record.responder.port);
+        let Some(probe) = probe else {
+            if asked.useful.len() < TARGETS {
+                asked.useful.insert(target);
+            }
+            return;
+        };
+        asked.expired += u64::from(record.icmp_error.is_some_and(|(kind, ..)| kind == 11));
+        asked.flows.push(record.id);
+        asked.packets.push(record.first_packet);
+        if asked.first.is_none_or(|(first, _)| record.start < first) {
+            asked.first = Some((record.start, record.responder));
+        }
+        asked.last = Some(asked.last.map_or(record.start, |last| last.max(record.start)));
+        if probe.whole == Some(false) {
+            asked.broken.0.push(record.id);
+            asked.broken.1.push(record.first_packet);
+            asked.broken.2.get_or_insert(record.responder);
+            if asked.broken_targets.len() < ENOUGH as usize {
+                asked.broken_targets.insert(target);
+            }
+        }
+        asked.broke_off += u64::from(probe.whole == Some(false));
+        asked.whole += u64::from(probe.whole == Some(true));
+        asked.full += u64::from(probe.full);
+        asked.bare += u64::from(!probe.full);
+        if let Some(found) = asked.targets.get_mut(&target) {
+            // Of two probes the one that tells more.
+            *found = (*found).min(probe.found);
+        } else if asked.targets.len() < TARGETS && self.kept < ALL_TARGETS {
+            asked.targets.insert(target, probe.found);
+            self.kept += 1;
+        } else {
+            asked.beyond += 1;
+        }
+    }
+
+    /// The scans and probes, and what they cover.
+    pub(super) fn finish(self, found: &mut Vec<Finding>) -> Covered {
+        let mut all: Vec<_> = self.asked.into_iter().collect();
+        all.sort_by_key(|(key, _)| *key);
+        let mut covered = Covered::default();
+        for ((scanner, sort), asked) in all {
+            let Some(finding) = asked.judge(scanner, sort) else { continue };
+            if matches!(finding.cause, Cause::Scan(_)) {
+                covered.scanners.insert((scanner, sort == Sort::Datagrams));
+            }
+            found.push(finding);
+        }
+        covered
+    }
+}
+
+/// Hosts whose failed attempts are part of a scan.
+#[derive(Debug, Default)]
+pub(super) struct Covered {
+    /// Who, and whether by datagrams.
+    scanners: HashSet<(IpAddr, bool)>,
+    /// Servers under a flood.
+    pub(super) flooded: HashSet<(IpAddr, u16)>,
+}
+
+impl Known for Covered {
+    fn covers(&self, client: IpAddr, protocol: IpProtocol, server: Endpoint) -> bool {
+        let datagrams = protocol != IpProtocol::TCP;
+        self.scanners.contains(&(client, datagrams)) || (!datagrams && self.flooded.contains(&(server.ip, server.port)))
+    }
+}
+
+impl Asked {
+    fn judge(self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
+        let (started, first) = self.first?;
+        let targets = self.targets.len() as u64 + self.beyond;
+        let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
+        let kind = match sort {
+            Sort::Strange(kind) => kind,
+            Sort::Datagrams => ScanKind::Udp,
+            // Open ports show it; where none is, the SYN itself.
+            Sort::Asks if self.broke_off != self.whole => {
+                if self.broke_off > self.whole {
+                    ScanKind::Syn
+                } else {
+                    ScanKind::Connect
+                }
+            }
+            Sort::Asks => {
+                if self.bare > self.full {
+                    ScanKind::Syn
+                } else {
+                    ScanKind::Connect
+                }
+            }
+        };
+        let shape = self.shape();
+        let strange = matches!(sort, Sort::Strange(_));
+        let failed = targets * 100 >= FAILED * (targets + self.useful.len() as u64);
+        // Traceroute asks ports that nobody has, for the errors on the way.
+        let traces = self.expired > 0;
+        let enough = if self.broke_off > 0 { ENOUGH_BY_HAND } else { ENOUGH };
+        let scans = targets >= enough && shape.is_some() && (strange || (failed && !traces));
+        if !scans && !strange {
+            // A SYN whose answer the asker's own kernel did not expect was written by hand.
+            let (flows, packets, target) = self.broken;
+            let cause =
+                Cause::Probe { prober: scanner, kind: ScanKind::Syn, target: target?, targets: self.broken_targets.len() as u64 };
+            return Some(Finding { severity: Severity::Low, cause, flows, packets });
+        }
+        let (flows, packets) = (self.flows.clone(), self.packets.clone());
+        let Some(shape) = shape.filter(|_| scans) else {
+            let cause = Cause::Probe { prober: scanner, kind, target: first, targets };
+            return Some(Finding { severity: Severity::Low, cause, flows, packets });
+        };
+        let mut counts = BTreeMap::new();
+        self.targets.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
+        let hosts = self.targets.keys().map(|(ip, _)| *ip).collect::<HashSet<_>>().len() as u64;
+        let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
+        let mut list: Vec<_> = self.targets.into_iter().map(|((ip, port), state)| (ip, port, state)).collect();
+        list.sort_unstable();
+        let scan = Scan {
+            scanner,
+            kind,
+            shape,
+            hosts,
+            targets,
+            over,
+            slow,
+            first_host: first.ip,
+            first_port: first.port,
+            found: list,
+            counts: counts.into_iter().collect(),
+            at_least: self.beyond > 0,
+        };
+        Some(Finding { severity: Severity::Medium, cause: Cause::Scan(Box::new(scan)), flows, packets })
+    }
+
+    /// Over what the targets spread, where they do.
+    fn shape(&self) -> Option<ScanShape> {
+        let mut ports: HashMap<IpAddr, usize> = HashMap::new();
+        let mut hosts: HashMap<u16, usize> = HashMap::new();
+        for (ip, port) in self.targets.keys() {
+            *ports.entry(*ip).or_default() += 1;
+            *hosts.entry(*port).or_default() += 1;
+        }
+        let vertical = ports.values().filter(|ports| **ports >= SPREAD).count();
+        let horizontal = hosts.values().any(|hosts| *hosts >= SPREAD);
+        match (vertical, horizontal) {
+            (0, false) => None,
+            (0, true) => Some(ScanShape::Horizontal),
+            (1, false) => Some(ScanShape::Vertical),
+            _ => Some(ScanShape::Block),
+        }
+    }
+}
+
+/// What sort of asking a conversation is, and what it was as a probe; `None` inside: it was of use.
+fn probe(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
+    match record.protocol {
+        IpProtocol::TCP => tcp(record),
+        IpProtocol::UDP => datagram(record),
+        _ => None,
+    }
+}
+
+fn tcp(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
+    let flags = record.orig.flags & FLAGS;
+    let (out, back) = (&record.orig, &record.resp);
+    let answered = back.flags & FLAGS;
+    if flags & SYN == 0 {
+        // Nothing of a connection was seen but this: of one that is only seen midway, there would be more.
+        let kind = match flags & !RST {
+            0 if flags == 0 => ScanKind::Null,
+            FIN => ScanKind::Fin,
+            f if f == FIN | PSH | URG => ScanKind::Xmas,
+            ACK if out.payload_bytes == 0 => ScanKind::Ack,
+            f if f == FIN | ACK && out.payload_bytes == 0 => ScanKind::Maimon,
+            f if f & ACK == 0 && flags & RST == 0 => ScanKind::Odd,
+            _ => return None,
+        };
+        let lone = out.packets <= 4 && back.packets <= out.packets && answered & !(RST | ACK) == 0;
+        // An ACK or FIN,ACK and silence may be the end of a connection that began before the capture; a reset is the answer of a host
+        // that knows of none.
+        let reset = answered & RST != 0;
+        if !lone || (matches!(kind, ScanKind::Ack | ScanKind::Maimon) && !reset && record.icmp_error.is_none()) {
+            return None;
+        }
+        let found = match (kind, reset) {
+            (ScanKind::Ack, true) => PortState::Unfiltered,
+            (_, true) => PortState::Closed,
+            (ScanKind::Ack, false) => PortState::Filtered,
+            (_, false) if record.icmp_error.is_some() => PortState::Filtered,
+            (_, false) => PortState::OpenOrFiltered,
+        };
+        return Some((Sort::Strange(kind), Some(Probe { sort: Sort::Strange(kind), found, whole: None, full: false })));
+    }
+    let handshake = record.handshake.as_ref()?;
+    let full = out.window_scale.is_some() || out.sack_permitted || out.timestamps;
+    let probe = |found, whole| Some(Probe { sort: Sort::Asks, found, whole, full });
+    let nothing_said = out.unique_bytes + back.unique_bytes == 0;
+    let probe = match handshake.outcome {
+        Outcome::Refused => probe(PortState::Closed, None),
+        Outcome::NoAnswer | Outcome::Unreachable => probe(PortState::Filtered, None),
+        // The kernel of who asked knew of no such socket, or it was told to break off.
+        Outcome::HalfOpen => probe(PortState::Open, (flags & RST != 0).then_some(false)),
+        Outcome::Established if flags == SYN | RST => probe(PortState::Open, Some(false)),
+        // The client closed what it had just opened, whatever the server began to say.
+        Outcome::Established if out.unique_bytes == 0 && flags & (FIN | RST) != 0 && (nothing_said || flags & RST != 0) => {
+            probe(PortState::Open, Some(true))
+        }
+        Outcome::Established | Outcome::Simultaneous | Outcome::Split => None,
+        Outcome::Midway => return None,
+    };
+    Some((Sort::Asks, probe))
+}
+
+fn datagram(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
+    // Groups answer nobody.
+    let group = match record.responder.ip {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    };
+    if group || record.orig.packets > 8 {
+        return (!group && record.resp.packets > 0).then_some((Sort::Datagrams, None));
+    }
+    let found = match record.state {
+        State::Answered => return Some((Sort::Datagrams, None)),
+        State::Refused => PortState::Closed,
+        State::Unreachable => PortState::Filtered,
+        _ => PortState::OpenOrFiltered,
+    };
+    Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false })))
+}

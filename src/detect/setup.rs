@@ -1,0 +1,224 @@
+//! Attempts that failed: refused, without an answer, unreachable, half-open; and datagrams that met a closed port. One finding for each
+//! server and cause, whoever asked.
+
+use super::finding::{Cause, Few, Finding, Place, Severity};
+use super::groups::Groups;
+use crate::flow::{FlowId, FlowRecord, Outcome, State};
+use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+/// The RST flag (RFC 9293 section 3.1).
+const RST: u16 = 4;
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum How {
+    Refused,
+    NoAnswer,
+    Unreachable,
+    HalfOpen,
+}
+
+/// What attempts have in common: how they failed, at which server.
+type Key = (How, IpProtocol, (IpAddr, u16));
+
+/// A first SYN and a first SYN-ACK are sent again after a second (RFC 6298 section 2); what was seen for less than three times that
+/// before the capture ended is no silence.
+const PATIENCE: Span = Span::from_millis(3000);
+
+/// Servers of which it is counted how often they were reached.
+const SERVERS: usize = 1 << 15;
+
+/// So many ports of one host that fail alike are one finding.
+const PORTS: usize = 4;
+
+/// Attempts of one client.
+#[derive(Debug, Default)]
+struct Group {
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    syns: u64,
+    over: Span,
+    icmp: (u8, u8),
+}
+
+impl Group {
+    fn add(&mut self, other: &Self) {
+        self.flows.extend(&other.flows);
+        self.packets.extend(&other.packets);
+        self.syns += other.syns;
+        self.over = self.over.max(other.over);
+    }
+}
+
+/// All attempts that failed.
+#[derive(Debug, Default)]
+pub(super) struct Setups {
+    groups: Groups<Key, Group>,
+    /// Attempts that came about, of servers at which others failed or may fail.
+    good: HashMap<(IpProtocol, IpAddr, u16), u64, foldhash::fast::RandomState>,
+}
+
+/// Is this attempt part of a scan or a flood, which has a finding of its own?
+pub(super) trait Known {
+    /// Whether it is.
+    fn covers(&self, client: IpAddr, protocol: IpProtocol, server: Endpoint) -> bool;
+}
+
+impl Setups {
+    /// A conversation that is over; `now` is the latest time seen.
+    pub(super) fn on_flow(&mut self, record: &FlowRecord, now: Timestamp) {
+        let Some(how) = how(record) else { return self.went_well(record) };
+        if is_too_early(how, record, now) {
+            return;
+        }
+        let key = (how, record.protocol, (record.responder.ip, record.responder.port));
+        let Some(group) = self.groups.of(record.originator.ip, key) else { return };
+        group.flows.push(record.id);
+        let source = record.first_packet.0;
+        if let (Some(handshake), How::Refused | How::Unreachable) = (&record.handshake, how) {
+            let cited = [handshake.syn, handshake.refusal].into_iter().flatten();
+            cited.for_each(|(number, _)| group.packets.push((source, number)));
+            if let Some(icmp) = handshake.icmp.filter(|_| group.flows.total == 1) {
+                group.icmp = icmp;
+            }
+        } else {
+            group.packets.push(record.first_packet);
+            let last = record.icmp_error.map_or(record.last_packet, |(.., number)| (source, number));
+            if last != record.first_packet {
+                group.packets.push(last);
+            }
+            if let Some((kind, code, _)) = record.icmp_error.filter(|_| group.flows.total == 1) {
+                group.icmp = (kind, code);
+            }
+        }
+        group.syns += record.handshake.as_ref().map_or(record.orig.packets, |handshake| 1 + u64::from(handshake.syn_retries));
+        group.over = group.over.max(record.duration());
+    }
+
+    /// Attempts that found no room.
+    pub(super) const fn without_room(&self) -> u64 {
+        self.groups.without_room
+    }
+
+    fn went_well(&mut self, record: &FlowRecord) {
+        let set_up = record.handshake.as_ref().is_some_and(|h| h.outcome == Outcome::Established);
+        if !set_up && record.state != State::Answered {
+            return;
+        }
+        let key = (record.protocol, record.responder.ip, record.responder.port);
+        if self.good.len() < SERVERS || self.good.contains_key(&key) {
+            *self.good.entry(key).or_default() += 1;
+        }
+    }
+
+    /// The findings, but for what others cover.
+    pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
+        let Self { groups, good } = self;
+        let mut servers: BTreeMap<Key, (Group, IpAddr, u64)> = BTreeMap::new();
+        for ((client, key), group) in groups.into_sorted() {
+            let (_, protocol, (ip, port)) = key;
+            if known.covers(client, protocol, Endpoint::new(ip, port)) {
+                continue;
+            }
+            let (all, _, clients) = servers.entry(key).or_insert_with(|| (Group::default(), client, 0));
+            if *clients == 0 {
+                all.icmp = group.icmp;
+            }
+            *clients += 1;
+            all.add(&group);
+        }
+        for (server, (group, client, clients), ports) in by_host(servers) {
+            let (how, protocol, server) = server;
+            let Group { flows, packets, syns, over, icmp } = group;
+            let reached = |port: &u16| good.get(&(protocol, server.ip, *port)).copied().unwrap_or(0);
+            let completed: u64 = ports.first.iter().map(reached).sum();
+            let (severity, cause) = match how {
+                How::Refused => {
+                    // A datagram that nobody takes is told to few programs, and few mind.
+                    let severity = if protocol == IpProtocol::TCP { Severity::Medium } else { Severity::Low };
+                    (severity, Cause::Refused { protocol, server, ports, client, clients })
+                }
+                How::NoAnswer => {
+                    let severity = match completed {
+                        0 if syns > flows.total => Severity::High,
+                        // Others got through, or it was asked but once.
+                        done if done < flows.total => Severity::Medium,
+                        _ => Severity::Low,
+                    };
+                    (severity, Cause::NoAnswer { server, ports, client, clients, syns, over, completed })
+                }
+                How::Unreachable => (
+                    if completed == 0 { Severity::High } else { Severity::Medium },
+                    Cause::Unreachable { protocol, server, ports, client, clients, icmp },
+                ),
+                How::HalfOpen => (Severity::Medium, Cause::HalfOpen { server, ports, client, clients }),
+            };
+            found.push(Finding { severity, cause, flows, packets });
+        }
+    }
+}
+
+/// Attempts at one server, the first client, how many clients.
+type Attempts = (Group, IpAddr, u64);
+
+/// What failed how at which server, its attempts, and its ports.
+type Failed = ((How, IpProtocol, Endpoint), Attempts, Few<u16>);
+
+/// What failed how at which host.
+type Host = (How, IpProtocol, IpAddr);
+
+/// The same where many ports of a host failed alike: one for the host, with its ports.
+fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
+    let mut hosts: Vec<(Host, Vec<(u16, Attempts)>)> = Vec::new();
+    for ((how, protocol, (ip, port)), attempts) in servers {
+        let host = (how, protocol, ip);
+        match hosts.last_mut().filter(|(last, _)| *last == host) {
+            Some((_, ports)) => ports.push((port, attempts)),
+            None => hosts.push((host, vec![(port, attempts)])),
+        }
+    }
+    let mut all = Vec::new();
+    for ((how, protocol, ip), ports) in hosts {
+        if ports.len() < PORTS {
+            let one = |(port, attempts)| ((how, protocol, Endpoint::new(ip, port)), attempts, Few::of([port]));
+            all.extend(ports.into_iter().map(one));
+            continue;
+        }
+        let numbers = Few::of(ports.iter().map(|(port, _)| *port));
+        let first = ports[0].0;
+        let joined =
+            ports.into_iter().map(|(_, attempts)| attempts).reduce(|(mut group, client, clients), (other, _, others)| {
+                group.add(&other);
+                (group, client, clients.max(others))
+            });
+        all.extend(joined.map(|attempts| ((how, protocol, Endpoint::new(ip, first)), attempts, numbers)));
+    }
+    all
+}
+
+/// Was the capture over before the other end could have been waited for?
+fn is_too_early(how: How, record: &FlowRecord, now: Timestamp) -> bool {
+    let Some(handshake) = &record.handshake else { return false };
+    let tried_again = handshake.syn_retries + handshake.syn_ack_retries > 0;
+    matches!(how, How::NoAnswer | How::HalfOpen) && !tried_again && now - record.end < PATIENCE
+}
+
+fn how(record: &FlowRecord) -> Option<How> {
+    if let Some(handshake) = &record.handshake {
+        return match handshake.outcome {
+            Outcome::Refused => Some(How::Refused),
+            Outcome::Unreachable => Some(How::Unreachable),
+            Outcome::NoAnswer => Some(How::NoAnswer),
+            // A reset to the answer is a probe's mark, and `scan`'s.
+            Outcome::HalfOpen => (record.orig.flags & RST == 0).then_some(How::HalfOpen),
+            Outcome::Established | Outcome::Simultaneous | Outcome::Split | Outcome::Midway => None,
+        };
+    }
+    match record.state {
+        State::Refused => Some(How::Refused),
+        State::Unreachable => Some(How::Unreachable),
+        _ => None,
+    }
+}

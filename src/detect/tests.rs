@@ -1,0 +1,216 @@
+//! Each detector with what it is for, and with what looks nearest to it and is innocent.
+
+use super::{Cause, Detectors, Finding, PortState, ScanKind, ScanShape, Severity};
+use crate::flow::{FlowKind, FlowRecord, Handshake, Outcome, State};
+use crate::model::Span;
+use crate::output::fixture::{START, at, flow};
+use std::net::{IpAddr, Ipv4Addr};
+
+const FIN: u16 = 1;
+const SYN: u16 = 2;
+const RST: u16 = 4;
+const ACK: u16 = 16;
+
+/// What the records of a capture are taken for.
+fn found(records: &[FlowRecord]) -> Vec<Finding> {
+    let mut detectors = Detectors::default();
+    for record in records {
+        detectors.on_flow(record);
+    }
+    detectors.finish(None).findings
+}
+
+fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
+    found(records).iter().map(|finding| finding.cause.code()).collect()
+}
+
+/// An attempt to connect that came out like this. `flags`: all of the client's.
+fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
+    let state = match outcome {
+        Outcome::Refused => State::Refused,
+        Outcome::NoAnswer => State::NoAnswer,
+        Outcome::HalfOpen => State::HalfOpen,
+        _ => State::Closed,
+    };
+    let address = |host: u32, port: u16| format!("{}:{port}", Ipv4Addr::from(0x0a00_0000 + host));
+    let client = address(client, 20_000 + (number % 40_000) as u16);
+    let mut record = flow(FlowKind::Tcp, number, state, &client, &address(server.0, server.1), 0, 0);
+    record.start = START + Span::from_millis(number as i64);
+    record.end = record.start + Span::from_millis(5000);
+    record.orig.flags = flags;
+    record.orig.timestamps = true;
+    record.resp.flags = SYN | ACK;
+    record.handshake = Some(Handshake {
+        outcome,
+        syn: Some((number, record.start)),
+        syn_ack: None,
+        ack: None,
+        refusal: (outcome == Outcome::Refused).then_some((number + 1, record.start)),
+        icmp: None,
+        syn_retries: 0,
+        syn_ack_retries: 0,
+        last_syn: Some(record.start),
+        rtt: None,
+        rtt_originator: None,
+        rtt_responder: None,
+        rtt_ambiguous: false,
+        fast_open: false,
+    });
+    record
+}
+
+/// A connection with data both ways.
+fn visit(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
+    let mut record = attempt(number, client, server, Outcome::Established, SYN | ACK | FIN);
+    (record.orig.unique_bytes, record.resp.unique_bytes) = (100, 1000);
+    record
+}
+
+fn scan(finding: &Finding) -> &super::Scan {
+    match &finding.cause {
+        Cause::Scan(scan) => scan,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_connect_scan_is_named_with_what_it_found() {
+    let probe = |n: u64| {
+        let (outcome, flags) = if n == 22 { (Outcome::Established, SYN | ACK | RST) } else { (Outcome::Refused, SYN) };
+        attempt(n, 1, (9, n as u16), outcome, flags)
+    };
+    let findings = found(&(1..=100).map(probe).collect::<Vec<_>>());
+    assert_eq!(findings.len(), 1, "the refused attempts are part of it: {findings:?}");
+    let scan = scan(&findings[0]);
+    assert_eq!((scan.kind, scan.shape, scan.targets, scan.hosts), (ScanKind::Connect, ScanShape::Vertical, 100, 1));
+    assert_eq!(scan.counts, [(PortState::Open, 1), (PortState::Closed, 99)]);
+    assert_eq!(findings[0].flows.total, 100);
+}
+
+#[test]
+fn a_sweep_of_one_port_is_horizontal() {
+    let probes: Vec<_> = (1..=50).map(|n| attempt(n, 1, (100 + n as u32, 22), Outcome::NoAnswer, SYN)).collect();
+    let findings = found(&probes);
+    assert_eq!((scan(&findings[0]).shape, scan(&findings[0]).hosts), (ScanShape::Horizontal, 50));
+}
+
+#[test]
+fn a_busy_client_whose_visits_mostly_work_scans_nobody() {
+    // A browser: many servers, a few of them down.
+    let visits = (1..=400).map(|n| visit(n, 1, (100 + n as u32, 443)));
+    let failed = (401..=440).map(|n| attempt(n, 1, (1000 + n as u32, 443), Outcome::NoAnswer, SYN));
+    let all: Vec<_> = visits.chain(failed).collect();
+    assert!(!codes(&all).contains(&"port_scan"), "{:?}", codes(&all));
+}
+
+#[test]
+fn a_client_of_a_dead_service_scans_nobody() {
+    let all: Vec<_> = (1..=500).map(|n| attempt(n, 1, (9, 443), Outcome::Refused, SYN)).collect();
+    let findings = found(&all);
+    assert_eq!(findings.len(), 1);
+    assert!(matches!(findings[0].cause, Cause::Refused { clients: 1, .. }));
+    assert_eq!(findings[0].flows.total, 500);
+}
+
+#[test]
+fn peers_that_are_gone_are_no_scan() {
+    // A file sharer: many hosts, each at a port of its own, most of them gone.
+    let gone = |n: u64| attempt(n, 1, (100 + n as u32, 1024 + (n * 37 % 60_000) as u16), Outcome::NoAnswer, SYN);
+    let all: Vec<_> = (1..=200).map(gone).collect();
+    assert!(!codes(&all).contains(&"port_scan"));
+}
+
+#[test]
+fn probes_by_hand_are_named_from_the_first_on() {
+    let mut fin = attempt(1, 1, (9, 80), Outcome::Midway, FIN);
+    fin.handshake = None;
+    fin.resp.flags = RST | ACK;
+    let findings = found(std::slice::from_ref(&fin));
+    assert!(matches!(findings[0].cause, Cause::Probe { kind: ScanKind::Fin, targets: 1, .. }), "{findings:?}");
+    assert_eq!(findings[0].severity, Severity::Low);
+    // The last packets of a connection that began before the capture.
+    let mut end = fin.clone();
+    end.orig.flags = FIN | ACK;
+    end.resp.flags = ACK;
+    assert_eq!(codes(&[end]), [""; 0]);
+}
+
+#[test]
+fn a_flood_is_what_nobody_completes() {
+    let flood: Vec<_> = (1..=500).map(|n| attempt(n, n as u32, (9, 80), Outcome::HalfOpen, SYN)).collect();
+    let findings = found(&flood);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    match findings[0].cause {
+        Cause::SynFlood { unfinished: 500, completed: 0, sources: 500, peak, .. } => assert!(peak >= 100),
+        ref other => panic!("{other:?}"),
+    }
+    assert_eq!(findings[0].severity, Severity::High);
+}
+
+#[test]
+fn many_clients_are_no_flood_and_neither_is_a_server_that_is_down() {
+    let busy: Vec<_> = (1..=2000).map(|n| visit(n, n as u32, (9, 443))).collect();
+    assert_eq!(codes(&busy), [""; 0]);
+    let retried = |n: u64| {
+        let mut record = attempt(n, n as u32, (9, 443), Outcome::NoAnswer, SYN);
+        record.handshake.as_mut().unwrap().syn_retries = 5;
+        record
+    };
+    let down: Vec<_> = (1..=2000).map(retried).collect();
+    assert_eq!(codes(&down), ["no_answer"]);
+}
+
+#[test]
+fn an_attempt_at_the_end_of_a_capture_is_no_silence() {
+    let mut last = attempt(1, 1, (9, 443), Outcome::NoAnswer, SYN);
+    last.end = last.start;
+    let mut detectors = Detectors::default();
+    detectors.on_packet((0, 1), last.start + Span::from_millis(100), &crate::flow::Note::NONE);
+    detectors.on_flow(&last);
+    assert_eq!(detectors.finish(None).findings, []);
+    // The same, and the capture went on without an answer.
+    let mut detectors = Detectors::default();
+    detectors.on_packet((0, 1), at(10_000.0), &crate::flow::Note::NONE);
+    detectors.on_flow(&last);
+    assert_eq!(detectors.finish(None).findings.len(), 1);
+}
+
+#[test]
+fn ports_of_one_host_that_fail_alike_are_one_finding() {
+    let all: Vec<_> = (1..=8).map(|n| attempt(n, 1, (9, 100 + n as u16), Outcome::Refused, SYN)).collect();
+    let findings = found(&all);
+    assert_eq!(findings.len(), 1);
+    assert!(matches!(&findings[0].cause, Cause::Refused { ports, .. } if ports.total == 8));
+}
+
+#[test]
+fn a_reset_after_an_answer_and_one_behind_a_fin_are_how_programs_close() {
+    let mut closed = visit(1, 1, (9, 80));
+    closed.state = State::ResetByOriginator;
+    closed.orig.flags = SYN | ACK | RST;
+    assert_eq!(codes(&[closed.clone()]), [""; 0]);
+    let mut behind = closed.clone();
+    behind.state = State::ResetByResponder;
+    behind.orig.flags |= FIN;
+    assert_eq!(codes(&[behind]), [""; 0]);
+    let mut unanswered = closed;
+    unanswered.state = State::ResetByResponder;
+    unanswered.resp.unique_bytes = 0;
+    assert_eq!(codes(&[unanswered]), ["reset"]);
+}
+
+#[test]
+fn whatever_comes_memory_is_bounded() {
+    // Distinct clients, servers and ports: each detector's own bound holds.
+    let mut detectors = Detectors::default();
+    for n in 0..300_000u64 {
+        let outcome = [Outcome::Refused, Outcome::NoAnswer, Outcome::HalfOpen][(n % 3) as usize];
+        detectors.on_flow(&attempt(n, (n * 7) as u32 & 0xff_ffff, ((n * 13) as u32 & 0xff_ffff, n as u16), outcome, SYN));
+    }
+    let found = detectors.finish(None);
+    assert!(found.findings.len() <= super::MOST);
+    assert!(found.without_room > 0);
+    let address =
+        |finding: &Finding| matches!(finding.cause, Cause::Scan(ref scan) if scan.scanner == IpAddr::from([0, 0, 0, 0]));
+    assert!(!found.findings.iter().any(address));
+}

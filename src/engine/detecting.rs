@@ -1,0 +1,55 @@
+//! The detectors' place: between the engine and an output. They see what the output sees, and tell what they found before the summary.
+
+use crate::detect::Detectors;
+use crate::event::{Event, Keep, Sink};
+use std::io;
+
+/// An output that is told of findings, too.
+#[derive(Debug)]
+pub struct Detecting<S> {
+    sink: S,
+    detectors: Detectors,
+}
+
+impl<S> Detecting<S> {
+    /// Looks at all that goes to this output.
+    pub fn new(sink: S) -> Self {
+        Self { sink, detectors: Detectors::default() }
+    }
+
+    /// The output.
+    pub fn into_inner(self) -> S {
+        self.sink
+    }
+}
+
+impl<S: Sink> Sink for Detecting<S> {
+    #[inline]
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        match event {
+            Event::Packet { frame, note, .. } => self.detectors.on_packet((frame.source, frame.number), frame.ts, note),
+            Event::Settled(settled) => self.detectors.on_settled(settled),
+            Event::Flow(record) => self.detectors.on_flow(record),
+            Event::Summary(summary) => {
+                let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
+                for (number, finding) in (1..).zip(&found.findings) {
+                    self.sink.on_event(&Event::Finding { number, finding })?;
+                }
+            }
+            _ => {}
+        }
+        self.sink.on_event(event)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.sink.dropped()
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.sink.records_dropped()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}

@@ -1,0 +1,176 @@
+//! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
+
+use super::words::counts;
+use crate::detect::{Cause, Finding, Scan};
+use crate::model::IpProtocol;
+use crate::output::handshakes::icmp_words;
+use crate::output::units;
+
+/// All that is said of a finding beside its first line.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// What was seen.
+    pub(super) seen: String,
+    /// What it may mean: several, where packets do not decide.
+    pub(super) means: &'static str,
+    /// What it is not, or need not be.
+    pub(super) not: &'static str,
+    /// What to do next.
+    pub(super) check: String,
+    /// Where the rule stands.
+    pub(super) source: &'static str,
+}
+
+/// What is to be said beside the line.
+pub(super) fn said(finding: &Finding) -> Said {
+    let said = match &finding.cause {
+        Cause::Refused { .. } | Cause::NoAnswer { .. } | Cause::Unreachable { .. } | Cause::HalfOpen { .. } => {
+            of_attempts(&finding.cause)
+        }
+        Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => of_others(&finding.cause),
+        cause => of_troubles(cause),
+    };
+    said.unwrap_or_default().counted(finding.flows.total)
+}
+
+/// Of attempts that failed.
+fn of_attempts(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::Refused { protocol, server, client, .. } if *protocol == IpProtocol::TCP => Said {
+            seen: format!("{client} asked {server} for a connection; a reset came back at once."),
+            means: "the host is up and no program listens on that port · a firewall rejects with a reset",
+            not: "a network that loses packets: the answer came",
+            check: format!("ss -ltn on {} · another port? · is the program running and bound to this address?", server.ip),
+            source: "RFC 9293 section 3.10.7.1",
+        },
+        Cause::Refused { server, client, .. } => Said {
+            seen: format!("{client} sent to {server}; ICMP port unreachable came back."),
+            means: "the host is up and no program has that port",
+            not: "loss: the host itself answered",
+            check: format!("ss -lun on {}", server.ip),
+            source: "RFC 1122 section 4.1.3.1",
+        },
+        Cause::NoAnswer { server, client, syns, over, .. } => Said {
+            seen: format!(
+                "{client} asked {server} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP.",
+                units::counted(*syns, "SYN"),
+                units::duration(*over)
+            ),
+            means: "one of: address unused or host down · a firewall drops silently · the answers take a path this capture cannot see",
+            not: "\"port closed\": a live host on which nobody listens answers with a reset",
+            check: format!("ping {0} · ip route get {0} · ip neigh · a capture at the other end", server.ip),
+            source: "RFC 9293 section 3.8.1, RFC 6298 section 5; Linux net.ipv4.tcp_syn_retries",
+        },
+        Cause::Unreachable { server, client, icmp: (kind, code), .. } => Said {
+            seen: format!(
+                "{client} asked for {server}; an ICMP error came back: {}.",
+                icmp_words(server.ip.is_ipv6(), *kind, *code)
+            ),
+            means: "a router has no way there, or a firewall says that it does not let it through",
+            not: "a host without that service: it would send a reset",
+            check: format!("ip route get {0} · traceroute {0} · the firewall that sent the error", server.ip),
+            source: "RFC 792, RFC 4443, RFC 1122 section 4.2.3.9",
+        },
+        Cause::HalfOpen { server, client, .. } => Said {
+            seen: format!("{server} answered the SYN of {client} with SYN,ACK; the ACK never came."),
+            means: "one of: the SYN was a probe · its source address was forged · the answer went astray",
+            not: "a refused connection: somebody listens there",
+            check: "does the client exist? · a capture at the client · ss -tn state syn-recv on the server".to_owned(),
+            source: "RFC 9293 section 3.5; RFC 4987",
+        },
+        _ => return None,
+    })
+}
+
+/// Of what went wrong in connections that were set up.
+fn of_troubles(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::WindowShut { receiver, sender, longest, times, .. } => Said {
+            seen: format!(
+                "{receiver} told {sender} that it has no room, {}; the longest time lasted {}.",
+                units::counted(*times, "time"),
+                units::duration(*longest)
+            ),
+            means: "the program at the receiver read more slowly than data came, or not at all",
+            not: "loss or a slow network: the sender had to wait for the receiver's program",
+            check: "what is that program doing? (CPU, disk, a lock) · ss -tm on the receiver: Recv-Q".to_owned(),
+            source: "RFC 9293 section 3.8.6.1",
+        },
+        Cause::Resent { sender, receiver, spurious, .. } => Said {
+            seen: format!(
+                "{sender} sent segments to {receiver} once more{}.",
+                if *spurious > 0 { format!(", {} of them needlessly", units::count(*spurious)) } else { String::new() }
+            ),
+            means: "packets were lost on the way: a full queue, a bad link, a duplex mismatch, a policer",
+            not: "a slow program; nor packets that only came in another order, which are counted apart",
+            check: "sockeye show ID for where and when · interface counters on the way · is it one direction only?".to_owned(),
+            source: "docs/verdicts.md; RFC 5681, RFC 6298",
+        },
+        Cause::CaptureLoss { .. } => Said {
+            seen: "What the hosts acknowledged was not all captured.".to_owned(),
+            means: "whoever captured was too slow, or packets took another way",
+            not: "loss in the network: the hosts got these bytes",
+            check: "a larger buffer (-B), a filter, -s 128; capture where all packets pass".to_owned(),
+            source: "docs/verdicts.md",
+        },
+        Cause::Reset { by, to, by_client, .. } => Said {
+            seen: format!("{by} broke off its connection with {to} by a reset."),
+            means: if *by_client {
+                "the program gave up waiting, crashed, or closes by resets (SO_LINGER 0); or something on the way did"
+            } else {
+                "the program closed without reading all, crashed, or closes by resets (SO_LINGER 0); or something on the way did"
+            },
+            not: "a refused connection: it was open",
+            check: format!("the log of the program on {} · compare TTL and IP id of the reset with its other packets", by.ip),
+            source: "RFC 9293 section 3.10.4, RFC 1122 section 4.2.2.13",
+        },
+        _ => return None,
+    })
+}
+
+/// Of what somebody does to others.
+fn of_others(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::Scan(scan) => Said {
+            seen: format!(
+                "{} asked {} of {}; found {}.",
+                scan.scanner,
+                units::counted(scan.targets, "port"),
+                hosts(scan),
+                counts(scan)
+            ),
+            means: "somebody looks for open ports: a scanner, an inventory, a monitoring system, malware",
+            not: "one busy client: nearly nothing of what it asked was used afterwards",
+            check: format!("who is {}? · is it expected? · what was found open: sockeye findings -v", scan.scanner),
+            source: "nmap(1), PORT SCANNING TECHNIQUES; docs/findings.md",
+        },
+        Cause::Probe { prober, target, .. } => Said {
+            seen: format!("{prober} sent {target} what no program's connection begins with."),
+            means: "a scanner's probe, written by hand",
+            not: "a scan by itself: too few targets were asked",
+            check: format!("who is {prober}? · what else did it send: sockeye flows FILE 'host {prober}'"),
+            source: "RFC 9293 section 3.10.7; nmap(1)",
+        },
+        Cause::SynFlood { target, peak, .. } => Said {
+            seen: format!("{} attempts at {target} that began within ten seconds were never completed.", units::count(*peak)),
+            means: "somebody fills the server's backlog with SYNs, mostly from forged addresses",
+            not: "many clients: those complete their connections; nor a server that is down: its clients try again",
+            check: "net.ipv4.tcp_syncookies · ss -tn state syn-recv | wc -l · where do they come in?".to_owned(),
+            source: "RFC 4987",
+        },
+        _ => return None,
+    })
+}
+
+impl Said {
+    fn counted(mut self, attempts: u64) -> Self {
+        if attempts > 1 {
+            self.seen = format!("{} {} in all.", self.seen, units::counted(attempts, "conversation"));
+        }
+        self
+    }
+}
+
+fn hosts(scan: &Scan) -> String {
+    if scan.hosts == 1 { scan.first_host.to_string() } else { units::counted(scan.hosts, "host") }
+}

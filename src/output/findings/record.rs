@@ -1,0 +1,127 @@
+//! Findings as records: one JSON object a line, between a `capture` and an `end` record.
+
+use super::{advice, words};
+use crate::detect::{Cause, Finding, Place};
+use crate::event::{Event, Keep, Sink};
+use crate::model::Span;
+use crate::output::capture_record::Framing;
+use crate::output::json::JsonLine;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// Writes findings as records.
+#[derive(Debug)]
+pub struct FindingsJsonSink<W> {
+    out: W,
+    json: JsonLine,
+    framing: Framing,
+}
+
+impl<W: Write> FindingsJsonSink<W> {
+    /// Records that are written to `out`; `filter` is the capture filter of the run.
+    #[must_use]
+    pub fn new(out: W, filter: Option<String>) -> Self {
+        Self { out, json: JsonLine::default(), framing: Framing::new(filter) }
+    }
+
+    /// The writer, to be closed with its own error checked.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+impl<W: Write> Sink for FindingsJsonSink<W> {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if let Event::Finding { number, finding } = event {
+            serde_json::to_writer(&mut self.out, &record(*number, finding))?;
+            self.out.write_all(b"\n")?;
+        }
+        self.framing.on_event(event, &mut self.json, &mut self.out)?;
+        if let Event::Summary(_) = event {
+            self.out.flush()?;
+        }
+        Ok(Keep::Going)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A finding as a record.
+fn record(number: u64, finding: &Finding) -> Value {
+    let said = advice::said(finding);
+    json!({
+        "type": "finding",
+        "id": format!("f{number}"),
+        "code": finding.cause.code(),
+        "severity": finding.severity.key(),
+        "flow": finding.flows.first.first().map(ToString::to_string),
+        "flows": finding.flows.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "flows_total": finding.flows.total,
+        "text": words::headline(finding),
+        "seen": said.seen,
+        "means": said.means,
+        "not": said.not,
+        "check": said.check,
+        "sure": words::sure(&finding.cause),
+        "packets": finding.packets.first.iter().map(place).collect::<Vec<_>>(),
+        "packets_last": finding.packets.last.as_ref().map(place),
+        "packets_total": finding.packets.total,
+        "spec": said.source,
+        "data": data(&finding.cause),
+    })
+}
+
+/// A packet, by its file (from 1) and its number there.
+fn place((file, number): &Place) -> Value {
+    json!({ "file": u32::from(*file) + 1, "number": number })
+}
+
+fn seconds(span: Span) -> f64 {
+    span.nanos() as f64 / 1e9
+}
+
+/// What a finding says in numbers.
+fn data(cause: &Cause) -> Value {
+    match cause {
+        Cause::Refused { protocol, server, ports, client, clients } => {
+            json!({ "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
+        }
+        Cause::NoAnswer { server, ports, client, clients, syns, over, completed } => json!({
+            "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients, "syns": syns, "over": seconds(*over), "completed": completed,
+        }),
+        Cause::Unreachable { protocol, server, ports, client, clients, icmp: (kind, code) } => json!({
+            "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients,
+            "icmp_type": kind, "icmp_code": code,
+        }),
+        Cause::HalfOpen { server, ports, client, clients } => {
+            json!({ "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
+        }
+        Cause::WindowShut { receiver, sender, longest, times, at_end } => json!({
+            "receiver": receiver.to_string(), "sender": sender.to_string(), "longest": seconds(*longest), "times": times,
+            "at_end": at_end,
+        }),
+        Cause::Resent { sender, receiver, by_client, segments, of, before, beyond, spurious } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "by_client": by_client, "segments": segments, "of": of, "lost_before": before,
+            "lost_beyond": beyond, "spurious": spurious,
+        }),
+        Cause::CaptureLoss { bytes, dropped } => json!({ "bytes": bytes, "dropped": dropped }),
+        Cause::Reset { by, to, by_client, got, sent } => json!({
+            "by": by.to_string(), "to": to.to_string(), "by_client": by_client, "got": got, "sent": sent,
+        }),
+        Cause::Scan(scan) => json!({
+            "scanner": scan.scanner.to_string(), "kind": scan.kind.key(), "shape": scan.shape.key(), "hosts": scan.hosts,
+            "targets": scan.targets, "over": seconds(scan.over), "slow": scan.slow, "at_least": scan.at_least,
+            "counts": scan.counts.iter().map(|(state, n)| (state.key().to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
+            "found": scan.found.iter().map(|(ip, port, state)| json!({ "ip": ip.to_string(), "port": port, "state": state.key() })).collect::<Vec<_>>(),
+        }),
+        Cause::Probe { prober, kind, target, targets } => json!({
+            "prober": prober.to_string(), "kind": kind.key(), "target": target.to_string(), "targets": targets,
+        }),
+        Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, peak } => json!({
+            "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
+            "sources_at_least": sources_at_least, "peak": peak,
+        }),
+    }
+}

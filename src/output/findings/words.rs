@@ -1,0 +1,201 @@
+//! A finding in one line, and how its packets are cited.
+
+use crate::detect::{Cause, Few, Finding, PortState, Scan, ScanKind, ScanShape};
+use crate::model::IpProtocol;
+use crate::output::handshakes::icmp_words;
+use crate::output::units;
+
+/// The finding in a line.
+pub(super) fn headline(finding: &Finding) -> String {
+    let attempts = finding.flows.total;
+    match &finding.cause {
+        Cause::Refused { protocol, server, ports, clients, .. } => {
+            let what = if *protocol == IpProtocol::TCP {
+                format!("refused: nothing listens on {} {}", server.ip, ports_of(ports))
+            } else {
+                format!("nothing listens on {} {} {}", word(*protocol), server.ip, ports_of(ports))
+            };
+            format!("{what}{}", asked(attempts, *clients))
+        }
+        Cause::NoAnswer { syns, over, server, ports, completed: 0, .. } if attempts == 1 => {
+            if *syns == 1 {
+                format!("no answer to the SYN to {} {}; no RST, no ICMP", server.ip, ports_of(ports))
+            } else {
+                format!("no answer to {} SYNs in {}; no RST, no ICMP", units::count(*syns), units::duration(*over))
+            }
+        }
+        Cause::NoAnswer { server, ports, clients, completed: 0, .. } => {
+            format!("no answer from {} {}{}; no RST, no ICMP", server.ip, ports_of(ports), asked(attempts, *clients))
+        }
+        Cause::NoAnswer { server, ports, completed, .. } => format!(
+            "no answer from {} {} to {} of {} attempts",
+            server.ip,
+            ports_of(ports),
+            units::count(attempts),
+            units::count(attempts + completed)
+        ),
+        Cause::Unreachable { server, ports, icmp: (kind, code), clients, .. } => {
+            let why = icmp_words(server.ip.is_ipv6(), *kind, *code);
+            format!("{} {} cannot be reached: {why}{}", server.ip, ports_of(ports), asked(attempts, *clients))
+        }
+        Cause::HalfOpen { server, ports, clients, .. } => {
+            format!("{} {} answered, and the client never did{}", server.ip, ports_of(ports), asked(attempts, *clients))
+        }
+        Cause::WindowShut { longest, at_end, .. } => {
+            let end = if *at_end { ", still at the end" } else { "" };
+            format!("receiver kept its window shut for {}{end}{}", units::duration(*longest), in_connections(attempts))
+        }
+        Cause::Resent { segments, of, before, beyond, by_client, .. } => {
+            let who = if *by_client { "client" } else { "server" };
+            let share = *segments as f64 * 100.0 / (*of).max(1) as f64;
+            let place = match (*before, *beyond) {
+                (0, 0) => String::new(),
+                (_, 0) => ": lost before this point".to_owned(),
+                (0, _) => ": lost beyond this point".to_owned(),
+                (before, beyond) => format!(": {} lost before this point, {} beyond", units::count(before), units::count(beyond)),
+            };
+            format!("{who} resent {} ({share:.1}%){place}{}", units::counted(*segments, "segment"), in_connections(attempts))
+        }
+        Cause::CaptureLoss { bytes, dropped } => {
+            let dropped = dropped.map(|packets| format!("it dropped {}", units::counted(packets, "packet")));
+            let bytes = (*bytes > 0).then(|| format!("{} were acknowledged and never seen", units::bytes(*bytes)));
+            let parts: Vec<String> = [dropped, bytes].into_iter().flatten().collect();
+            format!("the capture is not whole: {}", parts.join(", "))
+        }
+        Cause::Reset { by_client, got, sent, .. } => reset(*by_client, *got, *sent, attempts),
+        Cause::Scan(scan) => scanned(scan),
+        Cause::Probe { kind, target, targets, prober } => {
+            let more = if *targets > 1 { format!(" and {} more", targets - 1) } else { String::new() };
+            format!("{prober} probes {} port {}{more}: {}", target.ip, target.port, strange(*kind))
+        }
+        Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, .. } => format!(
+            "SYN flood on {} port {}: {} attempts never completed, {} were; from {}{}",
+            target.ip,
+            target.port,
+            units::count(*unfinished),
+            units::count(*completed),
+            if *sources_at_least { "more than " } else { "" },
+            if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
+        ),
+    }
+}
+
+fn reset(by_client: bool, got: u64, sent: u64, attempts: u64) -> String {
+    let (who, other) = if by_client { ("client", "server") } else { ("server", "client") };
+    let what = match (got, sent) {
+        (got, 0) => format!("{who} reset right after the {other}'s {}", data(got)),
+        (0, sent) => format!("{who} reset after {} of its own", data(sent)),
+        (got, sent) => format!("{who} reset in the middle: {} from the {other}, {} of its own", data(got), data(sent)),
+    };
+    format!("{what}{}", in_connections(attempts))
+}
+
+/// `2 bytes`, `1.50 MB`.
+fn data(bytes: u64) -> String {
+    if bytes < 1000 { units::counted(bytes, "byte") } else { units::bytes(bytes) }
+}
+
+fn scanned(scan: &Scan) -> String {
+    let Scan { scanner, shape, hosts, targets, over, slow, first_host, first_port, .. } = scan;
+    let least = if scan.at_least { "at least " } else { "" };
+    let whom = match shape {
+        ScanShape::Vertical if *hosts == 1 => format!("{least}{} ports of {first_host}", units::count(*targets)),
+        ScanShape::Horizontal => format!("port {first_port} of {least}{} hosts", units::count(*hosts)),
+        ScanShape::Vertical | ScanShape::Block => {
+            format!("{least}{} ports of {}", units::count(*targets), units::counted(*hosts, "host"))
+        }
+    };
+    let slow = if *slow { "slow " } else { "" };
+    format!("{slow}{} by {scanner}: {whom} in {}; {}", kind(scan.kind), units::duration(*over), counts(scan))
+}
+
+/// `3 open, 97 closed`.
+pub(super) fn counts(scan: &Scan) -> String {
+    let parts: Vec<String> =
+        scan.counts.iter().map(|(state, n)| format!("{} {}", units::count(*n), state_word(*state))).collect();
+    parts.join(", ")
+}
+
+/// The state of a port in nmap's words.
+pub(super) const fn state_word(state: PortState) -> &'static str {
+    match state {
+        PortState::Open => "open",
+        PortState::Closed => "closed",
+        PortState::Filtered => "filtered",
+        PortState::Unfiltered => "unfiltered",
+        PortState::OpenOrFiltered => "open or filtered",
+    }
+}
+
+const fn kind(kind: ScanKind) -> &'static str {
+    match kind {
+        ScanKind::Syn => "SYN scan",
+        ScanKind::Connect => "connect scan",
+        ScanKind::Fin => "FIN scan",
+        ScanKind::Null => "NULL scan",
+        ScanKind::Xmas => "Xmas scan",
+        ScanKind::Ack => "ACK or Window scan",
+        ScanKind::Maimon => "Maimon scan",
+        ScanKind::Odd => "scan with odd flags",
+        ScanKind::Udp => "UDP scan",
+    }
+}
+
+const fn strange(kind: ScanKind) -> &'static str {
+    match kind {
+        ScanKind::Fin => "FIN without ACK (FIN scan)",
+        ScanKind::Null => "no flag at all (NULL scan)",
+        ScanKind::Xmas => "FIN, PSH and URG (Xmas scan)",
+        ScanKind::Ack => "ACK of no connection (ACK or Window scan)",
+        ScanKind::Maimon => "FIN,ACK of no connection (Maimon scan)",
+        ScanKind::Odd => "flags that begin no connection",
+        ScanKind::Syn => "SYN, and a reset to the answer (SYN scan)",
+        ScanKind::Connect => "connections closed at once (connect scan)",
+        ScanKind::Udp => "datagrams",
+    }
+}
+
+/// `port 80`, `ports 20, 21, 22 and 7 more`.
+fn ports_of(ports: &Few<u16>) -> String {
+    /// Named before the rest is counted.
+    const NAMED: usize = 3;
+    let named: Vec<String> = ports.first.iter().take(NAMED).map(ToString::to_string).collect();
+    match ports.total {
+        0 | 1 => format!("port {}", named.join("")),
+        total if total as usize <= NAMED => format!("ports {}", named.join(", ")),
+        total => format!("ports {} and {} more", named.join(", "), units::count(total - NAMED as u64)),
+    }
+}
+
+fn asked(attempts: u64, clients: u64) -> String {
+    match (attempts, clients) {
+        (1, _) => String::new(),
+        (n, 1) => format!(" ({} attempts)", units::count(n)),
+        (n, clients) => format!(" ({} attempts by {} hosts)", units::count(n), units::count(clients)),
+    }
+}
+
+fn in_connections(n: u64) -> String {
+    if n == 1 { String::new() } else { format!(" (in {} connections)", units::count(n)) }
+}
+
+fn word(protocol: IpProtocol) -> String {
+    protocol.to_string().to_uppercase()
+}
+
+/// How sure it is: what stands in packets, or what they speak for.
+pub(super) const fn sure(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Resent { .. } | Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => "likely",
+        _ => "sure",
+    }
+}
+
+/// How its packets are to be joined: cause and effect, beginning and end, or a list.
+pub(super) fn joined(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } => " → ",
+        Cause::NoAnswer { .. } => " … ",
+        _ => " ",
+    }
+}
