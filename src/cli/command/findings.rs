@@ -64,7 +64,7 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, ..Wants::default() };
+    let wants = Wants { verdicts: true, app: true, ..Wants::default() };
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(0) };
     let mut sink = Detecting::new(Output { form, gravest: None });
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
