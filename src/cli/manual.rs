@@ -446,9 +446,9 @@ Rules, and when each is wrong: docs/findings.md.
 const WHERE: &str = "\
 CONDITIONS ON CONVERSATIONS
 
---where CONDITION (or -Y) of summary, flows and handshakes: only conversations
-for which it holds. A capture filter chooses packets; this chooses conversations
-by what became of them.
+--where CONDITION (or -Y) of summary, flows, handshakes and findings: only those
+conversations for which it holds. A capture filter chooses packets; this chooses
+conversations by what became of them.
 
   sockeye FILE --where 'state refused and port 443'
   sockeye flows -r FILE --where 'rtt>100ms or resent>0' --format csv

@@ -19,7 +19,7 @@ mod trouble;
 
 pub use finding::{Cause, Few, Finding, NameFault, Place, PortState, Scan, ScanKind, ScanShape, Severity};
 
-use crate::flow::{FlowRecord, Note, Settled};
+use crate::flow::{FlowId, FlowRecord, Note, Settled};
 use crate::model::Timestamp;
 
 /// Findings at most; those that are less grave give way.
@@ -70,6 +70,11 @@ impl Detectors {
         self.scans.on_flow(record);
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
+    }
+
+    /// A conversation that is over and of which nothing is to be found.
+    pub fn forget(&mut self, flow: FlowId) {
+        self.seens.take(flow);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
