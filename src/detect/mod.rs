@@ -1,12 +1,11 @@
-//! What deserves a look: flows and packets to findings, each with its evidence.
+//! What deserves a look: records of flows to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
 //! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
-//! `evidence` remembers packets worth citing, `groups` bounds what is kept. Nothing here has words of screens.
+//! `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
-mod evidence;
 pub mod finding;
 mod flood;
 mod groups;
@@ -17,10 +16,10 @@ mod setup;
 mod tests;
 mod trouble;
 
-pub use finding::{Cause, Few, Finding, NameFault, Place, PortState, Scan, ScanKind, ScanShape, Severity};
+pub use crate::flow::{Few, Place};
+pub use finding::{Cause, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
 
-use crate::flow::{FlowId, FlowRecord, Note, Settled};
-use crate::model::Timestamp;
+use crate::flow::FlowRecord;
 
 /// Findings at most; those that are less grave give way.
 const MOST: usize = 10_000;
@@ -28,14 +27,11 @@ const MOST: usize = 10_000;
 /// All detectors.
 #[derive(Debug, Default)]
 pub struct Detectors {
-    seens: evidence::Seens,
     setups: setup::Setups,
     troubles: trouble::Troubles,
     scans: scan::Scans,
     floods: flood::Floods,
     sayings: said::Sayings,
-    /// The latest time seen.
-    latest: Option<Timestamp>,
 }
 
 /// What was found.
@@ -48,41 +44,21 @@ pub struct Found {
 }
 
 impl Detectors {
-    /// A packet: where it stands, when it was seen, what the tracker says of it. Nothing is done for most of them.
-    #[inline]
-    pub fn on_packet(&mut self, place: Place, ts: Timestamp, note: &Note) {
-        self.latest = self.latest.max(Some(ts));
-        if note.change.is_some() || note.verdict.is_some() {
-            self.seens.on_packet(place, ts, note);
-        }
-    }
-
-    /// The verdict on an earlier packet.
-    pub fn on_settled(&mut self, settled: &Settled) {
-        self.seens.on_settled(settled);
-    }
-
     /// A conversation that is over.
     pub fn on_flow(&mut self, record: &FlowRecord) {
-        let seen = self.seens.take(record.id);
-        self.setups.on_flow(record, self.latest.unwrap_or(record.end));
-        self.troubles.on_flow(record, seen.as_ref());
+        self.setups.on_flow(record);
+        self.troubles.on_flow(record);
         self.scans.on_flow(record);
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
     }
 
-    /// A conversation that is over and of which nothing is to be found.
-    pub fn forget(&mut self, flow: FlowId) {
-        self.seens.take(flow);
-    }
-
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { seens, setups, troubles, scans, floods, sayings, latest: _ } = self;
+        let Self { setups, troubles, scans, floods, sayings } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
-        let without_room = here + seens.without_room + scans.without_room + floods.without_room;
+        let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
         floods.finish(&mut covered.flooded, &mut findings);

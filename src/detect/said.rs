@@ -1,11 +1,12 @@
 //! What applications say that deserves a look: names that do not exist or cannot be found out, name servers that do not answer, passwords
 //! in the clear.
 
-use super::finding::{Cause, Few, Finding, NameFault, Place, Severity};
+use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
 use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
+use crate::flow::{Few, Place};
 use crate::model::Endpoint;
 use std::net::IpAddr;
 
