@@ -5,6 +5,8 @@ mod world;
 #[path = "flow/zeek.rs"]
 mod zeek;
 
+#[path = "flow/apps.rs"]
+mod apps;
 #[path = "flow/closing.rs"]
 mod closing;
 #[path = "flow/datagrams.rs"]

@@ -191,9 +191,10 @@ impl Memory {
         let input = if self.live > 0 { 0 } else { self.input() };
         let all = self.rest() + self.unused - self.handed_over() - input - others;
         let path_bytes = usual.path_bytes.min(all / 12);
-        let flows = (all - path_bytes) / 16 * (16 - UNUSABLE);
+        let name_bytes = usual.name_bytes.min(all / 24);
+        let flows = (all - path_bytes - name_bytes) / 16 * (16 - UNUSABLE);
         let max_bytes = if self.followers > 0 { flows / NUMBERS * (NUMBERS - 1) } else { flows };
-        TrackerConfig { max_bytes, list_bytes: max_bytes / 4, path_bytes, ..usual }
+        TrackerConfig { max_bytes, list_bytes: max_bytes / 4, path_bytes, name_bytes, ..usual }
     }
 }
 
@@ -274,7 +275,7 @@ mod tests {
                 let memory = if lines == 0 { memory.without_lines() } else { memory };
                 let tracker = memory.tracker(others);
                 let program = PROGRAM - FIRST_NUMBERS + lines;
-                let all = tracker.max_bytes + tracker.path_bytes + others + memory.input() + program;
+                let all = tracker.max_bytes + tracker.path_bytes + tracker.name_bytes + others + memory.input() + program;
                 assert!(all <= memory.most && tracker.max_bytes >= memory.most / 5, "{text}: {tracker:?}");
                 assert!(tracker.list_bytes <= tracker.max_bytes / 4);
             }
@@ -289,7 +290,8 @@ mod tests {
             let memory = of(text).unwrap().for_files(&asked(threads)).unwrap();
             let tracker = memory.tracker(0);
             let numbers = tracker.max_bytes / (NUMBERS - 1);
-            let all = tracker.max_bytes + numbers + tracker.path_bytes + memory.handed_over() + memory.input();
+            let all =
+                tracker.max_bytes + numbers + tracker.path_bytes + tracker.name_bytes + memory.handed_over() + memory.input();
             assert!(all + PROGRAM + memory.followers <= memory.most && memory.handed_over() > 0, "{text}: {tracker:?}");
         }
         assert_eq!(of("64m").unwrap().for_files(&asked(1)).unwrap(), of("64m").unwrap());

@@ -379,6 +379,8 @@ impl<S: Sink> Teller<'_, S> {
             FlowEvent::Stream(part) => {
                 self.told = self.sink.on_event(&Event::Stream(part)).map(|answer| least(keep, answer));
             }
+            // A tracker that sees all packets keeps names itself.
+            FlowEvent::Learnt(_) => {}
             FlowEvent::Settled(settled) => {
                 self.told = self.sink.on_event(&Event::Settled(&settled)).map(|answer| least(keep, answer));
             }

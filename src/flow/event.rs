@@ -1,6 +1,7 @@
 //! What the tracker tells beside its notes. The tracker owns the trait; whoever drives it implements it.
 
 use super::key::{End, FlowKey};
+use super::names::Learnt;
 use super::note::{Direction, FlowId};
 use super::record::FlowRecord;
 use super::stream::{StreamEvent, StreamPart};
@@ -21,6 +22,9 @@ pub enum FlowEvent<'a> {
     /// Bytes of a TCP connection in order, or what is missing of them. Told where [`super::Wants::streams`] asks for it, while
     /// the packet is looked at that makes it known; at the latest before the flow's [`FlowEvent::Ended`].
     Stream(&'a StreamEvent<'a>),
+    /// A host has a name. Told by a tracker that follows [part](super::Tracker::part) of a saved capture: whoever puts in order what
+    /// all of them tell gives flows their names.
+    Learnt(&'a Learnt<'a>),
 }
 
 /// The last word on a packet.

@@ -3,6 +3,7 @@
 //! Names are those of the records; a dot leads into a nested object (`orig.packets`). Unknown is [`Value::Null`], never 0.
 
 use super::FlowId;
+use super::app::{AppRecord, BannerRecord, DnsRecord, HttpRecord, LoginRecord, Objects, QuicRecord, TlsRecord};
 use super::community_id::CommunityId;
 use super::record::{
     DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, SideRecord, State, TcpState, Vantage,
@@ -11,6 +12,7 @@ use super::record::{
 use super::sample;
 use super::wants::Wants;
 use crate::model::{IpProtocol, Span, Timestamp};
+use crate::peek::App;
 use std::net::IpAddr;
 
 /// What a field counts.
@@ -74,6 +76,10 @@ pub enum Value<'a> {
     List(&'a [u16]),
     /// Several words.
     Words(&'a [&'static str]),
+    /// Several texts.
+    Texts(&'a [Box<str>]),
+    /// Several things, each with keys of its own.
+    Objects(Objects<'a>),
 }
 
 /// What a field's values are, where they are known.
@@ -95,6 +101,10 @@ pub enum Kind {
     Words,
     /// Any other text.
     Text,
+    /// Several of those.
+    Texts,
+    /// Several things with keys of their own.
+    Objects,
     /// An address.
     Ip,
     /// A flow's ID.
@@ -138,6 +148,8 @@ impl Field {
             Value::Protocol(_) => Kind::Protocol,
             Value::List(_) => Kind::Numbers,
             Value::Words(_) => Kind::Words,
+            Value::Texts(_) => Kind::Texts,
+            Value::Objects(_) => Kind::Objects,
         }
     }
 
@@ -268,6 +280,40 @@ macro_rules! head_rows {
             "handshake.rtt_responder", Seconds, |r| handshake(r, |h| h.rtt_responder);
             "handshake.rtt_ambiguous", None, |r| handshake(r, |h| (h.rtt_originator.is_some() || h.rtt_responder.is_some()).then_some(h.rtt_ambiguous));
             "handshake.fast_open", None, |r| handshake(r, |h| h.syn.map(|_| h.fast_open));
+            "app.protocol", None, APP, |r| app(r, |a| a.app.map(App::name));
+            "app.incomplete", None, APP, |r| app(r, |a| a.incomplete);
+            "app.tls.server_name", None, APP, |r| tls(r, |t| text(t.server_name.as_deref()));
+            "app.tls.offered", None, APP, |r| tls(r, |t| text(t.offered.as_deref()));
+            "app.tls.version", None, APP, |r| tls(r, |t| text(t.version.as_deref()));
+            "app.tls.cipher", None, APP, |r| tls(r, |t| text(t.cipher.as_deref()));
+            "app.tls.alpn_offered", None, APP, |r| tls(r, |t| Value::Texts(&t.alpn_offered));
+            "app.tls.alpn", None, APP, |r| tls(r, |t| text(t.alpn.as_deref()));
+            "app.tls.subject", None, APP, |r| tls(r, |t| text(t.subject.as_deref()));
+            "app.tls.names", None, APP, |r| tls(r, |t| Value::Texts(&t.names));
+            "app.tls.alerts", None, APP, |r| tls(r, |t| Value::Texts(&t.alerts));
+            "app.tls.ja3", None, APP, |r| tls(r, |t| text(t.ja3.as_deref()));
+            "app.tls.ja3_text", None, APP, |r| tls(r, |t| text(t.ja3_text.as_deref()));
+            "app.tls.ja4", None, APP, |r| tls(r, |t| text(t.ja4.as_deref()));
+            "app.tls.client_hello", PacketNumber, APP, |r| tls(r, |t| t.client_hello);
+            "app.tls.server_hello", PacketNumber, APP, |r| tls(r, |t| t.server_hello);
+            "app.http.requests", None, APP, |r| http(r, |h| h.requests);
+            "app.http.responses", None, APP, |r| http(r, |h| h.responses);
+            "app.http.exchanges", None, APP, |r| http(r, |h| Value::Objects(Objects::Exchanges(&h.exchanges)));
+            "app.dns.queries", None, APP, |r| dns(r, |d| d.queries);
+            "app.dns.resent", None, APP, |r| dns(r, |d| d.resent);
+            "app.dns.responses", None, APP, |r| dns(r, |d| d.responses);
+            "app.dns.unanswered", None, APP, |r| dns(r, |d| d.unanswered());
+            "app.dns.transactions", None, APP, |r| dns(r, |d| Value::Objects(Objects::Transactions(&d.transactions)));
+            "app.banner.client", None, APP, |r| banner(r, |b| text(b.client.as_deref()));
+            "app.banner.server", None, APP, |r| banner(r, |b| text(b.server.as_deref()));
+            "app.login.user", None, APP, |r| login(r, |l| text(l.user.as_deref()));
+            "app.login.method", None, APP, |r| login(r, |l| l.method.name());
+            "app.login.password_in_clear", None, APP, |r| login(r, |l| l.password_in_clear);
+            "app.login.packet", PacketNumber, APP, |r| login(r, |l| l.packet);
+            "app.quic.version", None, APP, |r| quic(r, |q| text(q.version.as_deref()));
+            "app.quic.destination", None, APP, |r| quic(r, |q| text(q.destination.as_deref()));
+            "app.quic.client", None, APP, |r| quic(r, |q| text(q.client.as_deref()));
+            "app.quic.server", None, APP, |r| quic(r, |q| text(q.server.as_deref()));
         }
     };
 }
@@ -276,6 +322,25 @@ macro_rules! head_rows {
 fn zeek<'a, T: IntoValue<'a>>(record: &'a FlowRecord, get: impl Fn(&'a ZeekRecord) -> T) -> Value<'a> {
     record.zeek.as_deref().map(get).value()
 }
+
+fn text(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Null, Value::Text)
+}
+
+/// What its application said.
+fn app<'a, T: IntoValue<'a>>(record: &'a FlowRecord, get: impl Fn(&'a AppRecord) -> T) -> Value<'a> {
+    record.app.as_deref().map(get).value()
+}
+
+macro_rules! parts_of_app {
+    ($($name:ident: $part:ty),* $(,)?) => {$(
+        fn $name<'a, T: IntoValue<'a>>(record: &'a FlowRecord, get: impl Fn(&'a $part) -> T) -> Value<'a> {
+            record.app.as_deref().and_then(|app| app.$name.as_deref()).map(get).value()
+        }
+    )*};
+}
+
+parts_of_app! { tls: TlsRecord, http: HttpRecord, dns: DnsRecord, banner: BannerRecord, login: LoginRecord, quic: QuicRecord }
 
 /// What tcptrace counts of a side.
 fn measured<'a, T: IntoValue<'a>>(side: &'a SideRecord, get: impl Fn(&'a MeasuredRecord) -> T) -> Value<'a> {
@@ -303,6 +368,8 @@ macro_rules! side_rows {
         $then! {
             concat!($prefix, ".ip"), None, |r| r.$endpoint.ip;
             concat!($prefix, ".port"), None, |r| r.$endpoint.port;
+            concat!($prefix, ".name"), None, APP, |r| text(r.$side.name.as_ref().map(|name| &*name.name));
+            concat!($prefix, ".name_packet"), PacketNumber, APP, |r| r.$side.name.as_ref().map(|name| name.packet.1);
             concat!($prefix, ".packets"), Packets, |r| r.$side.packets;
             concat!($prefix, ".wire_bytes"), Bytes, |r| r.$side.wire_bytes;
             concat!($prefix, ".ip_bytes"), Bytes, |r| r.$side.ip_bytes;
@@ -364,9 +431,9 @@ macro_rules! side_rows {
     };
 }
 
-static HEAD: [Field; 42] = head_rows!(table);
-static ORIG: [Field; 59] = side_rows!(table, orig, "orig", originator);
-static RESP: [Field; 59] = side_rows!(table, resp, "resp", responder);
+static HEAD: [Field; 76] = head_rows!(table);
+static ORIG: [Field; 61] = side_rows!(table, orig, "orig", originator);
+static RESP: [Field; 61] = side_rows!(table, resp, "resp", responder);
 
 /// How many fields there are.
 pub(crate) const COUNT: usize = HEAD.len() + ORIG.len() + RESP.len();

@@ -1,6 +1,7 @@
 //! One conversation in the table. What every packet touches stands first; what is needed once, when the record is made,
 //! stands last; what most flows do not have is behind a box.
 
+use super::app::{Reads, Talk};
 use super::checksums::Judgement;
 use super::community_id::CommunityId;
 use super::datagram::Datagram;
@@ -107,12 +108,16 @@ pub(super) struct Flow {
     pub(super) went_without: bool,
     /// What was said of its first wrong checksum.
     pub(super) wrong_checksum: Option<Judgement>,
+    /// Is what its application says still read?
+    pub(super) reads: Reads,
     pub(super) low: Side,
     pub(super) start: Timestamp,
     pub(super) first_number: u64,
     pub(super) icmp: Option<Box<IcmpMark>>,
     pub(super) high: Side,
     pub(super) tunnel: Option<Box<TunnelRecord>>,
+    /// What its application said, where that is wanted and something is known of it.
+    pub(super) app: Option<Box<Talk>>,
 }
 
 /// Where and when a packet was.
@@ -161,12 +166,18 @@ impl Flow {
             icmp: None,
             tunnel: None,
             zeek: None,
+            reads: if wants.app && matches!(kind, FlowKind::Tcp | FlowKind::Udp) { Reads::Soon } else { Reads::No },
+            app: None,
         }
     }
 
     /// Has it memory beside its place in the table?
     pub(super) const fn has_boxes(&self) -> bool {
-        matches!(self.body, Body::Tcp(_)) || self.zeek.is_some() || self.tunnel.is_some() || self.icmp.is_some()
+        matches!(self.body, Body::Tcp(_))
+            || self.zeek.is_some()
+            || self.tunnel.is_some()
+            || self.icmp.is_some()
+            || self.app.is_some()
     }
 
     /// Counters of an end.
@@ -255,6 +266,7 @@ impl Flow {
             capture_drops,
             vantage,
             zeek,
+            app,
             orig,
             resp,
         } = record;
@@ -285,6 +297,10 @@ impl Flow {
         match &self.zeek {
             Some(conn) => conn.fill(zeek.get_or_insert_default()),
             None => *zeek = None,
+        }
+        match self.app.as_deref().and_then(Talk::record) {
+            Some(said) => (**app.get_or_insert_default()).clone_from(said),
+            None => *app = None,
         }
         self.fill_side(self.originator, orig);
         self.fill_side(self.originator.other(), resp);

@@ -4,6 +4,7 @@
 //! `orientation` (who opened it), then `tcp` or `datagram` (what the packet means), and `timeout` (how long to wait now).
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
+pub mod app;
 mod capture_drops;
 pub mod checksums;
 pub mod community_id;
@@ -17,6 +18,7 @@ mod flow;
 pub mod icmp;
 mod index;
 pub mod key;
+mod names;
 pub mod note;
 mod orientation;
 mod outcome;
@@ -35,13 +37,15 @@ pub mod wants;
 pub mod wireshark;
 mod zeek;
 
+pub use app::AppRecord;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
+pub use names::{Learnt, Names};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{
-    Birth, DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    TcpState, Vantage, Wrapping, ZeekRecord,
+    Birth, DirectionReason, EndReason, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord,
+    SideRecord, State, TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};

@@ -2,9 +2,11 @@
 
 pub use super::outcome::{DirectionReason, EndReason, Outcome, State, TcpState, Vantage};
 
+use super::app::AppRecord;
 use super::community_id::CommunityId;
 use super::{FlowId, FlowKind};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use std::sync::Arc;
 
 /// A TCP set-up, with the packets that are its evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +97,17 @@ pub struct SideRecord {
     pub loss: Option<LossRecord>,
     /// Zeek's `missed_bytes` of this direction: acknowledged and never seen. `None` where nobody asked.
     pub missed_bytes: Option<u64>,
+    /// The name of its host by DNS in the capture; `None` where nobody asked.
+    pub name: Option<HostName>,
+}
+
+/// A host's name, and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName {
+    /// As it was asked for, safe on any screen.
+    pub name: Arc<str>,
+    /// Source index and number of the packet with the answer.
+    pub packet: (u16, u64),
 }
 
 /// What tcptrace counts of one side, by its rules.
@@ -279,6 +292,8 @@ pub struct FlowRecord {
     pub vantage: Option<Vantage>,
     /// What Zeek would log; `None` where nobody asked.
     pub zeek: Option<Box<ZeekRecord>>,
+    /// What its application said; `None` where nobody asked, or nothing was recognised.
+    pub app: Option<Box<AppRecord>>,
     /// What the originator sent.
     pub orig: SideRecord,
     /// What the responder sent.
@@ -311,6 +326,7 @@ impl FlowRecord {
             capture_drops: None,
             vantage: None,
             zeek: None,
+            app: None,
             orig: SideRecord::default(),
             resp: SideRecord::default(),
         }

@@ -100,6 +100,17 @@ impl Room {
         true
     }
 
+    /// Room of its own for who needs at most so many bytes of this for a moment; none, if there are not so many. To be
+    /// [taken back](Self::take_back).
+    pub(super) fn lend(&mut self, bytes: usize) -> Self {
+        Self::new(if self.take(bytes) { bytes } else { 0 })
+    }
+
+    /// What is left of room that was lent, and what came back to it.
+    pub(super) fn take_back(&mut self, lent: &Self) {
+        self.give_back(lent.left);
+    }
+
     /// Takes of what is common, so that so many bytes are at hand.
     #[cold]
     fn draw(&mut self, bytes: usize) -> bool {

@@ -1,13 +1,16 @@
 //! Two records to ask fields about: one in which everything is known, one in which as little as can be. From them the kinds of
 //! fields are known without a second list.
 
+use super::app::{AppRecord, BannerRecord, DnsRecord, Exchange, HttpRecord, LoginRecord, QuicRecord, TlsRecord, Transaction};
 use super::community_id::CommunityId;
 use super::record::{
-    DirectionReason, EndReason, FlowRecord, Handshake, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord, State,
-    TcpState, TunnelRecord, Vantage, ZeekRecord,
+    DirectionReason, EndReason, FlowRecord, Handshake, HostName, LossRecord, MeasuredRecord, Outcome, RttRecord, SideRecord,
+    State, TcpState, TunnelRecord, Vantage, ZeekRecord,
 };
 use super::{FlowId, FlowKind};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use crate::peek::App;
+use crate::peek::login::Method;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A record in which nothing is unknown, so that the kind of every field can be asked.
@@ -23,6 +26,7 @@ pub(crate) fn everything_known() -> FlowRecord {
         measured: Some(measured()),
         loss: Some(LossRecord::default()),
         missed_bytes: Some(0),
+        name: Some(HostName { name: "www.example.test".into(), packet: (0, 1) }),
         ..SideRecord::default()
     };
     let at = Some((1, Timestamp::default()));
@@ -63,8 +67,46 @@ pub(crate) fn everything_known() -> FlowRecord {
         capture_drops: Some(0),
         vantage: Some(Vantage::Between),
         zeek: Some(Box::new(zeek())),
+        app: Some(Box::new(app())),
         orig: side.clone(),
         resp: side,
+    }
+}
+
+fn app() -> AppRecord {
+    let text = || Some("x".into());
+    let span = Some(Span::ZERO);
+    AppRecord {
+        app: Some(App::Http),
+        incomplete: false,
+        tls: Some(Box::new(TlsRecord {
+            client_hello: Some(1),
+            server_hello: Some(2),
+            server_name: text(),
+            offered: text(),
+            version: text(),
+            cipher: text(),
+            alpn_offered: vec!["h2".into(), "http/1.1".into()],
+            alpn: text(),
+            subject: text(),
+            names: vec!["www.example.test".into()],
+            alerts: vec!["resp fatal handshake failure".into()],
+            ja3: text(),
+            ja3_text: text(),
+            ja4: text(),
+        })),
+        http: Some(Box::new(HttpRecord {
+            requests: 1,
+            responses: 1,
+            exchanges: vec![Exchange { method: text(), status: Some(200), time: span, ..Exchange::default() }],
+        })),
+        dns: Some(Box::new(DnsRecord {
+            transactions: vec![Transaction { name: text(), answers: text(), time: span, ..Transaction::default() }],
+            ..DnsRecord::default()
+        })),
+        banner: Some(Box::new(BannerRecord { client: text(), server: text() })),
+        login: Some(Box::new(LoginRecord { user: text(), method: Method::Basic, password_in_clear: true, packet: 1 })),
+        quic: Some(Box::new(QuicRecord { version: text(), destination: text(), client: text(), server: text() })),
     }
 }
 
@@ -103,6 +145,7 @@ pub(crate) fn nothing_known() -> FlowRecord {
         capture_drops: None,
         vantage: None,
         zeek: None,
+        app: None,
         orig: SideRecord::default(),
         resp: SideRecord::default(),
         ..everything_known()

@@ -16,14 +16,17 @@ pub struct Wants {
     pub streams: bool,
     /// The Community ID of each flow, a SHA-1.
     pub community_id: bool,
+    /// What applications say, and names of hosts by it.
+    pub app: bool,
 }
 
 impl Wants {
     /// All that records hold: everything but the byte streams.
-    pub const ALL: Self = Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true };
+    pub const ALL: Self =
+        Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true, app: true };
     /// Nothing.
     pub const NONE: Self =
-        Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false, community_id: false };
+        Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false, community_id: false, app: false };
     /// Zeek's words.
     pub const ZEEK: Self = Self { zeek: true, ..Self::NONE };
     /// tcptrace's counters.
@@ -33,6 +36,9 @@ impl Wants {
 
     /// Community IDs.
     pub const COMMUNITY_ID: Self = Self { community_id: true, ..Self::NONE };
+
+    /// What applications say.
+    pub const APP: Self = Self { app: true, ..Self::NONE };
 
     /// Both.
     #[must_use]
@@ -44,6 +50,7 @@ impl Wants {
             labels: self.labels || other.labels,
             streams: self.streams || other.streams,
             community_id: self.community_id || other.community_id,
+            app: self.app || other.app,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `sockeye flows` for people: a row for every conversation, when it ends.
 
+use super::app_note::note;
 use super::ends::Ends;
 use super::host_names::HostNames;
 use super::style::Style;
@@ -22,9 +23,10 @@ const COLUMNS: &[Column] = &[
     Column::new("LASTED", Align::Right).dropped(1),
     Column::new("RTT", Align::Right),
     Column::new("PACKETS", Align::Right).dropped(2),
-    Column::new("OUT", Align::Right).dropped(3),
-    Column::new("IN", Align::Right).dropped(3),
+    Column::new("OUT", Align::Right).dropped(4),
+    Column::new("IN", Align::Right).dropped(4),
     Column::new("RESENT", Align::Right),
+    Column::new("NOTE", Align::Left).dropped(3).optional(),
 ];
 
 /// How to show flows.
@@ -132,6 +134,7 @@ fn row(record: &FlowRecord, verbose: bool, several: bool) -> Row {
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
         resent(record),
+        Cell::Cut(note(record)),
     ];
     let below = if verbose { vec![evidence(record, several)] } else { Vec::new() };
     Row { cells, below, ..Row::default() }

@@ -1,6 +1,7 @@
 //! Events to bytes: text is made here and only here. Every output is an [`crate::event::Sink`] over an
 //! [`std::io::Write`] that the caller buffers; how it may look comes in a [`Style`].
 
+mod app_note;
 pub mod bits;
 mod capture_record;
 pub mod choice;

@@ -128,7 +128,7 @@ pub(super) fn keys_of(records: Records) -> Vec<Key> {
             Of::Number => Kind::Integer,
             Of::Span => Kind::Number,
             Of::Time => Kind::Time,
-            Of::Numbers | Of::Words => Kind::List,
+            Of::Numbers | Of::Words | Of::Texts | Of::Objects => Kind::List,
         },
         nullable: field.nullable(),
         note: if field.unit == Unit::None { "" } else { field.unit.word() },

@@ -28,13 +28,15 @@ pub struct Column {
     pub align: Align,
     /// When it goes, if the table is too wide: the smallest number first, equal ones together, `None` never.
     pub drop: Option<u8>,
+    /// It is there only where a row has something in it.
+    pub optional: bool,
 }
 
 impl Column {
     /// A column that stays.
     #[must_use]
     pub const fn new(title: &'static str, align: Align) -> Self {
-        Self { title, align, drop: None }
+        Self { title, align, drop: None, optional: false }
     }
 
     /// The same column, given up when the table is too wide.
@@ -42,7 +44,16 @@ impl Column {
     pub const fn dropped(self, order: u8) -> Self {
         Self { drop: Some(order), ..self }
     }
+
+    /// The same column, left out where no row has anything in it.
+    #[must_use]
+    pub const fn optional(self) -> Self {
+        Self { optional: true, ..self }
+    }
 }
+
+/// What is left of text that can be cut, columns.
+const CUT: usize = 20;
 
 /// What stands in a row's column.
 #[derive(Clone, Debug)]
@@ -51,6 +62,15 @@ pub enum Cell {
     Text(String, Tone),
     /// Who called whom; can be cut.
     Ends(Ends),
+    /// Text that can be cut.
+    Cut(String),
+}
+
+impl Cell {
+    /// Has it nothing in it?
+    const fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text, _) | Self::Cut(text) if text.is_empty())
+    }
 }
 
 impl Cell {
@@ -83,6 +103,8 @@ pub struct Row {
 struct Layout {
     widths: Vec<usize>,
     shown: Vec<bool>,
+    /// Columns without anything in them that are left out for that.
+    unused: Vec<bool>,
     gap: usize,
     tail_in_row: bool,
 }
@@ -169,9 +191,10 @@ impl Table {
 
     /// Says which columns had to go, if any had, once the table is written; a table without headings says nothing.
     pub fn tell_hidden(&self, out: &mut impl Write) -> io::Result<()> {
-        let shown = self.layout.as_ref().map_or(&[][..], |l| &l.shown);
+        let Some(layout) = &self.layout else { return Ok(()) };
+        let columns = self.columns.iter().zip(layout.shown.iter().zip(&layout.unused));
         let hidden: Vec<_> =
-            self.columns.iter().zip(shown).filter(|(_, shown)| !**shown).map(|(column, _)| column.title).collect();
+            columns.filter(|(_, (shown, unused))| !**shown && !**unused).map(|(column, _)| column.title).collect();
         let (true, Some(width)) = (self.titled && !hidden.is_empty(), self.style.width) else { return Ok(()) };
         let text = format!("({} left out at {width} columns; --width shows more)", listed(&hidden));
         for line in fold(&text, " ", Some(width), 1) {
@@ -184,6 +207,7 @@ impl Table {
         match cell {
             Cell::Text(text, _) => self.style.glyphs(text).into_owned(),
             Cell::Ends(ends) => ends.cut(columns, self.arrow, self.dots),
+            Cell::Cut(text) => cut(&self.style.glyphs(text), columns, self.dots),
         }
     }
 
@@ -200,7 +224,11 @@ impl Table {
         for row in &self.rows {
             for (need, cell) in needs.iter_mut().zip(&row.cells) {
                 let full = width(&self.text(cell, usize::MAX));
-                let least = if let Cell::Ends(ends) = cell { ends.least(self.arrow, self.dots) } else { full };
+                let least = match cell {
+                    Cell::Ends(ends) => ends.least(self.arrow, self.dots),
+                    Cell::Cut(_) => full.min(CUT),
+                    Cell::Text(..) => full,
+                };
                 *need = (need.0.max(full), need.1.max(least));
             }
         }
@@ -210,10 +238,15 @@ impl Table {
     /// Finds the widest form that fits.
     fn settle(&self) -> Layout {
         let needs = self.needs();
-        let mut shown = vec![true; self.columns.len()];
+        let is_unused = |(at, column): (usize, &Column)| {
+            column.optional && self.rows.iter().all(|row| row.cells.get(at).is_none_or(Cell::is_empty))
+        };
+        let unused: Vec<bool> = self.columns.iter().enumerate().map(is_unused).collect();
+        let mut shown: Vec<bool> = unused.iter().map(|unused| !unused).collect();
         let natural = |shown: &[bool], gap: usize| Layout {
             widths: needs.iter().map(|n| n.0).collect(),
             shown: shown.to_vec(),
+            unused: unused.clone(),
             gap,
             tail_in_row: false,
         };
@@ -307,6 +340,22 @@ impl Table {
         }
         line
     }
+}
+
+/// The front of a text, where all of it is too wide.
+fn cut(text: &str, columns: usize, dots: &str) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut front = String::new();
+    for c in text.chars() {
+        front.push(c);
+        if width(&front) + width(dots) > columns {
+            front.pop();
+            break;
+        }
+    }
+    front + dots
 }
 
 /// `A`, `A and B`, `A, B and C`.

@@ -11,6 +11,7 @@ use super::json::{JsonLine, Mark, ReadyKey, last_dot, push_escaped};
 use super::style::is_plain;
 use super::text::{Days, Text};
 use crate::flow::FlowRecord;
+use crate::flow::app::{ObjectVisitor, Objects};
 use crate::flow::fields::{self, Field, Value, Visitor};
 use std::io::Write;
 
@@ -275,6 +276,8 @@ fn write_value(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>) {
         Value::Span(span) => line.seconds(span),
         Value::List(numbers) => list(line, numbers, |line, n| line.dec(*n)),
         Value::Words(words) => list(line, words, |line, word| quoted(line, days, Value::Word(word))),
+        Value::Texts(texts) => list(line, texts, |line, text| quoted(line, days, Value::Text(text))),
+        Value::Objects(objects) => write_objects(line, days, objects),
         Value::Time(_)
         | Value::Word(_)
         | Value::CommunityId(_)
@@ -367,7 +370,93 @@ fn write_words(line: &mut Vec<u8>, days: &mut Days, value: Value<'_>, write_text
         Value::Protocol(protocol) => line.protocol(protocol),
         Value::List(numbers) => joined(line, numbers, ";", |line, n| line.dec(*n)),
         Value::Words(words) => joined(line, words, ";", |line, word| line.text(word)),
+        Value::Texts(_) | Value::Objects(_) => write_text(line, &listed(value)),
     }
+}
+
+/// Several objects as JSON.
+#[inline(never)]
+fn write_objects(line: &mut Vec<u8>, days: &mut Days, objects: Objects<'_>) {
+    line.push(b'[');
+    objects.visit(&mut Members { line, days, first: true, begun: false });
+    line.push(b']');
+}
+
+struct Members<'a> {
+    line: &'a mut Vec<u8>,
+    days: &'a mut Days,
+    /// No key of the object at hand was written yet.
+    first: bool,
+    /// An object was.
+    begun: bool,
+}
+
+impl ObjectVisitor for Members<'_> {
+    fn begin(&mut self) {
+        self.line.text(if std::mem::replace(&mut self.begun, true) { ",{" } else { "{" });
+        self.first = true;
+    }
+
+    fn member(&mut self, key: &'static str, value: Value<'_>, _: bool) {
+        self.line.text(if std::mem::take(&mut self.first) { "\"" } else { ",\"" });
+        self.line.text(key);
+        self.line.text("\":");
+        write_value(self.line, self.days, value);
+    }
+
+    fn end(&mut self) {
+        self.line.push(b'}');
+    }
+}
+
+/// Lists of text and of objects in a cell: `;` between them, and between the values of an object a blank, those that matter most,
+/// `-` for what is not known. In text, where they would divide it, blanks are `%20` and semicolons `%3B`, as in addresses of the Web.
+#[inline(never)]
+fn listed(value: Value<'_>) -> String {
+    match value {
+        Value::Texts(texts) => texts.iter().map(|text| in_list(text)).collect::<Vec<_>>().join(";"),
+        Value::Objects(objects) => {
+            let mut words = ShortForm::default();
+            objects.visit(&mut words);
+            words.text
+        }
+        _ => String::new(),
+    }
+}
+
+fn in_list(text: &str) -> String {
+    text.replace(' ', "%20").replace(';', "%3B")
+}
+
+#[derive(Default)]
+struct ShortForm {
+    text: String,
+    within: bool,
+}
+
+impl ObjectVisitor for ShortForm {
+    fn begin(&mut self) {
+        self.text.push_str(if self.text.is_empty() { "" } else { ";" });
+        self.within = false;
+    }
+
+    fn member(&mut self, _: &'static str, value: Value<'_>, in_cell: bool) {
+        if !in_cell {
+            return;
+        }
+        self.text.push_str(if std::mem::replace(&mut self.within, true) { " " } else { "" });
+        match value {
+            Value::Null => self.text.push('-'),
+            Value::Text(text) => self.text.push_str(&in_list(text)),
+            other => {
+                let mut line = Vec::new();
+                write_words(&mut line, &mut Days::default(), other, |_, _| {});
+                self.text.push_str(&String::from_utf8_lossy(&line));
+            }
+        }
+    }
+
+    fn end(&mut self) {}
 }
 
 fn joined<T>(line: &mut Vec<u8>, items: &[T], between: &str, mut write: impl FnMut(&mut Vec<u8>, &T)) {

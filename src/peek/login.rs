@@ -102,6 +102,26 @@ pub fn find(service: Service, bytes: &[u8]) -> Peek<Login<'_>> {
     .into()
 }
 
+/// Where what follows the command begins by which a client asks for TLS (RFC 3207, RFC 4217, RFC 2595), in what it says from where
+/// one of its lines begins, if there is one.
+#[must_use]
+pub fn behind_start_of_tls(service: Service, bytes: &[u8]) -> Option<usize> {
+    let mut lines = Lines { bytes, at: 0 };
+    loop {
+        let (text, _) = lines.next().ok()?;
+        let (word, rest) = split(text);
+        let asks = match service {
+            Service::Smtp => is(word, "STARTTLS"),
+            Service::Pop3 => is(word, "STLS"),
+            Service::Imap => is(split(rest).0, "STARTTLS"),
+            Service::Ftp => is(word, "AUTH") && is_any(rest, &["TLS", "SSL", "TLS-C"]),
+        };
+        if asks {
+            return Some(lines.at);
+        }
+    }
+}
+
 /// The credentials of an HTTP request's Basic authentication, to the server or a proxy. Their place is counted from the head's
 /// first byte.
 #[must_use]

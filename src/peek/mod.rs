@@ -20,7 +20,7 @@ mod command;
 mod recognise;
 
 pub use banner::Service;
-pub use recognise::{App, Recognised, Speaker, recognise, recognise_datagram, speaker};
+pub use recognise::{App, Recognised, Speaker, fits_nothing, recognise, recognise_datagram, speaker};
 
 /// What a reader makes of the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

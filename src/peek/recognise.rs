@@ -223,6 +223,12 @@ pub fn speaker(segment: &[u8]) -> Option<Speaker> {
     }
 }
 
+/// Are these the first bytes of nothing that is known here, whatever follows and whatever the other side says?
+#[must_use]
+pub fn fits_nothing(bytes: &[u8]) -> bool {
+    matches!(claim(bytes), Peek::Not)
+}
+
 /// What one side's bytes may be.
 fn claim(bytes: &[u8]) -> Peek<Claim> {
     let sure = |app, speaker| Claim { apps: Apps::one(app), speaker, sure: true };
@@ -242,9 +248,10 @@ fn of_dns(header: dns::Header) -> Speaker {
 /// The record that begins a TLS connection: a handshake message, ClientHello or `ServerHello` (RFC 8446 sections 4 and 5.1).
 fn tls(bytes: &[u8]) -> Peek<Speaker> {
     let fits = |at: usize, fits: &dyn Fn(u8) -> bool| bytes.get(at).is_none_or(|&b| fits(b));
-    // A record has at most 2^14 and some bytes; a hello has not 2^16.
-    if !(fits(0, &|b| b == 22) && fits(1, &|b| b == 3) && fits(2, &|b| b <= 4) && fits(3, &|b| b <= 0x48) && fits(6, &|b| b == 0))
-    {
+    // A record has at most 2^14 and some bytes; a hello has not 2^16, which its second byte says unless the next record has that.
+    let begins = fits(0, &|b| b == 22) && fits(1, &|b| b == 3) && fits(2, &|b| b <= 4) && fits(3, &|b| b <= 0x48);
+    let tiny = matches!(bytes.get(3..5), Some([0, 1]));
+    if !begins || !(tiny || fits(6, &|b| b == 0)) {
         return Peek::Not;
     }
     match bytes.get(5) {

@@ -3,6 +3,7 @@
 use super::lex::Sign;
 use super::subject::Subject;
 use super::value::{Wanted, plain, within};
+use crate::flow::app::{ObjectVisitor, Objects};
 use crate::flow::fields::Value;
 use crate::flow::{FlowRecord, Wants};
 use regex::Regex;
@@ -65,6 +66,8 @@ fn known(value: Value<'_>) -> bool {
         Value::Null | Value::Bool(false) => false,
         Value::List(list) => !list.is_empty(),
         Value::Words(words) => !words.is_empty(),
+        Value::Texts(texts) => !texts.is_empty(),
+        Value::Objects(objects) => !objects.is_empty(),
         _ => true,
     }
 }
@@ -73,6 +76,8 @@ fn one_of(value: Value<'_>, wanted: &[Wanted]) -> bool {
     match value {
         Value::List(list) => list.iter().any(|n| one_of(Value::U64(u64::from(*n)), wanted)),
         Value::Words(words) => words.iter().any(|word| one_of(Value::Word(word), wanted)),
+        Value::Texts(texts) => texts.iter().any(|text| one_of(Value::Text(text), wanted)),
+        Value::Objects(objects) => any_text(objects, |text| one_of(Value::Text(text), wanted)),
         value => wanted.iter().any(|wanted| equal(value, wanted)),
     }
 }
@@ -121,10 +126,29 @@ fn like(value: Value<'_>, pattern: &Regex) -> bool {
         Value::Word(word) | Value::Text(word) => return pattern.is_match(word),
         Value::CommunityId(id) => return pattern.is_match(id.as_str()),
         Value::Words(words) => return words.iter().any(|word| pattern.is_match(word)),
+        Value::Texts(texts) => return texts.iter().any(|text| pattern.is_match(text)),
+        Value::Objects(objects) => return any_text(objects, |text| pattern.is_match(text)),
         Value::Ip(address) => write!(text, "{address}"),
         Value::Id(id) => write!(text, "{id}"),
         Value::Protocol(protocol) => write!(text, "{protocol}"),
         _ => return false,
     };
     written.is_ok() && pattern.is_match(&text)
+}
+
+/// Does this hold for a text of one of them: a name, a host, a method?
+fn any_text(objects: Objects<'_>, check: impl Fn(&str) -> bool) -> bool {
+    struct Any<F>(F, bool);
+    impl<F: Fn(&str) -> bool> ObjectVisitor for Any<F> {
+        fn begin(&mut self) {}
+        fn member(&mut self, _: &'static str, value: Value<'_>, _: bool) {
+            if let Value::Text(text) = value {
+                self.1 |= self.0(text);
+            }
+        }
+        fn end(&mut self) {}
+    }
+    let mut any = Any(check, false);
+    objects.visit(&mut any);
+    any.1
 }

@@ -63,7 +63,7 @@ pub(super) fn read(subject: Subject, text: &str, span: &Range<usize>) -> Result<
             .parse()
             .map(Wanted::Id)
             .map_err(|_| refused(text, span, ("an ID", "c1 is the first TCP connection, u1 the first conversation of UDP"))),
-        Kind::Text => Ok(Wanted::Text(text.to_owned())),
+        Kind::Text | Kind::Texts | Kind::Objects => Ok(Wanted::Text(text.to_owned())),
         Kind::Word | Kind::Words => {
             let word = plain(text);
             match subject.words() {

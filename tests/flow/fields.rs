@@ -8,7 +8,8 @@ use sockeye::flow::{FlowRecord, TrackerConfig, Wants};
 fn record(wants: Wants) -> FlowRecord {
     let mut w = World::with(TrackerConfig { wants, ..TrackerConfig::default() });
     w.open();
-    w.wait(5).a(seg("P.", 1001, 5001).len(100));
+    let request = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(77));
+    w.wait(5).a(seg("P.", 1001, 5001).text(request.as_bytes()));
     w.wait(20).b(seg(".", 5001, 1101));
     w.wait(5).a(seg("P.", 1201, 5001).len(100));
     w.wait(1).a(seg("P.", 1301, 5001).len(100));

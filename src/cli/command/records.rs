@@ -204,7 +204,7 @@ fn wants(records: Records, format: RecordFormat, fields: &[&Field], verbose: boo
     match (records, format) {
         (Records::Handshakes, RecordFormat::Table) => Wants::default(),
         (Records::Handshakes, _) => Wants { community_id: Field::needs_of(fields).community_id, ..Wants::default() },
-        (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, measures: verbose, ..Wants::default() },
+        (Records::Flows, RecordFormat::Table) => Wants { verdicts: true, measures: verbose, app: true, ..Wants::default() },
         (Records::Flows, RecordFormat::Zeek | RecordFormat::ZeekJson) => Wants { zeek: true, ..Wants::default() },
         (Records::Flows, _) => Field::needs_of(fields),
     }

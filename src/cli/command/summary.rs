@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let wants = Wants { verdicts: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, ..Wants::default() }.and(condition.needs());
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     if let Some(query) = condition.into_query() {
         sink = sink.chosen(query.text().to_owned(), Box::new(move |record| query.holds(record)));

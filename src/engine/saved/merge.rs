@@ -7,11 +7,12 @@
 
 use crate::event::{Event, Sink};
 use crate::flow::fetch::{fetch, fetch_parts};
-use crate::flow::{Common, FlowKind, FlowRecord, Rank};
+use crate::flow::{Common, FlowKind, FlowRecord, Learnt, Names, Rank};
 use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -83,8 +84,31 @@ pub(super) enum Told {
     SourcesEnded,
     /// The thread's next flow of this kind began.
     Begun(FlowKind),
+    /// A host has a name.
+    Learnt(Box<Name>),
     /// A flow ended. Its number is the thread's own.
     Ended(Box<FlowRecord>),
+}
+
+/// A name of a host, as a packet told it.
+pub(super) struct Name {
+    text: Box<str>,
+    address: IpAddr,
+    client: IpAddr,
+    packet: (u16, u64),
+    ts: Timestamp,
+}
+
+impl Name {
+    pub(super) fn of(learnt: &Learnt<'_>) -> Self {
+        let Learnt { name, address, client, packet, ts } = *learnt;
+        Self { text: name.into(), address, client, packet, ts }
+    }
+
+    fn learnt(&self) -> Learnt<'_> {
+        let Self { ref text, address, client, packet, ts } = *self;
+        Learnt { name: text, address, client, packet, ts }
+    }
 }
 
 #[derive(Default)]
@@ -306,8 +330,9 @@ impl Taken {
     }
 }
 
-/// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded.
-pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl Sink) -> io::Result<()> {
+/// Tells `sink` all that the threads tell, until they have all closed. `most`: flows at one time before it gets crowded; `names`: where
+/// names of hosts are kept, if flows are to have any.
+pub(super) fn merge(desk: &Desk, common: &Common, most: usize, mut names: Option<Names>, sink: &mut impl Sink) -> io::Result<()> {
     let nothing = |_| Taken { told: VecDeque::new(), mark: Key::START, spent: Vec::new() };
     let mut streams: Vec<Taken> = desk.streams.iter().map(nothing).collect();
     let mut numbers = Numbers::new(streams.len(), most);
@@ -346,8 +371,17 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, sink: &mut impl S
                     desk.flows.fetch_add(1, Ordering::Relaxed);
                     Ok(())
                 }
+                Told::Learnt(name) => {
+                    if let Some(names) = &mut names {
+                        names.learn(&name.learnt());
+                    }
+                    Ok(())
+                }
                 Told::Ended(mut record) => {
                     numbers.end(of, &mut record);
+                    if let Some(names) = &names {
+                        names.label(&mut record);
+                    }
                     let done = sink.on_event(&Event::Flow(&record)).map(drop);
                     streams[of].spent.push(record);
                     done

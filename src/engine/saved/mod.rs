@@ -21,7 +21,7 @@ use super::totals;
 use crate::capture::{Failed, Input, SourceError};
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::filter::Filter;
-use crate::flow::{Common, Tracker, TrackerConfig, TrackerStats};
+use crate::flow::{Common, Names, Tracker, TrackerConfig, TrackerStats};
 use std::io;
 use std::panic;
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub fn run(
         let told = &mut *sink;
         let telling = thread::Builder::new().name("records".to_owned()).spawn_scoped(scope, move || {
             let _quit = QuitOnPanic(desk);
-            merge::merge(desk, common, tracker.max_flows, told)
+            let names = tracker.wants.app.then(|| Names::within(tracker.name_bytes));
+            merge::merge(desk, common, tracker.max_flows, names, told)
         });
         let mut following = Vec::with_capacity(threads);
         for ((me, (work, pool)), answers) in work.into_iter().zip(pools).enumerate().zip(Answers::new(threads)) {

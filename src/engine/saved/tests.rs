@@ -44,7 +44,7 @@ fn a_source_may_be_silent_for_as_long_as_it_likes() {
     let desk = Desk::new(2, 0);
     let (told, flushed) = channel();
     thread::scope(|scope| {
-        let merged = scope.spawn(|| merge(&desk, &Common::crowd(), 10, &mut Flushed(told)));
+        let merged = scope.spawn(|| merge(&desk, &Common::crowd(), 10, None, &mut Flushed(told)));
         // Each time that it is idle, which is ten times a second; no frame between them moves any mark.
         let idle = scope.spawn(|| (0..3000).try_for_each(|_| Reading { desk: &desk }.flush()));
         let handed_on = flushed.recv_timeout(LONG);
@@ -69,7 +69,7 @@ fn the_reading_thread_learns_that_the_output_has_failed() {
     let (told, flushed) = channel();
     drop(flushed);
     thread::scope(|scope| {
-        let merged = scope.spawn(|| merge(&desk, &Common::crowd(), 10, &mut Flushed(told)));
+        let merged = scope.spawn(|| merge(&desk, &Common::crowd(), 10, None, &mut Flushed(told)));
         let mut reading = Reading { desk: &desk };
         assert_eq!(reading.on_event(&Event::Drained).ok(), Some(Keep::Going));
         assert!(reading.flush().is_ok());
@@ -85,7 +85,7 @@ fn what_one_tells_while_another_waits_for_it_at_the_same_frame_has_room() {
     let (answer, answered) = channel();
     thread::scope(|scope| {
         let desk = &desk;
-        let merged = scope.spawn(move || merge(desk, &Common::crowd(), 1_000_000, &mut Flushed(told)));
+        let merged = scope.spawn(move || merge(desk, &Common::crowd(), 1_000_000, None, &mut Flushed(told)));
         desk.mark(0, Key::own(5));
         desk.mark(1, Key::own(5));
         desk.mark(2, Key::source(6));
@@ -225,7 +225,7 @@ fn the_flow_found_ahead_is_nearly_always_that_of_the_packet() {
     let (to, work): (Vec<_>, Vec<_>) = (0..2).map(|_| sync_channel(WAITING)).unzip();
     let parts = thread::scope(|scope| {
         let (shared, desk) = (&shared, &desk);
-        let merged = scope.spawn(move || merge(desk, &shared.common, tracker.max_flows, &mut Nobody));
+        let merged = scope.spawn(move || merge(desk, &shared.common, tracker.max_flows, None, &mut Nobody));
         let following = work.into_iter().zip(Answers::new(2)).enumerate().map(|(me, (work, answers))| {
             let worker = Worker::new(me, shared, tracker, FragmentPool::new(FragmentLimits::default()), answers);
             scope.spawn(move || worker.run(&work).tracker.found_ahead())

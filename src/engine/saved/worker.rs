@@ -2,7 +2,7 @@
 //! places. Pieces of datagrams are joined in every thread alike: what they are pieces of is only known in the end.
 
 use super::batch::{Batch, Dropped, Progress, Spot, Work};
-use super::merge::{Desk, Key, Spent, Told};
+use super::merge::{Desk, Key, Name, Spent, Told};
 use super::peers::{Answers, Finding, Peers, Seen, lock};
 use super::place::{Threads, Whose};
 use crate::decode::fragment::{FragmentPool, Inserted};
@@ -316,7 +316,13 @@ impl<'a> Teller<'a> {
 impl FlowSink for Teller<'_> {
     fn on_flow_event(&mut self, event: FlowEvent<'_>) {
         // Verdicts on packets and outcomes of set-ups are in the record; streams are for one thread.
-        let FlowEvent::Ended(record) = event else { return };
+        let record = match event {
+            FlowEvent::Ended(record) => record,
+            FlowEvent::Learnt(learnt) => {
+                return self.desk.tell(self.me, Key::own(self.number), Told::Learnt(Box::new(Name::of(learnt))));
+            }
+            _ => return,
+        };
         self.totals.count_flow(record);
         let key = match (self.left, self.silent.take()) {
             (Some(left), _) => left,

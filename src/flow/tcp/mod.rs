@@ -23,7 +23,7 @@ use self::endpoint::{Acks, Endpoint, Known, Sent};
 use self::handshake::{Setup, Sight};
 pub(super) use self::loss::{KnownPaths, Paths};
 pub(super) use self::options::Options;
-pub(super) use self::reassembly::Tell;
+pub(super) use self::reassembly::{Streams, Tell};
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
@@ -209,6 +209,29 @@ impl Connection {
         if let Some(streams) = self.aspects.as_mut().and_then(Aspects::streams) {
             streams.on_segment(seen, &self.ends, limits, room, tell);
         }
+    }
+
+    /// The same for streams that somebody else keeps.
+    pub(super) fn reassemble_into(
+        &self,
+        streams: &mut Streams,
+        seen: &Sighting<'_, '_>,
+        limits: &StreamLimits,
+        room: &mut Room,
+        tell: &mut Tell<'_>,
+    ) {
+        streams.on_segment(seen, &self.ends, limits, room, tell);
+    }
+
+    /// Is a segment, which was taken, the first of what this end says?
+    pub(super) fn begins_with(&self, from: End, segment: &Segment<'_>) -> bool {
+        let end = self.end(from);
+        end.find(segment.seq.plus(u32::from(segment.has(TcpFlags::SYN)))) == Some(end.first_byte())
+    }
+
+    /// Has this end said all that it will, and was all of it told of its stream?
+    pub(super) fn has_ended(&self, streams: &Streams, end: End) -> bool {
+        streams.has_ended(end, self.end(end))
     }
 
     /// The flow is over: the streams are told to their end.

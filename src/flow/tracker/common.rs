@@ -3,11 +3,12 @@
 //! Asked when a flow begins or ends, when a portion of the room is used up and when a way is measured anew; for each packet only by a
 //! tracker that has more flows than its part.
 
+use super::naming::Naming;
 use crate::flow::note::FlowKind;
 use crate::flow::room::{Pool, Room};
 use crate::flow::tcp::{KnownPaths, Paths};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Kinds of flows, each with numbers of its own.
 const KINDS: usize = FlowKind::Other as usize + 1;
@@ -29,6 +30,7 @@ struct Inner {
     crowded: AtomicBool,
     paths: Arc<Mutex<KnownPaths>>,
     lists: Arc<Pool>,
+    names: OnceLock<Naming>,
 }
 
 impl Inner {
@@ -41,6 +43,7 @@ impl Inner {
             crowded: AtomicBool::new(false),
             paths: Arc::new(Mutex::new(paths)),
             lists: Arc::default(),
+            names: OnceLock::new(),
         }
     }
 }
@@ -75,6 +78,11 @@ impl Common {
     pub(super) fn joined(&self) -> Self {
         self.0.trackers.fetch_add(1, Ordering::Relaxed);
         self.clone()
+    }
+
+    /// The names of hosts that all have in common, which may take so many bytes.
+    pub(super) fn names(&self, bytes: usize) -> Naming {
+        self.0.names.get_or_init(|| Naming::here(bytes)).clone()
     }
 
     /// The room of a tracker's lists: it brings `bytes`, and may take `most` of what all bring.

@@ -28,6 +28,9 @@ pub struct TrackerConfig {
     /// Memory for what flows between the same hosts know of their way, where verdicts are wanted, bytes. Not in `max_bytes`; trackers that
     /// work [beside](crate::flow::Tracker::beside) each other have it once.
     pub path_bytes: usize,
+    /// Memory for names of hosts, where [`Wants::app`] asks for them, bytes. Not in `max_bytes`; trackers that work
+    /// [beside](crate::flow::Tracker::beside) each other have it once.
+    pub name_bytes: usize,
     /// Most memory for Wireshark's conversations, where [`Wants::labels`] asks for them, bytes. Not the tracker's own.
     pub label_bytes: usize,
     /// How much of [`Self::list_bytes`] the streams of one flow may take.
@@ -47,6 +50,7 @@ impl Default for TrackerConfig {
             max_bytes: usize::MAX,
             list_bytes: 256 << 20,
             path_bytes: 16 << 20,
+            name_bytes: 8 << 20,
             label_bytes: 60 << 20,
             streams: StreamLimits::default(),
             streams_of: None,

@@ -65,6 +65,9 @@ impl Tracker {
                 aspects.release(&mut self.room);
             }
         }
+        if let Some(talk) = &mut flow.app {
+            talk.release(&mut self.room);
+        }
         if let Some(conn) = &mut flow.zeek {
             conn.release(&mut self.room);
             if let Some(timers) = conn.timers() {

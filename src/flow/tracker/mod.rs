@@ -6,6 +6,7 @@ mod common;
 mod config;
 mod end;
 mod icmp_error;
+mod naming;
 mod outer;
 mod packet;
 mod ranks;
@@ -21,6 +22,7 @@ pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
 use self::ahead::Ahead;
+use self::naming::Naming;
 use self::packet::Seen;
 use self::ranks::Ranks;
 use self::share::Held;
@@ -72,6 +74,8 @@ pub struct Tracker {
     /// Flows of the last packets that were far ahead of the others, while those are not believed.
     ahead: [Option<u32>; LEAPS as usize - 1],
     held: Held,
+    /// Names of hosts.
+    names: Naming,
     /// Where other trackers follow the rest of a saved capture: when each flow was seen last, among all packets.
     ranks: Option<Ranks>,
     /// Where there are other trackers: flows that this one may have whatever the others have.
@@ -116,6 +120,7 @@ impl Tracker {
             tidied: 0,
             ahead: [None; LEAPS as usize - 1],
             held: Held::default(),
+            names: if config.wants.app { Naming::here(config.name_bytes) } else { Naming::Off },
             ranks: None,
             part: usize::MAX,
             upcoming: Ahead::default(),
@@ -141,6 +146,9 @@ impl Tracker {
     pub fn part(config: TrackerConfig, common: &Common, peers: Box<dyn ChecksumPeers>) -> Self {
         let paths = Self::paths_of(&config);
         let mut tracker = Self { ranks: Some(Ranks::default()), ..Self::with_paths(config, paths) }.joining(common);
+        if config.wants.app {
+            tracker.names = Naming::Told;
+        }
         tracker.judge.ask(peers);
         tracker
     }
@@ -148,7 +156,8 @@ impl Tracker {
     fn joining(self, common: &Common) -> Self {
         // Lists of one alone leave room for its flows, however many bytes the others bring.
         let room = common.room(self.config.list_bytes, self.config.max_bytes / 2);
-        Self { common: Some(common.joined()), room, ..self }
+        let names = if self.config.wants.app { common.names(self.config.name_bytes) } else { Naming::Off };
+        Self { common: Some(common.joined()), room, names, ..self }
     }
 
     fn paths_of(config: &TrackerConfig) -> Paths {
@@ -224,6 +233,7 @@ impl Tracker {
         let flow = self.table.get(slot);
         // One record with its lists is no flow's memory: what gives way when that is used up does not depend on it.
         heap::left_out(|| flow.fill(record, otherwise, self.config.wants));
+        self.names.label(record);
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         if flow.stepped_back {

@@ -1,10 +1,14 @@
 //! What a packet changes in its flow.
 
 use super::Tracker;
+use super::naming::Naming;
 use super::packet::{Seen, ttl};
+use crate::decode::TcpFlags;
+use crate::flow::app::{Around, MOST, Moment, NameOf, Reads, TRIES, Talk, fits_nothing};
 use crate::flow::datagram::Datagram;
 use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
-use crate::flow::flow::Body;
+use crate::flow::flow::{Body, Flow};
+use crate::flow::names::Learnt;
 use crate::flow::note::{Change, FlowId, Note};
 use crate::flow::orientation::{self, Guess};
 use crate::flow::profile::Rules;
@@ -12,6 +16,7 @@ use crate::flow::record::{DirectionReason, State};
 use crate::flow::tcp::{Segment, Step};
 use crate::flow::timeout::Class;
 use crate::flow::verdict::Verdict;
+use std::net::IpAddr;
 
 /// Datagrams of a side, of which a request or a reply shows who opened the conversation. Later ones may be anything.
 const EARLY: u64 = 8;
@@ -28,7 +33,7 @@ impl Tracker {
         side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
         let (step, verdict, class) = match (&flow.body, &seen.segment) {
             (Body::Tcp(_), Some(segment)) => self.on_segment(slot, segment, seen, sink),
-            (Body::Datagram(_), _) => self.on_datagram(slot, first_of_side, seen),
+            (Body::Datagram(_), _) => self.on_datagram(slot, first_of_side, seen, sink),
             _ => (Step::default(), None, Class::Other),
         };
         self.on_zeek(slot, seen);
@@ -89,10 +94,77 @@ impl Tracker {
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
         }
-        (step, verdict, connection.class())
+        let class = connection.class();
+        if flow.reads != Reads::No && (segment.len > 0 || segment.has(TcpFlags::FIN)) {
+            self.read_segment(slot, segment, step.accepted, seen, sink);
+        }
+        (step, verdict, class)
     }
 
-    fn on_datagram(&mut self, slot: u32, first_of_side: bool, seen: &Seen<'_, '_>) -> (Step, Option<Verdict>, Class) {
+    /// What the application says in a segment.
+    #[inline(never)]
+    fn read_segment(&mut self, slot: u32, segment: &Segment<'_>, accepted: bool, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) {
+        let Flow { body: Body::Tcp(connection), key, app, reads, originator, low, high, .. } = self.table.get_mut(slot) else {
+            return;
+        };
+        if *reads != Reads::Yes {
+            if segment.len == 0 || !accepted {
+                return;
+            }
+            // Most connections that say nothing known need no memory for that.
+            let says = seen.packet.payload();
+            let unknown = connection.begins_with(seen.sender, segment) && fits_nothing(says) && !says.is_empty();
+            match *reads {
+                Reads::Soon if unknown => *reads = Reads::Beside(seen.sender),
+                Reads::Beside(side) if side == seen.sender && low.payload_bytes.max(high.payload_bytes) < MOST as u64 => {}
+                Reads::Beside(side) if side == seen.sender || unknown => *reads = Reads::No,
+                Reads::Beside(side) => *app = Some(Box::new(Talk::beside(side))),
+                _ => *app = Some(Box::new(Talk::of_connection())),
+            }
+            if app.is_none() {
+                return;
+            }
+            *reads = Reads::Yes;
+        }
+        let Some(talk) = app else { return };
+        let sighting = seen.sighting(key, segment, accepted, &self.drops);
+        let mut learn = teller_of_names(&mut self.names, seen, key.endpoint(seen.sender.other()).ip, sink);
+        let mut around = Around { originator: *originator, now: moment(seen), room: &mut self.room, learn: &mut learn };
+        talk.on_segment(connection, &sighting, &mut around);
+        if talk.is_over() {
+            *reads = Reads::No;
+            if talk.record().is_none() {
+                *app = None;
+            }
+        }
+    }
+
+    /// What the application says in a datagram.
+    #[inline(never)]
+    fn read_datagram(&mut self, slot: u32, seen: &Seen<'_, '_>, sink: &mut impl FlowSink) {
+        let flow = self.table.get_mut(slot);
+        let tried = flow.low.packets + flow.high.packets;
+        let Flow { key, app, reads, originator, .. } = flow;
+        let Some(ports) = seen.packet.ports() else { return };
+        let talk = app.get_or_insert_default();
+        let mut learn = teller_of_names(&mut self.names, seen, key.endpoint(seen.sender.other()).ip, sink);
+        let mut around = Around { originator: *originator, now: moment(seen), room: &mut self.room, learn: &mut learn };
+        talk.on_datagram(seen.sender, seen.packet.payload(), ports, &mut around);
+        if talk.record().is_none() {
+            *app = None;
+            *reads = if tried >= TRIES { Reads::No } else { Reads::Soon };
+        } else if talk.is_over() {
+            *reads = Reads::No;
+        }
+    }
+
+    fn on_datagram(
+        &mut self,
+        slot: u32,
+        first_of_side: bool,
+        seen: &Seen<'_, '_>,
+        sink: &mut impl FlowSink,
+    ) -> (Step, Option<Verdict>, Class) {
         let flow = self.table.get_mut(slot);
         if flow.side(seen.sender).packets <= EARLY
             && self.config.profile.direction == Rules::Ours
@@ -103,6 +175,10 @@ impl Tracker {
         if let Body::Datagram(datagram) = &mut flow.body {
             datagram.on_packet(seen.sender, first_of_side, seen.meta.ts);
         }
+        if flow.reads != Reads::No && seen.sound && seen.packet.payload_len > 0 {
+            self.read_datagram(slot, seen, sink);
+        }
+        let flow = self.table.get_mut(slot);
         let answers = first_of_side && flow.side(seen.sender.other()).packets > 0;
         let change = answers.then_some(Change::State(State::Answered));
         (Step { change, ..Step::default() }, None, Datagram::class(flow))
@@ -138,6 +214,24 @@ impl Tracker {
             sink.on_flow_event(FlowEvent::Handshake(&record));
             self.spare_record = Some(record);
         }
+    }
+}
+
+const fn moment(seen: &Seen<'_, '_>) -> Moment {
+    Moment { number: seen.meta.number, ts: seen.meta.ts }
+}
+
+/// Takes names out of a packet to `client`: for the flows of this tracker, or to be told.
+fn teller_of_names<'a>(
+    names: &'a mut Naming,
+    seen: &Seen<'_, '_>,
+    client: IpAddr,
+    sink: &'a mut impl FlowSink,
+) -> impl FnMut(NameOf<'_>) + 'a {
+    let (packet, ts) = ((seen.meta.source, seen.meta.number), seen.meta.ts);
+    move |of: NameOf<'_>| {
+        let learnt = Learnt { name: of.name, address: of.address, client, packet, ts };
+        names.learn(&learnt, sink);
     }
 }
 

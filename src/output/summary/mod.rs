@@ -13,6 +13,7 @@ mod vantage;
 use self::loss::Losses;
 use self::ranking::Ranking;
 use self::vantage::Vantage;
+use super::app_note::note;
 use super::ends::Ends;
 use super::findings;
 use super::host_names::HostNames;
@@ -251,9 +252,10 @@ const COLUMNS: &[Column] = &[
     Column::new("STATE", Align::Left),
     Column::new("CLIENT → SERVER", Align::Left),
     Column::new("RTT", Align::Right),
-    Column::new("OUT", Align::Right).dropped(1),
-    Column::new("IN", Align::Right).dropped(1),
+    Column::new("OUT", Align::Right).dropped(2),
+    Column::new("IN", Align::Right).dropped(2),
     Column::new("RESENT", Align::Right),
+    Column::new("NOTE", Align::Left).dropped(1).optional(),
 ];
 
 fn row(record: &FlowRecord) -> Row {
@@ -265,6 +267,7 @@ fn row(record: &FlowRecord) -> Row {
         Cell::plain(units::bytes(record.orig.unique_bytes)),
         Cell::plain(units::bytes(record.resp.unique_bytes)),
         resent(record),
+        Cell::Cut(note(record)),
     ];
     Row { cells, ..Row::default() }
 }

@@ -4,9 +4,10 @@ use super::extensions::{
     ALPN, EC_POINT_FORMATS, Extensions, Protocols, SERVER_NAME, SIGNATURE_ALGORITHMS, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
     host_name, listed,
 };
+use super::hello::{SESSION_AT, first_message, pass_front};
 use super::names::{Cipher, HandshakeKind, Version, is_grease};
 use super::reader::{Reader, numbers, only_vector};
-use super::record::{Content, Parts, Unread};
+use super::record::Unread;
 use super::text::shown;
 use crate::peek::Peek;
 use std::borrow::Cow;
@@ -32,31 +33,19 @@ pub fn client_hello(bytes: &[u8]) -> Peek<ClientHello<'_>> {
 }
 
 fn read(bytes: &[u8]) -> Result<ClientHello<'_>, Unread> {
-    let mut parts = Parts::new(bytes);
-    let Some((HandshakeKind::CLIENT_HELLO, len)) = parts.next_message()? else { return Err(Unread::Not) };
-    // The version says early whether it is worth waiting.
-    if len < SHORTEST || parts.part_of_body(0, 1)?[..] != [3] {
-        return Err(Unread::Not);
-    }
-    let part = parts.next_part()?;
-    let Content::Handshake { body, .. } = part.content else { return Err(Unread::Not) };
-    ClientHello::parse(body, part.end).ok_or(Unread::Not)
+    let (body, end) = first_message(bytes, HandshakeKind::CLIENT_HELLO, SHORTEST)?;
+    ClientHello::parse(body, end).ok_or(Unread::Not)
 }
 
 /// Version, random, no session, one cipher, one compression method.
 const SHORTEST: usize = 2 + 32 + 1 + 4 + 2;
-const SESSION_AT: usize = 2 + 32 + 1;
 
 impl<'a> ClientHello<'a> {
     /// Checks the body of the message; extensions may be missing (RFC 5246 section 7.4.1.2).
     fn parse(body: Cow<'a, [u8]>, end: usize) -> Option<Self> {
         let mut reader = Reader(&body);
         let all = body.len();
-        reader.take(2 + 32)?;
-        if reader.vector(1)?.len() > 32 {
-            return None;
-        }
-        let session_end = all - reader.0.len();
+        let session_end = pass_front(&mut reader)?;
         let ciphers = reader.vector(2)?;
         if ciphers.is_empty() || ciphers.len() % 2 != 0 {
             return None;

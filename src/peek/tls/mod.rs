@@ -12,6 +12,7 @@ mod ciphers;
 mod client_hello;
 mod der;
 mod extensions;
+mod hello;
 #[cfg(test)]
 mod hellos;
 mod names;
@@ -28,7 +29,7 @@ pub use extensions::{
     ALPN, EC_POINT_FORMATS, Extensions, Protocols, SERVER_NAME, SIGNATURE_ALGORITHMS, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
 };
 pub use names::{Cipher, HandshakeKind, Version, is_grease};
-pub use record::{Content, ContentType, MAX_RECORD, Part, Parts, RECORD_HEADER, Record};
+pub use record::{Content, ContentType, MAX_RECORD, Part, Parts, RECORD_HEADER, Reached, Record};
 pub use server_hello::{ServerHello, server_hello};
 pub use sslv2::{Sslv2Hello, sslv2_hello};
 pub use text::shown;

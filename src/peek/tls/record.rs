@@ -147,6 +147,26 @@ pub struct Part<'a> {
     pub end: usize,
 }
 
+/// How far the parts of a stream were read, for who goes on when there are more bytes: see [`Parts::resume`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    record: usize,
+    used: usize,
+    ciphered: bool,
+}
+
+impl Reached {
+    /// Is the record that comes next not whole in these bytes of the stream, from its first on? Then there is mostly nothing new.
+    #[must_use]
+    pub fn awaits(&self, bytes: &[u8]) -> bool {
+        let rest = bytes.get(self.record..).unwrap_or_default();
+        match Record::header(rest) {
+            Ok(record) => rest.len() < RECORD_HEADER + record.len,
+            Err(unread) => unread == Unread::More,
+        }
+    }
+}
+
 /// The parts of one side's stream, from its first byte on.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
@@ -159,6 +179,19 @@ impl<'a> Parts<'a> {
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { place: Place { bytes, record: 0, used: 0 }, ciphered: false }
+    }
+
+    /// Goes on where reading a front of these bytes came to.
+    #[must_use]
+    pub const fn resume(bytes: &'a [u8], reached: Reached) -> Self {
+        let Reached { record, used, ciphered } = reached;
+        Self { place: Place { bytes, record, used }, ciphered }
+    }
+
+    /// How far it came.
+    #[must_use]
+    pub const fn reached(&self) -> Reached {
+        Reached { record: self.place.record, used: self.place.used, ciphered: self.ciphered }
     }
 
     /// The next part. After [`Peek::Not`] and [`Peek::More`] it says the same again.

@@ -1,9 +1,10 @@
 //! The first message of a TLS server (RFC 8446 section 4.1.3): what it chose.
 
 use super::extensions::{ALPN, Extensions, Protocols, SUPPORTED_VERSIONS};
+use super::hello::{SESSION_AT, first_message, pass_front};
 use super::names::{Cipher, HandshakeKind, Version};
 use super::reader::{Reader, numbers};
-use super::record::{Content, Parts, Unread};
+use super::record::Unread;
 use crate::peek::Peek;
 use std::borrow::Cow;
 
@@ -34,29 +35,17 @@ pub fn server_hello(bytes: &[u8]) -> Peek<ServerHello<'_>> {
 }
 
 fn read(bytes: &[u8]) -> Result<ServerHello<'_>, Unread> {
-    let mut parts = Parts::new(bytes);
-    let Some((HandshakeKind::SERVER_HELLO, len)) = parts.next_message()? else { return Err(Unread::Not) };
-    if len < SHORTEST || parts.part_of_body(0, 1)?[..] != [3] {
-        return Err(Unread::Not);
-    }
-    let part = parts.next_part()?;
-    let Content::Handshake { body, .. } = part.content else { return Err(Unread::Not) };
-    ServerHello::parse(body, part.end).ok_or(Unread::Not)
+    let (body, end) = first_message(bytes, HandshakeKind::SERVER_HELLO, SHORTEST)?;
+    ServerHello::parse(body, end).ok_or(Unread::Not)
 }
 
 /// Version, random, no session, cipher, compression method.
 const SHORTEST: usize = 2 + 32 + 1 + 2 + 1;
-const SESSION_AT: usize = 2 + 32 + 1;
 
 impl<'a> ServerHello<'a> {
     pub(super) fn parse(body: Cow<'a, [u8]>, end: usize) -> Option<Self> {
         let mut reader = Reader(&body);
-        let all = body.len();
-        reader.take(2 + 32)?;
-        if reader.vector(1)?.len() > 32 {
-            return None;
-        }
-        let session_end = all - reader.0.len();
+        let session_end = pass_front(&mut reader)?;
         let cipher = Cipher(reader.u16()?);
         reader.take(1)?;
         if !Extensions::end_a_hello(reader.0) {

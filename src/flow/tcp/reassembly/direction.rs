@@ -209,6 +209,12 @@ impl Stream {
         self.recent.release(room);
     }
 
+    /// All memory is given back.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        self.waiting.release(room);
+        self.recent.release(room);
+    }
+
     /// Nothing more comes. One byte acknowledged behind all data is taken for a FIN that the capture missed, unless `has_fin`.
     pub(super) fn finish(&mut self, has_fin: bool, out: &mut Outlet<'_, '_>) {
         while let Some(first) = self.waiting.first() {
@@ -221,7 +227,6 @@ impl Stream {
         if self.totals != StreamTotals::default() {
             (out.tell)(StreamPart::End(self.totals));
         }
-        self.waiting.release(out.budget.room);
-        self.recent.release(out.budget.room);
+        self.release(out.budget.room);
     }
 }

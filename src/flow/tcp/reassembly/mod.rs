@@ -109,6 +109,20 @@ impl Streams {
         }
     }
 
+    /// Has this end sent a FIN, and was all before it told?
+    pub(super) fn has_ended(&self, end: End, known: &Endpoint) -> bool {
+        let i = end.index();
+        let fin = known.fin().zip(self.lines[i]).map(|(fin, line)| fin as i64 - line.base);
+        fin.is_some_and(|fin| fin <= self.streams[i].next() as i64)
+    }
+
+    /// Nobody wants to know more of them: all memory is given back.
+    pub(in crate::flow) fn release(&mut self, room: &mut Room) {
+        for stream in &mut self.streams {
+            stream.release(room);
+        }
+    }
+
     /// The flow is over: what waits is told, and all memory given back.
     pub(super) fn finish(&mut self, ends: &[Endpoint; 2], limits: &StreamLimits, room: &mut Room, tell: &mut Tell<'_>) {
         for end in [End::Low, End::High] {
