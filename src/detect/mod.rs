@@ -62,8 +62,11 @@ impl Detectors {
 
     /// A conversation that is over.
     pub fn on_flow(&mut self, record: &FlowRecord) {
+        // Where no packets are told, records alone say how late it is.
+        let now = self.latest.map_or(record.end, |latest| latest.max(record.end));
+        self.latest = Some(now);
         let seen = self.seens.take(record.id);
-        self.setups.on_flow(record, self.latest.unwrap_or(record.end));
+        self.setups.on_flow(record, now);
         self.troubles.on_flow(record, seen.as_ref());
         self.scans.on_flow(record);
         self.floods.on_flow(record);

@@ -7,7 +7,7 @@ use crate::cli::drive::{drive, finish, say};
 use crate::cli::exit::Exit;
 use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
-use crate::cli::open::{Manner, Plan};
+use crate::cli::open::{Manner, Plan, in_one_thread};
 use crate::cli::settings;
 use sockeye::detect::Severity;
 use sockeye::engine::Detecting;
@@ -49,6 +49,7 @@ impl Sink for Output {
 }
 
 pub(crate) fn run(args: &FindingsArgs) -> Done {
+    in_one_thread(&args.live, "findings looks at each packet, which only one thread does")?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
     let mut wanted = Wanted::default();
     wanted.file(path, args.force);

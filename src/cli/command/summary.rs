@@ -2,7 +2,7 @@
 
 use crate::cli::args::SummaryArgs;
 use crate::cli::condition::Condition;
-use crate::cli::drive::{drive, finish};
+use crate::cli::drive::{drive, finish, say};
 use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
@@ -46,5 +46,11 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;
-    finish(ended, words, filter.as_deref(), closed.map_err(Into::into))
+    let exit = finish(ended, words, filter.as_deref(), closed.map_err(Into::into))?;
+    if args.live.several_threads().is_some() && args.look.quiet == 0 {
+        say(
+            "--threads: findings are made of records alone, so that windows that were shut are not among them; one thread looks at packets, too",
+        );
+    }
+    Ok(exit)
 }
