@@ -1,0 +1,63 @@
+//! `findings` and the findings of a summary: what is told beside them, and when they are not.
+
+#[path = "support/program.rs"]
+mod program;
+
+use program::{run, sockeye};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn bundled(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name)
+}
+
+/// Attempts of one host at so many others, each at a port of its own, all refused: raw IP.
+fn refusals(count: u16) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        file.extend(word.to_le_bytes());
+    }
+    for nth in 0..count {
+        let hosts = [[10, 0, 0, 1], [10, 9, (nth >> 8) as u8, nth as u8]];
+        let ports = [40_000_u16, 1000 + nth];
+        for (from, flags, ack) in [(0, 2, 0), (1, 20, 1)] {
+            let to = 1 - from;
+            let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0];
+            packet.extend([hosts[from], hosts[to]].concat());
+            packet.extend([ports[from].to_be_bytes(), ports[to].to_be_bytes()].concat());
+            packet.extend([0, 0, 0, 0, 0, 0, 0, ack, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+            for word in [u32::from(nth), 0, packet.len() as u32, packet.len() as u32] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend(packet);
+        }
+    }
+    file
+}
+
+#[test]
+fn what_found_no_room_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (count, unexamined) in [(500, 0), (600, 88)] {
+        let path = folder.path().join("refused.pcap");
+        fs::write(&path, refusals(count)).expect("written");
+        let told = run(sockeye().args(["findings", "--format", "jsonl"]).arg(&path));
+        let records: Vec<Value> = told.stdout.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+        let of = |kind: &str| records.iter().filter(|record| record["type"] == kind).collect::<Vec<_>>();
+        let [all] = of("findings")[..] else { panic!("{}", told.stderr) };
+        assert_eq!(all["total"], of("finding").len());
+        assert_eq!(all["unexamined"], unexamined, "{count}");
+        for command in ["findings", "summary"] {
+            let text = run(sockeye().arg(command).arg(&path)).stdout;
+            assert_eq!(text.contains("88 times there was no room"), unexamined > 0, "{command} {count}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_table_alone_has_no_findings_and_a_table_without_rows_has_them() {
+    let told = |flags: &[&str]| run(sockeye().arg(bundled("tour.pcapng")).args(flags)).stdout;
+    assert!(told(&[]).contains("6 findings:") && !told(&["-q"]).contains("findings"));
+    assert!(told(&["--where", "port 4"]).contains("6 findings:"));
+}
