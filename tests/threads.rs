@@ -59,13 +59,16 @@ fn same(line: &str, files: &[&Path], threads: &[u32]) -> Ran {
 /// What `summary` says of its findings, which are not those of one thread.
 const OF_RECORDS: &str = "sockeye: --threads: findings are made of records alone, so that windows that were shut are not among them; one thread looks at packets, too\n";
 
-/// A summary but for the list of its findings, which ends with an empty line.
+/// A summary but for the list of its findings, which ends with an empty line, and for what is proposed next, which begins with the gravest.
 fn without_findings(summary: &str) -> String {
     let mut within = false;
     let mut kept = String::new();
     for line in summary.lines() {
         let begins = line.split_once(" finding").is_some_and(|(n, _)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         within |= begins;
+        if line.starts_with("Next: ") {
+            break;
+        }
         if !within {
             kept.push_str(line);
             kept.push('\n');

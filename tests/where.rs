@@ -134,7 +134,9 @@ fn tour() -> PathBuf {
 
 #[test]
 fn every_command_that_lists_conversations_takes_it() {
-    for (command, shown, hidden) in [("summary", "c3 ", "c4 "), ("flows", "c3 ", "c4 "), ("handshakes", "c3 ", "c4 ")] {
+    for (command, shown, hidden) in
+        [("summary", "c3 ", "c4 "), ("flows", "c3 ", "c4 "), ("handshakes", "c3 ", "c4 "), ("findings", "c3 ", "c4 ")]
+    {
         let ran = run(sockeye().arg(command).arg(tour()).args(["--where", "state refused"]));
         assert_eq!((ran.code(), ran.stderr.as_str()), (Some(0), ""), "{command}");
         assert!(ran.stdout.contains(shown) && !ran.stdout.contains(hidden), "{command}: {}", ran.stdout);

@@ -433,6 +433,8 @@ Then the first conversation, what it is, and the packets that show it.
   port_scan      a host asks many ports or many hosts, mostly in vain
   probe          packets that no connection begins with
   syn_flood      attempts that nobody completes, by the hundred
+  dns            names that do not exist or could not be found out
+  password_in_clear  a login that everyone on the way can read
 
 findings says of each: Seen, Means (one of several), Not, Check; -v adds the
 source of the rule and what a scan found; --format jsonl for scripts.
@@ -444,9 +446,9 @@ Rules, and when each is wrong: docs/findings.md.
 const WHERE: &str = "\
 CONDITIONS ON CONVERSATIONS
 
---where CONDITION (or -Y) of summary, flows and handshakes: only conversations
-for which it holds. A capture filter chooses packets; this chooses conversations
-by what became of them.
+--where CONDITION (or -Y) of summary, flows, handshakes and findings: only those
+conversations for which it holds. A capture filter chooses packets; this chooses
+conversations by what became of them.
 
   sockeye FILE --where 'state refused and port 443'
   sockeye flows -r FILE --where 'rtt>100ms or resent>0' --format csv

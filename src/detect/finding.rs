@@ -201,6 +201,32 @@ pub struct Scan {
     pub at_least: bool,
 }
 
+/// What went wrong with questions of DNS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NameFault {
+    /// NXDOMAIN (RFC 1035 section 4.1.1, RFC 8020).
+    NoSuchName,
+    /// SERVFAIL.
+    Failed,
+    /// REFUSED.
+    Refused,
+    /// Nothing came back.
+    NoAnswer,
+}
+
+impl NameFault {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NoSuchName => "no_such_name",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
@@ -340,6 +366,32 @@ pub enum Cause {
         /// Most unfinished ones that began within ten seconds.
         peak: u64,
     },
+    /// Names that could not be found out.
+    Names {
+        /// What went wrong.
+        fault: NameFault,
+        /// Who asked.
+        client: IpAddr,
+        /// Which server.
+        server: IpAddr,
+        /// The first different names, fit to be shown.
+        names: Vec<Box<str>>,
+        /// Questions in all.
+        total: u64,
+    },
+    /// A password crossed the wire in the clear.
+    Password {
+        /// Whose.
+        client: IpAddr,
+        /// Sent to whom.
+        server: Endpoint,
+        /// The user's name, fit to be shown.
+        user: Option<Box<str>>,
+        /// How, as the protocol calls it.
+        method: &'static str,
+        /// The protocol.
+        protocol: &'static str,
+    },
 }
 
 impl Cause {
@@ -358,6 +410,8 @@ impl Cause {
             Self::Scan(_) => "port_scan",
             Self::Probe { .. } => "probe",
             Self::SynFlood { .. } => "syn_flood",
+            Self::Names { .. } => "dns",
+            Self::Password { .. } => "password_in_clear",
         }
     }
 }

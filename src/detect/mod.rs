@@ -1,7 +1,7 @@
 //! What deserves a look: flows and packets to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
-//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many;
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
 //! `evidence` remembers packets worth citing, `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
@@ -10,15 +10,16 @@ mod evidence;
 pub mod finding;
 mod flood;
 mod groups;
+mod said;
 mod scan;
 mod setup;
 #[cfg(test)]
 mod tests;
 mod trouble;
 
-pub use finding::{Cause, Few, Finding, Place, PortState, Scan, ScanKind, ScanShape, Severity};
+pub use finding::{Cause, Few, Finding, NameFault, Place, PortState, Scan, ScanKind, ScanShape, Severity};
 
-use crate::flow::{FlowRecord, Note, Settled};
+use crate::flow::{FlowId, FlowRecord, Note, Settled};
 use crate::model::Timestamp;
 
 /// Findings at most; those that are less grave give way.
@@ -32,6 +33,7 @@ pub struct Detectors {
     troubles: trouble::Troubles,
     scans: scan::Scans,
     floods: flood::Floods,
+    sayings: said::Sayings,
     /// The latest time seen.
     latest: Option<Timestamp>,
 }
@@ -70,19 +72,26 @@ impl Detectors {
         self.troubles.on_flow(record, seen.as_ref());
         self.scans.on_flow(record);
         self.floods.on_flow(record);
+        self.sayings.on_flow(record);
+    }
+
+    /// A conversation that is over and of which nothing is to be found.
+    pub fn forget(&mut self, flow: FlowId) {
+        self.seens.take(flow);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { seens, setups, troubles, scans, floods, latest: _ } = self;
-        let here = setups.without_room() + troubles.without_room();
+        let Self { seens, setups, troubles, scans, floods, sayings, latest: _ } = self;
+        let here = setups.without_room() + troubles.without_room() + sayings.without_room();
         let without_room = here + seens.without_room + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
         floods.finish(&mut covered.flooded, &mut findings);
         setups.finish(&covered, &mut findings);
         troubles.finish(dropped, &mut findings);
+        sayings.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -108,7 +117,9 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::HalfOpen { .. } => 6,
         Cause::Refused { .. } => 7,
         Cause::Reset { .. } => 8,
-        Cause::Probe { .. } => 9,
-        Cause::CaptureLoss { .. } => 10,
+        Cause::Password { .. } => 9,
+        Cause::Names { .. } => 10,
+        Cause::Probe { .. } => 11,
+        Cause::CaptureLoss { .. } => 12,
     }
 }

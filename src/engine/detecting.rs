@@ -2,6 +2,7 @@
 
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
+use crate::query::Query;
 use std::io;
 
 /// An output that is told of findings, too.
@@ -9,12 +10,20 @@ use std::io;
 pub struct Detecting<S> {
     sink: S,
     detectors: Detectors,
+    /// Of which conversations, where not of all.
+    query: Option<Query>,
 }
 
 impl<S> Detecting<S> {
     /// Looks at all that goes to this output.
     pub fn new(sink: S) -> Self {
-        Self { sink, detectors: Detectors::default() }
+        Self { sink, detectors: Detectors::default(), query: None }
+    }
+
+    /// The same, of those conversations alone for which a condition holds.
+    #[must_use]
+    pub fn of(self, query: Option<Query>) -> Self {
+        Self { query, ..self }
     }
 
     /// The output.
@@ -29,7 +38,13 @@ impl<S: Sink> Sink for Detecting<S> {
         match event {
             Event::Packet { frame, note, .. } => self.detectors.on_packet((frame.source, frame.number), frame.ts, note),
             Event::Settled(settled) => self.detectors.on_settled(settled),
-            Event::Flow(record) => self.detectors.on_flow(record),
+            Event::Flow(record) => {
+                if self.query.as_ref().is_none_or(|query| query.holds(record)) {
+                    self.detectors.on_flow(record);
+                } else {
+                    self.detectors.forget(record.id);
+                }
+            }
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
                 for (number, finding) in (1..).zip(&found.findings) {

@@ -2,6 +2,7 @@
 
 use super::input::{InputArgs, LiveArgs};
 use super::look::LookArgs;
+use super::records::WhereArgs;
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ pub(crate) struct FindingsArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) look: LookArgs,
+    #[command(flatten)]
+    pub(crate) which: WhereArgs,
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: FindingsFormat,

@@ -3,6 +3,7 @@
 use super::records::being_read;
 use crate::cli::Done;
 use crate::cli::args::{FindingsArgs, FindingsFormat, SeverityWord};
+use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::exit::Exit;
 use crate::cli::helper::Wanted;
@@ -50,6 +51,7 @@ impl Sink for Output {
 
 pub(crate) fn run(args: &FindingsArgs) -> Done {
     in_one_thread(&args.live, "findings looks at each packet, which only one thread does")?;
+    let condition = Condition::of(args.which.condition.as_deref())?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
     let mut wanted = Wanted::default();
     wanted.file(path, args.force);
@@ -65,9 +67,9 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, ..Wants::default() };
+    let wants = Wants { verdicts: true, app: true, ..Wants::default() }.and(condition.needs());
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(0) };
-    let mut sink = Detecting::new(Output { form, gravest: None });
+    let mut sink = Detecting::new(Output { form, gravest: None }).of(condition.into_query());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let Output { form, gravest } = sink.into_inner();
     let closed = match form {

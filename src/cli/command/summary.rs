@@ -34,7 +34,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     };
     let wants = Wants { verdicts: true, app: true, ..Wants::default() }.and(condition.needs());
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
-    if let Some(query) = condition.into_query() {
+    let query = condition.into_query();
+    if let Some(query) = query.clone() {
         sink = sink.chosen(query.text().to_owned(), Box::new(move |record| query.holds(record)));
     }
     let tracker = TrackerConfig {
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         wants,
         ..opened.memory.without_lines().tracker(if args.all { 2 * records } else { 0 })
     };
-    let mut sink = Detecting::new(sink);
+    let mut sink = Detecting::new(sink).of(query);
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;

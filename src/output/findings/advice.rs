@@ -1,7 +1,7 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
 use super::words::counts;
-use crate::detect::{Cause, Finding, Scan};
+use crate::detect::{Cause, Finding, NameFault, Scan};
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -28,6 +28,7 @@ pub(super) fn said(finding: &Finding) -> Said {
             of_attempts(&finding.cause)
         }
         Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => of_others(&finding.cause),
+        Cause::Names { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
         cause => of_troubles(cause),
     };
     said.unwrap_or_default().counted(finding.flows.total)
@@ -123,6 +124,43 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
             not: "a refused connection: it was open",
             check: format!("the log of the program on {} · compare TTL and IP id of the reset with its other packets", by.ip),
             source: "RFC 9293 section 3.10.4, RFC 1122 section 4.2.2.13",
+        },
+        _ => return None,
+    })
+}
+
+/// Of what applications say.
+fn of_sayings(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::Names { fault, client, server, names, total } => {
+            let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+            let (means, not) = match fault {
+                NameFault::NoSuchName => {
+                    ("a typing error, a search list, a name that is gone", "a network fault: the name server answered")
+                }
+                NameFault::Failed => {
+                    ("the servers of that domain do not answer, or DNSSEC does not fit", "\"no such name\": nobody knows")
+                }
+                NameFault::Refused => ("this server does not serve this client, or this domain", "a name that does not exist"),
+                NameFault::NoAnswer => (
+                    "the server is down or overloaded, a firewall drops, the answer took another way",
+                    "a name that does not exist",
+                ),
+            };
+            Said {
+                seen: format!("{client} asked {server}: {}, of {names}.", units::counted(*total, "question")),
+                means,
+                not,
+                check: format!("dig @{server} NAME · is it the right name server?"),
+                source: "RFC 1035 section 4.1.1, RFC 8020",
+            }
+        }
+        Cause::Password { client, server, protocol, .. } => Said {
+            seen: format!("{client} sent {server} a password that everyone on the way can read."),
+            means: "the program speaks without TLS; base64 hides nothing",
+            not: "proof that anybody read it",
+            check: format!("change the password · use {protocol} with TLS (STARTTLS, or the port for it)"),
+            source: "RFC 8314, RFC 7617 section 4",
         },
         _ => return None,
     })

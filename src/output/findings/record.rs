@@ -126,6 +126,12 @@ fn data(cause: &Cause) -> Value {
         Cause::Probe { prober, kind, target, targets } => json!({
             "prober": prober.to_string(), "kind": kind.key(), "target": target.to_string(), "targets": targets,
         }),
+        Cause::Names { fault, client, server, names, total } => json!({
+            "fault": fault.key(), "client": client.to_string(), "server": server.to_string(), "names": names, "questions": total,
+        }),
+        Cause::Password { client, server, user, method, protocol } => json!({
+            "client": client.to_string(), "server": server.to_string(), "user": user, "method": method, "proto": protocol,
+        }),
         Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, peak } => json!({
             "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
             "sources_at_least": sources_at_least, "peak": peak,

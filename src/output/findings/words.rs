@@ -1,9 +1,10 @@
 //! A finding in one line, and how its packets are cited.
 
-use crate::detect::{Cause, Few, Finding, PortState, Scan, ScanKind, ScanShape};
+use crate::detect::{Cause, Few, Finding, NameFault, PortState, Scan, ScanKind, ScanShape};
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
+use std::net::IpAddr;
 
 /// The finding in a line.
 pub(super) fn headline(finding: &Finding) -> String {
@@ -68,6 +69,11 @@ pub(super) fn headline(finding: &Finding) -> String {
             let more = if *targets > 1 { format!(" and {} more", targets - 1) } else { String::new() };
             format!("{prober} probes {} port {}{more}: {}", target.ip, target.port, strange(*kind))
         }
+        Cause::Names { fault, server, names, total, .. } => names_of(*fault, *server, names, *total),
+        Cause::Password { user, method, protocol, .. } => {
+            let user = user.as_deref().map_or_else(String::new, |user| format!(" of {user}"));
+            format!("password{user} in the clear ({} {method}){}", protocol.to_uppercase(), in_connections(attempts))
+        }
         Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, .. } => format!(
             "SYN flood on {} port {}: {} attempts never completed, {} were; from {}{}",
             target.ip,
@@ -77,6 +83,21 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
+    }
+}
+
+fn names_of(fault: NameFault, server: IpAddr, names: &[Box<str>], total: u64) -> String {
+    let what = match (names, total) {
+        ([], n) => units::counted(n, "question"),
+        ([name], 1) => name.to_string(),
+        ([name, ..], n) => format!("{name} and {} more", units::count(n - 1)),
+    };
+    match fault {
+        NameFault::NoSuchName if total == 1 => format!("DNS: {what} does not exist"),
+        NameFault::NoSuchName => format!("DNS: {what} do not exist"),
+        NameFault::Failed => format!("DNS: {server} could not find out {what}"),
+        NameFault::Refused => format!("DNS: {server} refuses to answer for {what}"),
+        NameFault::NoAnswer => format!("DNS: no answer from {server} for {what}"),
     }
 }
 
@@ -194,7 +215,7 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
 /// How its packets are to be joined: cause and effect, beginning and end, or a list.
 pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } => " → ",
+        Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
         Cause::NoAnswer { .. } => " … ",
         _ => " ",
     }

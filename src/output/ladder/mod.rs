@@ -385,10 +385,16 @@ impl<'a> Page<'a> {
 
     /// What a packet is, on its arrow.
     fn label(told: &Told, step: &Step) -> String {
+        let phrase = told.claims.iter().find_map(|claim| phrase(&claim.say));
+        let mut word = told.claims.iter().find_map(|claim| note(&claim.say));
         let mut text = match &step.what {
             What::Segment(segment) => {
                 let plain = !segment.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG);
                 let mut text = segment_name(segment, step.len, &bytes(u64::from(step.len)));
+                // What is odd about it stands before its numbers: they go first where there is no room.
+                if let Some(word) = word.take() {
+                    let _ = write!(text, "  {word}");
+                }
                 let seq = told.seq.filter(|_| !plain || step.len > 0);
                 if let Some(seq) = seq {
                     let _ = write!(text, "  seq {seq}");
@@ -405,7 +411,7 @@ impl<'a> Page<'a> {
                 format!("{} {kind}/{code}", if *v6 { "ICMPv6" } else { "ICMP" })
             }
         };
-        if let Some(word) = told.claims.iter().find_map(|claim| note(&claim.say)) {
+        for word in word.into_iter().chain(phrase) {
             let _ = write!(text, "  {word}");
         }
         text
@@ -426,11 +432,14 @@ fn note(say: &Say) -> Option<String> {
         Say::Probe { .. } => "window probe".to_owned(),
         Say::KeepAlive { .. } => "keep-alive".to_owned(),
         Say::DuplicateAck { nth, .. } => format!("duplicate {nth}"),
-        Say::Sends { phrase: Some(phrase), .. } | Say::SendsDatagram { phrase: Some(phrase), .. } => {
-            super::style::clean(&phrase.0).into_owned()
-        }
         _ => return None,
     })
+}
+
+/// What its data says.
+fn phrase(say: &Say) -> Option<String> {
+    let (Say::Sends { phrase, .. } | Say::SendsDatagram { phrase, .. }) = say else { return None };
+    phrase.as_ref().map(|phrase| super::style::clean(&phrase.0).into_owned())
 }
 
 /// The calls of a claim, for the cell beside the ladder.

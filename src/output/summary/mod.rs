@@ -172,7 +172,7 @@ impl<W: Write> SummarySink<W> {
         self.write_findings(&style, summary)?;
         if !quiet {
             let ranked = &ranked.rows;
-            for line in next::lines(&self.config, ranked, summary.live) {
+            for line in next::lines(&self.config, ranked, &self.found, summary.live) {
                 writeln!(self.out, "{}", style.glyphs(&line))?;
             }
         }

@@ -1,13 +1,14 @@
 //! What to run next: commands that exist, with the source and the filter repeated and quoted for a shell.
 
 use super::{SummaryConfig, ranking::has_failed};
+use crate::detect::Finding;
 use crate::flow::{FlowRecord, Outcome};
 use crate::output::units;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The lines after the table: `Next: …`, several commands on one line where they fit.
-pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) -> Vec<String> {
+pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], found: &[Finding], live: bool) -> Vec<String> {
     // What was live is gone: there is nothing to read again.
     if live || shown.is_empty() || config.source_words.is_empty() {
         return Vec::new();
@@ -16,15 +17,19 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], live: bool) ->
     let source = source.join(" ");
     let whole = config.filter.as_deref().map_or_else(String::new, |f| format!(" {}", quote(f)));
     let mut commands = Vec::new();
+    // The conversation that most deserves a look: that of the gravest finding, else the first that failed, else the biggest.
+    let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
+    let grave = found.iter().find_map(|finding| finding.flows.first.first().copied());
+    let failed = || shown.iter().find(|r| has_failed(r)).or_else(biggest).map(|record| record.id);
+    if let Some(id) = grave.or_else(failed) {
+        commands.push(format!("sockeye explain {id} {source}{whole}"));
+    }
     // Connections that began before the capture have no set-up in it.
     let set_up = |record: &FlowRecord| record.handshake.as_ref().is_some_and(|set_up| set_up.outcome != Outcome::Midway);
-    if shown.iter().any(set_up) {
+    if !found.is_empty() {
+        commands.push(format!("sockeye findings {source}{whole}"));
+    } else if shown.iter().any(set_up) {
         commands.push(format!("sockeye handshakes {source}{whole}"));
-    }
-    // The conversation that most deserves a look: the first that failed, else the biggest.
-    let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
-    if let Some(record) = shown.iter().find(|r| has_failed(r)).or_else(biggest) {
-        commands.push(format!("sockeye explain {} {source}{whole}", record.id));
     }
     let mut lines: Vec<String> = vec![String::new()];
     for command in commands {
