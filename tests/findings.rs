@@ -60,3 +60,33 @@ fn a_table_alone_has_no_findings() {
     let told = |flags: &[&str]| run(sockeye().arg(bundled("tour.pcapng")).args(flags)).stdout;
     assert!(told(&[]).contains(" findings:") && !told(&["-q"]).contains("findings"));
 }
+
+/// Datagrams from 10.0.0.1, each with its second, its target's port and its data: raw IP.
+fn datagrams(all: &[(u32, u16, &[u8])]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        file.extend(word.to_le_bytes());
+    }
+    for (second, port, data) in all {
+        let mut packet = vec![0x45, 0, 0, 28 + data.len() as u8, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet.extend([40_000_u16.to_be_bytes(), port.to_be_bytes(), (8 + data.len() as u16).to_be_bytes(), [0, 0]].concat());
+        packet.extend(*data);
+        for word in [*second, 0, packet.len() as u32, packet.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(packet);
+    }
+    file
+}
+
+#[test]
+fn a_question_that_has_just_been_asked_is_not_unanswered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("asked.pcap");
+    let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x04test\0\0\x01\0\x01";
+    for (all, unanswered) in [(&[(1, 53, &question[..])][..], false), (&[(1, 53, question), (9, 9999, b"later")], true)] {
+        fs::write(&path, datagrams(all)).expect("written");
+        let told = run(sockeye().args(["findings", "-q"]).arg(&path)).stdout;
+        assert_eq!(told.contains("DNS: no answer"), unanswered, "{told}");
+    }
+}

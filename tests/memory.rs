@@ -464,3 +464,29 @@ fn what_makes_no_sense_is_said() {
     assert!(ran.code() == Some(2) && ran.stderr.contains("-B: 256 MiB of capture buffers"), "{}", ran.stderr);
     assert!(ran.stderr.contains("--max-memory 376m"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_findings_are_made_of_is_bounded_and_what_found_no_room_is_told() {
+    let mut capture = Capture::new();
+    for client in 0..130 {
+        for server in 0..4000 {
+            let (client, server) = (0x0a00_0000 + client, 0x0b00_0000 + server);
+            capture.ip((client, server), 17, (0, 0), &[0x13, 0x88, 0x1e, 0x61, 0, 9, 0, 0, b'?']);
+            capture.ip((server, client), 17, (0, 0), &[0x1e, 0x61, 0x13, 0x88, 0, 9, 0, 0, b'!']);
+        }
+    }
+    for client in 0..120 {
+        for server in 0..500_u16 {
+            let (from, to) =
+                ((0x0a10_0000 + client, 40_000 + server), (0x0b10_0000 + client * 5000 + u32::from(server) * 7, 1000 + server));
+            capture.tcp(from, to, (2, 0, 0), b"");
+            capture.tcp(to, from, (20, 0, 1), b"");
+        }
+    }
+    for words in ["findings -q", "summary"] {
+        let told = capture.read(words);
+        // Those that came first have none of the room of those that come last.
+        assert!(told.stdout.contains(" findings: ") && told.stdout.contains(" times there was no room to keep"), "{words}");
+        assert!(told.stdout.contains("refused: nothing listens"), "{words}");
+    }
+}

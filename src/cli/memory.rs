@@ -185,6 +185,11 @@ impl Memory {
         self.rest() / 4
     }
 
+    /// For what findings are made of.
+    pub(crate) const fn findings(self) -> usize {
+        self.rest() / 4
+    }
+
     /// For conversations, where the output takes `others`.
     pub(crate) fn tracker(self, others: usize) -> TrackerConfig {
         let usual = TrackerConfig::default();

@@ -4,10 +4,11 @@
 
 use super::finding::{Few, Place};
 use crate::flow::{Change, Direction, FlowId, Note, Settled, State, Verdict};
+use crate::heap;
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 
-/// Conversations at most: about 400 bytes each.
+/// Conversations at most: about 400 bytes each, and 1.5 kB more where very many verdicts are open.
 const MOST: usize = 1 << 15;
 
 /// Verdicts of one conversation that are open at a time; packets beyond are not cited.
@@ -39,6 +40,13 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// What its lists take, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let list = |bytes: usize| if bytes == 0 { 0 } else { heap::taken(bytes) };
+        let places: usize = self.resent.iter().map(|few| list(few.first.capacity() * size_of::<Place>())).sum();
+        places + list(self.open_verdicts.capacity() * size_of::<(Place, bool)>())
+    }
+
     /// Is the window still shut?
     pub(super) const fn is_shut(&self) -> bool {
         self.shut_since.is_some()

@@ -6,8 +6,12 @@ use super::groups::Groups;
 use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Span, Timestamp};
 use std::net::IpAddr;
+
+/// A question that has waited for less than this when the capture ends is not taken for unanswered: resolvers ask again after 5 s
+/// (resolv.conf(5), `timeout`).
+const PATIENCE: Span = Span::from_millis(5000);
 
 /// Names of one finding that are kept.
 const NAMES: usize = 8;
@@ -38,17 +42,22 @@ pub(super) struct Sayings {
 }
 
 impl Sayings {
-    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+    /// A conversation that is over; `now` is the latest time seen.
+    pub(super) fn on_flow(&mut self, record: &FlowRecord, now: Timestamp) {
         let Some(said) = record.app.as_deref() else { return };
-        self.names(record, said);
+        self.names(record, said, now);
         self.login(record, said);
     }
 
-    fn names(&mut self, record: &FlowRecord, said: &AppRecord) {
+    fn names(&mut self, record: &FlowRecord, said: &AppRecord, now: Timestamp) {
         let (client, server) = (record.originator.ip, record.responder.ip);
         let Some(dns) = said.dns.as_deref() else { return };
         for transaction in &dns.transactions {
             let Some(fault) = fault(record, transaction) else { continue };
+            // Asked again, it has waited.
+            if fault == NameFault::NoAnswer && dns.resent == 0 && now - record.end < PATIENCE {
+                continue;
+            }
             let Some(group) = self.names.of(client, (fault, server)) else { continue };
             if group.flows.last != Some(record.id) {
                 group.flows.push(record.id);

@@ -100,7 +100,8 @@ pub(super) struct Scans {
 }
 
 impl Scans {
-    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+    /// A conversation that is over. Without being `roomy`, no more targets are kept that were of use; they are counted.
+    pub(super) fn on_flow(&mut self, record: &FlowRecord, roomy: bool) {
         let Some((sort, probe)) = probe(record) else { return };
         let key = (record.originator.ip, sort);
         if self.asked.len() >= SOURCES && !self.asked.contains_key(&key) {
@@ -111,7 +112,7 @@ impl Scans {
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
             if !asked.useful.contains(&target) {
-                if asked.useful.len() < TARGETS && self.kept < ALL_TARGETS {
+                if roomy && asked.useful.len() < TARGETS && self.kept < ALL_TARGETS {
                     asked.useful.insert(target);
                     self.kept += 1;
                 } else {
@@ -362,7 +363,7 @@ mod tests {
                 let mut record =
                     flow(FlowKind::Udp, 1, State::Answered, &format!("{client}:5000"), &format!("{server}:53"), 1, 1);
                 record.resp.packets = 1;
-                scans.on_flow(&record);
+                scans.on_flow(&record, true);
             }
         }
         let kept: usize = scans.asked.values().map(|asked| asked.useful.len() + asked.targets.len()).sum();

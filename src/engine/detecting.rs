@@ -26,6 +26,12 @@ impl<S> Detecting<S> {
         Self { query, ..self }
     }
 
+    /// The same in so many bytes of memory.
+    #[must_use]
+    pub fn within(self, bytes: usize) -> Self {
+        Self { detectors: self.detectors.within(bytes), ..self }
+    }
+
     /// The output.
     pub fn into_inner(self) -> S {
         self.sink
