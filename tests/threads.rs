@@ -41,52 +41,12 @@ fn same(line: &str, files: &[&Path], threads: &[u32]) -> Ran {
     let one = run(&mut command(line, files, 1));
     for &threads in threads {
         let several = run(&mut command(line, files, threads));
-        if line.starts_with("summary") {
-            assert!(several.stderr.ends_with(OF_RECORDS), "{}", several.stderr);
-            let (a, b) = (without_findings(&one.stdout), without_findings(&several.stdout));
-            assert_eq!(a, b, "{line} of {files:?} in {threads} threads");
-            assert_eq!(one.code(), several.code());
-            continue;
-        }
         let differs = one.stdout.lines().zip(several.stdout.lines()).find(|(a, b)| a != b);
         assert_eq!(differs, None, "{line} of {files:?} in {threads} threads");
         assert_eq!(one.stdout.len(), several.stdout.len(), "{line} of {files:?} in {threads} threads");
         assert_eq!((&one.stderr, one.code()), (&several.stderr, several.code()), "{line} of {files:?} in {threads} threads");
     }
     one
-}
-
-/// What `summary` says of its findings, which are not those of one thread.
-const OF_RECORDS: &str = "sockeye: --threads: findings are made of records alone, so that windows that were shut are not among them; one thread looks at packets, too\n";
-
-/// A summary but for the list of its findings, which ends with an empty line, and for what is proposed next, which begins with the gravest.
-fn without_findings(summary: &str) -> String {
-    let mut within = false;
-    let mut kept = String::new();
-    for line in summary.lines() {
-        let begins = line.split_once(" finding").is_some_and(|(n, _)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        within |= begins;
-        if line.starts_with("Next: ") {
-            break;
-        }
-        if !within {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-        within &= !line.is_empty();
-    }
-    kept
-}
-
-#[test]
-fn findings_of_several_threads_are_refused_and_those_of_a_summary_are_said_to_be_of_records() {
-    let zero_window = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/zero-window.pcap");
-    let of = |line: &str, threads: u32| run(&mut command(line, &[&zero_window], threads));
-    assert!(of("findings", 1).stdout.contains("window shut"));
-    let refused = of("findings", 2);
-    assert_eq!((refused.code(), refused.stdout.as_str()), (Some(2), ""));
-    assert!(refused.stderr.contains("--threads: findings looks at each packet"), "{}", refused.stderr);
-    assert!(of("summary", 2).stderr.contains(OF_RECORDS) && !of("summary -q", 2).stderr.contains("--threads"));
 }
 
 #[test]

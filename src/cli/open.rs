@@ -431,12 +431,14 @@ fn unread(path: &Path) -> Result<Unread, SourceError> {
     }
 }
 
-/// Refuses `--threads` for a command that needs each packet: `why`, in words.
-pub(crate) fn in_one_thread(args: &LiveArgs, why: &str) -> Result<(), Problem> {
+/// Refuses `--threads` for a command that writes packets.
+pub(crate) fn in_one_thread(args: &LiveArgs, command: &str) -> Result<(), Problem> {
     match args.several_threads() {
         None => Ok(()),
-        Some(_) => Err(Problem::usage(format!("--threads: {why}"))
-            .help("conversations can be followed in several:  sockeye flows, handshakes, summary")),
+        Some(_) => Err(Problem::usage(format!(
+            "--threads: {command} writes packets in the order in which they came, which one thread keeps"
+        ))
+        .help("conversations can be followed in several:  sockeye flows, handshakes, summary")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A finding as data: what it is, how grave, which conversations and packets show it. Its words are `output/findings/`'s.
 
-use crate::flow::FlowId;
+use crate::flow::{Few, FlowId, Place};
 use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
 
@@ -27,55 +27,6 @@ impl Severity {
             Self::Medium => "medium",
             Self::High => "high",
         }
-    }
-}
-
-/// The place of a packet: source, and number in it.
-pub type Place = (u16, u64);
-
-/// The first of many, the last, and how many there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Few<T> {
-    /// The first ones.
-    pub first: Vec<T>,
-    /// The last of all.
-    pub last: Option<T>,
-    /// All of them.
-    pub total: u64,
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self { first: Vec::new(), last: None, total: 0 }
-    }
-}
-
-impl<T: Copy> Few<T> {
-    /// How many of the first ones are kept.
-    pub const KEPT: usize = 8;
-
-    /// One more.
-    pub fn push(&mut self, one: T) {
-        if self.first.len() < Self::KEPT {
-            self.first.push(one);
-        }
-        self.last = Some(one);
-        self.total += 1;
-    }
-
-    /// These and others after them.
-    pub(super) fn extend(&mut self, others: &Self) {
-        let room = Self::KEPT.saturating_sub(self.first.len());
-        self.first.extend(others.first.iter().take(room));
-        self.last = others.last.or(self.last);
-        self.total += others.total;
-    }
-
-    /// All of them, where they are few.
-    pub(super) fn of(all: impl IntoIterator<Item = T>) -> Self {
-        let mut few = Self::default();
-        all.into_iter().for_each(|one| few.push(one));
-        few
     }
 }
 

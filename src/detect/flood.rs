@@ -1,7 +1,8 @@
 //! Servers at which attempts pile up that nobody completes: judged by how many of the attempts are never completed, and how many of those
 //! begin at one time. Many clients alone make no flood, and a server that is down has clients that try again.
 
-use super::finding::{Cause, Few, Finding, Place, Severity};
+use super::finding::{Cause, Finding, Severity};
+use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome};
 use crate::model::{Endpoint, IpProtocol, Span};
 use std::collections::{HashMap, HashSet};

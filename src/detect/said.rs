@@ -1,12 +1,13 @@
 //! What applications say that deserves a look: names that do not exist or cannot be found out, name servers that do not answer, passwords
 //! in the clear.
 
-use super::finding::{Cause, Few, Finding, NameFault, Place, Severity};
+use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
 use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
-use crate::model::{Endpoint, Span, Timestamp};
+use crate::flow::{Few, Place};
+use crate::model::{Endpoint, Span};
 use std::net::IpAddr;
 
 /// A question that has waited for less than this when the capture ends is not taken for unanswered: resolvers ask again after 5 s
@@ -42,20 +43,19 @@ pub(super) struct Sayings {
 }
 
 impl Sayings {
-    /// A conversation that is over; `now` is the latest time seen.
-    pub(super) fn on_flow(&mut self, record: &FlowRecord, now: Timestamp) {
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some(said) = record.app.as_deref() else { return };
-        self.names(record, said, now);
+        self.names(record, said);
         self.login(record, said);
     }
 
-    fn names(&mut self, record: &FlowRecord, said: &AppRecord, now: Timestamp) {
+    fn names(&mut self, record: &FlowRecord, said: &AppRecord) {
         let (client, server) = (record.originator.ip, record.responder.ip);
         let Some(dns) = said.dns.as_deref() else { return };
         for transaction in &dns.transactions {
             let Some(fault) = fault(record, transaction) else { continue };
             // Asked again, it has waited.
-            if fault == NameFault::NoAnswer && dns.resent == 0 && now - record.end < PATIENCE {
+            if fault == NameFault::NoAnswer && dns.resent == 0 && record.told_at - record.end < PATIENCE {
                 continue;
             }
             let Some(group) = self.names.of(client, (fault, server)) else { continue };

@@ -5,8 +5,9 @@
 //! if most of what it asked of that sort failed, and if they spread: many ports of a host, or a port of many hosts. Packets that no
 //! connection has (FIN, NULL, Xmas, ACK and Maimon probes) are named from the first on.
 
-use super::finding::{Cause, Few, Finding, Place, PortState, Scan, ScanKind, ScanShape, Severity};
+use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
 use super::setup::Known;
+use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};

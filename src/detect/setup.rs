@@ -1,10 +1,11 @@
 //! Attempts that failed: refused, without an answer, unreachable, half-open; and datagrams that met a closed port. One finding for each
 //! server and cause, whoever asked.
 
-use super::finding::{Cause, Few, Finding, Place, Severity};
+use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
+use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
-use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
+use crate::model::{Endpoint, IpProtocol, Span};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -67,10 +68,9 @@ pub(super) trait Known {
 }
 
 impl Setups {
-    /// A conversation that is over; `now` is the latest time seen.
-    pub(super) fn on_flow(&mut self, record: &FlowRecord, now: Timestamp) {
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some(how) = how(record) else { return self.went_well(record) };
-        if is_too_early(how, record, now) {
+        if is_too_early(how, record) {
             return;
         }
         let key = (how, record.protocol, (record.responder.ip, record.responder.port));
@@ -199,10 +199,10 @@ fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
 }
 
 /// Was the capture over before the other end could have been waited for?
-fn is_too_early(how: How, record: &FlowRecord, now: Timestamp) -> bool {
+fn is_too_early(how: How, record: &FlowRecord) -> bool {
     let Some(handshake) = &record.handshake else { return false };
     let tried_again = handshake.syn_retries + handshake.syn_ack_retries > 0;
-    matches!(how, How::NoAnswer | How::HalfOpen) && !tried_again && now - record.end < PATIENCE
+    matches!(how, How::NoAnswer | How::HalfOpen) && !tried_again && record.told_at - record.end < PATIENCE
 }
 
 fn how(record: &FlowRecord) -> Option<How> {

@@ -1,9 +1,9 @@
 //! What went wrong in connections that were set up: segments sent again, windows that stayed shut, resets in the middle; and what the
 //! capture itself missed.
 
-use super::evidence::Seen;
-use super::finding::{Cause, Few, Finding, Place, Severity};
+use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
+use crate::flow::{Cited, Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, SideRecord, State};
 use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
@@ -67,7 +67,8 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    pub(super) fn on_flow(&mut self, record: &FlowRecord, seen: Option<&Seen>) {
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        let seen = record.cited.as_deref();
         if record.protocol != IpProtocol::TCP {
             return;
         }
@@ -120,7 +121,7 @@ impl Troubles {
         group.spurious += loss.spurious_packets;
     }
 
-    fn window(&mut self, record: &FlowRecord, seen: &Seen) {
+    fn window(&mut self, record: &FlowRecord, seen: &Cited) {
         let Some(longest) = seen.longest.filter(|_| seen.times > 0) else { return };
         // Whose window: the side that offered 0 more often; of a tie the one that got more.
         let by_responder =
@@ -140,7 +141,7 @@ impl Troubles {
         group.at_end |= seen.is_shut();
     }
 
-    fn reset(&mut self, record: &FlowRecord, seen: Option<&Seen>) {
+    fn reset(&mut self, record: &FlowRecord, seen: Option<&Cited>) {
         let by_client = match record.state {
             State::ResetByOriginator => true,
             State::ResetByResponder => false,

@@ -42,15 +42,7 @@ impl<S: Sink> Sink for Detecting<S> {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Packet { frame, note, .. } => self.detectors.on_packet((frame.source, frame.number), frame.ts, note),
-            Event::Settled(settled) => self.detectors.on_settled(settled),
-            Event::Flow(record) => {
-                if self.query.as_ref().is_none_or(|query| query.holds(record)) {
-                    self.detectors.on_flow(record);
-                } else {
-                    self.detectors.forget(record.id);
-                }
-            }
+            Event::Flow(record) if self.query.as_ref().is_none_or(|query| query.holds(record)) => self.detectors.on_flow(record),
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
                 for (number, finding) in (1..).zip(&found.findings) {

@@ -267,9 +267,13 @@ impl Flow {
             vantage,
             zeek,
             app,
+            cited,
+            told_at,
             orig,
             resp,
         } = record;
+        // The tracker's to fill.
+        (*cited, *told_at) = (None, Timestamp::default());
         *id = self.id();
         *protocol = self.key.protocol();
         (*originator, *responder) = (from, to);

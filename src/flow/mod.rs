@@ -7,6 +7,7 @@
 pub mod app;
 mod capture_drops;
 pub mod checksums;
+pub mod citations;
 pub mod community_id;
 mod datagram;
 mod deadlines;
@@ -39,6 +40,7 @@ mod zeek;
 
 pub use app::AppRecord;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
+pub use citations::{Cited, Few, Place};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use names::{Learnt, Names};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};

@@ -294,6 +294,10 @@ pub struct FlowRecord {
     pub zeek: Option<Box<ZeekRecord>>,
     /// What its application said; `None` where nobody asked, or nothing was recognised.
     pub app: Option<Box<AppRecord>>,
+    /// Packets worth citing, where there are any; `None` where nobody asked.
+    pub cited: Option<Box<super::Cited>>,
+    /// The latest time seen when the record was made.
+    pub told_at: Timestamp,
     /// What the originator sent.
     pub orig: SideRecord,
     /// What the responder sent.
@@ -327,6 +331,8 @@ impl FlowRecord {
             vantage: None,
             zeek: None,
             app: None,
+            cited: None,
+            told_at: Timestamp::default(),
             orig: SideRecord::default(),
             resp: SideRecord::default(),
         }

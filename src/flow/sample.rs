@@ -68,6 +68,8 @@ pub(crate) fn everything_known() -> FlowRecord {
         vantage: Some(Vantage::Between),
         zeek: Some(Box::new(zeek())),
         app: Some(Box::new(app())),
+        cited: None,
+        told_at: Timestamp::default(),
         orig: side.clone(),
         resp: side,
     }

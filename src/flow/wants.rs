@@ -18,15 +18,33 @@ pub struct Wants {
     pub community_id: bool,
     /// What applications say, and names of hosts by it.
     pub app: bool,
+    /// Packets worth citing, of flows in which something happened ([`super::Cited`]).
+    pub cited: bool,
 }
 
 impl Wants {
-    /// All that records hold: everything but the byte streams.
-    pub const ALL: Self =
-        Self { zeek: true, measures: true, verdicts: true, labels: true, streams: false, community_id: true, app: true };
+    /// All that records hold: everything but the byte streams and what is cited.
+    pub const ALL: Self = Self {
+        zeek: true,
+        measures: true,
+        verdicts: true,
+        labels: true,
+        streams: false,
+        community_id: true,
+        app: true,
+        cited: false,
+    };
     /// Nothing.
-    pub const NONE: Self =
-        Self { zeek: false, measures: false, verdicts: false, labels: false, streams: false, community_id: false, app: false };
+    pub const NONE: Self = Self {
+        zeek: false,
+        measures: false,
+        verdicts: false,
+        labels: false,
+        streams: false,
+        community_id: false,
+        app: false,
+        cited: false,
+    };
     /// Zeek's words.
     pub const ZEEK: Self = Self { zeek: true, ..Self::NONE };
     /// tcptrace's counters.
@@ -51,6 +69,7 @@ impl Wants {
             streams: self.streams || other.streams,
             community_id: self.community_id || other.community_id,
             app: self.app || other.app,
+            cited: self.cited || other.cited,
         }
     }
 }

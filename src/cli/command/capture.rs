@@ -41,7 +41,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
     if args.write.print {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
-    in_one_thread(&args.live, "capture writes packets in the order in which they came, which one thread keeps")?;
+    in_one_thread(&args.live, "capture")?;
     let memory = Memory::of(&args.run)?;
     let manner =
         Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, watched: false, memory };

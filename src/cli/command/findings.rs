@@ -8,7 +8,7 @@ use crate::cli::drive::{drive, finish, say};
 use crate::cli::exit::Exit;
 use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
-use crate::cli::open::{Manner, Plan, in_one_thread};
+use crate::cli::open::{Manner, Plan};
 use crate::cli::settings;
 use sockeye::detect::Severity;
 use sockeye::engine::Detecting;
@@ -50,7 +50,6 @@ impl Sink for Output {
 }
 
 pub(crate) fn run(args: &FindingsArgs) -> Done {
-    in_one_thread(&args.live, "findings looks at each packet, which only one thread does")?;
     let condition = Condition::of(args.which.condition.as_deref())?;
     let path = args.output.as_deref().unwrap_or(Path::new("-"));
     let mut wanted = Wanted::default();
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, app: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
     let tracker =
         TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(opened.memory.findings()) };
     let mut sink = Detecting::new(Output { form, gravest: None }).of(condition.into_query()).within(opened.memory.findings());

@@ -48,7 +48,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.write.write.is_some() && args.count {
         return Err(Problem::usage("--count prints one number, and -w writes the packets: leave one out"));
     }
-    in_one_thread(&args.live, "packets writes packets in the order in which they came, which one thread keeps")?;
+    in_one_thread(&args.live, "packets")?;
     let copying = args.write.write.is_some() && !args.write.print;
     if args.look.names && (copying || args.count || args.format.is_some()) {
         return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));

@@ -2,7 +2,7 @@
 
 use crate::cli::args::SummaryArgs;
 use crate::cli::condition::Condition;
-use crate::cli::drive::{drive, finish, say};
+use crate::cli::drive::{drive, finish};
 use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let wants = Wants { verdicts: true, app: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let query = condition.into_query();
     if let Some(query) = query.clone() {
@@ -47,11 +47,5 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;
-    let exit = finish(ended, words, filter.as_deref(), closed.map_err(Into::into))?;
-    if args.live.several_threads().is_some() && args.look.quiet == 0 {
-        say(
-            "--threads: findings are made of records alone, so that windows that were shut are not among them; one thread looks at packets, too",
-        );
-    }
-    Ok(exit)
+    finish(ended, words, filter.as_deref(), closed.map_err(Into::into))
 }

@@ -48,7 +48,7 @@ impl Tracker {
 
     pub(super) fn end_flow(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
         let flow = self.table.get_mut(slot);
-        tell_settled(flow, Timestamp::MAX, sink);
+        tell_settled(flow, Timestamp::MAX, self.citations.as_deref_mut(), sink);
         let tell = match &mut flow.body {
             Body::Tcp(connection) => connection.outcome_to_tell(true),
             Body::Datagram(_) | Body::Free => false,
@@ -57,6 +57,7 @@ impl Tracker {
         self.fill_record(&mut record, slot, Some(reason));
         let flow = self.table.get_mut(slot);
         let id = flow.id();
+        record.cited = self.citations.as_mut().and_then(|citations| citations.take(id)).map(Box::new);
         if let Body::Tcp(connection) = &mut flow.body {
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);

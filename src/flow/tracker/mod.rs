@@ -28,6 +28,7 @@ use self::ranks::Ranks;
 use self::share::Held;
 use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
+use super::citations::Citations;
 use super::deadlines::Deadlines;
 use super::event::FlowSink;
 use super::index::NIL;
@@ -82,6 +83,8 @@ pub struct Tracker {
     part: usize,
     /// Packets that will come soon.
     upcoming: Ahead,
+    /// Packets worth citing, where that is wanted.
+    citations: Option<Box<Citations>>,
     /// Filled for each flow that is told of.
     spare_record: Option<Box<FlowRecord>>,
     /// The flow of the last packet, or [`NIL`].
@@ -124,6 +127,7 @@ impl Tracker {
             ranks: None,
             part: usize::MAX,
             upcoming: Ahead::default(),
+            citations: config.wants.cited.then(Box::default),
             spare_record: None,
             latest: NIL,
         }
@@ -207,7 +211,13 @@ impl Tracker {
             self.parents = parents;
             taken
         };
-        taken.map_or_else(Note::default, |(_, note, _)| note)
+        let note = taken.map_or_else(Note::default, |(_, note, _)| note);
+        if let Some(citations) = &mut self.citations
+            && (note.change.is_some() || note.verdict.is_some())
+        {
+            citations.on_packet((meta.source, meta.number), meta.ts, &note);
+        }
+        note
     }
 
     /// The capture dropped so many packets before a frame of this time, of whatever flow (`FrameMarks::dropped_before`). To be
@@ -234,6 +244,7 @@ impl Tracker {
         // One record with its lists is no flow's memory: what gives way when that is used up does not depend on it.
         heap::left_out(|| flow.fill(record, otherwise, self.config.wants));
         self.names.label(record);
+        record.told_at = self.clock.now();
         let until = if flow.awaits_more() { Timestamp::MAX } else { flow.end };
         let within = |source| self.drops.within(source, flow.start, until);
         if flow.stepped_back {

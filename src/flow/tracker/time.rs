@@ -1,6 +1,7 @@
 //! Time goes on: silent flows end, open verdicts are settled, timers run.
 
 use super::Tracker;
+use crate::flow::citations::Citations;
 use crate::flow::event::{FlowEvent, FlowSink, Rank, Settled};
 use crate::flow::flow::Flow;
 use crate::flow::profile::ZeekTimers;
@@ -93,7 +94,7 @@ impl Tracker {
     fn settle(&mut self, now: Timestamp, sink: &mut impl FlowSink) {
         while let Some((slot, ())) = self.settling.due(now) {
             let flow = self.table.get_mut(slot);
-            tell_settled(flow, now, sink);
+            tell_settled(flow, now, self.citations.as_deref_mut(), sink);
             if let Some(aspects) = flow.body.aspects() {
                 aspects.settles_at = Timestamp::MAX;
                 aspects.await_verdict(slot, &mut self.settling);
@@ -117,10 +118,14 @@ impl Tracker {
 }
 
 /// Tells the verdicts that nothing changes any more by `now`.
-pub(super) fn tell_settled(flow: &mut Flow, now: Timestamp, sink: &mut impl FlowSink) {
+pub(super) fn tell_settled(flow: &mut Flow, now: Timestamp, mut citations: Option<&mut Citations>, sink: &mut impl FlowSink) {
     let id = flow.id();
     let Some(aspects) = flow.body.aspects() else { return };
     while let Some((source, number, verdict)) = aspects.settle(now) {
-        sink.on_flow_event(FlowEvent::Settled(Settled { source, number, flow: id, verdict }));
+        let settled = Settled { source, number, flow: id, verdict };
+        if let Some(citations) = &mut citations {
+            citations.on_settled(&settled);
+        }
+        sink.on_flow_event(FlowEvent::Settled(settled));
     }
 }

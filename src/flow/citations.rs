@@ -1,54 +1,100 @@
-//! Packets worth citing, while their conversation goes on: those sent again, those that shut a window and opened it, the reset.
+//! Packets worth citing: those sent again, those that shut a window and opened it, the reset. Kept while their conversation goes on, and
+//! given with its record ([`Wants::cited`](super::Wants::cited)).
 //!
-//! Only conversations in which something happened are here, at most [`MOST`] at a time; of more nothing is cited, and they are counted.
+//! Only conversations in which something happened are here, at most [`MOST`] at a time; of more nothing is cited.
 
-use super::finding::{Few, Place};
-use crate::flow::{Change, Direction, FlowId, Note, Settled, State, Verdict};
-use crate::heap;
+use super::{Change, Direction, FlowId, Note, Settled, State, Verdict};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 
-/// Conversations at most: about 400 bytes each, and 1.5 kB more where very many verdicts are open.
+/// Conversations at most: about 400 bytes each.
 const MOST: usize = 1 << 15;
 
 /// Verdicts of one conversation that are open at a time; packets beyond are not cited.
 const OPEN: usize = 64;
 
+/// The place of a packet: source, and number in it.
+pub type Place = (u16, u64);
+
+/// The first of many, the last, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T> {
+    /// The first ones.
+    pub first: Vec<T>,
+    /// The last of all.
+    pub last: Option<T>,
+    /// All of them.
+    pub total: u64,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), last: None, total: 0 }
+    }
+}
+
+impl<T: Copy> Few<T> {
+    /// How many of the first ones are kept.
+    pub const KEPT: usize = 8;
+
+    /// One more.
+    pub fn push(&mut self, one: T) {
+        if self.first.len() < Self::KEPT {
+            self.first.push(one);
+        }
+        self.last = Some(one);
+        self.total += 1;
+    }
+
+    /// These and others after them.
+    pub fn extend(&mut self, others: &Self) {
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(others.first.iter().take(room));
+        self.last = others.last.or(self.last);
+        self.total += others.total;
+    }
+
+    /// All of them, where they are few.
+    #[must_use]
+    pub fn of(all: impl IntoIterator<Item = T>) -> Self {
+        let mut few = Self::default();
+        all.into_iter().for_each(|one| few.push(one));
+        few
+    }
+}
+
 /// A time during which a window was shut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shut {
-    pub(super) from: Place,
-    pub(super) to: Place,
-    pub(super) lasted: Span,
+pub struct Shut {
+    /// The packet that shut it.
+    pub from: Place,
+    /// The packet that opened it.
+    pub to: Place,
+    /// For how long.
+    pub lasted: Span,
 }
 
 /// What was seen of one conversation.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cited {
     /// Segments sent again, by the side that sent them: originator, responder.
-    pub(super) resent: [Few<Place>; 2],
+    pub resent: [Few<Place>; 2],
     /// The window that is shut now: since when, by which packet.
     shut_since: Option<(Timestamp, Place)>,
     /// The longest time it was shut.
-    pub(super) longest: Option<Shut>,
+    pub longest: Option<Shut>,
     /// Times it was shut.
-    pub(super) times: u64,
+    pub times: u64,
     /// The reset that ended it.
-    pub(super) reset: Option<Place>,
+    pub reset: Option<Place>,
     /// Packets of which the verdict is not final yet, and whether the responder sent them.
     open_verdicts: Vec<(Place, bool)>,
 }
 
-impl Seen {
-    /// What its lists take, bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let list = |bytes: usize| if bytes == 0 { 0 } else { heap::taken(bytes) };
-        let places: usize = self.resent.iter().map(|few| list(few.first.capacity() * size_of::<Place>())).sum();
-        places + list(self.open_verdicts.capacity() * size_of::<(Place, bool)>())
-    }
-
+impl Cited {
     /// Is the window still shut?
-    pub(super) const fn is_shut(&self) -> bool {
+    #[must_use]
+    pub const fn is_shut(&self) -> bool {
         self.shut_since.is_some()
     }
 
@@ -63,14 +109,13 @@ impl Seen {
 
 /// All conversations under way in which something happened.
 #[derive(Debug, Default)]
-pub(super) struct Seens {
-    flows: HashMap<FlowId, Seen, foldhash::fast::RandomState>,
-    /// Conversations of which nothing is cited.
-    pub(super) without_room: u64,
+pub(super) struct Citations {
+    flows: HashMap<FlowId, Cited, foldhash::fast::RandomState>,
 }
 
-impl Seens {
+impl Citations {
     /// A packet whose note says that something happened.
+    #[cold]
     pub(super) fn on_packet(&mut self, place: Place, ts: Timestamp, note: &Note) {
         let Some(flow) = note.flow else { return };
         match note.change {
@@ -132,16 +177,15 @@ impl Seens {
     }
 
     /// What is known of a conversation; a new place where nothing is and there is room.
-    fn of(&mut self, flow: FlowId) -> Option<&mut Seen> {
+    fn of(&mut self, flow: FlowId) -> Option<&mut Cited> {
         if self.flows.len() >= MOST && !self.flows.contains_key(&flow) {
-            self.without_room += 1;
             return None;
         }
         Some(self.flows.entry(flow).or_default())
     }
 
     /// A conversation is over: what was seen of it.
-    pub(super) fn take(&mut self, flow: FlowId) -> Option<Seen> {
+    pub(super) fn take(&mut self, flow: FlowId) -> Option<Cited> {
         self.flows.remove(&flow)
     }
 }
