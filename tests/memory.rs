@@ -490,3 +490,21 @@ fn what_findings_are_made_of_is_bounded_and_what_found_no_room_is_told() {
         assert!(told.stdout.contains("refused: nothing listens"), "{words}");
     }
 }
+
+#[test]
+fn what_is_cited_of_conversations_that_are_over_is_nobodys_memory_any_more() {
+    let mut capture = Capture::new();
+    for nth in 0..100_000_u32 {
+        let (client, server) = ((0x0a00_0000 + (nth >> 14), 1024 + (nth & 0x3fff) as u16), (0x0b00_0000, 80));
+        capture.tcp(client, server, (2, 0, 0), b"");
+        capture.tcp(server, client, (18, 0, 1), b"");
+        capture.tcp(client, server, (16, 1, 1), b"");
+        capture.tcp(client, server, (24, 1, 1), b"?");
+        capture.tcp(server, client, (4, 1, 2), b"");
+        // Few at a time: one in 5 ms.
+        capture.packets += 500;
+    }
+    let told = capture.read("findings --format jsonl");
+    let end = end_of(&told.stdout);
+    assert_eq!((&end["flows"], &end["flows_evicted"], &end["flows_closed_early"]), (&100_000.into(), &0.into(), &0.into()));
+}
