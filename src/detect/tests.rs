@@ -235,3 +235,11 @@ fn a_busy_client_of_very_many_hosts_is_no_scanner() {
     let all: Vec<_> = good.chain(dead).collect();
     assert!(!codes(&all).contains(&"port_scan"));
 }
+
+#[test]
+fn hosts_that_ask_one_port_each_are_counted_each() {
+    let asked: Vec<_> =
+        (0..8).map(|nth| attempt(nth + 1, 1 + nth as u32, (9, 1000 + nth as u16), Outcome::Refused, SYN)).collect();
+    let [Finding { cause: Cause::Refused { clients, ports, .. }, .. }] = &found(&asked)[..] else { panic!() };
+    assert_eq!((*clients, ports.total), (8, 8));
+}
