@@ -180,6 +180,6 @@ fn packets_that_were_not_kept_are_missed_where_they_are_missing() {
         assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
         let missing: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("not kept")).collect();
         assert!(!ran.stdout.contains("leaves out") && !ran.stdout.contains("hole"), "{words:?}");
-        assert!(missing.len() == 1 && missing[0].contains(","), "{words:?}: {missing:?}");
+        assert!(missing.len() == 1 && missing[0].contains(','), "{words:?}: {missing:?}");
     }
 }
