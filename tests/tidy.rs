@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host", &["model"]),
     ("capture", &["model", "pcapfile", "filter"]),
     ("flow", &["heap", "model", "decode", "peek"]),
-    ("detect", &["heap", "model", "decode", "peek", "flow"]),
+    ("detect", &["model", "decode", "peek", "flow"]),
     ("story", &["model", "decode", "peek", "flow"]),
     ("event", &["model", "decode", "flow", "detect", "story"]),
     ("query", &["model", "flow", "detect"]),

@@ -4,9 +4,9 @@
 //! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
 //! `groups` bounds what is kept. Nothing here has words of screens.
 //!
-//! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was. All
-//! together keep to a share of memory, as the allocator counts it ([`Detectors::within`]).
+//! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
+mod bounds;
 pub mod finding;
 mod flood;
 mod groups;
@@ -21,7 +21,7 @@ pub use crate::flow::{Few, Place};
 pub use finding::{Cause, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
 
 use crate::flow::FlowRecord;
-use crate::heap;
+use bounds::Bounds;
 
 /// Findings at most; those that are less grave give way.
 const MOST: usize = 10_000;
@@ -34,11 +34,6 @@ pub struct Detectors {
     scans: scan::Scans,
     floods: flood::Floods,
     sayings: said::Sayings,
-    /// Bytes that all of them hold, and may hold.
-    held: isize,
-    most: Option<usize>,
-    /// What was not looked at, because they hold so much.
-    turned_away: u64,
 }
 
 /// What was found.
@@ -51,40 +46,33 @@ pub struct Found {
 }
 
 impl Detectors {
+    /// Detectors that take at most so many bytes: 64 MiB are enough for all that they ever keep.
+    #[must_use]
+    pub fn within(bytes: usize) -> Self {
+        let bounds = Bounds::within(bytes);
+        Self {
+            setups: setup::Setups::within(bounds),
+            troubles: trouble::Troubles::within(bounds),
+            scans: scan::Scans::within(bounds),
+            floods: flood::Floods::within(bounds),
+            sayings: said::Sayings::within(bounds),
+        }
+    }
+
     /// A conversation that is over.
     pub fn on_flow(&mut self, record: &FlowRecord) {
-        // A table that grows has both its sizes for a moment.
-        if self.has_more_than(3) {
-            self.turned_away += 1;
-            return;
-        }
-        // What is of use is what there is most of, and is to leave room for the others.
-        let roomy = !self.has_more_than(1);
-        let before = heap::held();
         self.setups.on_flow(record);
         self.troubles.on_flow(record);
-        self.scans.on_flow(record, roomy);
+        self.scans.on_flow(record);
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
-        self.held += heap::held() - before;
-    }
-
-    /// They hold no more than so many bytes, if the program's allocator counts ([`heap`]).
-    #[must_use]
-    pub fn within(self, bytes: usize) -> Self {
-        Self { most: Some(bytes), ..self }
-    }
-
-    /// Do they hold more than so many quarters of their share?
-    fn has_more_than(&self, quarters: usize) -> bool {
-        self.most.is_some_and(|most| self.held > (most / 4 * quarters).cast_signed())
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, turned_away, .. } = self;
-        let here = turned_away + setups.without_room() + troubles.without_room() + sayings.without_room();
+        let Self { setups, troubles, scans, floods, sayings } = self;
+        let here = setups.without_room() + troubles.without_room() + sayings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);

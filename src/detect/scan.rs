@@ -5,6 +5,7 @@
 //! if most of what it asked of that sort failed, and if they spread: many ports of a host, or a port of many hosts. Packets that no
 //! connection has (FIN, NULL, Xmas, ACK and Maimon probes) are named from the first on.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
 use super::setup::Known;
 use crate::flow::{Few, Place};
@@ -25,10 +26,10 @@ const SPREAD: usize = 10;
 /// Of what a host asked, so many in a hundred have to have failed.
 const FAILED: u64 = 60;
 
-/// Hosts whose probes are kept, and pairs of each kind of theirs, of use or not: together at most 64 MiB.
+/// Hosts whose probes are kept, and pairs of each kind of theirs, of use or not: and in all.
 const SOURCES: usize = 4096;
 const TARGETS: usize = 4096;
-const ALL_TARGETS: usize = 1 << 19;
+const ALL_TARGETS: usize = 1 << 18;
 
 /// Slower than this between two targets, for longer than [`SLOW_FROM`], is a scan that hides.
 const SLOW: Span = Span::from_millis(5000);
@@ -96,16 +97,20 @@ struct Asked {
 pub(super) struct Scans {
     asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
     kept: usize,
+    bounds: Bounds,
     /// Hosts that found no room.
     pub(super) without_room: u64,
 }
 
 impl Scans {
-    /// A conversation that is over. Without being `roomy`, no more targets are kept that were of use; they are counted.
-    pub(super) fn on_flow(&mut self, record: &FlowRecord, roomy: bool) {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some((sort, probe)) = probe(record) else { return };
         let key = (record.originator.ip, sort);
-        if self.asked.len() >= SOURCES && !self.asked.contains_key(&key) {
+        if self.asked.len() >= self.bounds.of(SOURCES) && !self.asked.contains_key(&key) {
             self.without_room += 1;
             return;
         }
@@ -113,7 +118,7 @@ impl Scans {
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
             if !asked.useful.contains(&target) {
-                if roomy && asked.useful.len() < TARGETS && self.kept < ALL_TARGETS {
+                if asked.useful.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
                     asked.useful.insert(target);
                     self.kept += 1;
                 } else {
@@ -144,7 +149,7 @@ impl Scans {
         if let Some(found) = asked.targets.get_mut(&target) {
             // Of two probes the one that tells more.
             *found = (*found).min(probe.found);
-        } else if asked.targets.len() < TARGETS && self.kept < ALL_TARGETS {
+        } else if asked.targets.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
             asked.targets.insert(target, probe.found);
             self.kept += 1;
         } else {
@@ -364,7 +369,7 @@ mod tests {
                 let mut record =
                     flow(FlowKind::Udp, 1, State::Answered, &format!("{client}:5000"), &format!("{server}:53"), 1, 1);
                 record.resp.packets = 1;
-                scans.on_flow(&record, true);
+                scans.on_flow(&record);
             }
         }
         let kept: usize = scans.asked.values().map(|asked| asked.useful.len() + asked.targets.len()).sum();

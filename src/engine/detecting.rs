@@ -15,21 +15,15 @@ pub struct Detecting<S> {
 }
 
 impl<S> Detecting<S> {
-    /// Looks at all that goes to this output.
-    pub fn new(sink: S) -> Self {
-        Self { sink, detectors: Detectors::default(), query: None }
+    /// Looks at all that goes to this output, and keeps at most so many bytes.
+    pub fn new(sink: S, bytes: usize) -> Self {
+        Self { sink, detectors: Detectors::within(bytes), query: None }
     }
 
     /// The same, of those conversations alone for which a condition holds.
     #[must_use]
     pub fn of(self, query: Option<Query>) -> Self {
         Self { query, ..self }
-    }
-
-    /// The same in so many bytes of memory.
-    #[must_use]
-    pub fn within(self, bytes: usize) -> Self {
-        Self { detectors: self.detectors.within(bytes), ..self }
     }
 
     /// The output.
