@@ -185,7 +185,9 @@ fn parse(time: &str, text: &str) -> Option<Line> {
     })?;
     let mut words = result.split_whitespace();
     let returned: i64 = words.next()?.parse().ok()?;
-    let error = (returned < 0).then(|| words.next().map(str::to_owned)).flatten();
+    // What stands there otherwise is no name of an error.
+    let is_name = |word: &&str| word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let error = words.next().filter(|word| returned < 0 && is_name(word)).map(str::to_owned);
     let first = arguments.split([',', ')']).next()?.trim();
     let descriptor = first.split('<').next()?.parse().unwrap_or(-1);
     let call = TracedCall { ts: moment(time)?, name: name.to_owned(), returned, error };
@@ -230,6 +232,7 @@ pub fn settle(story: &mut Story, steps: &[&Step], trace: &Trace) {
     }
     story.before = before;
     let spans = sent_ranges(trace);
+    let by_time = in_order(trace);
     let mut steps_told: Vec<&mut super::Told> = story.scenes.iter_mut().flat_map(|scene: &mut Scene| &mut scene.steps).collect();
     let times: Vec<Timestamp> = steps_told.iter().filter_map(|told| steps.get(told.step)).map(|step| step.ts).collect();
     for (i, step_told) in steps_told.iter_mut().enumerate() {
@@ -251,7 +254,8 @@ pub fn settle(story: &mut Story, steps: &[&Step], trace: &Trace) {
                         let from = written;
                         written += u64::from(*len);
                         let to = written;
-                        spans.iter().filter(|(range, _)| range.start < to && range.end > from).map(|(_, at)| *at).collect()
+                        let first = spans.partition_point(|(range, _)| range.end <= from);
+                        spans[first..].iter().take_while(|(range, _)| range.start < to).map(|(_, at)| *at).collect()
                     }
                     Say::SendsDatagram { .. } => last_before(trace, step.ts, &told, |call| call == Call::Send),
                     Say::Finishes { .. } | Say::Breaks { .. } | Say::AbandonsOpening => {
@@ -268,9 +272,10 @@ pub fn settle(story: &mut Story, steps: &[&Step], trace: &Trace) {
         }
         // What no packet belongs to lies between this one and the next.
         let next = times.get(i + 1).copied().unwrap_or(Timestamp::MAX);
-        for (at, call) in trace.calls.iter().enumerate() {
-            let between = call.ts >= step.ts && call.ts < next;
-            if between && !told[at] && !causes_packet(call) {
+        let first = by_time.partition_point(|&at| trace.calls[at].ts < step.ts);
+        for &at in by_time[first..].iter().take_while(|&&at| trace.calls[at].ts < next) {
+            let call = &trace.calls[at];
+            if !told[at] && !causes_packet(call) {
                 told[at] = true;
                 step_told.claims.push(traced(host, call, None));
             }
@@ -294,11 +299,18 @@ fn sent_ranges(trace: &Trace) -> Vec<(std::ops::Range<u64>, usize)> {
     let sends = trace.calls.iter().enumerate().filter(|(_, call)| call.kind() == Some(Call::Send) && call.returned > 0);
     sends
         .map(|(i, call)| {
-            let range = at..at + call.returned.unsigned_abs();
+            let range = at..u64::saturating_add(at, call.returned.unsigned_abs());
             at = range.end;
             (range, i)
         })
         .collect()
+}
+
+/// The calls by their times; those of one time as they stand.
+fn in_order(trace: &Trace) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..trace.calls.len()).collect();
+    all.sort_by_key(|&at| trace.calls[at].ts);
+    all
 }
 
 /// The last call of a kind before a packet that is not told yet.
@@ -353,6 +365,18 @@ mod tests {
         );
         let trace = read_trace(&broken, client, server).expect("it is there");
         assert_eq!(trace.calls.iter().filter(|call| call.name == "recvfrom" && call.returned == 92).count(), 1);
+    }
+
+    #[test]
+    fn numbers_that_no_call_returns_and_names_that_no_error_has_do_no_harm() {
+        let (client, server) = ends();
+        let most = format!("16584 1795209080.55 sendto(5, \"x\", 1) = {}\n", i64::MAX);
+        let wild = "16584 1795209080.56 recvfrom(5, \"x\", 1) = -1 \u{1b}[2J (x)\n16584 1795209080.57 close(5)";
+        let text = TRACE.replace("16584 1795209080.567842 close(5)", &(most.repeat(3) + wild));
+        let trace = read_trace(&text, client, server).expect("it is there");
+        assert_eq!(sent_ranges(&trace).last().map(|(range, _)| range.end), Some(u64::MAX));
+        let failed: Vec<_> = trace.calls.iter().filter(|call| call.returned < 0).map(|call| call.error.as_deref()).collect();
+        assert_eq!(failed, [Some("EINPROGRESS"), None]);
     }
 
     #[test]
