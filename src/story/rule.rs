@@ -92,6 +92,7 @@ impl Say {
             Self::EchoMessage { .. } => "echo_message",
             Self::OtherMessage { .. } => "other_message",
             Self::Reported { .. } => "reported",
+            Self::ConnectGoesOn { .. } => "connect_goes_on",
             Self::ErrorReturns { .. } => "error_returns",
             Self::NothingBack => "nothing_back",
             Self::WhySilent => "why_silent",

@@ -464,6 +464,11 @@ pub enum Say {
         /// MTU told.
         mtu: Option<u32>,
     },
+    /// It is about a SYN, and the client goes on with that: its `connect()` had not returned at this error.
+    ConnectGoesOn {
+        /// With this step.
+        next: usize,
+    },
     /// What the program gets of it.
     ErrorReturns {
         /// Which call.
@@ -481,8 +486,10 @@ pub enum Say {
     WhySilent,
     /// The client still knocks when the capture ends.
     StillKnocking {
-        /// Time from its last SYN to the end of the capture's last packet of this conversation, if it is known.
+        /// SYNs that were sent.
         tries: u32,
+        /// What ICMP had reported of them: a program may get that in the end.
+        error: Option<Errno>,
     },
     /// The pauses between SYNs against those of the book and of systems.
     Pauses {

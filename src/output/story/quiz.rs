@@ -93,6 +93,7 @@ pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Completes { .. } => "What kind of packet is this, and what does the program see of it?".to_owned(),
         Say::EchoMessage { .. } => "What is this message for?".to_owned(),
         Say::OtherMessage { .. } | Say::Reported { .. } => "Who says what with this message, and about which packet?".to_owned(),
+        Say::ConnectGoesOn { .. } => format!("Does connect() of {me} return with this?"),
         Say::ErrorReturns { .. } => format!("What does {me}'s program hear of it?"),
         Say::Pauses { .. } => "By which rule do the pauses grow?".to_owned(),
         Say::NothingBack => "What came back?".to_owned(),

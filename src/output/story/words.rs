@@ -5,7 +5,7 @@ use super::{Level, causes};
 use crate::flow::{Confidence, TcpState, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
-use crate::story::{Backoff, Break, Claim, Host, Options, Say, Step};
+use crate::story::{Backoff, Break, Claim, Errno, Host, Options, Say, Step};
 
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
@@ -174,18 +174,19 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
             format!("{who} reports: {} ({} {kind}/{code}).{mtu}", reported(*v6, *kind, *code), icmp(*v6))
         }
+        Say::ConnectGoesOn { next } => format!("connect() of {me} did not return at this: {} shows that {me} is still in SYN-SENT. The kernel keeps the error, and may give it later.", t.packet(*next)),
         Say::ErrorReturns { call, error, connected } => {
             if *connected {
                 format!("The next call on {me}'s socket says {}, if it is connected; on others nobody hears of it.", error.name())
             } else {
-                format!("{}() of {me} may return -1, {} now (Linux up to 6.8), or the kernel tries on and gives that in the end.", call.name(), error.name())
+                format!("No SYN comes after this: {}() of {me} returns -1, {}. Or the kernel keeps the error, goes on asking when its timer runs out, and gives it in the end (RFC 1122 section 4.2.3.9).", call.name(), error.name())
             }
         }
         Say::NothingBack => "Nothing came back: no SYN,ACK, no RST, no ICMP.".to_owned(),
         Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
-        Say::StillKnocking { tries } => {
+        Say::StillKnocking { tries, error } => {
             let same = if *tries > 1 { " with the same first number: one connect(), not several" } else { "" };
-            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"))
+            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, {} after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"), in_the_end(*error))
         }
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these; one of them alone does not tell, many at once do). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
@@ -234,6 +235,11 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::WindowWhy
         | Say::KeepAliveWhy => return causes::sentence(claim, t),
     })
+}
+
+/// What a `connect()` that waits gets when the kernel gives up: the error that was reported and kept, if there was one.
+pub(super) fn in_the_end(error: Option<Errno>) -> String {
+    error.map_or_else(|| "ETIMEDOUT".to_owned(), |error| format!("{} or ETIMEDOUT", error.name()))
 }
 
 const fn icmp(v6: bool) -> &'static str {
