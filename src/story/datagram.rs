@@ -8,6 +8,9 @@ use super::step::{Step, What};
 use super::tell::Teller;
 use crate::flow::{FlowKind, TcpState};
 
+/// Times to live that kernels start with: Linux, BSD and macOS; Windows; others.
+const FIRST_TTLS: [u8; 3] = [64, 128, 255];
+
 /// Steps among which the question of an answer is looked for.
 const LATELY: usize = 1024;
 
@@ -84,6 +87,9 @@ impl Teller<'_> {
         let step = self.step(at);
         let host = self.host_of(step);
         self.say(Mark::Seen, host, Say::Completes { len: step.len, pieces: step.pieces.clone() });
+        let v6 = step.from.ip.is_ipv6();
+        let fresh = step.ttl.filter(|ttl| !v6 && FIRST_TTLS.contains(ttl));
+        self.say(if v6 { Mark::Implied } else { Mark::OneOf }, host, Say::CutBy { v6, fresh });
         if self.record.id.kind == FlowKind::Udp && !step.pieces.is_empty() {
             self.on_datagram(at);
         } else if let Some(host) = host {
@@ -165,7 +171,8 @@ impl Teller<'_> {
         }
         let by_hand = self.may_be_made_by_hand();
         let mark = if hard && !by_hand { Mark::Implied } else { Mark::OneOf };
-        let say = if hard { Say::ConnectFails(error) } else { Say::ErrorReturns { call: Call::Connect, error, connected: false } };
+        let say =
+            if hard { Say::ConnectFails(error) } else { Say::ErrorReturns { call: Call::Connect, error, connected: false } };
         self.say(mark, host, say).call(host, Call::Connect);
         self.side(host).state = Some(TcpState::Closed);
         let later = self.later_at(host);

@@ -111,7 +111,8 @@ impl Page<'_> {
 
     fn time_spent(&self) -> String {
         if matches!(self.record.state, State::Refused | State::Unreachable | State::NoAnswer) {
-            return format!("connect {}", duration(self.record.end - self.record.start));
+            let parts = times(self.story, self.steps, self.record).unwrap_or_default();
+            return format!("connect {}", duration(parts.connect));
         }
         let Some(parts) = times(self.story, self.steps, self.record) else {
             return "cannot be divided: how long the way to both hosts is cannot be told".to_owned();
@@ -163,8 +164,13 @@ fn round_trips(record: &FlowRecord) -> String {
         if let Some(rtt) = handshake.rtt {
             parts.push(format!("{} handshake", duration(rtt)));
         }
-        if let (Some(c), Some(s)) = (handshake.rtt_originator, handshake.rtt_responder) {
-            parts.push(format!("from here {} to C, {} to S", duration(c), duration(s)));
+        match (handshake.rtt_originator, handshake.rtt_responder) {
+            (Some(c), Some(s)) => parts.push(format!("from here {} to C, {} to S", duration(c), duration(s))),
+            // Nothing came back from C: what S took to answer is no round trip between the two.
+            (None, Some(s)) if handshake.ack.is_none() => {
+                return format!("from here {} to S; how far C is cannot be told", duration(s));
+            }
+            _ => {}
         }
     }
     for (letter, side) in [('C', &record.orig), ('S', &record.resp)] {

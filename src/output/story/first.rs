@@ -63,6 +63,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         Say::RoundTrip { of, took } => {
             format!("{} after {}: there and back again takes that long.", duration(*took), t.packet(*of))
         }
+        Say::AckWaited { of, took, .. } => {
+            format!("{} after {}: {me}'s kernel may have waited with it, to say more at once.", duration(*took), t.packet(*of))
+        }
+        Say::CutBy { .. } => return First::Silent,
         Say::DuplicateAck { nth, wants, .. } => {
             let times = if *nth > 1 { format!(" (time {nth})") } else { String::new() };
             format!("{me} still waits for byte {wants} and says so again{times}: something before what just came is missing.")

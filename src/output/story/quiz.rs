@@ -65,6 +65,8 @@ pub(super) fn question(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::Thinks { since, took } => format!("What were the {} since {} spent on?", duration(*took), t.packet(*since)),
         Say::KernelHas { .. } => format!("What does this ACK say of {me}'s program?"),
         Say::RoundTrip { of, .. } => format!("What does the time since {} measure?", t.packet(*of)),
+        Say::AckWaited { .. } => format!("Is this a round trip, or did {me} wait?"),
+        Say::CutBy { .. } => "Who cut it in pieces?".to_owned(),
         Say::DuplicateAck { .. } => format!("What does {me} want to say with this ACK?"),
         Say::Twice { .. } => "What does the first SACK block tell here?".to_owned(),
         Say::OldAck { .. } | Say::PlainAck { .. } | Say::AckOfUnseen { .. } => "What does this ACK tell that is new?".to_owned(),
