@@ -1,8 +1,10 @@
 //! Datagrams: which question an answer belongs to, and who cut what came in pieces.
 
+use crate::gather;
 use crate::made::{Heard, Talk};
 use sockeye::model::Span;
-use sockeye::story::{Mark, Say};
+use sockeye::story::{Mark, Say, tell};
+use std::path::Path;
 
 /// A DNS message with one question: type A or AAAA of a name.
 fn dns(id: u16, answers: bool, name: &str, kind: u8) -> Vec<u8> {
@@ -64,4 +66,15 @@ fn who_cut_a_datagram_is_no_fact_of_its_pieces() {
     let heard = talk.told();
     assert_eq!((heard.mark(2, "completes"), heard.mark(2, "cut_by")), (Some(Mark::Seen), Some(Mark::OneOf)));
     assert!(heard.of(2).iter().any(|claim| claim.say == Say::CutBy { v6: false, fresh: Some(64) }));
+}
+
+#[test]
+fn only_senders_cut_ipv6() {
+    let told = gather(Path::new("captures/fragments.pcap")).expect("the capture");
+    let cuts = told.iter().filter(|(record, _)| record.originator.ip.is_ipv6()).flat_map(|(record, steps)| {
+        let claims = tell(steps, record).scenes.into_iter().flat_map(|scene| scene.steps).flat_map(|told| told.claims);
+        claims.filter(|claim| claim.say == Say::CutBy { v6: true, fresh: None }).map(|claim| claim.mark)
+    });
+    let cuts: Vec<_> = cuts.collect();
+    assert!(!cuts.is_empty() && cuts.iter().all(|mark| *mark == Mark::Implied), "{cuts:?}");
 }

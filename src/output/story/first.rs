@@ -67,6 +67,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
             format!("{} after {}: {me}'s kernel may have waited with it, to say more at once.", duration(*took), t.packet(*of))
         }
         Say::CutBy { .. } => return First::Silent,
+        Say::ConnectGoesOn { next } => format!("connect() of {me} waits on: {} asks again.", t.packet(*next)),
+        Say::ErrorReturns { error, connected: false, .. } => {
+            format!("connect() of {me} returns -1, {}, for nothing is asked after this; or it still waits.", error.name())
+        }
         Say::DuplicateAck { nth, wants, .. } => {
             let times = if *nth > 1 { format!(" (time {nth})") } else { String::new() };
             format!("{me} still waits for byte {wants} and says so again{times}: something before what just came is missing.")
