@@ -6,7 +6,7 @@ use super::groups::Groups;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The RST flag (RFC 9293 section 3.1).
@@ -59,6 +59,8 @@ pub(super) struct Setups {
     groups: Groups<Key, Group>,
     /// Attempts that came about, of servers at which others failed or may fail.
     good: HashMap<(IpProtocol, IpAddr, u16), u64, foldhash::fast::RandomState>,
+    /// Hosts that answered something.
+    up: HashSet<IpAddr, foldhash::fast::RandomState>,
 }
 
 /// Is this attempt part of a scan or a flood, which has a finding of its own?
@@ -69,6 +71,9 @@ pub(super) trait Known {
 
 impl Setups {
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        if record.resp.packets > 0 && self.up.len() < SERVERS {
+            self.up.insert(record.responder.ip);
+        }
         let Some(how) = how(record) else { return self.went_well(record) };
         if is_too_early(how, record) {
             return;
@@ -115,7 +120,7 @@ impl Setups {
 
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
-        let Self { groups, good } = self;
+        let Self { groups, good, up } = self;
         let mut servers: BTreeMap<Key, (Group, IpAddr, u64)> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;
@@ -147,7 +152,19 @@ impl Setups {
                         done if done < flows.total => Severity::Medium,
                         _ => Severity::Low,
                     };
-                    (severity, Cause::NoAnswer { server, ports, client, clients, syns, over, completed })
+                    (
+                        severity,
+                        Cause::NoAnswer {
+                            server,
+                            ports,
+                            client,
+                            clients,
+                            syns,
+                            over,
+                            completed,
+                            host_is_up: up.contains(&server.ip),
+                        },
+                    )
                 }
                 How::Unreachable => (
                     if completed == 0 { Severity::High } else { Severity::Medium },
