@@ -1,6 +1,7 @@
 //! What applications say that deserves a look: names that do not exist or cannot be found out, name servers that do not answer, passwords
 //! in the clear.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
 use crate::flow::FlowId;
@@ -48,6 +49,10 @@ pub(super) struct Sayings {
 }
 
 impl Sayings {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { names: Groups::within(bounds), logins: Groups::within(bounds), alerts: Groups::within(bounds) }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some(said) = record.app.as_deref() else { return };
         self.names(record, said);

@@ -1,6 +1,7 @@
 //! Attempts that failed: refused, without an answer, unreachable, half-open; and datagrams that met a closed port. One finding for each
 //! server and cause, whoever asked.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
 use crate::flow::{Few, Place};
@@ -59,6 +60,7 @@ pub(super) struct Setups {
     groups: Groups<Key, Group>,
     /// Attempts that came about, of servers at which others failed or may fail.
     good: HashMap<(IpProtocol, IpAddr, u16), u64, foldhash::fast::RandomState>,
+    bounds: Bounds,
     /// Hosts that answered something.
     up: HashSet<IpAddr, foldhash::fast::RandomState>,
 }
@@ -70,8 +72,12 @@ pub(super) trait Known {
 }
 
 impl Setups {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, groups: Groups::within(bounds), ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
-        if record.resp.packets > 0 && self.up.len() < SERVERS {
+        if record.resp.packets > 0 && self.up.len() < self.bounds.of(SERVERS) {
             self.up.insert(record.responder.ip);
         }
         let Some(how) = how(record) else { return self.went_well(record) };
@@ -113,14 +119,14 @@ impl Setups {
             return;
         }
         let key = (record.protocol, record.responder.ip, record.responder.port);
-        if self.good.len() < SERVERS || self.good.contains_key(&key) {
+        if self.good.len() < self.bounds.of(SERVERS) || self.good.contains_key(&key) {
             *self.good.entry(key).or_default() += 1;
         }
     }
 
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
-        let Self { groups, good, up } = self;
+        let Self { groups, good, up, .. } = self;
         let mut servers: BTreeMap<Key, (Group, IpAddr, u64)> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;

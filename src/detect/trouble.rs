@@ -1,6 +1,7 @@
 //! What went wrong in connections that were set up: segments sent again, windows that stayed shut, resets in the middle; and what the
 //! capture itself missed.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
 use crate::flow::{Cited, Few, Place};
@@ -83,6 +84,11 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        let (resent, too_big) = (Groups::within(bounds), Groups::within(bounds));
+        Self { resent, too_big, shut: Groups::within(bounds), resets: Groups::within(bounds), ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let seen = record.cited.as_deref();
         if record.protocol != IpProtocol::TCP {
