@@ -207,14 +207,12 @@ const fn is_error(what: &What) -> bool {
 /// a hard one, at which every TCP is to give up (RFC 1122 section 4.2.3.9). `None`: nothing.
 const fn errno(v6: bool, kind: u8, code: u8) -> Option<(Errno, bool)> {
     Some(match (v6, kind, code) {
-        (false, 3, 0 | 6 | 9 | 11) => (Errno::NetUnreach, false),
-        (false, 3, 1 | 10 | 12 | 13 | 14 | 15) => (Errno::HostUnreach, false),
+        (false, 3, 0 | 6 | 9 | 11) | (true, 1, 0) => (Errno::NetUnreach, false),
+        (false, 3, 1 | 10 | 12..=15) | (false, 11, _) | (true, 1, 2 | 3) | (true, 3, _) => (Errno::HostUnreach, false),
         (false, 3, 2) => (Errno::ProtoOpt, true),
         (false, 3, 3) | (true, 1, 4) => (Errno::ConnRefused, true),
         (false, 3, 4) | (true, 2, _) => (Errno::MsgSize, false),
-        (true, 1, 0) => (Errno::NetUnreach, false),
         (true, 1, 1 | 5 | 6) => (Errno::Access, false),
-        (false, 11, _) | (true, 1, 2 | 3) | (true, 3, _) => (Errno::HostUnreach, false),
         _ => return None,
     })
 }

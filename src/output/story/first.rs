@@ -33,6 +33,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         | Say::OldOneEnds { .. }
         | Say::SeenBefore { .. }
         | Say::FillsHole { .. }
+        | Say::CutBy { .. }
         | Say::Urgent { .. } => return First::Silent,
         Say::Listens { port } => format!("S called socket(), bind(port {port}), listen()."),
         Say::Asks { .. } => format!("{me} asks to talk."),
@@ -66,7 +67,6 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         Say::AckWaited { of, took, .. } => {
             format!("{} after {}: {me}'s kernel may have waited with it, to say more at once.", duration(*took), t.packet(*of))
         }
-        Say::CutBy { .. } => return First::Silent,
         Say::ConnectGoesOn { next } => format!("connect() of {me} waits on: {} asks again.", t.packet(*next)),
         Say::ErrorReturns { error, connected: false, .. } => {
             format!("connect() of {me} returns -1, {}, for nothing is asked after this; or it still waits.", error.name())
