@@ -427,13 +427,15 @@ Then the first conversation, what it is, and the packets that show it.
   unreachable    an ICMP error came back
   half_open      SYN,ACK, and never an ACK
   zero_window    a receiver's window stayed shut
-  resent         segments sent again: 0.5 % or more
+  resent         segments sent again: 0.5 % or more, and 3 at least
+  path_mtu       packets too big for the way, as ICMP says
   reset          a reset in the middle of a connection
   capture_loss   the capture itself is not whole
   port_scan      a host asks many ports or many hosts, mostly in vain
   probe          packets that no connection begins with
   syn_flood      attempts that nobody completes, by the hundred
   dns            names that do not exist or could not be found out
+  tls_alert      a TLS handshake that was broken off
   password_in_clear  a login that everyone on the way can read
 
 findings says of each: Seen, Means (one of several), Not, Check; -v adds the

@@ -179,6 +179,11 @@ impl Memory {
         self.rest() / 8
     }
 
+    /// For what findings are made of.
+    pub(crate) fn findings(self) -> usize {
+        (self.rest() / 16).min(64 << 20)
+    }
+
     /// For a capture that is written in parts: by conversations half of it for what is gathered, the rest for
     /// files under way; by groups a quarter, the rest for their files and for who belongs to them.
     pub(crate) const fn parts(self) -> usize {

@@ -210,6 +210,8 @@ pub enum Cause {
         over: Span,
         /// Attempts at the same ports that came about.
         completed: u64,
+        /// The host answered others, or at other ports.
+        host_is_up: bool,
     },
     /// An ICMP error came back.
     Unreachable {
@@ -268,6 +270,17 @@ pub enum Cause {
         beyond: u64,
         /// Not needed at all.
         spurious: u64,
+    },
+    /// Packets were too big for the way, and ICMP said so.
+    PathMtu {
+        /// Who sent them.
+        sender: IpAddr,
+        /// To whom.
+        receiver: IpAddr,
+        /// ICMP errors.
+        errors: u64,
+        /// Segments that were sent again.
+        segments: u64,
     },
     /// The capture itself is not whole.
     CaptureLoss {
@@ -330,6 +343,19 @@ pub enum Cause {
         /// Questions in all.
         total: u64,
     },
+    /// A TLS handshake was broken off by an alert.
+    TlsAlert {
+        /// Who began.
+        client: IpAddr,
+        /// With whom.
+        server: Endpoint,
+        /// Was it the client who broke off?
+        by_client: bool,
+        /// The alert's description (RFC 8446 section 6).
+        alert: Box<str>,
+        /// The host that the client asked for, fit to be shown.
+        name: Option<Box<str>>,
+    },
     /// A password crossed the wire in the clear.
     Password {
         /// Whose.
@@ -356,12 +382,14 @@ impl Cause {
             Self::HalfOpen { .. } => "half_open",
             Self::WindowShut { .. } => "zero_window",
             Self::Resent { .. } => "resent",
+            Self::PathMtu { .. } => "path_mtu",
             Self::CaptureLoss { .. } => "capture_loss",
             Self::Reset { .. } => "reset",
             Self::Scan(_) => "port_scan",
             Self::Probe { .. } => "probe",
             Self::SynFlood { .. } => "syn_flood",
             Self::Names { .. } => "dns",
+            Self::TlsAlert { .. } => "tls_alert",
             Self::Password { .. } => "password_in_clear",
         }
     }

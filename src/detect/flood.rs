@@ -1,6 +1,7 @@
 //! Servers at which attempts pile up that nobody completes: judged by how many of the attempts are never completed, and how many of those
 //! begin at one time. Many clients alone make no flood, and a server that is down has clients that try again.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome};
@@ -9,13 +10,13 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Servers that are watched at most.
-const SERVERS: usize = 8192;
+const SERVERS: usize = 4096;
 
 /// Addresses that are told apart at one server.
 const SOURCES: usize = 1024;
 
 /// Addresses that are told apart in all.
-const ALL_SOURCES: usize = 1 << 18;
+const ALL_SOURCES: usize = 1 << 17;
 
 /// Attempts that begin within [`WINDOW`] and are never completed, to make a flood.
 const PEAK: u64 = 100;
@@ -43,18 +44,23 @@ struct Attempts {
 }
 
 /// Windows of one server that are kept at a time.
-const WINDOWS: usize = 64;
+const WINDOWS: usize = 32;
 
 /// All servers.
 #[derive(Debug, Default)]
 pub(super) struct Floods {
     servers: HashMap<(IpAddr, u16), Attempts, foldhash::fast::RandomState>,
     sources: usize,
+    bounds: Bounds,
     /// Attempts at servers that found no room.
     pub(super) without_room: u64,
 }
 
 impl Floods {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some(handshake) = record.handshake.as_ref().filter(|_| record.protocol == IpProtocol::TCP) else { return };
         let rst_only = record.orig.flags & 0x3f == 0x06;
@@ -66,7 +72,7 @@ impl Floods {
             Outcome::Simultaneous | Outcome::Split => false,
         };
         let key = (record.responder.ip, record.responder.port);
-        if self.servers.len() >= SERVERS && !self.servers.contains_key(&key) {
+        if self.servers.len() >= self.bounds.of(SERVERS) && !self.servers.contains_key(&key) {
             self.without_room += 1;
             return;
         }
@@ -89,7 +95,7 @@ impl Floods {
         attempts.peak = attempts.peak.max(*count);
         let source = record.originator.ip;
         if !attempts.sources.contains(&source) {
-            if attempts.sources.len() < SOURCES && self.sources < ALL_SOURCES {
+            if attempts.sources.len() < SOURCES && self.sources < self.bounds.of(ALL_SOURCES) {
                 attempts.sources.insert(source);
                 self.sources += 1;
             } else {

@@ -1,40 +1,47 @@
 //! Findings of one cause, gathered by who took part: at most [`MOST`] groups, and at most [`EACH`] of one client, so that a host that
 //! tries everything leaves room for the others. What finds no room is counted.
 
+use super::bounds::Bounds;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::IpAddr;
 
 /// Groups of one cause, at most: a few hundred bytes each.
-const MOST: usize = 1 << 14;
+const MOST: usize = 1 << 12;
 
 /// Of them, of one client.
-const EACH: u32 = 512;
+const EACH: usize = 256;
 
 /// Groups by a client and something else.
 #[derive(Debug)]
 pub(super) struct Groups<K, G> {
     of: HashMap<(IpAddr, K), G, foldhash::fast::RandomState>,
-    each: HashMap<IpAddr, u32, foldhash::fast::RandomState>,
+    bounds: Bounds,
+    each: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
     /// What found no room.
     pub(super) without_room: u64,
 }
 
 impl<K, G> Default for Groups<K, G> {
     fn default() -> Self {
-        Self { of: HashMap::default(), each: HashMap::default(), without_room: 0 }
+        Self { bounds: Bounds::default(), of: HashMap::default(), each: HashMap::default(), without_room: 0 }
     }
 }
 
 impl<K: Hash + Eq + Copy + Ord, G: Default> Groups<K, G> {
+    /// The same with other bounds.
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     /// The group of a client and a key, a new one where there is none and there is room.
     pub(super) fn of(&mut self, client: IpAddr, key: K) -> Option<&mut G> {
-        let room = self.of.len() < MOST;
+        let room = self.of.len() < self.bounds.of(MOST);
         match self.of.entry((client, key)) {
             Entry::Occupied(there) => Some(there.into_mut()),
             Entry::Vacant(free) => {
-                if !room || self.each.get(&client).is_some_and(|each| *each >= EACH) {
+                if !room || self.each.get(&client).is_some_and(|each| *each >= self.bounds.of(EACH)) {
                     self.without_room += 1;
                     return None;
                 }
@@ -66,7 +73,7 @@ mod tests {
             }
         }
         assert!(groups.of(ip(2), 1).is_some());
-        assert_eq!(groups.without_room, 100_000 - u64::from(EACH));
+        assert_eq!(groups.without_room, 100_000 - EACH as u64);
         for client in 3..40_000 {
             groups.of(ip(client), 1);
         }

@@ -6,6 +6,7 @@
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
+mod bounds;
 pub mod finding;
 mod flood;
 mod groups;
@@ -20,6 +21,7 @@ pub use crate::flow::{Few, Place};
 pub use finding::{Cause, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
 
 use crate::flow::FlowRecord;
+use bounds::Bounds;
 
 /// Findings at most; those that are less grave give way.
 const MOST: usize = 10_000;
@@ -44,6 +46,19 @@ pub struct Found {
 }
 
 impl Detectors {
+    /// Detectors that take at most so many bytes: 64 MiB are enough for all that they ever keep.
+    #[must_use]
+    pub fn within(bytes: usize) -> Self {
+        let bounds = Bounds::within(bytes);
+        Self {
+            setups: setup::Setups::within(bounds),
+            troubles: trouble::Troubles::within(bounds),
+            scans: scan::Scans::within(bounds),
+            floods: flood::Floods::within(bounds),
+            sayings: said::Sayings::within(bounds),
+        }
+    }
+
     /// A conversation that is over.
     pub fn on_flow(&mut self, record: &FlowRecord) {
         self.setups.on_flow(record);
@@ -86,10 +101,10 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::NoAnswer { .. } => 2,
         Cause::Unreachable { .. } => 3,
         Cause::WindowShut { .. } => 4,
-        Cause::Resent { .. } => 5,
+        Cause::Resent { .. } | Cause::PathMtu { .. } => 5,
         Cause::HalfOpen { .. } => 6,
         Cause::Refused { .. } => 7,
-        Cause::Reset { .. } => 8,
+        Cause::Reset { .. } | Cause::TlsAlert { .. } => 8,
         Cause::Password { .. } => 9,
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,

@@ -1,6 +1,7 @@
 //! What applications say that deserves a look: names that do not exist or cannot be found out, name servers that do not answer, passwords
 //! in the clear.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
 use crate::flow::FlowId;
@@ -31,18 +32,32 @@ struct Logins {
     first: Option<(Option<Box<str>>, &'static str, &'static str)>,
 }
 
+/// TLS handshakes of one client that one server, or the client itself, broke off in one way.
+#[derive(Debug, Default)]
+struct Alerts {
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    first: Option<(Box<str>, Option<Box<str>>)>,
+}
+
 /// What was said so far.
 #[derive(Debug, Default)]
 pub(super) struct Sayings {
     names: Groups<(NameFault, IpAddr), Questions>,
     logins: Groups<(IpAddr, u16), Logins>,
+    alerts: Groups<(IpAddr, u16), Alerts>,
 }
 
 impl Sayings {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { names: Groups::within(bounds), logins: Groups::within(bounds), alerts: Groups::within(bounds) }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some(said) = record.app.as_deref() else { return };
         self.names(record, said);
         self.login(record, said);
+        self.alert(record, said);
     }
 
     fn names(&mut self, record: &FlowRecord, said: &AppRecord) {
@@ -80,9 +95,21 @@ impl Sayings {
         group.first.get_or_insert_with(|| (login.user.clone(), login.method.name(), protocol));
     }
 
+    fn alert(&mut self, record: &FlowRecord, said: &AppRecord) {
+        let Some(tls) = said.tls.as_deref() else { return };
+        let Some(alert) = tls.alerts.iter().find(|alert| alert.contains(" fatal: ")) else { return };
+        let key = (record.responder.ip, record.responder.port);
+        let Some(group) = self.alerts.of(record.originator.ip, key) else { return };
+        group.flows.push(record.id);
+        for number in [tls.client_hello, tls.server_hello].into_iter().flatten() {
+            group.packets.push((record.first_packet.0, number));
+        }
+        group.first.get_or_insert_with(|| (alert.clone(), tls.server_name.clone()));
+    }
+
     /// What found no room.
     pub(super) const fn without_room(&self) -> u64 {
-        self.names.without_room + self.logins.without_room
+        self.names.without_room + self.logins.without_room + self.alerts.without_room
     }
 
     pub(super) fn finish(self, found: &mut Vec<Finding>) {
@@ -94,6 +121,14 @@ impl Sayings {
                 NameFault::Failed | NameFault::Refused | NameFault::NoAnswer => Severity::Medium,
             };
             found.push(Finding { severity, cause: Cause::Names { fault, client, server, names, total }, flows, packets });
+        }
+        for ((client, (ip, port)), group) in self.alerts.into_sorted() {
+            let Alerts { flows, packets, first } = group;
+            let Some((alert, name)) = first else { continue };
+            let (by_client, alert) =
+                (alert.starts_with("orig "), alert.split_once(" fatal: ").map_or("", |(_, alert)| alert).into());
+            let cause = Cause::TlsAlert { client, server: Endpoint::new(ip, port), by_client, alert, name };
+            found.push(Finding { severity: Severity::Medium, cause, flows, packets });
         }
         for ((client, (ip, port)), group) in self.logins.into_sorted() {
             let Logins { flows, packets, first } = group;

@@ -5,6 +5,7 @@
 //! if most of what it asked of that sort failed, and if they spread: many ports of a host, or a port of many hosts. Packets that no
 //! connection has (FIN, NULL, Xmas, ACK and Maimon probes) are named from the first on.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
 use super::setup::Known;
 use crate::flow::{Few, Place};
@@ -25,10 +26,10 @@ const SPREAD: usize = 10;
 /// Of what a host asked, so many in a hundred have to have failed.
 const FAILED: u64 = 60;
 
-/// Hosts whose probes are kept, and pairs of each kind of theirs: together at most 64 MiB.
+/// Hosts whose probes are kept, and pairs of each kind of theirs: and in all.
 const SOURCES: usize = 4096;
 const TARGETS: usize = 4096;
-const ALL_TARGETS: usize = 1 << 19;
+const ALL_TARGETS: usize = 1 << 18;
 
 /// Slower than this between two targets, for longer than [`SLOW_FROM`], is a scan that hides.
 const SLOW: Span = Span::from_millis(5000);
@@ -95,23 +96,29 @@ struct Asked {
 pub(super) struct Scans {
     asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
     kept: usize,
+    bounds: Bounds,
     /// Hosts that found no room.
     pub(super) without_room: u64,
 }
 
 impl Scans {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some((sort, probe)) = probe(record) else { return };
         let key = (record.originator.ip, sort);
-        if self.asked.len() >= SOURCES && !self.asked.contains_key(&key) {
+        if self.asked.len() >= self.bounds.of(SOURCES) && !self.asked.contains_key(&key) {
             self.without_room += 1;
             return;
         }
         let asked = self.asked.entry(key).or_default();
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
-            if asked.useful.len() < TARGETS {
-                asked.useful.insert(target);
+            let room = asked.useful.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS);
+            if room && asked.useful.insert(target) {
+                self.kept += 1;
             }
             return;
         };
@@ -137,7 +144,7 @@ impl Scans {
         if let Some(found) = asked.targets.get_mut(&target) {
             // Of two probes the one that tells more.
             *found = (*found).min(probe.found);
-        } else if asked.targets.len() < TARGETS && self.kept < ALL_TARGETS {
+        } else if asked.targets.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
             asked.targets.insert(target, probe.found);
             self.kept += 1;
         } else {

@@ -1,12 +1,13 @@
 //! Attempts that failed: refused, without an answer, unreachable, half-open; and datagrams that met a closed port. One finding for each
 //! server and cause, whoever asked.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The RST flag (RFC 9293 section 3.1).
@@ -59,6 +60,9 @@ pub(super) struct Setups {
     groups: Groups<Key, Group>,
     /// Attempts that came about, of servers at which others failed or may fail.
     good: HashMap<(IpProtocol, IpAddr, u16), u64, foldhash::fast::RandomState>,
+    bounds: Bounds,
+    /// Hosts that answered something.
+    up: HashSet<IpAddr, foldhash::fast::RandomState>,
 }
 
 /// Is this attempt part of a scan or a flood, which has a finding of its own?
@@ -68,7 +72,14 @@ pub(super) trait Known {
 }
 
 impl Setups {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, groups: Groups::within(bounds), ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        if record.resp.packets > 0 && self.up.len() < self.bounds.of(SERVERS) {
+            self.up.insert(record.responder.ip);
+        }
         let Some(how) = how(record) else { return self.went_well(record) };
         if is_too_early(how, record) {
             return;
@@ -108,14 +119,14 @@ impl Setups {
             return;
         }
         let key = (record.protocol, record.responder.ip, record.responder.port);
-        if self.good.len() < SERVERS || self.good.contains_key(&key) {
+        if self.good.len() < self.bounds.of(SERVERS) || self.good.contains_key(&key) {
             *self.good.entry(key).or_default() += 1;
         }
     }
 
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
-        let Self { groups, good } = self;
+        let Self { groups, good, up, .. } = self;
         let mut servers: BTreeMap<Key, (Group, IpAddr, u64)> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;
@@ -147,7 +158,19 @@ impl Setups {
                         done if done < flows.total => Severity::Medium,
                         _ => Severity::Low,
                     };
-                    (severity, Cause::NoAnswer { server, ports, client, clients, syns, over, completed })
+                    (
+                        severity,
+                        Cause::NoAnswer {
+                            server,
+                            ports,
+                            client,
+                            clients,
+                            syns,
+                            over,
+                            completed,
+                            host_is_up: up.contains(&server.ip),
+                        },
+                    )
                 }
                 How::Unreachable => (
                     if completed == 0 { Severity::High } else { Severity::Medium },

@@ -197,6 +197,23 @@ fn a_reset_after_an_answer_and_one_behind_a_fin_are_how_programs_close() {
 }
 
 #[test]
+fn what_a_shut_window_refused_is_no_loss() {
+    let mut slow = visit(1, 1, (9, 80));
+    slow.orig.data_packets = 20;
+    slow.orig.loss = Some(crate::flow::LossRecord { resent_packets: 5, lost_beyond: 5, ..Default::default() });
+    assert_eq!(codes(std::slice::from_ref(&slow)), ["resent"]);
+    let mut cited = crate::flow::Cited::default();
+    (cited.times, cited.resent_while_shut) = (1, 3);
+    slow.cited = Some(Box::new(cited));
+    assert_eq!(codes(std::slice::from_ref(&slow)), [""; 0]);
+    // A router that says that packets are too big is the cause, and no loss.
+    slow.cited = None;
+    slow.icmp_error = Some((3, 4, 9));
+    slow.icmp_errors = 2;
+    assert_eq!(codes(&[slow]), ["path_mtu"]);
+}
+
+#[test]
 fn whatever_comes_memory_is_bounded() {
     // Distinct clients, servers and ports: each detector's own bound holds.
     let mut detectors = Detectors::default();

@@ -1,6 +1,7 @@
 //! What went wrong in connections that were set up: segments sent again, windows that stayed shut, resets in the middle; and what the
 //! capture itself missed.
 
+use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
 use crate::flow::{Cited, Few, Place};
@@ -56,10 +57,26 @@ struct Resets {
     first: Option<Cause>,
 }
 
+/// Packets that were too big for the way from one host to another.
+#[derive(Debug, Default)]
+struct TooBig {
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    errors: u64,
+    segments: u64,
+    stuck: bool,
+}
+
+/// Does an ICMP error say that a packet is too big? (RFC 1191 section 4, RFC 4443 section 3.2.)
+const fn is_too_big(v6: bool, kind: u8, code: u8) -> bool {
+    if v6 { kind == 2 } else { kind == 3 && code == 4 }
+}
+
 /// What went wrong so far.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     resent: Groups<IpAddr, Resent>,
+    too_big: Groups<IpAddr, TooBig>,
     shut: Groups<(IpAddr, u16), Shut>,
     /// By server, not by client: one that closes badly does so to all.
     resets: Groups<(u16, bool), Resets>,
@@ -67,6 +84,11 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        let (resent, too_big) = (Groups::within(bounds), Groups::within(bounds));
+        Self { resent, too_big, shut: Groups::within(bounds), resets: Groups::within(bounds), ..Self::default() }
+    }
+
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let seen = record.cited.as_deref();
         if record.protocol != IpProtocol::TCP {
@@ -74,7 +96,12 @@ impl Troubles {
         }
         let sides = [(&record.orig, record.originator, record.responder), (&record.resp, record.responder, record.originator)];
         for (at, (side, from, to)) in sides.into_iter().enumerate() {
-            self.resent(record, side, (from.ip, to.ip, at == 0), seen.map(|seen| (&seen.resent[at], seen.times)));
+            self.resent(
+                record,
+                side,
+                (from.ip, to.ip, at == 0),
+                seen.map(|seen| (&seen.resent[at], seen.resent_while_shut + 2 * seen.times)),
+            );
             let missed = side.loss.as_ref().map_or(0, |loss| loss.uncaptured_bytes);
             if missed > 0 {
                 self.missed.0 += missed;
@@ -102,8 +129,23 @@ impl Troubles {
         {
             return;
         }
-        // A sender that meets a shut window sends its last segment again, once or twice: the window is the finding.
-        if seen.is_some_and(|(_, shut)| loss.resent_packets <= 2 * shut) {
+        // What a shut window refused is sent again: while it is shut, and once or twice around that. The window is the finding.
+        if seen.is_some_and(|(_, refused)| loss.resent_packets <= refused) {
+            return;
+        }
+        // Too big for the way, and a router said so: that is the finding.
+        if let Some((kind, code, _)) = record.icmp_error
+            && is_too_big(from.is_ipv6(), kind, code)
+        {
+            let Some(group) = self.too_big.of(from, to) else { return };
+            group.flows.push(record.id);
+            group.errors += record.icmp_errors;
+            group.segments += loss.resent_packets;
+            group.packets.push((record.first_packet.0, record.icmp_error.map_or(0, |(.., number)| number)));
+            if let Some((seen, _)) = seen {
+                group.packets.extend(seen);
+            }
+            group.stuck |= side.unique_bytes > 0 && !matches!(record.state, State::Closed | State::HalfClosed);
             return;
         }
         let Some(group) = self.resent.of(from, to) else { return };
@@ -169,7 +211,7 @@ impl Troubles {
 
     /// Connections that found no room.
     pub(super) const fn without_room(&self) -> u64 {
-        self.resent.without_room + self.shut.without_room + self.resets.without_room
+        self.resent.without_room + self.too_big.without_room + self.shut.without_room + self.resets.without_room
     }
 
     pub(super) fn finish(self, dropped: Option<u64>, found: &mut Vec<Finding>) {
@@ -187,6 +229,11 @@ impl Troubles {
                 flows,
                 packets,
             });
+        }
+        for ((sender, receiver), group) in self.too_big.into_sorted() {
+            let TooBig { flows, packets, errors, segments, stuck } = group;
+            let severity = if stuck { Severity::Medium } else { Severity::Low };
+            found.push(Finding { severity, cause: Cause::PathMtu { sender, receiver, errors, segments }, flows, packets });
         }
         for (_, group) in self.shut.into_sorted() {
             let Shut { flows, packets, receiver, sender, longest, times, at_end } = group;

@@ -15,9 +15,9 @@ pub struct Detecting<S> {
 }
 
 impl<S> Detecting<S> {
-    /// Looks at all that goes to this output.
-    pub fn new(sink: S) -> Self {
-        Self { sink, detectors: Detectors::default(), query: None }
+    /// Looks at all that goes to this output, and keeps at most so many bytes.
+    pub fn new(sink: S, bytes: usize) -> Self {
+        Self { sink, detectors: Detectors::within(bytes), query: None }
     }
 
     /// The same, of those conversations alone for which a condition holds.

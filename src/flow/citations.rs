@@ -85,6 +85,8 @@ pub struct Cited {
     pub longest: Option<Shut>,
     /// Times it was shut.
     pub times: u64,
+    /// Segments sent again while it was shut.
+    pub resent_while_shut: u64,
     /// The reset that ended it.
     pub reset: Option<Place>,
     /// Packets of which the verdict is not final yet, and whether the responder sent them.
@@ -146,6 +148,11 @@ impl Citations {
             _ => {}
         }
         let responder = note.direction == Some(Direction::Responder);
+        if note.verdict.is_some_and(|verdict| verdict.kind.is_resent())
+            && let Some(seen) = self.flows.get_mut(&flow).filter(|seen| seen.is_shut())
+        {
+            seen.resent_while_shut += 1;
+        }
         match note.verdict {
             Some(verdict) if verdict.settled => self.resent(flow, responder, place, &verdict),
             Some(_) => {

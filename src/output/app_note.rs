@@ -93,7 +93,12 @@ fn of_tls(tls: &TlsRecord, name: Option<&str>) -> String {
     let words = [name.as_deref(), Some(version), alpn];
     let mut text = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     if let Some(alert) = tls.alerts.iter().find(|alert| !alert.ends_with("close notify")) {
-        let _ = write!(text, " · alert: {alert}");
+        // In the words of the table's columns.
+        let alert =
+            alert.strip_prefix("orig ").map(|alert| ("client", alert)).or(alert.strip_prefix("resp ").map(|a| ("server", a)));
+        if let Some((who, alert)) = alert {
+            let _ = write!(text, " · {who}'s alert: {}", alert.strip_prefix("fatal: ").unwrap_or(alert));
+        }
     }
     text
 }
@@ -153,11 +158,11 @@ mod tests {
             ..TlsRecord::default()
         };
         let alert =
-            TlsRecord { offered: text("TLS 1.3"), alerts: vec!["resp fatal handshake failure".into()], ..TlsRecord::default() };
+            TlsRecord { offered: text("TLS 1.3"), alerts: vec!["resp fatal: handshake failure".into()], ..TlsRecord::default() };
         assert_eq!(of(AppRecord { tls: Some(Box::new(tls)), ..AppRecord::default() }), "www.example.test TLS 1.2 h2");
         assert_eq!(
             of(AppRecord { tls: Some(Box::new(alert)), ..AppRecord::default() }),
-            "TLS 1.3 · alert: resp fatal handshake failure"
+            "TLS 1.3 · server's alert: handshake failure"
         );
         let dns = |transaction: Transaction| {
             let responses = u64::from(transaction.rcode.is_some());

@@ -28,7 +28,7 @@ pub(super) fn said(finding: &Finding) -> Said {
             of_attempts(&finding.cause)
         }
         Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => of_others(&finding.cause),
-        Cause::Names { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
+        Cause::Names { .. } | Cause::TlsAlert { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
         cause => of_troubles(cause),
     };
     said.unwrap_or_default().counted(finding.flows.total)
@@ -51,15 +51,26 @@ fn of_attempts(cause: &Cause) -> Option<Said> {
             check: format!("ss -lun on {}", server.ip),
             source: "RFC 1122 section 4.1.3.1",
         },
-        Cause::NoAnswer { server, client, syns, over, .. } => Said {
+        Cause::NoAnswer { server, client, syns, over, host_is_up, .. } => Said {
             seen: format!(
-                "{client} asked {server} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP.",
+                "{client} asked {server} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP{}.",
                 units::counted(*syns, "SYN"),
-                units::duration(*over)
+                units::duration(*over),
+                if *host_is_up { ". The host answered others, or at other ports" } else { "" }
             ),
-            means: "one of: address unused or host down · a firewall drops silently · the answers take a path this capture cannot see",
+            means: if *host_is_up {
+                "one of: a firewall drops silently · the program does not accept(), and its backlog is full"
+            } else {
+                "one of: address unused or host down · a firewall drops silently · the answers take a path this capture cannot see · a \
+                 program that does not accept(), its backlog full"
+            },
             not: "\"port closed\": a live host on which nobody listens answers with a reset",
-            check: format!("ping {0} · ip route get {0} · ip neigh · a capture at the other end", server.ip),
+            check: match server.ip {
+                ip if *host_is_up || ip.is_loopback() => {
+                    format!("ss -ltn 'sport = :{}' on {ip}: is Recv-Q above Send-Q? · its firewall", server.port)
+                }
+                ip => format!("ping {ip} · ip route get {ip} · ip neigh · a capture at the other end"),
+            },
             source: "RFC 9293 section 3.8.1, RFC 6298 section 5; Linux net.ipv4.tcp_syn_retries",
         },
         Cause::Unreachable { server, client, icmp: (kind, code), .. } => Said {
@@ -106,6 +117,17 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
             not: "a slow program; nor packets that only came in another order, which are counted apart",
             check: "sockeye show ID for where and when · interface counters on the way · is it one direction only?".to_owned(),
             source: "docs/verdicts.md; RFC 5681, RFC 6298",
+        },
+        Cause::PathMtu { sender, receiver, errors, segments } => Said {
+            seen: format!(
+                "{} said that packets of {sender} to {receiver} are too big for the way; {} sent again.",
+                units::counted(*errors, "ICMP error"),
+                units::counted(*segments, "segment")
+            ),
+            means: "a tunnel or another narrow link is on the way, and packets may not be cut (DF)",
+            not: "a full queue or a bad link: what is smaller passes",
+            check: format!("tracepath {receiver} · MSS clamping at the narrow link · are ICMP errors let through?"),
+            source: "RFC 1191, RFC 8201; RFC 2923 on black holes",
         },
         Cause::CaptureLoss { .. } => Said {
             seen: "What the hosts acknowledged was not all captured.".to_owned(),
@@ -155,6 +177,22 @@ fn of_sayings(cause: &Cause) -> Option<Said> {
                 source: "RFC 1035 section 4.1.1, RFC 8020",
             }
         }
+        Cause::TlsAlert { client, server, by_client, alert, .. } => Said {
+            seen: format!(
+                "{} sent {} a fatal alert in the handshake: {}.",
+                if *by_client { client.to_string() } else { server.to_string() },
+                if *by_client { server.to_string() } else { client.to_string() },
+                alert
+            ),
+            means: if *by_client {
+                "the client does not accept the server's certificate, or found nothing in common with it"
+            } else {
+                "the server does not know that name, or has no version or cipher in common with the client"
+            },
+            not: "a network fault: both were heard",
+            check: format!("openssl s_client -connect {server} · dates, names and issuer of the certificate"),
+            source: "RFC 8446 section 6.2",
+        },
         Cause::Password { client, server, protocol, .. } => Said {
             seen: format!("{client} sent {server} a password that everyone on the way can read."),
             means: "the program speaks without TLS; base64 hides nothing",

@@ -88,8 +88,8 @@ fn data(cause: &Cause) -> Value {
         Cause::Refused { protocol, server, ports, client, clients } => {
             json!({ "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
         }
-        Cause::NoAnswer { server, ports, client, clients, syns, over, completed } => json!({
-            "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients, "syns": syns, "over": seconds(*over), "completed": completed,
+        Cause::NoAnswer { server, ports, client, clients, syns, over, completed, host_is_up } => json!({
+            "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients, "syns": syns, "over": seconds(*over), "completed": completed, "host_is_up": host_is_up,
         }),
         Cause::Unreachable { protocol, server, ports, client, clients, icmp: (kind, code) } => json!({
             "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients,
@@ -106,6 +106,9 @@ fn data(cause: &Cause) -> Value {
             "sender": sender.to_string(), "receiver": receiver.to_string(), "by_client": by_client, "segments": segments, "of": of, "lost_before": before,
             "lost_beyond": beyond, "spurious": spurious,
         }),
+        Cause::PathMtu { sender, receiver, errors, segments } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "icmp_errors": errors, "segments": segments,
+        }),
         Cause::CaptureLoss { bytes, dropped } => json!({ "bytes": bytes, "dropped": dropped }),
         Cause::Reset { by, to, by_client, got, sent } => json!({
             "by": by.to_string(), "to": to.to_string(), "by_client": by_client, "got": got, "sent": sent,
@@ -121,6 +124,9 @@ fn data(cause: &Cause) -> Value {
         }),
         Cause::Names { fault, client, server, names, total } => json!({
             "fault": fault.key(), "client": client.to_string(), "server": server.to_string(), "names": names, "questions": total,
+        }),
+        Cause::TlsAlert { client, server, by_client, alert, name } => json!({
+            "client": client.to_string(), "server": server.to_string(), "by_client": by_client, "alert": alert, "name": name,
         }),
         Cause::Password { client, server, user, method, protocol } => json!({
             "client": client.to_string(), "server": server.to_string(), "user": user, "method": method, "proto": protocol,

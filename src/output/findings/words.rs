@@ -57,6 +57,9 @@ pub(super) fn headline(finding: &Finding) -> String {
             };
             format!("{who} resent {} ({share:.1}%){place}{}", units::counted(*segments, "segment"), in_connections(attempts))
         }
+        Cause::PathMtu { receiver, errors, .. } => {
+            format!("packets too big for the way to {receiver}: {}", units::counted(*errors, "ICMP error"))
+        }
         Cause::CaptureLoss { bytes, dropped } => {
             let dropped = dropped.map(|packets| format!("it dropped {}", units::counted(packets, "packet")));
             let bytes = (*bytes > 0).then(|| format!("{} were acknowledged and never seen", units::bytes(*bytes)));
@@ -70,6 +73,11 @@ pub(super) fn headline(finding: &Finding) -> String {
             format!("{prober} probes {} port {}{more}: {}", target.ip, target.port, strange(*kind))
         }
         Cause::Names { fault, server, names, total, .. } => names_of(*fault, *server, names, *total),
+        Cause::TlsAlert { by_client, alert, name, .. } => {
+            let who = if *by_client { "client" } else { "server" };
+            let name = name.as_deref().map_or_else(String::new, |name| format!(" for {name}"));
+            format!("TLS{name} broken off by the {who}: {}{}", alert, in_connections(attempts))
+        }
         Cause::Password { user, method, protocol, .. } => {
             let user = user.as_deref().map_or_else(String::new, |user| format!(" of {user}"));
             format!("password{user} in the clear ({} {method}){}", protocol.to_uppercase(), in_connections(attempts))
@@ -106,7 +114,7 @@ fn reset(by_client: bool, got: u64, sent: u64, attempts: u64) -> String {
     let what = match (got, sent) {
         (got, 0) => format!("{who} reset right after the {other}'s {}", data(got)),
         (0, sent) => format!("{who} reset after {} of its own", data(sent)),
-        (got, sent) => format!("{who} reset in the middle: {} from the {other}, {} of its own", data(got), data(sent)),
+        (got, sent) => format!("{who} reset in the middle: it had got {} and sent {}", data(got), data(sent)),
     };
     format!("{what}{}", in_connections(attempts))
 }
