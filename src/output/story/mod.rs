@@ -24,7 +24,7 @@ use std::io::{self, Write};
 /// Packets of saved files that are read behind the end of a conversation, to find another that contrasts with it.
 const BEHIND: u64 = 200_000;
 /// SYNs that are kept beside a trace.
-const MOST_SYNS: usize = 1_000_000;
+const MOST_SYNS: usize = 100_000;
 
 /// How much a reader is taken to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,5 @@
 //! Which socket of a trace is the one of a conversation. Addresses with both ports decide. Where the trace lacks one of them, times and sizes
-//! do, if they fit one socket and one connection only: connect() is called before its SYN and has not returned before it, a byte leaves
+//! do, if they fit one socket and one connection only: `connect()` is called before its SYN and has not returned before it, a byte leaves
 //! after the call that sent it was made, and is read no sooner than it came.
 
 use super::lines::Address;
@@ -309,7 +309,7 @@ fn meets(socket: &Socket, wire: &Wire, host: Host) -> bool {
     }
 }
 
-/// No other SYN to that server can be the one of this connect(), unless it has a connect() of its own.
+/// No other SYN to that server can be the one of this `connect()`, unless it has a `connect()` of its own.
 fn is_of_this_syn(socket: &Socket, wire: &Wire, host: Host, sockets: &[Socket], syns: &[SynSeen]) -> bool {
     let (Some(begin), Some(start), Host::Client) = (socket.begin(), wire.syn, host) else { return true };
     let rivals = syns.iter().filter(|syn| {

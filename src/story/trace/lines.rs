@@ -23,7 +23,7 @@ pub(super) enum Happening {
     Call(Line),
     /// A thread that was not heard of before.
     Thread(u64),
-    /// close() was called and has not returned: its number may be used again before it does.
+    /// `close()` was called and has not returned: its number may be used again before it does.
     Closing { thread: u64, descriptor: i64 },
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Line {
     pub(super) address: Option<Address>,
     /// Both ends of a descriptor, as `-yy` writes them: the own one, the peer's.
     pub(super) ends: Option<(Address, Address)>,
-    /// Of socket(): TCP, or datagrams; `None`: something else.
+    /// Of `socket()`: TCP, or datagrams; `None`: something else.
     pub(super) stream: Option<bool>,
-    /// Of clone(): the new one shares the descriptors.
+    /// Of `clone()`: the new one shares the descriptors.
     pub(super) shares: bool,
 }
 

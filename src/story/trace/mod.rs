@@ -107,7 +107,7 @@ pub enum TraceError {
     Unclear,
 }
 
-/// Finds the calls of a conversation's socket in a trace. `syns`: those of the capture, so that a connect() is not taken for that of
+/// Finds the calls of a conversation's socket in a trace. `syns`: those of the capture, so that a `connect()` is not taken for that of
 /// another connection to the same server.
 ///
 /// # Errors

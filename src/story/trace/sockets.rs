@@ -1,8 +1,8 @@
 //! The sockets of a trace, each with its calls. A socket is a number of one process, from the call that made it to the one that closed it.
 //!
-//! strace does not say which threads are of one process, unless clone() was traced, too. So each has its own numbers, with two ways
+//! strace does not say which threads are of one process, unless `clone()` was traced, too. So each has its own numbers, with two ways
 //! to those of others: a call for sockets alone (`recvfrom`) on a number that the thread never opened is of the only socket with that number,
-//! and those two share their numbers from then on, unless both opened the same one. What read(), write() and close() do with a number
+//! and those two share their numbers from then on, unless both opened the same one. What `read()`, `write()` and `close()` do with a number
 //! that nothing else connects to the socket is kept apart: it may be a file's.
 
 use super::TracedCall;
@@ -18,7 +18,7 @@ const MOST: usize = 100_000;
 pub(super) struct Socket {
     /// TCP, or datagrams; `None`: not known.
     pub(super) stream: Option<bool>,
-    /// accept() made it.
+    /// `accept()` made it.
     pub(super) accepted: bool,
     /// Something made it that was not traced: the trace begins in the middle.
     pub(super) midway: bool,
@@ -26,11 +26,11 @@ pub(super) struct Socket {
     pub(super) local: Option<Address>,
     /// The other side's.
     pub(super) peer: Option<Address>,
-    /// Its calls; of what accept() made, those of the listening socket come first.
+    /// Its calls; of what `accept()` made, those of the listening socket come first.
     pub(super) calls: Vec<TracedCall>,
     /// Calls of threads that may have to do with it.
     pub(super) perhaps: Vec<TracedCall>,
-    /// close() came from another thread than the one that made it: they share it, or each has its own.
+    /// `close()` came from another thread than the one that made it: they share it, or each has its own.
     closed_by_other: bool,
     /// A call for sockets alone was made.
     used: bool,
@@ -89,7 +89,7 @@ pub(super) fn sort(happened: Vec<Happening>) -> Vec<Socket> {
     sorter.sockets
 }
 
-/// Threads of which clone() says that they share the numbers of another.
+/// Threads of which `clone()` says that they share the numbers of another.
 fn shared(happened: &[Happening]) -> HashMap<u64, u64> {
     let mut shared: HashMap<u64, u64> = HashMap::new();
     for happening in happened {
@@ -124,6 +124,9 @@ struct Sorter {
 
 impl Sorter {
     fn begins(&mut self, thread: u64) {
+        if self.inherited.len() >= MOST {
+            return;
+        }
         for ((other, descriptor), at) in &self.open {
             if *other != thread && !self.sockets[*at].closed_by_other {
                 self.inherited.entry((thread, *descriptor)).or_default().push(*at);
@@ -255,8 +258,11 @@ impl Sorter {
             .open
             .iter()
             .filter(|((other, number), at)| *number == descriptor && *other != thread && !self.sockets[**at].closed_by_other);
-        let others: Vec<usize> = others.map(|(_, at)| *at).collect();
-        if others.is_empty() && self.inherited.get(&(thread, descriptor)).is_none_or(Vec::is_empty) {
+        let mut others: Vec<usize> = others.map(|(_, at)| *at).collect();
+        if others.is_empty() {
+            others.extend(self.inherited.get(&(thread, descriptor)).into_iter().flatten());
+        }
+        if others.is_empty() {
             if call.name != "close" {
                 let mut socket = Socket { midway: true, used: alone, ..Socket::default() };
                 socket.learn(&call, address, ends);

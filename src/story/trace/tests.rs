@@ -1,5 +1,6 @@
 use super::lines::read;
 use super::sockets::{Socket, sort};
+use crate::model::Timestamp;
 
 const TRACE: &str = "\
 16584 1795209080.519620 socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 5
@@ -23,7 +24,7 @@ fn the_calls_of_a_socket_are_found_among_others() {
     assert_eq!(names(&sockets[0]), ["socket", "connect", "sendto", "recvfrom", "close"]);
     assert_eq!(calls[1].error.as_deref(), Some("EINPROGRESS"));
     assert_eq!((calls[3].returned, calls[3].end), (92, None));
-    assert_eq!(calls[3].until.map(|until| until.subsec_nanos()), Some(567_800_000));
+    assert_eq!(calls[3].until.map(Timestamp::subsec_nanos), Some(567_800_000));
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn a_call_that_was_broken_off_is_joined_and_known_to_end() {
     );
     let sockets = sort(read(&broken));
     let call = sockets[0].calls.iter().find(|call| call.name == "recvfrom").expect("it is there");
-    assert_eq!((call.returned, call.end.map(|end| end.subsec_nanos())), (92, Some(567_740_000)));
+    assert_eq!((call.returned, call.end.map(Timestamp::subsec_nanos)), (92, Some(567_740_000)));
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn how_long_a_call_took_and_both_ends_are_read_where_strace_writes_them() {
     let sockets = sort(read(text));
     let call = &sockets[0].calls[0];
     assert_eq!((call.returned, call.peeks), (2, true));
-    assert_eq!(call.end.map(|end| end.subsec_nanos()), Some(250_100_000));
+    assert_eq!(call.end.map(Timestamp::subsec_nanos), Some(250_100_000));
     assert_eq!(sockets[0].peer, Some(([10, 0, 0, 2].into(), 80)));
 }
 
@@ -68,11 +69,12 @@ fn threads_share_what_they_use_and_processes_do_not() {
         format!("{listens}2 1.000003 socket(AF_INET, SOCK_STREAM, 0) = 4\n2 1.000004 sendto(4, \"x\", 1, 0, NULL, 0) = 1\n");
     let sockets = sort(read(&own));
     assert_eq!((names(&sockets[1]), names(&sockets[2])), (vec!["socket", "accept4"], vec!["socket", "sendto"]));
-    // A parent that closes what its child goes on with.
-    let fork =
-        format!("{listens}2 1.000003 getpeername(4, 0x1, [16]) = 0\n1 1.000004 close(4) = 0\n2 1.000005 read(4, \"x\", 9) = 1\n");
+    // A parent closes what its child goes on with, as a call for sockets shows; before that, it may be a file.
+    let fork = format!("{listens}2 1.000003 getpid() = 2\n1 1.000004 close(4) = 0\n2 1.000005 read(4, \"x\", 9) = 1\n");
+    let fork = format!("{fork}2 1.000006 shutdown(4, SHUT_WR) = 0\n2 1.000007 read(4, \"\", 9) = 0\n");
     let sockets = sort(read(&fork));
-    assert_eq!(names(&sockets[1])[2..], ["getpeername", "close", "read"]);
+    assert_eq!(names(&sockets[1])[2..], ["close", "shutdown", "read"]);
+    assert_eq!(sockets[1].perhaps.iter().map(|call| call.returned).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
