@@ -1,3 +1,5 @@
+//! How lines of strace are read and sorted by socket.
+
 use super::lines::read;
 use super::sockets::{Socket, sort};
 use crate::model::Timestamp;
