@@ -464,3 +464,47 @@ fn what_makes_no_sense_is_said() {
     assert!(ran.code() == Some(2) && ran.stderr.contains("-B: 256 MiB of capture buffers"), "{}", ran.stderr);
     assert!(ran.stderr.contains("--max-memory 376m"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_findings_are_made_of_is_bounded_and_what_found_no_room_is_told() {
+    let mut capture = Capture::new();
+    for client in 0..130 {
+        for server in 0..4000 {
+            let (client, server) = (0x0a00_0000 + client, 0x0b00_0000 + server);
+            capture.ip((client, server), 17, (0, 0), &[0x13, 0x88, 0x1e, 0x61, 0, 9, 0, 0, b'?']);
+            capture.ip((server, client), 17, (0, 0), &[0x1e, 0x61, 0x13, 0x88, 0, 9, 0, 0, b'!']);
+        }
+    }
+    for client in 0..120 {
+        for server in 0..500_u16 {
+            let (from, to) =
+                ((0x0a10_0000 + client, 40_000 + server), (0x0b10_0000 + client * 5000 + u32::from(server) * 7, 1000 + server));
+            capture.tcp(from, to, (2, 0, 0), b"");
+            capture.tcp(to, from, (20, 0, 1), b"");
+        }
+    }
+    for words in ["findings -q", "summary"] {
+        let told = capture.read(words);
+        // Those that came first have none of the room of those that come last.
+        assert!(told.stdout.contains(" findings: ") && told.stdout.contains(" times there was no room to keep"), "{words}");
+        assert!(told.stdout.contains("refused: nothing listens"), "{words}");
+    }
+}
+
+#[test]
+fn what_is_cited_of_conversations_that_are_over_is_nobodys_memory_any_more() {
+    let mut capture = Capture::new();
+    for nth in 0..100_000_u32 {
+        let (client, server) = ((0x0a00_0000 + (nth >> 14), 1024 + (nth & 0x3fff) as u16), (0x0b00_0000, 80));
+        capture.tcp(client, server, (2, 0, 0), b"");
+        capture.tcp(server, client, (18, 0, 1), b"");
+        capture.tcp(client, server, (16, 1, 1), b"");
+        capture.tcp(client, server, (24, 1, 1), b"?");
+        capture.tcp(server, client, (4, 1, 2), b"");
+        // Few at a time: one in 5 ms.
+        capture.packets += 500;
+    }
+    let told = capture.read("findings --format jsonl");
+    let end = end_of(&told.stdout);
+    assert_eq!((&end["flows"], &end["flows_evicted"], &end["flows_closed_early"]), (&100_000.into(), &0.into(), &0.into()));
+}

@@ -8,8 +8,12 @@ use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
 use crate::flow::{Few, Place};
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Span};
 use std::net::IpAddr;
+
+/// A question that has waited for less than this when the capture ends is not taken for unanswered: resolvers ask again after 5 s
+/// (resolv.conf(5), `timeout`).
+const PATIENCE: Span = Span::from_millis(5000);
 
 /// Names of one finding that are kept.
 const NAMES: usize = 8;
@@ -65,6 +69,10 @@ impl Sayings {
         let Some(dns) = said.dns.as_deref() else { return };
         for transaction in &dns.transactions {
             let Some(fault) = fault(record, transaction) else { continue };
+            // Asked again, it has waited.
+            if fault == NameFault::NoAnswer && dns.resent == 0 && record.told_at - record.end < PATIENCE {
+                continue;
+            }
             let Some(group) = self.names.of(client, (fault, server)) else { continue };
             if group.flows.last != Some(record.id) {
                 group.flows.push(record.id);

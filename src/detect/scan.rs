@@ -26,7 +26,7 @@ const SPREAD: usize = 10;
 /// Of what a host asked, so many in a hundred have to have failed.
 const FAILED: u64 = 60;
 
-/// Hosts whose probes are kept, and pairs of each kind of theirs: and in all.
+/// Hosts whose probes are kept, and pairs of each kind of theirs, of use or not: and in all.
 const SOURCES: usize = 4096;
 const TARGETS: usize = 4096;
 const ALL_TARGETS: usize = 1 << 18;
@@ -73,8 +73,9 @@ struct Asked {
     targets: HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>,
     /// Targets beyond those that are kept, some of them more than once.
     beyond: u64,
-    /// Conversations of that sort that were of use.
+    /// Targets of that sort that were of use, and others beyond those that are kept, some of them more than once.
     useful: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
+    useful_beyond: u64,
     flows: Few<FlowId>,
     packets: Few<Place>,
     /// Those of them that broke off: the first one's target, and how many different ones, as far as they are kept.
@@ -116,9 +117,13 @@ impl Scans {
         let asked = self.asked.entry(key).or_default();
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
-            let room = asked.useful.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS);
-            if room && asked.useful.insert(target) {
-                self.kept += 1;
+            if !asked.useful.contains(&target) {
+                if asked.useful.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
+                    asked.useful.insert(target);
+                    self.kept += 1;
+                } else {
+                    asked.useful_beyond += 1;
+                }
             }
             return;
         };
@@ -187,7 +192,7 @@ impl Known for Covered {
 impl Asked {
     fn judge(self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
         let (started, first) = self.first?;
-        let targets = self.targets.len() as u64 + self.beyond;
+        let targets = self.targets.len() as u64;
         let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
         let kind = match sort {
             Sort::Strange(kind) => kind,
@@ -210,7 +215,8 @@ impl Asked {
         };
         let shape = self.shape();
         let strange = matches!(sort, Sort::Strange(_));
-        let failed = targets * 100 >= FAILED * (targets + self.useful.len() as u64);
+        let without_use = targets + self.beyond;
+        let failed = without_use * 100 >= FAILED * (without_use + self.useful.len() as u64 + self.useful_beyond);
         // Traceroute asks ports that nobody has, for the errors on the way.
         let traces = self.expired > 0;
         let enough = if self.broke_off > 0 { ENOUGH_BY_HAND } else { ENOUGH };
@@ -345,4 +351,28 @@ fn datagram(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
         _ => PortState::OpenOrFiltered,
     };
     Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowKind;
+    use crate::output::fixture::flow;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn what_is_kept_of_all_hosts_is_bounded_whatever_it_was_good_for() {
+        let mut scans = Scans::default();
+        for client in 0..140_u32 {
+            for server in 0..TARGETS as u32 {
+                let (client, server) = (Ipv4Addr::from(0x0a00_0000 + client), Ipv4Addr::from(0x0b00_0000 + server));
+                let mut record =
+                    flow(FlowKind::Udp, 1, State::Answered, &format!("{client}:5000"), &format!("{server}:53"), 1, 1);
+                record.resp.packets = 1;
+                scans.on_flow(&record);
+            }
+        }
+        let kept: usize = scans.asked.values().map(|asked| asked.useful.len() + asked.targets.len()).sum();
+        assert_eq!((kept, scans.kept), (ALL_TARGETS, ALL_TARGETS));
+    }
 }

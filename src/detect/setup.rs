@@ -7,7 +7,7 @@ use super::groups::Groups;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The RST flag (RFC 9293 section 3.1).
@@ -127,21 +127,22 @@ impl Setups {
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
         let Self { groups, good, up, .. } = self;
-        let mut servers: BTreeMap<Key, (Group, IpAddr, u64)> = BTreeMap::new();
+        let mut servers: BTreeMap<Key, Attempts> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;
             if known.covers(client, protocol, Endpoint::new(ip, port)) {
                 continue;
             }
-            let (all, _, clients) = servers.entry(key).or_insert_with(|| (Group::default(), client, 0));
-            if *clients == 0 {
+            let (all, _, clients) = servers.entry(key).or_insert_with(|| (Group::default(), client, BTreeSet::new()));
+            if clients.is_empty() {
                 all.icmp = group.icmp;
             }
-            *clients += 1;
+            clients.insert(client);
             all.add(&group);
         }
         for (server, (group, client, clients), ports) in by_host(servers) {
             let (how, protocol, server) = server;
+            let clients = clients.len() as u64;
             let Group { flows, packets, syns, over, icmp } = group;
             let reached = |port: &u16| good.get(&(protocol, server.ip, *port)).copied().unwrap_or(0);
             let completed: u64 = ports.first.iter().map(reached).sum();
@@ -183,8 +184,8 @@ impl Setups {
     }
 }
 
-/// Attempts at one server, the first client, how many clients.
-type Attempts = (Group, IpAddr, u64);
+/// Attempts at one server, the first client, all clients.
+type Attempts = (Group, IpAddr, BTreeSet<IpAddr>);
 
 /// What failed how at which server, its attempts, and its ports.
 type Failed = ((How, IpProtocol, Endpoint), Attempts, Few<u16>);
@@ -212,9 +213,10 @@ fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
         let numbers = Few::of(ports.iter().map(|(port, _)| *port));
         let first = ports[0].0;
         let joined =
-            ports.into_iter().map(|(_, attempts)| attempts).reduce(|(mut group, client, clients), (other, _, others)| {
+            ports.into_iter().map(|(_, attempts)| attempts).reduce(|(mut group, client, mut clients), (other, _, others)| {
                 group.add(&other);
-                (group, client, clients.max(others))
+                clients.extend(others);
+                (group, client, clients)
             });
         all.extend(joined.map(|attempts| ((how, protocol, Endpoint::new(ip, first)), attempts, numbers)));
     }

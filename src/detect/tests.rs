@@ -228,3 +228,35 @@ fn whatever_comes_memory_is_bounded() {
         |finding: &Finding| matches!(finding.cause, Cause::Scan(ref scan) if scan.scanner == IpAddr::from([0, 0, 0, 0]));
     assert!(!found.findings.iter().any(address));
 }
+
+#[test]
+fn of_more_ports_than_are_kept_none_is_counted_twice() {
+    let scan = |times: u64| {
+        let probes = (0..times * 5000).map(|nth| attempt(nth + 1, 1, (9, 1 + (nth % 5000) as u16), Outcome::Refused, SYN));
+        found(&probes.collect::<Vec<_>>())
+    };
+    for times in [1, 3] {
+        let [Finding { cause: Cause::Scan(scan), .. }] = &scan(times)[..] else { panic!() };
+        assert_eq!((scan.targets, scan.at_least), (4096, true), "{times}");
+    }
+}
+
+#[test]
+fn a_busy_client_of_very_many_hosts_is_no_scanner() {
+    let good = (0..9000_u32).map(|nth| attempt(u64::from(nth) + 1, 1, (100 + nth, 80), Outcome::Established, SYN | ACK));
+    let good = good.map(|mut record| {
+        (record.orig.unique_bytes, record.resp.unique_bytes) = (100, 1000);
+        record
+    });
+    let dead = (0..8000_u32).map(|nth| attempt(u64::from(nth) + 10_000, 1, (20_000 + nth, 80), Outcome::Refused, SYN));
+    let all: Vec<_> = good.chain(dead).collect();
+    assert!(!codes(&all).contains(&"port_scan"));
+}
+
+#[test]
+fn hosts_that_ask_one_port_each_are_counted_each() {
+    let asked: Vec<_> =
+        (0..8).map(|nth| attempt(nth + 1, 1 + nth as u32, (9, 1000 + nth as u16), Outcome::Refused, SYN)).collect();
+    let [Finding { cause: Cause::Refused { clients, ports, .. }, .. }] = &found(&asked)[..] else { panic!() };
+    assert_eq!((*clients, ports.total), (8, 8));
+}

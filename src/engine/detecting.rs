@@ -1,7 +1,7 @@
 //! The detectors' place: between the engine and an output. They see what the output sees, and tell what they found before the summary.
 
 use crate::detect::Detectors;
-use crate::event::{Event, Keep, Sink};
+use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::query::Query;
 use std::io;
 
@@ -42,6 +42,8 @@ impl<S: Sink> Sink for Detecting<S> {
                 for (number, finding) in (1..).zip(&found.findings) {
                     self.sink.on_event(&Event::Finding { number, finding })?;
                 }
+                let summary = RunSummary { unexamined: found.without_room, ..(*summary).clone() };
+                return self.sink.on_event(&Event::Summary(&summary));
             }
             _ => {}
         }

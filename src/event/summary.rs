@@ -91,6 +91,8 @@ pub struct RunSummary {
     pub records_dropped: u64,
     /// Packets that the thread which follows their conversation had no room for: their conversations may have two records.
     pub misplaced: u64,
+    /// What found no room in [`Detecting`](crate::engine::Detecting): conversations, groups of them, packets worth citing. There may be more to find.
+    pub unexamined: u64,
     /// Was the run live?
     pub live: bool,
     /// Threads that captured side by side; 0 or 1: one, whose packets have numbers in order.

@@ -7,8 +7,12 @@ use super::{Change, Direction, FlowId, Note, Settled, State, Verdict};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 
-/// Conversations at most: about 400 bytes each.
+/// Conversations at most: about 400 bytes each, and 1.5 kB more where very many verdicts are open.
 const MOST: usize = 1 << 15;
+
+/// Of what the tracker may hold, one of so many parts at most is for them, at this size each: their table does not become smaller again.
+const PART: usize = 16;
+const EACH: usize = 512;
 
 /// Verdicts of one conversation that are open at a time; packets beyond are not cited.
 const OPEN: usize = 64;
@@ -113,9 +117,15 @@ impl Cited {
 #[derive(Debug, Default)]
 pub(super) struct Citations {
     flows: HashMap<FlowId, Cited, foldhash::fast::RandomState>,
+    most: usize,
 }
 
 impl Citations {
+    /// None yet, of a tracker that may hold so many bytes.
+    pub(super) fn within(bytes: usize) -> Self {
+        Self { most: (bytes / PART / EACH).min(MOST), ..Self::default() }
+    }
+
     /// A packet whose note says that something happened.
     #[cold]
     pub(super) fn on_packet(&mut self, place: Place, ts: Timestamp, note: &Note) {
@@ -185,7 +195,7 @@ impl Citations {
 
     /// What is known of a conversation; a new place where nothing is and there is room.
     fn of(&mut self, flow: FlowId) -> Option<&mut Cited> {
-        if self.flows.len() >= MOST && !self.flows.contains_key(&flow) {
+        if self.flows.len() >= self.most && !self.flows.contains_key(&flow) {
             return None;
         }
         Some(self.flows.entry(flow).or_default())

@@ -75,7 +75,7 @@ impl<W: Write> BitsSink<W> {
 impl<W: Write> Sink for BitsSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Packet { frame, packet, .. } if frame.number == self.number && !self.found => {
+            Event::Packet { frame, packet, .. } if (frame.source, frame.number) == (0, self.number) && !self.found => {
                 self.found = true;
                 self.out.write_all(page(frame, packet, self.style).as_bytes())?;
                 Ok(Keep::Enough)
@@ -155,7 +155,7 @@ fn lines(field: &Field, name: usize, value: usize, width: usize, style: Style) -
 
 fn headers(packet: &Packet<'_>) -> Vec<Header> {
     let layers: Vec<_> = packet.layers().collect();
-    let end = packet.bytes.len();
+    let end = end_of_datagram(packet);
     let mut headers = Vec::new();
     for (i, layer) in layers.iter().enumerate() {
         let from = (layer.offset as usize).min(end);
@@ -166,7 +166,21 @@ fn headers(packet: &Packet<'_>) -> Vec<Header> {
             headers.extend(quoted_transport(from, bytes));
         }
     }
+    if let Some(padding) = packet.bytes.get(end..).filter(|padding| !padding.is_empty()) {
+        let mut b = Builder { bytes: padding, fields: Vec::new(), quoted: false };
+        b.rest("padding", "behind the datagram: it fills the frame up");
+        headers.push(Header { name: "Padding", source: "", offset: end, fields: b.fields });
+    }
     headers
+}
+
+/// Where the IP datagram ends, by its header; of anything else where the bytes do.
+fn end_of_datagram(packet: &Packet<'_>) -> usize {
+    let captured = packet.bytes.len();
+    if packet.addresses().is_none() || packet.ip_len == 0 {
+        return captured;
+    }
+    captured.min(packet.network_at.saturating_add(packet.ip_len) as usize)
 }
 
 /// The header behind a quoted IP header, as much of it as is quoted: ICMP promises 8 bytes (RFC 792). None behind extensions of IPv6,
@@ -340,6 +354,11 @@ fn arp(b: &mut Builder<'_>) -> (&'static str, &'static str) {
         2 => "reply: I have it".to_owned(),
         _ => String::new(),
     });
+    if b.number(32, 16) != Some(0x0604) && b.number(32, 16).is_some() {
+        // Addresses of other lengths.
+        b.rest("addresses", "");
+        return ("ARP", "RFC 826");
+    }
     b.bytes(8, 6, "sender's hardware", mac);
     b.bytes(14, 4, "sender's address", v4);
     b.bytes(18, 6, "target's hardware", mac);

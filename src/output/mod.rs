@@ -33,6 +33,7 @@ pub mod packet_rows;
 mod packet_tests;
 pub mod pcap;
 pub mod queue;
+mod runs;
 pub mod schema;
 pub mod story;
 pub mod style;

@@ -49,6 +49,8 @@ pub struct Story {
     pub sums: Vec<Sum>,
     /// Packets in the middle that were not kept.
     pub left_out: u64,
+    /// Before which of the steps that were kept these are missing.
+    pub gap_at: Option<usize>,
     /// The host whose calls a trace made certain.
     pub traced: Option<Host>,
 }

@@ -43,6 +43,8 @@ pub(super) struct Side {
     pub(super) acked: Line,
     /// The highest of its numbers that the peer has by SACK.
     pub(super) sacked: Line,
+    /// Packets were left out, and none of its own was seen since: where it is, its next one tells.
+    pub(super) lost: bool,
     pub(super) fin: Option<Line>,
     pub(super) fin_step: Option<usize>,
     /// It was said that its peer's program can read the end.

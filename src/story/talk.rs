@@ -54,6 +54,11 @@ impl Teller<'_> {
         }
         let fin = segment.has(TcpFlags::FIN);
         let first = self.side(host).line(segment.seq);
+        let again = segment.verdict.is_some_and(|verdict| verdict.kind.is_resent());
+        let me = self.side(host);
+        if me.lost && !again {
+            (me.lost, me.next) = (false, me.next.max(first));
+        }
         let data_end = first + i64::from(step.len);
         let ack = segment.has(TcpFlags::ACK).then(|| self.side(host.other()).line(segment.ack));
         let place = Place { first, data_end, end: data_end + i64::from(fin), ack };
@@ -105,7 +110,7 @@ impl Teller<'_> {
             // What came after it before may have waited for it: its acknowledgment measures no round trip.
             self.side(host).sent_again(place.first, Line::MAX);
         }
-        if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 {
+        if place.first > known && (step.len > 0 || segment.has(TcpFlags::FIN)) && known > 0 && !self.side(host).lost {
             self.say(Mark::Seen, host, Say::Hole { from: known, to: place.first });
             let acked = self.acked_unseen(at, host, (known, place.first));
             let claim = self.say(if acked.is_some() { Mark::Implied } else { Mark::OneOf }, None, Say::HoleWhy { acked });
@@ -308,7 +313,7 @@ impl Teller<'_> {
         let (mine_before, repeats) = (self.side(host).ack_sent.replace(ack), self.side(host).repeats);
         if ack > before {
             self.side(host).repeats = 0;
-            if ack > next && next > 0 {
+            if ack > next && next > 0 && !self.side(peer).lost {
                 self.say(Mark::Implied, host, Say::AckOfUnseen { ack, seen: next });
             }
             let answered = self.side(peer).acknowledge(ack);

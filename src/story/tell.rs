@@ -49,7 +49,7 @@ pub fn tell(steps: &Steps, record: &FlowRecord) -> Story {
     }
     let after = teller.after();
     let sums = teller.sums();
-    Story { before, scenes, after, sums, left_out: steps.left_out(), traced: None }
+    Story { before, scenes, after, sums, left_out: steps.left_out(), gap_at: steps.gap_at(), traced: None }
 }
 
 impl<'s> Teller<'s> {
@@ -95,7 +95,7 @@ impl<'s> Teller<'s> {
         for side in &mut self.sides {
             side.under_way.clear();
             side.has_question = None;
-            (side.repeats, side.asked) = (0, None);
+            (side.repeats, side.asked, side.lost) = (0, None, true);
         }
     }
 

@@ -486,3 +486,17 @@ proptest! {
         prop_assert_eq!(&run(&[1], false), &whole);
     }
 }
+
+#[test]
+fn tunnels_in_tunnels_come_to_an_end() {
+    let asked = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: b\r\n\r\n";
+    // As much as a segment has, in a thread with as little stack as any.
+    let answers = "HTTP/1.1 101 X\r\n\r\n".repeat(3600);
+    let told = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
+        let mut talk = Talk::new();
+        talk.client(asked).server(&answers).fin();
+        talk.app()
+    });
+    let app = told.expect("a thread").join().expect("an end");
+    assert_eq!((app.app, app.incomplete), (Some(App::Http), true));
+}

@@ -78,6 +78,7 @@ fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
     for (line, told) in [
         (format!("split -r {tour}"), "split needs a folder for the files:  -o DIR"),
         (format!("split -r {tour} -o file"), "-o file: is a file, not a folder"),
+        (format!("split -r {tour} -o no/parts"), "-o no/parts: there is no folder no"),
         ("split -i lo -o parts".to_owned(), "split reads saved captures: live, "),
         (format!("split -r {tour} -o parts --format zeek"), "--format zeek is of conversations: use  sockeye flows"),
         (format!("split -r {tour} -o parts -N"), "-N: files of split are named by addresses"),

@@ -219,11 +219,7 @@ fn bytes_that_no_traced_call_sent_are_not_given_to_another_call() {
     talk.wait(5.0).s(data(8, 6, "goodbye")).wait(0.05).c(seg(".", 6, 15));
     let recv = line("9 ", 10_200, "recvfrom(4, \"hello\", 100, 0, NULL, NULL) = 5");
     let trace = server(&recv);
-    let trace: String = trace
-        .lines()
-        .filter(|line| !line.contains("shutdown") && !line.contains("\"\""))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let trace: String = trace.split_inclusive('\n').filter(|line| !line.contains("shutdown") && !line.contains("\"\"")).collect();
     let trace = trace.replace(&format!("{START}.021000"), &format!("{START}.026000"));
     let told = told_of(&talk, &trace).expect("its address says so");
     let sends: Vec<_> = told.iter().filter(|(_, name, ..)| name == "sendto").collect();
@@ -238,4 +234,15 @@ fn a_trace_that_begins_in_the_middle_needs_all_sizes_to_fit() {
     assert_eq!(told, expected()[2..]);
     let other = attached.replace("= 7", "= 6");
     assert_eq!(told_of(&talk(), &other), Err(TraceError::OtherSockets));
+}
+
+#[test]
+fn numbers_that_no_call_returns_do_no_harm() {
+    let name = "getsockname(3, {sa_family=AF_INET, sin_port=htons(40000), sin_addr=inet_addr(\"10.0.0.1\")}, [16]) = 0";
+    let send = format!("sendto(3, \"x\", 1, 0, NULL, 0) = {}", i64::MAX);
+    let recv = format!("recvfrom(3, \"x\", 1, 0, NULL, NULL) = {}", i64::MAX);
+    let most = [(12_000, &send[..]), (12_100, &send), (12_200, &send), (12_300, &recv), (12_400, &recv), (12_500, &recv)];
+    let trace = lines("7 ", &[&CLIENT[..2], &[(10_500, name)], &most].concat());
+    let told = told_of(&talk(), &trace).expect("its port says so");
+    assert!(told.iter().all(|(_, name, _, tied)| *tied == (name == "connect")), "{told:?}");
 }

@@ -17,6 +17,7 @@ use sockeye::output::pcap::{Groups, INDEX, ListForm, Parted, SplitBy, SplitConfi
 use sockeye::output::{TextOutput, units};
 use sockeye::pcapfile::write::SectionInfo;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -174,6 +175,11 @@ fn changed() -> Problem {
 fn look_into(folder: &Path, force: bool) -> Result<(), Problem> {
     if fs::metadata(folder).is_ok_and(|data| !data.is_dir()) {
         return Err(Problem::usage(format!("-o {}: is a file, not a folder", shown_path(folder))));
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| fs::metadata(above).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)) {
+        let (folder, above) = (shown_path(folder), shown_path(above));
+        return Err(Problem::usage(format!("-o {folder}: there is no folder {above}")).help(format!("mkdir -p {above}")));
     }
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     if force {

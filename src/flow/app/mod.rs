@@ -40,6 +40,8 @@ const PIECES: usize = 64;
 const LOOKED_AT: usize = 1024;
 /// Most that the pieces of a segment's data cost beside their bytes where they wait above a hole.
 const PIECE_COSTS: usize = 4096;
+/// Tunnels in tunnels that are looked into: proxies in a row. Each is read within the one before, so that there is an end to it.
+const TUNNELS: u8 = 8;
 /// How much of a flow's streams may wait above holes while it is undecided, and when its application is known.
 const FIRST: StreamLimits = StreamLimits { waiting: 2 * MOST, compared: 0 };
 const LATER: StreamLimits = StreamLimits { waiting: 16 * MOST, compared: 0 };
@@ -67,6 +69,8 @@ pub(super) struct Talk {
     unknown: [bool; 2],
     /// Bytes taken of the room.
     held: Held,
+    /// Tunnels that began in it.
+    tunnels: u8,
 }
 
 #[derive(Debug, Default)]
@@ -226,7 +230,12 @@ impl Talk {
             Reader::Http(http) => match http.on_data(side, bytes, at, &mut notes) {
                 http::Goes::On => {}
                 http::Goes::Over => self.finish(around.room),
+                http::Goes::Tunnel(_) if self.tunnels == TUNNELS => {
+                    self.record.incomplete = true;
+                    self.finish(around.room);
+                }
                 http::Goes::Tunnel(used) => {
+                    self.tunnels += 1;
                     self.begin(Reader::Undecided(Box::default()), around.room);
                     self.unknown = [false; 2];
                     if used < bytes.len() {

@@ -6,6 +6,7 @@ use crate::flow::event::{FlowEvent, FlowSink, stream_teller};
 use crate::flow::flow::Body;
 use crate::flow::index::NIL;
 use crate::flow::record::EndReason;
+use crate::heap;
 use crate::model::{Span, Timestamp};
 
 /// How many flows are asked for room at a time, and after how much silence.
@@ -57,7 +58,10 @@ impl Tracker {
         self.fill_record(&mut record, slot, Some(reason));
         let flow = self.table.get_mut(slot);
         let id = flow.id();
-        record.cited = self.citations.as_mut().and_then(|citations| citations.take(id)).map(Box::new);
+        // The tracker's is given back; the record's is no flow's memory, as all of the record.
+        let cited = self.citations.as_mut().and_then(|citations| citations.take(id));
+        record.cited = heap::left_out(|| cited.clone().map(Box::new));
+        drop(cited);
         if let Body::Tcp(connection) = &mut flow.body {
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);

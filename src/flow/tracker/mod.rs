@@ -127,7 +127,7 @@ impl Tracker {
             ranks: None,
             part: usize::MAX,
             upcoming: Ahead::default(),
-            citations: config.wants.cited.then(Box::default),
+            citations: config.wants.cited.then(|| Box::new(Citations::within(config.max_bytes))),
             spare_record: None,
             latest: NIL,
         }

@@ -10,7 +10,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
 use super::units::{self, packet_number};
 use crate::detect::{Cause, Few, Finding, Place, Severity};
-use crate::event::{Event, Keep, Sink};
+use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::FlowId;
 use std::io::{self, Write};
 
@@ -58,12 +58,12 @@ impl<W: Write> FindingsSink<W> {
         self.out
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    fn write(&mut self, summary: &RunSummary) -> io::Result<()> {
         let style = self.config.style;
-        if self.found.is_empty() {
-            return Ok(());
+        if !self.found.is_empty() {
+            write_list(&mut self.out, &style, &self.found, usize::MAX, self.several)?;
         }
-        write_list(&mut self.out, &style, &self.found, usize::MAX, self.several)?;
+        unexamined(&mut self.out, &style, summary)?;
         if self.config.quiet || (!self.config.verbose && self.found.len() > EXPLAINED) {
             return Ok(());
         }
@@ -80,8 +80,8 @@ impl<W: Write> Sink for FindingsSink<W> {
         match event {
             Event::Source { index, .. } => self.several |= *index > 0,
             Event::Finding { finding, .. } => self.found.push((*finding).clone()),
-            Event::Summary(_) => {
-                self.write()?;
+            Event::Summary(summary) => {
+                self.write(summary)?;
                 self.out.flush()?;
             }
             _ => {}
@@ -104,6 +104,21 @@ fn tally(findings: &[Finding]) -> String {
         .map(|(severity, count)| format!("{} {}", units::count(count as u64), severity.key()))
         .collect();
     format!("{}: {}", units::counted(all, "finding"), parts.join(", "))
+}
+
+/// What was not looked at for want of room, where anything was.
+pub(super) fn unexamined(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
+    if summary.unexamined == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} times there was no room to keep what findings are made of: there may be more to find, and more of what was found. A capture filter leaves more room.",
+        units::count(summary.unexamined)
+    );
+    for line in fold(&text, " ", Some(style.width.unwrap_or(WIDTH)), 2) {
+        writeln!(out, "{}", style.glyphs(&line))?;
+    }
+    Ok(())
 }
 
 /// The list: how many, and a row for each of the first ones.

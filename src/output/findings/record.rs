@@ -15,13 +15,14 @@ pub struct FindingsJsonSink<W> {
     out: W,
     json: JsonLine,
     framing: Framing,
+    findings: u64,
 }
 
 impl<W: Write> FindingsJsonSink<W> {
     /// Records that are written to `out`; `filter` is the capture filter of the run.
     #[must_use]
     pub fn new(out: W, filter: Option<String>) -> Self {
-        Self { out, json: JsonLine::default(), framing: Framing::new(filter) }
+        Self { out, json: JsonLine::default(), framing: Framing::new(filter), findings: 0 }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -34,6 +35,12 @@ impl<W: Write> Sink for FindingsJsonSink<W> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         if let Event::Finding { number, finding } = event {
             serde_json::to_writer(&mut self.out, &record(*number, finding))?;
+            self.out.write_all(b"\n")?;
+            self.findings += 1;
+        }
+        if let Event::Summary(summary) = event {
+            let all = json!({ "type": "findings", "total": self.findings, "unexamined": summary.unexamined });
+            serde_json::to_writer(&mut self.out, &all)?;
             self.out.write_all(b"\n")?;
         }
         self.framing.on_event(event, &mut self.json, &mut self.out)?;

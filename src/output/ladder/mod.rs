@@ -6,6 +6,7 @@ mod facts;
 use super::choice::Why;
 use super::ends::Ends;
 use super::gathered::Gathered;
+use super::runs::{Part, Runs};
 use super::story::segment_name;
 use super::style::{Style, Tone};
 use super::units::{self, bytes, duration};
@@ -30,8 +31,6 @@ const CALLS: [usize; 2] = [22, 24];
 const TWO_CALLS: usize = 22;
 /// Rungs that are told before the middle is folded, and after it.
 const ENDS: usize = 14;
-/// Plain packets in a row that are told one by one.
-const FEW: usize = 4;
 
 /// How to show a connection.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +99,8 @@ struct Rung {
     arrow: Option<(Host, String)>,
     /// Drawn thick: many packets.
     many: bool,
+    /// Packets that are missing here.
+    left_out: u64,
 }
 
 struct Page<'a> {
@@ -274,16 +275,12 @@ impl<'a> Page<'a> {
             rungs.push(rung);
         }
         let told: Vec<&Told> = self.story.scenes.iter().flat_map(|scene| &scene.steps).collect();
-        let mut rest = told.as_slice();
-        while let Some(first) = rest.first() {
-            let plain = rest.iter().take_while(|told| told.plain).count();
-            if plain >= FEW && !self.config.verbose {
-                rungs.push(self.folded(&rest[..plain]));
-                rest = &rest[plain..];
-            } else {
-                rungs.push(self.rung(first));
-                rest = &rest[1..];
-            }
+        for part in Runs::of(self.story, &told, self.config.verbose) {
+            rungs.push(match part {
+                Part::One(told) => self.rung(told),
+                Part::Alike(told) => self.folded(told),
+                Part::LeftOut(packets) => Self::missing(packets, not_kept(packets)),
+            });
         }
         if self.config.verbose || rungs.len() <= 2 * ENDS + 4 {
             return rungs;
@@ -295,16 +292,27 @@ impl<'a> Page<'a> {
     fn fold_middle(mut rungs: Vec<Rung>) -> Vec<Rung> {
         let end = rungs.split_off(rungs.len() - ENDS);
         let middle = rungs.split_off(ENDS);
-        let what = format!("{} more (-v shows all)", units::count(middle.len() as u64));
-        rungs.push(Rung {
-            time: "…".to_owned(),
-            calls: Default::default(),
-            states: last_states(&middle),
-            arrow: Some((Host::Client, what)),
-            many: true,
-        });
+        let left_out = middle.iter().map(|rung| rung.left_out).sum();
+        let what = if left_out > 0 {
+            format!("{}, {} more (-v)", not_kept(left_out), units::count(middle.len() as u64 - 1))
+        } else {
+            format!("{} more (-v shows all)", units::count(middle.len() as u64))
+        };
+        rungs.push(Rung { states: last_states(&middle), ..Self::missing(left_out, what) });
         rungs.extend(end);
         rungs
+    }
+
+    /// What stands for packets that are not told.
+    fn missing(left_out: u64, what: String) -> Rung {
+        Rung {
+            time: "…".to_owned(),
+            calls: Default::default(),
+            states: Default::default(),
+            arrow: Some((Host::Client, what)),
+            many: true,
+            left_out,
+        }
     }
 
     /// What both were before the first packet.
@@ -320,7 +328,7 @@ impl<'a> Page<'a> {
         let handshake = self.record.handshake.as_ref().filter(|handshake| handshake.outcome != Outcome::Midway)?;
         let server = if handshake.syn_ack.is_some() && handshake.outcome != Outcome::Simultaneous { "LISTEN" } else { "" };
         let states = ["CLOSED".to_owned(), server.to_owned()];
-        Some(Rung { time: String::new(), calls, states, arrow: None, many: false })
+        Some(Rung { time: String::new(), calls, states, arrow: None, many: false, left_out: 0 })
     }
 
     fn rung(&self, told: &Told) -> Rung {
@@ -344,7 +352,7 @@ impl<'a> Page<'a> {
             }
         }
         let what = Self::label(told, step);
-        Rung { time: self.time(step.ts), calls, states, arrow: Some((host, what)), many: false }
+        Rung { time: self.time(step.ts), calls, states, arrow: Some((host, what)), many: false, left_out: 0 }
     }
 
     fn folded(&self, told: &[&Told]) -> Rung {
@@ -371,6 +379,7 @@ impl<'a> Page<'a> {
             states: Default::default(),
             arrow: Some((host, what)),
             many: true,
+            left_out: 0,
         }
     }
 
@@ -407,6 +416,11 @@ impl<'a> Page<'a> {
         }
         text
     }
+}
+
+/// That packets had no room.
+fn not_kept(packets: u64) -> String {
+    format!("{} not kept", units::count(packets))
 }
 
 /// A word on a packet that is not like others.

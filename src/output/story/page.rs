@@ -11,6 +11,7 @@ use crate::model::{Span, Timestamp};
 use crate::output::bits::tcp_options;
 use crate::output::choice::Candidate;
 use crate::output::ends::Ends;
+use crate::output::runs::{Part, Runs};
 use crate::output::style::Tone;
 use crate::output::units::{self, bytes, duration};
 use crate::output::wrap::wrap;
@@ -21,8 +22,6 @@ use std::io::{self, Write};
 
 /// Columns where nothing says how many there are.
 const WIDTH: usize = 80;
-/// Plain packets in a row that are told one by one.
-const FEW: usize = 4;
 
 /// A page to be written.
 pub(super) struct Page<'a> {
@@ -251,18 +250,23 @@ impl<W: Write> Lines<'_, '_, W> {
         if !name.is_empty() {
             self.title(&name)?;
         }
-        let mut rest = scene.steps.as_slice();
-        while let Some(told) = rest.first() {
-            let plain = rest.iter().take_while(|told| told.plain).count();
-            if plain >= FEW && !page.config.verbose {
-                self.folded(&rest[..plain])?;
-                rest = &rest[plain..];
-            } else {
-                self.packet(told)?;
-                rest = &rest[1..];
+        for part in Runs::of(page.story, &scene.steps, page.config.verbose) {
+            match part {
+                Part::One(told) => self.packet(told)?,
+                Part::Alike(told) => self.folded(told)?,
+                Part::LeftOut(packets) => self.left_out(packets)?,
             }
         }
         Ok(())
+    }
+
+    /// Packets that are missing in the middle.
+    fn left_out(&mut self, packets: u64) -> io::Result<()> {
+        // Numbers begin anew behind it.
+        self.sent = [None; 2];
+        let packets = units::counted(packets, "packet");
+        self.wrapped(" …  ", 4, &format!("{packets} not kept for want of memory: a larger --max-memory keeps them."))?;
+        if self.page.config.markdown { self.line("") } else { Ok(()) }
     }
 
     /// Many packets that are alike, in one paragraph.

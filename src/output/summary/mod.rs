@@ -131,10 +131,10 @@ impl<W: Write> SummarySink<W> {
             }
         }
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1 || summary.threads > 1);
-        if ranked.rows.is_empty() {
-            return Ok(());
-        }
         let style = self.config.style;
+        if ranked.rows.is_empty() {
+            return self.write_findings(&style, summary);
+        }
         if !quiet {
             writeln!(self.out)?;
             if ranked.more > 0 {
@@ -169,7 +169,7 @@ impl<W: Write> SummarySink<W> {
         if !quiet && ranked.rows.iter().any(is_piece) {
             tell_pieces(&mut self.out, &style)?;
         }
-        self.write_findings(&style, summary.sources.len() > 1)?;
+        self.write_findings(&style, summary)?;
         if !quiet {
             let ranked = &ranked.rows;
             for line in next::lines(&self.config, ranked, &self.found, summary.live) {
@@ -182,11 +182,16 @@ impl<W: Write> SummarySink<W> {
 
 impl<W: Write> SummarySink<W> {
     /// What deserves a look: the gravest, and how many more there are.
-    fn write_findings(&mut self, style: &Style, several: bool) -> io::Result<()> {
-        if self.found.is_empty() {
+    fn write_findings(&mut self, style: &Style, summary: &RunSummary) -> io::Result<()> {
+        if self.config.quiet || (self.found.is_empty() && summary.unexamined == 0) {
             return Ok(());
         }
         writeln!(self.out)?;
+        findings::unexamined(&mut self.out, style, summary)?;
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        let several = summary.sources.len() > 1;
         let more = self.found.len().saturating_sub(FINDINGS);
         findings::write_list(&mut self.out, style, &self.found, FINDINGS, several)?;
         if more > 0 {

@@ -111,8 +111,8 @@ impl Wire {
         }
         let came = match (call.returned, call.error.as_deref()) {
             (1.., _) => {
-                let upto = read + call.returned.unsigned_abs();
-                peer.progress.iter().find(|(_, end)| *end >= upto).map(|(ts, _)| *ts)
+                let upto = u64::saturating_add(read, call.returned.unsigned_abs());
+                peer.progress.get(peer.progress.partition_point(|(_, end)| *end < upto)).map(|(ts, _)| *ts)
             }
             (0, _) => peer.fin,
             (_, Some("ECONNRESET")) => peer.reset,
@@ -140,13 +140,13 @@ impl Wire {
         let (mut written, mut next) = (0, sends().peekable());
         for (ts, end) in &sent.progress {
             while let Some(call) = next.next_if(|call| call.ts <= *ts + ROUNDING) {
-                written += call.returned.unsigned_abs();
+                written = u64::saturating_add(written, call.returned.unsigned_abs());
             }
             if written < *end {
                 return false;
             }
         }
-        let all: u64 = sends().map(|call| call.returned.unsigned_abs()).sum();
+        let all: u64 = sends().map(|call| call.returned.unsigned_abs()).fold(0, u64::saturating_add);
         sent.fin.is_none() || all == sent.highest
     }
 
@@ -159,7 +159,7 @@ impl Wire {
                 return false;
             }
             if !call.peeks && self.tcp {
-                read += call.returned.unsigned_abs();
+                read = u64::saturating_add(read, call.returned.unsigned_abs());
             }
         }
         true
@@ -172,7 +172,7 @@ impl Wire {
             let recv = call.kind() == Some(Call::Recv);
             let before = read;
             if recv && call.returned > 0 && !call.peeks {
-                read += call.returned.unsigned_abs();
+                read = u64::saturating_add(read, call.returned.unsigned_abs());
             }
             match call.kind() {
                 // Later than its bytes in any case.
@@ -214,7 +214,7 @@ impl Wire {
     fn is_all_of_it(&self, host: Host, calls: &[TracedCall]) -> bool {
         let sum = |kind| {
             let calls = calls.iter().filter(|call| call.kind() == Some(kind) && call.returned > 0 && !call.peeks);
-            calls.map(|call| call.returned.unsigned_abs()).sum::<u64>()
+            calls.map(|call| call.returned.unsigned_abs()).fold(0, u64::saturating_add)
         };
         let (own, peer) = (self.sent[host.index()].highest, self.sent[host.other().index()].highest);
         self.tcp && own > 0 && peer > 0 && (own, peer) == (sum(Call::Send), sum(Call::Recv))

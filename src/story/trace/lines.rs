@@ -139,7 +139,9 @@ fn parse(thread: u64, time: &str, text: &str) -> Option<Line> {
     let arguments = arguments.trim_end();
     let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
     let returned = number(result.trim_start())?;
-    let error = (returned < 0).then(|| result.split_whitespace().nth(1)).flatten().map(str::to_owned);
+    // What stands there otherwise is no name of an error.
+    let is_name = |word: &&str| word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let error = result.split_whitespace().nth(1).filter(|word| returned < 0 && is_name(word)).map(str::to_owned);
     let ts = moment(time)?;
     // -T writes how long it took.
     let took = result.rsplit_once('<').and_then(|(_, took)| moment(took.strip_suffix('>')?));

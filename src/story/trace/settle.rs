@@ -69,7 +69,8 @@ fn causes(say: &Say, ts: Timestamp, trace: &Trace, spans: &[(Range<u64>, usize)]
             // The SYN has the number 0.
             let place = |line: &Line| u64::try_from(line - 1).unwrap_or(0);
             let (from, to) = (place(first), place(next));
-            spans.iter().filter(|(range, _)| range.start < to && range.end > from).map(|(_, at)| *at).collect()
+            let begin = spans.partition_point(|(range, _)| range.end <= from);
+            spans[begin..].iter().take_while(|(range, _)| range.start < to).map(|(_, at)| *at).collect()
         }
         Say::SendsDatagram { len, .. } if trace.sends_fit => {
             let is = |call: &TracedCall| {
@@ -98,7 +99,7 @@ fn sent_ranges(trace: &Trace) -> Vec<(Range<u64>, usize)> {
     let sends = trace.calls.iter().enumerate().filter(|(_, call)| call.kind() == Some(Call::Send) && call.returned > 0);
     sends
         .map(|(i, call)| {
-            let range = at..at + call.returned.unsigned_abs();
+            let range = at..u64::saturating_add(at, call.returned.unsigned_abs());
             at = range.end;
             (range, i)
         })

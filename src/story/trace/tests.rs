@@ -92,3 +92,10 @@ strace: Process 8 attached
     let sent = |at: usize| sockets[at].calls.iter().map(|call| call.returned).collect::<Vec<_>>();
     assert_eq!((sent(0), sent(1)), (vec![3, 2], vec![3, 1]));
 }
+
+#[test]
+fn names_that_no_error_has_are_not_kept() {
+    let wild = "1 1.000001 recvfrom(5, \"x\", 1) = -1 \u{1b}[2J (x)\n1 1.000002 recvfrom(5, \"x\", 1) = -1 ECONNRESET (x)\n";
+    let errors: Vec<_> = sort(read(wild))[0].calls.iter().map(|call| call.error.clone()).collect();
+    assert_eq!(errors, [None, Some("ECONNRESET".to_owned())]);
+}
