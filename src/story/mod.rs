@@ -36,7 +36,7 @@ pub use say::Say;
 pub use step::{Options, Segment, Step, Steps, TlsPart, What};
 pub use tell::tell;
 pub use times::{Times, times};
-pub use trace::{Trace, TraceError, TracedCall, read_trace, settle};
+pub use trace::{SynSeen, Trace, TraceError, TracedCall, read_trace, settle};
 
 /// A story.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,7 @@ mod order;
 mod probes;
 mod recovery;
 mod time;
+mod traced;
 
 use sockeye::capture::Input;
 use sockeye::capture::file::OpenOptions;

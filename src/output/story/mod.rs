@@ -14,14 +14,17 @@ pub(super) use self::words::reported;
 use super::choice::{Candidates, Why};
 use super::gathered::Gathered;
 use super::style::Style;
+use crate::decode::TcpFlags;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::FlowId;
 use crate::model::SourceKind;
-use crate::story::{Host, Step, Story, TraceError, read_trace, settle, tell};
+use crate::story::{Host, Step, Story, SynSeen, TraceError, read_trace, settle, tell};
 use std::io::{self, Write};
 
 /// Packets of saved files that are read behind the end of a conversation, to find another that contrasts with it.
 const BEHIND: u64 = 200_000;
+/// SYNs that are kept beside a trace.
+const MOST_SYNS: usize = 100_000;
 
 /// How much a reader is taken to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,13 +74,23 @@ pub struct StorySink<W> {
     /// Packets that may still pass while others are looked for.
     left: u64,
     refused: Option<TraceError>,
+    /// SYNs of all connections, where a trace has to be found its own.
+    syns: Vec<SynSeen>,
 }
 
 impl<W: Write> StorySink<W> {
     /// The story of `of`, written to `out`. `most`: packets that are kept of it.
     pub fn new(out: W, of: FlowId, most: usize, config: StoryConfig) -> Self {
         let left = if config.source.is_empty() { 0 } else { BEHIND };
-        Self { out, config, gathered: Gathered::new(of, most), others: Candidates::default(), left, refused: None }
+        Self {
+            out,
+            config,
+            gathered: Gathered::new(of, most),
+            others: Candidates::default(),
+            left,
+            refused: None,
+            syns: Vec::new(),
+        }
     }
 
     /// The writer, to be closed with its own error checked.
@@ -104,7 +117,7 @@ impl<W: Write> StorySink<W> {
         let mut story: Story = tell(&self.gathered.steps, record);
         let list: Vec<&Step> = self.gathered.steps.iter().collect();
         if let Some(text) = &self.config.trace {
-            match read_trace(text, record.originator, record.responder) {
+            match read_trace(text, record, &list, &self.syns) {
                 Ok(trace) => settle(&mut story, &list, &trace),
                 Err(error) => self.refused = Some(error),
             }
@@ -128,6 +141,14 @@ impl<W: Write> Sink for StorySink<W> {
         if let Event::Summary(_) = event {
             self.write()?;
             self.out.flush()?;
+        }
+        if let Event::Packet { frame, packet, .. } = event
+            && self.config.trace.is_some()
+            && self.syns.len() < MOST_SYNS
+            && packet.tcp().is_some_and(|header| header.flags().0 & (TcpFlags::SYN | TcpFlags::ACK).0 == TcpFlags::SYN.0)
+            && let Some((from, to)) = packet.endpoints()
+        {
+            self.syns.push(SynSeen { ts: frame.ts, from, to });
         }
         match event {
             Event::Source { info, .. } if matches!(info.kind, SourceKind::Live(_)) => self.left = 0,
