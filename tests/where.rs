@@ -64,7 +64,13 @@ fn port(record: &Value, holds: impl Fn(u64) -> bool) -> bool {
 }
 
 fn rtt(record: &Value) -> Option<f64> {
-    let of = |key: &str| number(&record["handshake"][key]);
+    let handshake = &record["handshake"];
+    let of = |key: &str| number(&handshake[key]);
+    // No way to the other host and back was measured.
+    let unheard = handshake["outcome"] == "half_open" && handshake["refusal"].is_null();
+    if handshake["outcome"] == "unreachable" || unheard {
+        return None;
+    }
     of("rtt").or_else(|| of("rtt_responder")).or_else(|| number(&record["response_time"]))
 }
 

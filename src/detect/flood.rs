@@ -68,6 +68,8 @@ impl Floods {
             Outcome::HalfOpen | Outcome::NoAnswer => true,
             // The host whose address was used, or the flooder's own kernel, knows of no such attempt.
             Outcome::Established => rst_only,
+            // What goes on without its beginning was set up once: before the capture, or before it had to give way.
+            Outcome::Midway if record.orig.payload_bytes + record.resp.payload_bytes > 0 => false,
             Outcome::Refused | Outcome::Unreachable | Outcome::Midway => return,
             Outcome::Simultaneous | Outcome::Split => false,
         };

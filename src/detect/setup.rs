@@ -114,7 +114,12 @@ impl Setups {
     }
 
     fn went_well(&mut self, record: &FlowRecord) {
-        let set_up = record.handshake.as_ref().is_some_and(|h| h.outcome == Outcome::Established);
+        let talks = record.orig.payload_bytes > 0 && record.resp.payload_bytes > 0;
+        let set_up = record.handshake.as_ref().is_some_and(|h| match h.outcome {
+            Outcome::Established => true,
+            Outcome::Midway => talks,
+            _ => false,
+        });
         if !set_up && record.state != State::Answered {
             return;
         }

@@ -162,6 +162,20 @@ fn many_clients_are_no_flood_and_neither_is_a_server_that_is_down() {
 }
 
 #[test]
+fn connections_that_had_to_give_way_and_go_on_are_no_flood() {
+    // A table too small: attempts are given out before they are answered, and what follows is told midway.
+    let attempts = (1..=2000).map(|n| attempt(n, n as u32, (9, 443), Outcome::NoAnswer, SYN));
+    let rest = (2001..=4000).map(|n| {
+        let mut record = visit(n, n as u32 - 2000, (9, 443));
+        record.handshake.as_mut().unwrap().outcome = Outcome::Midway;
+        (record.orig.payload_bytes, record.resp.payload_bytes) = (100, 1000);
+        record
+    });
+    let all: Vec<_> = attempts.chain(rest).collect();
+    assert!(!codes(&all).contains(&"syn_flood"), "{:?}", codes(&all));
+}
+
+#[test]
 fn an_attempt_at_the_end_of_a_capture_is_no_silence() {
     let mut last = attempt(1, 1, (9, 443), Outcome::NoAnswer, SYN);
     last.end = last.start;

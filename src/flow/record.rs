@@ -351,10 +351,15 @@ impl FlowRecord {
     }
 
     /// The round trip to show where there is room for one: both legs of the handshake, else the leg to the responder (all
-    /// there is of a refused or half-open attempt), else the time to the first reply.
+    /// there is of a refused attempt), else the time to the first reply. None of an attempt that an ICMP error answered, which waits for a
+    /// router's ARP, nor of one that the client never went on with: seen at the server, its leg is that of the server with itself.
     #[must_use]
     pub fn round_trip(&self) -> Option<Span> {
         let handshake = self.handshake.as_ref();
+        if handshake.is_some_and(|h| h.outcome == Outcome::Unreachable || (h.outcome == Outcome::HalfOpen && h.refusal.is_none()))
+        {
+            return None;
+        }
         handshake.and_then(|h| h.rtt.or(h.rtt_responder)).or(self.response_time)
     }
 }

@@ -374,7 +374,7 @@ c3 established 10.98.0.1:49382 → 10.98.0.2:80      1 22.4ms #17 #18 #19
 c5 established 10.98.0.1:44092 → 10.98.0.2:9002    1 22.4ms #1784 #1785 #1786
 c6 no answer   10.98.0.1:55510 → 10.98.0.99:80     8      - #1894
    nothing came back in 11.3 s
-c7 unreachable 10.98.0.1:4000 → 10.98.7.7:22       1  3.01s #2000 #2005
+c7 unreachable 10.98.0.1:4000 → 10.98.7.7:22       1      - #2000 #2005
    #2005 ICMP host unreachable
 (SRV LEG and CLI LEG left out at 80 columns; --width shows more)
 "

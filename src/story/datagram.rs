@@ -4,9 +4,15 @@ use super::SceneKind;
 use super::call::{Call, Errno, Host};
 use super::claim::Mark;
 use super::say::Say;
-use super::step::What;
+use super::step::{Step, What};
 use super::tell::Teller;
-use crate::flow::FlowKind;
+use crate::flow::{FlowKind, TcpState};
+
+/// Times to live that kernels start with: Linux, BSD and macOS; Windows; others.
+const FIRST_TTLS: [u8; 3] = [64, 128, 255];
+
+/// Steps among which the question of an answer is looked for.
+const LATELY: usize = 1024;
 
 impl Teller<'_> {
     pub(super) fn on_datagram(&mut self, at: usize) {
@@ -22,7 +28,7 @@ impl Teller<'_> {
         }
         let me = self.side(host);
         let first = me.last_step.is_none();
-        let question = self.side(peer).last_news.filter(|theirs| self.side(host).last_news.is_none_or(|mine| mine < *theirs));
+        let question = self.question_of(at, host);
         let to = match host {
             Host::Client => self.record.responder,
             Host::Server => self.record.originator,
@@ -39,9 +45,9 @@ impl Teller<'_> {
             claim.call(host, Call::Socket).some_time(host, Call::Connect);
         }
         claim.call(host, Call::SendTo).call(host, Call::Send);
-        if let Some(of) = question {
+        if let Some((of, mark)) = question {
             let took = step.ts - self.step(of).ts;
-            self.say(Mark::Seen, host, Say::Answers { of, took }).by(of);
+            self.say(mark, host, Say::Answers { of, took }).by(of);
         }
         let bound = self.side(peer).last_step.is_none() && host == Host::Client;
         if bound && self.was_turned_down(at) {
@@ -57,11 +63,33 @@ impl Teller<'_> {
         claim.call(peer, Call::RecvFrom);
     }
 
+    /// The datagram that this one answers. Of DNS the message tells; of others it is the last one of the other host, if that has been heard
+    /// since this one spoke: of several it may be another.
+    fn question_of(&self, at: usize, host: Host) -> Option<(usize, Mark)> {
+        let before = self.steps[..at].iter().enumerate().rev().take(LATELY);
+        let datagrams = before.filter(|(_, step)| matches!(step.what, What::Datagram(_) | What::Piece(_)));
+        if let Some(exchange) = &self.step(at).exchange {
+            let is_question = |step: &Step| step.exchange.as_ref().is_some_and(|asked| exchange.is_answer_to(asked));
+            let mut asked = datagrams.filter(|(_, step)| self.host_of(step) == Some(host.other()) && is_question(step));
+            let (of, _) = asked.next()?;
+            // It was asked again: an answer does not say which copy it answers.
+            let mark = if asked.next().is_some() { Mark::OneOf } else { Mark::Seen };
+            return Some((of, mark));
+        }
+        let mut unanswered = datagrams.take_while(|(_, step)| self.host_of(step) == Some(host.other()));
+        let (of, _) = unanswered.next()?;
+        let mark = if unanswered.next().is_some() { Mark::OneOf } else { Mark::Seen };
+        Some((of, mark))
+    }
+
     /// The packet that completes a datagram which came in fragments (RFC 791 section 3.2). Of UDP the calls are told, of others not what was in it.
     pub(super) fn on_piece(&mut self, at: usize) {
         let step = self.step(at);
         let host = self.host_of(step);
         self.say(Mark::Seen, host, Say::Completes { len: step.len, pieces: step.pieces.clone() });
+        let v6 = step.from.ip.is_ipv6();
+        let fresh = step.ttl.filter(|ttl| !v6 && FIRST_TTLS.contains(ttl));
+        self.say(if v6 { Mark::Implied } else { Mark::OneOf }, host, Say::CutBy { v6, fresh });
         if self.record.id.kind == FlowKind::Udp && !step.pieces.is_empty() {
             self.on_datagram(at);
         } else if let Some(host) = host {
@@ -115,23 +143,59 @@ impl Teller<'_> {
         let What::Error { kind, code, v6, mtu } = step.what else { return };
         let by_peer = step.from.ip == self.record.responder.ip;
         self.say(Mark::Seen, None, Say::Reported { by: step.from, by_peer, kind, code, v6, mtu });
-        let Some((error, fatal)) = errno(v6, kind, code) else { return };
+        let Some((error, hard)) = errno(v6, kind, code) else { return };
         let udp = self.record.id.kind == FlowKind::Udp;
-        let opening = self.record.handshake.is_some() && self.side(Host::Server).state.is_none();
         let host = Host::Client;
+        let opening = self.side(host).state == Some(TcpState::SynSent);
         if udp {
             self.say(Mark::Implied, host, Say::ErrorReturns { call: Call::Send, error, connected: true })
                 .some_time(host, Call::Send)
                 .some_time(host, Call::Recv);
-        } else if opening && fatal {
-            self.say(Mark::Implied, host, Say::ConnectFails(error)).call(host, Call::Connect);
         } else if opening {
-            self.say(Mark::OneOf, host, Say::ErrorReturns { call: Call::Connect, error, connected: false })
-                .call(host, Call::Connect);
+            self.on_error_of_syn(at, error, hard);
         }
         if udp || opening {
             self.enter(if udp { SceneKind::Talking } else { SceneKind::SettingUp });
         }
+    }
+
+    /// An error about a SYN. A kernel that goes on with the same SYN, or with what completes the set-up, has kept the error to itself and let
+    /// the call wait: Linux does so where the error comes while the program is inside of a call, others for all that are not hard.
+    fn on_error_of_syn(&mut self, at: usize, error: Errno, hard: bool) {
+        let host = Host::Client;
+        if let Some(next) = self.goes_on_opening(at) {
+            if !std::mem::replace(&mut self.side(host).kept_error, true) {
+                self.say(Mark::Implied, host, Say::ConnectGoesOn { next }).by(next);
+            }
+            return;
+        }
+        let by_hand = self.may_be_made_by_hand();
+        let mark = if hard && !by_hand { Mark::Implied } else { Mark::OneOf };
+        let say =
+            if hard { Say::ConnectFails(error) } else { Say::ErrorReturns { call: Call::Connect, error, connected: false } };
+        self.say(mark, host, say).call(host, Call::Connect);
+        self.side(host).state = Some(TcpState::Closed);
+        let later = self.later_at(host);
+        self.say(mark, host, Say::Moves { host, from: TcpState::SynSent, to: vec![TcpState::Closed], later });
+    }
+
+    /// The packet after this step that the client sends while it is still opening: its SYN again, or what answers a SYN,ACK.
+    pub(super) fn goes_on_opening(&self, at: usize) -> Option<usize> {
+        let side = &self.sides[Host::Client.index()];
+        let (next, _) = self.steps.iter().enumerate().skip(at + 1).find(|(_, step)| {
+            let Some(segment) = step.segment() else { return false };
+            let again = segment.is_bare_syn() && side.starts_with(segment.seq);
+            self.host_of(step) == Some(Host::Client) && (again || self.completes(step))
+        })?;
+        Some(next)
+    }
+}
+
+/// What a step reports, if it is an error: what a program gets of it, and whether it is a hard one.
+pub(super) const fn error_of(what: &What) -> Option<(Errno, bool)> {
+    match *what {
+        What::Error { kind, code, v6, .. } => errno(v6, kind, code),
+        _ => None,
     }
 }
 
@@ -139,18 +203,16 @@ const fn is_error(what: &What) -> bool {
     matches!(what, What::Error { .. })
 }
 
-/// What Linux gives a program for an ICMP error, and whether it gives up a connection for it that is being set up (`icmp_err_convert` of
-/// its IPv4, `icmpv6_err_convert` of its IPv6; others differ in what they give up at once). `None`: nothing.
+/// What Linux gives a program for an ICMP error (`icmp_err_convert` of its IPv4, `icmpv6_err_convert` of its IPv6), and whether the error is
+/// a hard one, at which every TCP is to give up (RFC 1122 section 4.2.3.9). `None`: nothing.
 const fn errno(v6: bool, kind: u8, code: u8) -> Option<(Errno, bool)> {
     Some(match (v6, kind, code) {
-        (false, 3, 0 | 6 | 9 | 11) => (Errno::NetUnreach, matches!(code, 6 | 9)),
-        (false, 3, 1 | 10 | 12 | 13 | 14 | 15) => (Errno::HostUnreach, matches!(code, 10 | 13 | 14 | 15)),
+        (false, 3, 0 | 6 | 9 | 11) | (true, 1, 0) => (Errno::NetUnreach, false),
+        (false, 3, 1 | 10 | 12..=15) | (false, 11, _) | (true, 1, 2 | 3) | (true, 3, _) => (Errno::HostUnreach, false),
         (false, 3, 2) => (Errno::ProtoOpt, true),
         (false, 3, 3) | (true, 1, 4) => (Errno::ConnRefused, true),
         (false, 3, 4) | (true, 2, _) => (Errno::MsgSize, false),
-        (true, 1, 0) => (Errno::NetUnreach, false),
-        (true, 1, 1 | 5 | 6) => (Errno::Access, true),
-        (false, 11, _) | (true, 1, 2 | 3) | (true, 3, _) => (Errno::HostUnreach, false),
+        (true, 1, 1 | 5 | 6) => (Errno::Access, false),
         _ => return None,
     })
 }

@@ -3,12 +3,13 @@
 use super::Sum;
 use super::call::{Call, Host};
 use super::claim::{Claim, Mark};
+use super::datagram::error_of;
 use super::say::Say;
 use super::setup::{backoff, is_fast};
 use super::step::What;
 use super::tell::Teller;
 use crate::decode::TcpFlags;
-use crate::flow::{EndReason, FlowKind, Outcome, State};
+use crate::flow::{EndReason, FlowKind, Outcome, State, TcpState};
 use crate::model::Span;
 
 /// From here on systems pick ports for `connect()`: 32768 (Linux), 49152 (RFC 6335 section 6, others).
@@ -69,6 +70,9 @@ impl Teller<'_> {
         let Some(handshake) = &record.handshake else { return Vec::new() };
         match record.state {
             State::NoAnswer => self.after_silence(handshake.syn_retries + 1),
+            State::Unreachable if record.id.kind == FlowKind::Tcp && self.is_still_opening() => {
+                self.say_still_knocking(handshake.syn_retries + 1);
+            }
             State::HalfOpen => {
                 self.say(Mark::OneOf, Host::Server, Say::LeftHalfOpen);
             }
@@ -108,8 +112,19 @@ impl Teller<'_> {
             self.say(Mark::Seen, None, Say::NothingBack);
             self.say(Mark::OneOf, None, Say::WhySilent);
         }
+        self.say_still_knocking(tries);
+    }
+
+    fn say_still_knocking(&mut self, tries: u32) {
+        let errors = self.steps.iter().rev().filter_map(|step| error_of(&step.what));
+        let error = errors.map(|(error, _)| error).next();
         let mark = if self.may_be_made_by_hand() { Mark::OneOf } else { Mark::Implied };
-        self.say(mark, Host::Client, Say::StillKnocking { tries }).call(Host::Client, Call::Connect);
+        self.say(mark, Host::Client, Say::StillKnocking { tries, error }).call(Host::Client, Call::Connect);
+    }
+
+    /// Was the client still in SYN-SENT with the last packet, whatever was reported?
+    fn is_still_opening(&self) -> bool {
+        self.sides[Host::Client.index()].state == Some(TcpState::SynSent)
     }
 
     fn only(&mut self, mark: Mark, host: Option<Host>, say: Say) -> Vec<Claim> {

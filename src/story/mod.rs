@@ -13,6 +13,7 @@ mod close;
 mod copy;
 mod datagram;
 mod ending;
+mod exchange;
 mod moves;
 mod pieces;
 mod reset;
@@ -29,6 +30,7 @@ mod trace;
 
 pub use call::{Call, Called, Errno, Host};
 pub use claim::{Backoff, Break, Cause, Claim, Line, Mark, Phrase};
+pub use exchange::Exchange;
 pub use pieces::{Pieces, Whole};
 pub use say::Say;
 pub use step::{Options, Segment, Step, Steps, TlsPart, What};

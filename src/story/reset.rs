@@ -97,8 +97,12 @@ impl Teller<'_> {
             }
         }
         causes.push(Break::Middlebox);
+        // A kernel whose program has closed the socket answers by itself.
+        let alone = causes.contains(&Break::GoneBefore) && !causes.contains(&Break::Linger);
         let claim = self.say(Mark::OneOf, host, Say::Breaks { causes });
-        claim.call(host, Call::Close).call(host, Call::Exit);
+        if !alone {
+            claim.call(host, Call::Close).call(host, Call::Exit);
+        }
         claim.evidence.extend(last);
         let read = (self.side(peer).state != Some(TcpState::CloseWait)).then_some(Errno::ConnReset);
         let hurts: &mut Claim = self.say(Mark::Implied, peer, Say::BreakHurts { read, write: Errno::Pipe });

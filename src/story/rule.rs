@@ -5,6 +5,7 @@ use super::say::Say;
 impl Say {
     /// The name of the rule, in records.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list: a name for each rule")]
     pub const fn key(&self) -> &'static str {
         match self {
             Self::Listens { .. } => "listens",
@@ -42,6 +43,7 @@ impl Say {
             Self::KernelHas { .. } => "kernel_has",
             Self::AckSum { .. } => "ack_sum",
             Self::RoundTrip { .. } => "round_trip",
+            Self::AckWaited { .. } => "ack_waited",
             Self::RecvCan { .. } => "recv_can",
             Self::DuplicateAck { .. } => "duplicate_ack",
             Self::Twice { .. } => "twice",
@@ -88,10 +90,12 @@ impl Say {
             Self::DatagramArrives { .. } => "datagram_arrives",
             Self::Answers { .. } => "answers",
             Self::Completes { .. } => "completes",
+            Self::CutBy { .. } => "cut_by",
             Self::OtherPacket { .. } => "other_packet",
             Self::EchoMessage { .. } => "echo_message",
             Self::OtherMessage { .. } => "other_message",
             Self::Reported { .. } => "reported",
+            Self::ConnectGoesOn { .. } => "connect_goes_on",
             Self::ErrorReturns { .. } => "error_returns",
             Self::NothingBack => "nothing_back",
             Self::WhySilent => "why_silent",

@@ -177,6 +177,15 @@ pub enum Say {
         /// How long.
         took: Span,
     },
+    /// The acknowledgment answers this step, later than the way there and back takes: it was held back (RFC 9293 section 3.8.6.3).
+    AckWaited {
+        /// The step.
+        of: usize,
+        /// How long.
+        took: Span,
+        /// How long that way took in the handshake.
+        way: Span,
+    },
     /// If the program reads, it gets these bytes now.
     RecvCan {
         /// So many.
@@ -426,6 +435,13 @@ pub enum Say {
         /// Numbers of the packets that brought it, this one the last; empty where they are not known.
         pieces: Vec<u64>,
     },
+    /// Who cut a datagram in pieces.
+    CutBy {
+        /// IPv6: only senders do it (RFC 8200 section 5). Of IPv4 routers may, too (RFC 791 section 2.3).
+        v6: bool,
+        /// The time to live of IPv4's last piece, if it is one that kernels start with: no router has had it in its hands.
+        fresh: Option<u8>,
+    },
     /// A packet of a protocol that is not told here.
     OtherPacket {
         /// Bytes.
@@ -464,6 +480,11 @@ pub enum Say {
         /// MTU told.
         mtu: Option<u32>,
     },
+    /// It is about a SYN, and the client goes on with that: its `connect()` had not returned at this error.
+    ConnectGoesOn {
+        /// With this step.
+        next: usize,
+    },
     /// What the program gets of it.
     ErrorReturns {
         /// Which call.
@@ -481,8 +502,10 @@ pub enum Say {
     WhySilent,
     /// The client still knocks when the capture ends.
     StillKnocking {
-        /// Time from its last SYN to the end of the capture's last packet of this conversation, if it is known.
+        /// SYNs that were sent.
         tries: u32,
+        /// What ICMP had reported of them: a program may get that in the end.
+        error: Option<Errno>,
     },
     /// The pauses between SYNs against those of the book and of systems.
     Pauses {

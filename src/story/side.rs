@@ -66,6 +66,8 @@ pub(super) struct Side {
     pub(super) crossing: bool,
     /// The peer's FIN was seen, and something before it is still missing at this host.
     pub(super) behind: bool,
+    /// It was said that it goes on opening after an error that was reported.
+    pub(super) kept_error: bool,
     /// SYNs of either kind.
     pub(super) syns: u32,
     pub(super) last_syn: Option<Timestamp>,

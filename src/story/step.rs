@@ -4,6 +4,7 @@
 //! data says, what the tracker noted. What follows from that is said elsewhere in this room.
 
 use super::claim::Phrase;
+use super::exchange::Exchange;
 use super::pieces::Pieces;
 use crate::decode::{Packet, TcpFlags, TcpOption, Transport};
 use crate::flow::{Change, Direction, EndStates, FlowId, Note, Settled, Verdict};
@@ -35,6 +36,8 @@ pub struct Step {
     pub pieces: Vec<u64>,
     /// What the data says, where that is recognised.
     pub phrase: Option<Phrase>,
+    /// Of a message of DNS: which question it is, or answers.
+    pub exchange: Option<Exchange>,
     /// What of TLS it begins with.
     pub tls: Option<TlsPart>,
     /// What it is.
@@ -218,6 +221,10 @@ impl Step {
             (Transport::Udp, Some(ports)) => phrase::of_datagram(packet.payload(), ports),
             _ => None,
         };
+        let exchange = match (packet.transport, packet.ports()) {
+            (Transport::Udp, Some(ports)) => Exchange::read(packet.payload(), ports),
+            _ => None,
+        };
         let (ttl, ip_id) = match (packet.ipv4(), packet.ipv6()) {
             (Some(header), _) => (Some(header.ttl()), Some(header.id())),
             (None, Some(header)) => (Some(header.hop_limit()), None),
@@ -259,6 +266,7 @@ impl Step {
             len: packet.payload_len,
             pieces: Vec::new(),
             phrase: phrase.map(Phrase),
+            exchange,
             tls: matches!(what, What::Segment(_)).then(|| TlsPart::read(packet.payload())).flatten(),
             what,
         })

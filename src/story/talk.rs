@@ -17,6 +17,9 @@ const SHORT: Span = Span::from_nanos(500_000);
 const SHORTEST_TIMEOUT: Span = Span::from_millis(200);
 /// Duplicate acknowledgments that make a sender send again (RFC 5681 section 3.2).
 const FAST: u32 = 3;
+/// What kernels wait before they acknowledge data with nothing else to say: Linux 40 ms and more (`TCP_DELACK_MIN`), RFC 9293 (3.8.6.3) less
+/// than 500 ms.
+const HELD_BACK: (Span, Span) = (Span::from_millis(38), Span::from_millis(500));
 /// Steps within which an error that was reported explains a segment that is sent again.
 const LATELY: usize = 64;
 /// Steps within which an acknowledgment tells what became of a hole.
@@ -141,7 +144,13 @@ impl Teller<'_> {
             let (first, next) = (place.first, place.data_end);
             let urgent = segment.has(TcpFlags::URG);
             let say = if urgent { Say::SendsUrgent { len, first, next } } else { Say::Sends { len, first, next, phrase, push } };
-            self.say(Mark::OneOf, host, say).call(host, Call::Send);
+            // What did not go with the SYN goes first (RFC 7413 section 4.1.2).
+            let early = self.side(host).opens_fast && first == 1;
+            let claim = self.say(Mark::OneOf, host, say);
+            if early {
+                claim.call(host, Call::SendTo);
+            }
+            claim.call(host, Call::Send);
             if urgent {
                 let peer = host.other();
                 self.say(Mark::OneOf, peer, Say::UrgentArrives).some_time(peer, Call::Recv);
@@ -321,7 +330,12 @@ impl Teller<'_> {
             if peer_data > 0 && pure {
                 self.side(host).has_question = Some(at);
             }
-            self.say_round_trip(answered, step);
+            match answered.and_then(|of| self.held_back(of, step, host).filter(|_| pure)) {
+                Some(late) => {
+                    self.say(Mark::OneOf, host, late).by(answered.unwrap_or(at));
+                }
+                None => self.say_round_trip(answered, step),
+            }
             return;
         }
         if ack < before {
@@ -395,6 +409,18 @@ impl Teller<'_> {
             claim.evidence.extend(fin_step.filter(|step| *step != at));
             self.say_end(peer);
         }
+    }
+
+    /// Did this host's kernel hold the acknowledgment of a step back? It took longer than in the handshake by what kernels wait.
+    fn held_back(&self, of: usize, step: &Step, host: Host) -> Option<Say> {
+        let handshake = self.record.handshake.as_ref().filter(|handshake| !handshake.rtt_ambiguous)?;
+        let way = self.leg_to(host).filter(|_| handshake.ack.is_some())?;
+        let took = step.ts - self.step(of).ts;
+        (HELD_BACK.0..=HELD_BACK.1).contains(&Span::from_nanos(took.nanos() - way.nanos())).then_some(Say::AckWaited {
+            of,
+            took,
+            way,
+        })
     }
 
     /// A round trip that is not that of a host with the capture beside it.

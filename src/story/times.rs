@@ -64,7 +64,12 @@ pub fn times(story: &Story, steps: &[&Step], record: &FlowRecord) -> Option<Time
     let (first, last) = (steps.first()?.ts, steps.last()?.ts);
     let outcome = record.handshake.as_ref().map(|handshake| handshake.outcome);
     if let Some(Outcome::Refused | Outcome::Unreachable | Outcome::NoAnswer | Outcome::HalfOpen) = outcome {
-        return Some(Times { connect: last - first, ..Times::default() });
+        // What comes when the attempt is over belongs to nobody.
+        let fails =
+            |told: &&Told| told.claims.iter().any(|claim| matches!(claim.say, Say::ConnectFails(_) | Say::ErrorReturns { .. }));
+        let failed = story.scenes.iter().flat_map(|scene| &scene.steps).find(fails).and_then(|told| steps.get(told.step));
+        let over = failed.map_or(last, |step| step.ts);
+        return Some(Times { connect: over - first, open: last - over, ..Times::default() });
     }
     let told = || story.scenes.iter().flat_map(|scene| scene.steps.iter().map(move |told| (scene.kind, told)));
     let legs = [Host::Client, Host::Server].map(|host| leg(host, story, steps, record));

@@ -143,14 +143,44 @@ impl Talk {
         tcp.extend(&seg.data);
         let pseudo = [&hosts[from][..], &hosts[to], &[0, 6], &(tcp.len() as u16).to_be_bytes(), &tcp].concat();
         tcp[16..18].copy_from_slice(&checksum(&pseudo).to_be_bytes());
-        let mut ip = vec![0x45, 0];
-        ip.extend((20 + tcp.len() as u16).to_be_bytes());
-        ip.extend(seg.id.unwrap_or(self.packets).to_be_bytes());
-        ip.extend([0x40, 0, seg.ttl, 6, 0, 0]);
-        ip.extend([hosts[from], hosts[to]].concat());
-        let sum = checksum(&ip).to_be_bytes();
-        ip[10..12].copy_from_slice(&sum);
-        ip.extend(tcp);
+        let ip = ipv4([hosts[from], hosts[to]], seg.id.unwrap_or(self.packets), 0x4000, seg.ttl, 6, &tcp);
+        self.write(&ip)
+    }
+
+    /// A datagram of UDP: `from` 0 is C, port 40000, to S, port 53; 1 the other way.
+    pub(crate) fn udp(&mut self, from: usize, data: &[u8]) -> &mut Self {
+        self.packets += 1;
+        let ip = ipv4(ends(from), self.packets, 0x4000, 64, 17, &udp(from, data));
+        self.write(&ip)
+    }
+
+    /// The same from C, cut in two behind so many bytes of data.
+    pub(crate) fn udp_in_pieces(&mut self, data: &[u8], first: u16) -> &mut Self {
+        let whole = udp(0, data);
+        let cut = usize::from(first) + 8;
+        assert_eq!(cut % 8, 0, "pieces begin at multiples of eight");
+        self.packets += 1;
+        let id = self.packets;
+        self.write(&ipv4(ends(0), id, 0x2000, 64, 17, &whole[..cut]));
+        self.packets += 1;
+        self.write(&ipv4(ends(0), id, cut as u16 / 8, 64, 17, &whole[cut..]))
+    }
+
+    /// A router, 10.0.0.254, reports something of C's SYN.
+    pub(crate) fn icmp_to_syn(&mut self, kind: u8, code: u8) -> &mut Self {
+        self.packets += 1;
+        let mut syn = [40_000_u16.to_be_bytes(), 80_u16.to_be_bytes()].concat();
+        syn.extend(self.isn[0].to_be_bytes());
+        syn.extend([0, 0, 0, 0, 0x50, 2, 0xfa, 0, 0, 0, 0, 0]);
+        let mut icmp = vec![kind, code, 0, 0, 0, 0, 0, 0];
+        icmp.extend(ipv4(ends(0), 1, 0x4000, 63, 6, &syn));
+        let sum = checksum(&icmp).to_be_bytes();
+        icmp[2..4].copy_from_slice(&sum);
+        let ip = ipv4([[10, 0, 0, 254], [10, 0, 0, 1]], self.packets, 0, 64, 1, &icmp);
+        self.write(&ip)
+    }
+
+    fn write(&mut self, ip: &[u8]) -> &mut Self {
         for word in [(self.now / 1_000_000) as u32, (self.now % 1_000_000) as u32, ip.len() as u32, ip.len() as u32] {
             self.file.extend(word.to_le_bytes());
         }
@@ -220,6 +250,30 @@ impl Heard {
         });
         states.map_or_else(Vec::new, |(from, to)| std::iter::once(from).chain(to).map(|state| state.name()).collect())
     }
+}
+
+/// Addresses, the sender's first.
+const fn ends(from: usize) -> [[u8; 4]; 2] {
+    let hosts = [[10, 0, 0, 1], [10, 0, 0, 2]];
+    [hosts[from], hosts[1 - from]]
+}
+
+fn udp(from: usize, data: &[u8]) -> Vec<u8> {
+    let ports = [40_000_u16, 53];
+    let mut udp = [ports[from], ports[1 - from], 8 + data.len() as u16, 0].map(u16::to_be_bytes).concat();
+    udp.extend(data);
+    udp
+}
+
+fn ipv4([from, to]: [[u8; 4]; 2], id: u16, fragment: u16, ttl: u8, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut ip = vec![0x45, 0];
+    ip.extend([20 + payload.len() as u16, id, fragment].map(u16::to_be_bytes).concat());
+    ip.extend([ttl, protocol, 0, 0]);
+    ip.extend([from, to].concat());
+    let sum = checksum(&ip).to_be_bytes();
+    ip[10..12].copy_from_slice(&sum);
+    ip.extend(payload);
+    ip
 }
 
 /// SACK blocks are given as the connection counts.

@@ -4,6 +4,8 @@
 //! `SOCKEYE_CAPTURES` names more: folders and files, with a colon between. What no kernel makes when it is asked is made packet by packet
 //! (`made.rs`), a file for each question.
 
+mod datagrams;
+mod errors;
 mod fast;
 mod made;
 mod marks;

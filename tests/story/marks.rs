@@ -144,3 +144,23 @@ fn what_waited_behind_a_hole_measures_no_round_trip() {
     // The one block of SACK told what was missing.
     assert_eq!(heard.mark(7, "trigger"), Some(Mark::Implied));
 }
+
+#[test]
+fn an_acknowledgment_that_was_held_back_is_no_round_trip() {
+    let mut talk = Talk::open();
+    talk.wait(1.0).c(data(1, 1, "question")).wait(50.4).s(seg(".", 1, 9)).wait(1.0).c(data(9, 1, "more"));
+    talk.wait(11.0).s(seg(".", 1, 13));
+    let heard = talk.told();
+    assert_eq!((heard.mark(5, "ack_waited"), heard.mark(5, "round_trip")), (Some(Mark::OneOf), None));
+    assert_eq!((heard.mark(7, "ack_waited"), heard.mark(7, "round_trip")), (None, Some(Mark::Seen)));
+}
+
+#[test]
+fn a_kernel_resets_by_itself_what_comes_for_a_closed_socket() {
+    let mut talk = Talk::open();
+    talk.wait(200.0).s(seg("F.", 1, 1)).wait(0.1).c(seg(".", 1, 2)).wait(100.0).c(data(1, 2, "too late"));
+    talk.wait(10.0).s(seg("R", 2, 0));
+    let heard = talk.told();
+    let breaks = heard.of(7).iter().find(|claim| claim.say.key() == "breaks").expect("a reset");
+    assert!(breaks.calls.is_empty(), "{breaks:?}");
+}

@@ -3,7 +3,7 @@
 
 use super::Page;
 use crate::decode::TcpFlags;
-use crate::flow::{FlowKind, FlowRecord, SideRecord, State};
+use crate::flow::{FlowKind, FlowRecord, Outcome, SideRecord, State};
 use crate::model::Span;
 use crate::output::story::headline;
 use crate::output::units::{self, bytes, duration};
@@ -70,7 +70,7 @@ impl Page<'_> {
                 facts.push(("Options", options));
             }
             facts.push(("Time", self.time_spent()));
-            facts.push(("RTT", round_trips(record)));
+            facts.push(("RTT", self.round_trips()));
             facts.push(("Resent", resent(record)));
             if let Some(windows) = self.windows() {
                 facts.push(("Window", windows));
@@ -111,7 +111,8 @@ impl Page<'_> {
 
     fn time_spent(&self) -> String {
         if matches!(self.record.state, State::Refused | State::Unreachable | State::NoAnswer) {
-            return format!("connect {}", duration(self.record.end - self.record.start));
+            let parts = times(self.story, self.steps, self.record).unwrap_or_default();
+            return format!("connect {}", duration(parts.connect));
         }
         let Some(parts) = times(self.story, self.steps, self.record) else {
             return "cannot be divided: how long the way to both hosts is cannot be told".to_owned();
@@ -155,32 +156,52 @@ impl Page<'_> {
         let sides: Vec<String> = [Host::Client, Host::Server].into_iter().filter_map(side).collect();
         (!sides.is_empty()).then(|| sides.join(" · "))
     }
-}
 
-fn round_trips(record: &FlowRecord) -> String {
-    let mut parts = Vec::new();
-    if let Some(handshake) = &record.handshake {
-        if let Some(rtt) = handshake.rtt {
-            parts.push(format!("{} handshake", duration(rtt)));
+    fn round_trips(&self) -> String {
+        let record = self.record;
+        let mut parts = Vec::new();
+        if let Some(handshake) = &record.handshake {
+            if let Some(rtt) = handshake.rtt {
+                parts.push(format!("{} handshake", duration(rtt)));
+            }
+            if handshake.outcome == Outcome::Unreachable {
+                return "cannot be told: S did not answer".to_owned();
+            }
+            match (handshake.rtt_originator, handshake.rtt_responder) {
+                (Some(c), Some(s)) => parts.push(format!("from here {} to C, {} to S", duration(c), duration(s))),
+                // Nothing came back from C: what S took to answer is no round trip between the two.
+                (None, Some(s)) if handshake.ack.is_none() => {
+                    return format!("from here {} to S; how far C is cannot be told", duration(s));
+                }
+                _ => {}
+            }
         }
-        if let (Some(c), Some(s)) = (handshake.rtt_originator, handshake.rtt_responder) {
-            parts.push(format!("from here {} to C, {} to S", duration(c), duration(s)));
+        for (host, side) in [(Host::Client, &record.orig), (Host::Server, &record.resp)] {
+            if let Some(rtt) = side.measured.as_ref().map(|measured| measured.rtt).filter(|rtt| rtt.samples > 0)
+                && let (Some(min), Some(avg), Some(max)) = (rtt.min, rtt.avg, rtt.max)
+            {
+                let letter = host.letter();
+                let samples = units::counted(rtt.samples, "sample");
+                let held = match self.held_back(host.other()) {
+                    0 => String::new(),
+                    n => format!("; {} may have been held back", units::counted(n, "ACK")),
+                };
+                parts.push(format!(
+                    "{letter}'s data {} / {} / {} (min, mean, max of {samples}{held})",
+                    duration(min),
+                    duration(avg),
+                    duration(max)
+                ));
+            }
         }
+        if parts.is_empty() { "cannot be told".to_owned() } else { parts.join(" · ") }
     }
-    for (letter, side) in [('C', &record.orig), ('S', &record.resp)] {
-        if let Some(rtt) = side.measured.as_ref().map(|measured| measured.rtt).filter(|rtt| rtt.samples > 0)
-            && let (Some(min), Some(avg), Some(max)) = (rtt.min, rtt.avg, rtt.max)
-        {
-            let samples = units::counted(rtt.samples, "sample");
-            parts.push(format!(
-                "{letter}'s data {} / {} / {} (min, mean, max of {samples})",
-                duration(min),
-                duration(avg),
-                duration(max)
-            ));
-        }
+
+    /// Acknowledgments of a host that its kernel may have held back.
+    fn held_back(&self, host: Host) -> u64 {
+        let claims = self.story.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|told| &told.claims);
+        claims.filter(|claim| claim.host == Some(host) && matches!(claim.say, Say::AckWaited { .. })).count() as u64
     }
-    if parts.is_empty() { "cannot be told".to_owned() } else { parts.join(" · ") }
 }
 
 fn resent(record: &FlowRecord) -> String {

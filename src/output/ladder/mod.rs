@@ -7,15 +7,16 @@ use super::choice::Why;
 use super::ends::Ends;
 use super::gathered::Gathered;
 use super::runs::{Part, Runs};
-use super::story::segment_name;
+use super::story::{packets, segment_name};
 use super::style::{Style, Tone};
+use super::summary::{Place, place_of};
 use super::units::{self, bytes, duration};
 use super::wrap::wrap;
 use crate::decode::TcpFlags;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowKind, FlowRecord, Outcome, Vantage};
 use crate::model::{Span, Timestamp};
-use crate::story::{Call, Host, Say, Step, Story, Told, What, tell};
+use crate::story::{Call, Claim, Host, Mark, Say, Step, Story, Told, What, tell};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -110,24 +111,35 @@ struct Page<'a> {
     record: &'a FlowRecord,
     start: Timestamp,
     seconds: bool,
+    /// The steps with which the hosts closed, as it is shown.
+    closed: [Option<usize>; 2],
 }
 
 impl<'a> Page<'a> {
     fn new(config: &'a LadderConfig, story: &'a Story, steps: &'a [&'a Step], record: &'a FlowRecord) -> Self {
         let start = steps.first().map_or(record.start, |step| step.ts);
         let length = steps.last().map_or(Span::ZERO, |last| last.ts - start);
-        Self { config, story, steps, record, start, seconds: length >= Span::from_secs(10) }
+        let told = || story.scenes.iter().flat_map(|scene| &scene.steps);
+        let closes =
+            |claim: &Claim, host: Host| claim.host == Some(host) && matches!(claim.say, Say::Finishes { half: false, .. });
+        let closed = [Host::Client, Host::Server]
+            .map(|host| told().find(|told| told.claims.iter().any(|claim| closes(claim, host))).map(|told| told.step));
+        Self { config, story, steps, record, start, seconds: length >= Span::from_secs(10), closed }
     }
 
     fn text(&self) -> String {
         let mut text = String::new();
         let record = self.record;
-        let packets = units::counted(self.steps.len() as u64 + self.story.left_out, "packet");
-        let near = match record.vantage {
-            Some(Vantage::NearOriginator) => " · seen near the client",
-            Some(Vantage::NearResponder) => " · seen near the server",
-            Some(Vantage::Between) => " · seen between the two",
-            None => "",
+        let packets = units::counted(packets(self.steps) + self.story.left_out, "packet");
+        let near = match place_of(record) {
+            Place::Itself => " · seen on the host itself",
+            Place::Both(_) => " · seen close to both sides",
+            Place::Host(..) | Place::Clients(_) | Place::Servers(_) if record.vantage == Some(Vantage::NearOriginator) => {
+                " · seen near the client"
+            }
+            Place::Host(..) | Place::Clients(_) | Place::Servers(_) => " · seen near the server",
+            Place::Between(_) => " · seen between the two",
+            Place::Unknown => "",
         };
         if let Some(why) = &self.config.why {
             self.paragraph(&mut text, "", &why.because, Tone::Plain);
@@ -340,7 +352,7 @@ impl<'a> Page<'a> {
             if let Say::Moves { host, to, .. } = &claim.say {
                 states[host.index()] = to.last().map_or_else(String::new, |state| state.name().to_owned());
             }
-            if let Some((host, words)) = call_words(claim) {
+            if let Some((host, words)) = call_words(claim).filter(|(host, _)| !self.is_over(told.step, *host, claim)) {
                 let cell = &mut calls[host.index()];
                 let both = format!("{} {words}", cell.trim_end_matches(" ?"));
                 if cell.is_empty() {
@@ -353,6 +365,13 @@ impl<'a> Page<'a> {
         }
         let what = Self::label(told, step);
         Rung { time: self.time(step.ts), calls, states, arrow: Some((host, what)), many: false, left_out: 0 }
+    }
+
+    /// Does this claim speak of a call of a program that has closed its socket before this step? Who has done that reads no more, and closes
+    /// it no second time: a reset is its kernel's then.
+    fn is_over(&self, at: usize, host: Host, claim: &Claim) -> bool {
+        let before = self.closed[host.index()].is_some_and(|closed| closed < at);
+        before && matches!(claim.say, Say::RecvEnd | Say::RecvCan { .. } | Say::Breaks { .. } | Say::CloseUnseen)
     }
 
     fn folded(&self, told: &[&Told]) -> Rung {
@@ -443,12 +462,15 @@ fn phrase(say: &Say) -> Option<String> {
 }
 
 /// The calls of a claim, for the cell beside the ladder.
-fn call_words(claim: &crate::story::Claim) -> Option<(Host, String)> {
+fn call_words(claim: &Claim) -> Option<(Host, String)> {
     let host = claim.calls.first()?.host;
     let words = match &claim.say {
         Say::ConnectWaits => "connect() …".to_owned(),
         Say::ConnectReturns => "connect() = 0".to_owned(),
-        Say::ConnectFails(error) => format!("connect() {}", error.name()),
+        Say::ConnectFails(error) if claim.mark != Mark::OneOf => format!("connect() {}", error.name()),
+        Say::ConnectFails(error) | Say::ErrorReturns { error, connected: false, .. } => format!("{} ?", error.name()),
+        // The call that opened the connection had taken them.
+        Say::Sends { .. } if claim.calls.iter().any(|called| called.call == Call::SendTo) => return None,
         Say::AcceptCan => "accept() ?".to_owned(),
         Say::Sends { len, .. } => format!("send({len}) ?"),
         Say::RecvCan { bytes } => format!("recv() = {bytes} ?"),

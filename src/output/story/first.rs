@@ -1,7 +1,7 @@
 //! The words of `--level first`: what is said otherwise, or not at all, to those who hear of all this for the first time. No states, no
 //! sums, no RFCs, no names of options.
 
-use super::words::{Telling, counted_bytes, quoted};
+use super::words::{Telling, counted_bytes, in_the_end, quoted};
 use crate::flow::VerdictKind;
 use crate::output::units::{self, bytes, duration};
 use crate::story::{Cause, Claim, Host, Say};
@@ -33,6 +33,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         | Say::OldOneEnds { .. }
         | Say::SeenBefore { .. }
         | Say::FillsHole { .. }
+        | Say::CutBy { .. }
         | Say::Urgent { .. } => return First::Silent,
         Say::Listens { port } => format!("S called socket(), bind(port {port}), listen()."),
         Say::Asks { .. } => format!("{me} asks to talk."),
@@ -62,6 +63,13 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         }
         Say::RoundTrip { of, took } => {
             format!("{} after {}: there and back again takes that long.", duration(*took), t.packet(*of))
+        }
+        Say::AckWaited { of, took, .. } => {
+            format!("{} after {}: {me}'s kernel may have waited with it, to say more at once.", duration(*took), t.packet(*of))
+        }
+        Say::ConnectGoesOn { next } => format!("connect() of {me} waits on: {} asks again.", t.packet(*next)),
+        Say::ErrorReturns { error, connected: false, .. } => {
+            format!("connect() of {me} returns -1, {}, for nothing is asked after this; or it still waits.", error.name())
         }
         Say::DuplicateAck { nth, wants, .. } => {
             let times = if *nth > 1 { format!(" (time {nth})") } else { String::new() };
@@ -120,9 +128,10 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> First {
         }
         Say::AbandonsOpening => format!("{me} breaks off before the connection was made: it did not ask for it, or its program gave up."),
         Say::LateReset => "Everything was closed already: this changes nothing.".to_owned(),
-        Say::StillKnocking { tries } => format!(
-            "C's kernel asked {}; its program called connect() once. If it waits it gets -1, ETIMEDOUT after about two minutes.",
-            units::counted(u64::from(*tries), "time")
+        Say::StillKnocking { tries, error } => format!(
+            "C's kernel asked {}; its program called connect() once. If it waits it gets -1, {} after about two minutes.",
+            units::counted(u64::from(*tries), "time"),
+            in_the_end(*error)
         ),
         Say::Pauses { gaps, .. } => {
             let list = gaps.iter().map(|gap| format!("{:.1}", gap.as_secs_f64())).collect::<Vec<_>>().join(" ");

@@ -199,7 +199,9 @@ fn sources(claim: &Claim) -> &'static [(&'static str, &'static str)] {
         Say::Reported { v6: false, .. } => &[("RFC 792", "(ICMP)")],
         Say::Reported { v6: true, .. } => &[("RFC 4443", "section 3 (ICMPv6 errors)")],
         Say::ErrorReturns { connected: true, .. } => &[("RFC 1122", "section 4.1.3.3 (ICMP for UDP)")],
-        Say::ErrorReturns { connected: false, .. } => &[("RFC 1122", "section 4.2.3.9 (ICMP for TCP)")],
+        Say::ConnectGoesOn { .. } | Say::ErrorReturns { connected: false, .. } => {
+            &[("RFC 1122", "section 4.2.3.9 (ICMP for TCP)")]
+        }
         _ => &[],
     }
 }

@@ -9,7 +9,7 @@ mod quiz;
 mod records;
 mod words;
 
-pub(super) use self::page::{headline, segment_name};
+pub(super) use self::page::{headline, packets, segment_name};
 pub(super) use self::words::reported;
 use super::choice::{Candidates, Why};
 use super::gathered::Gathered;

@@ -13,6 +13,7 @@ use crate::output::choice::Candidate;
 use crate::output::ends::Ends;
 use crate::output::runs::{Part, Runs};
 use crate::output::style::Tone;
+use crate::output::summary::{Place, place_of};
 use crate::output::units::{self, bytes, duration};
 use crate::output::wrap::wrap;
 use crate::story::{Claim, Host, Line, Say, Scene, SceneKind, Segment, Step, Story, Told, What};
@@ -139,7 +140,7 @@ impl<W: Write> Lines<'_, '_, W> {
     fn headline(&mut self) -> io::Result<()> {
         let page = self.page;
         let record = page.record;
-        let packets = units::counted(page.steps.len() as u64 + page.story.left_out, "packet");
+        let packets = units::counted(packets(&page.steps) + page.story.left_out, "packet");
         let length = duration(record.end - record.start);
         let what = headline(record, &page.steps);
         if page.config.quiz {
@@ -186,11 +187,15 @@ impl<W: Write> Lines<'_, '_, W> {
     fn legend(&mut self) -> io::Result<()> {
         let page = self.page;
         let (c, s) = (page.record.originator.ip, page.record.responder.ip);
-        let seen = match page.record.vantage {
-            Some(Vantage::NearOriginator) => "Seen near C. ",
-            Some(Vantage::NearResponder) => "Seen near S. ",
-            Some(Vantage::Between) => "Seen between the two. ",
-            None => "",
+        let seen = match place_of(page.record) {
+            Place::Itself => "Seen on the host itself. ",
+            Place::Both(_) => "Seen close to both sides. ",
+            Place::Host(..) | Place::Clients(_) | Place::Servers(_) if page.record.vantage == Some(Vantage::NearOriginator) => {
+                "Seen near C. "
+            }
+            Place::Host(..) | Place::Clients(_) | Place::Servers(_) => "Seen near S. ",
+            Place::Between(_) => "Seen between the two. ",
+            Place::Unknown => "",
         };
         let numbers = match page.record.id.kind {
             FlowKind::Tcp => " Numbers start at 0 for each side.",
@@ -512,6 +517,11 @@ impl<W: Write> Lines<'_, '_, W> {
         }
         Ok(())
     }
+}
+
+/// Packets that brought these steps: a datagram in fragments came in several.
+pub(in crate::output) fn packets(steps: &[&Step]) -> u64 {
+    steps.iter().map(|step| step.pieces.len().max(1) as u64).sum()
 }
 
 /// What happened, in a sentence.

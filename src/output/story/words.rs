@@ -5,7 +5,7 @@ use super::{Level, causes};
 use crate::flow::{Confidence, TcpState, VerdictKind};
 use crate::model::Span;
 use crate::output::units::{self, bytes, count, duration};
-use crate::story::{Backoff, Break, Claim, Host, Options, Say, Step};
+use crate::story::{Backoff, Break, Call, Claim, Errno, Host, Options, Say, Step};
 
 /// What the words need to know beside the claim.
 pub(super) struct Telling<'a> {
@@ -86,6 +86,9 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         Say::ChallengeAck => format!("{me} answers the SYN with an ACK of something else: it still has an older connection with these ports (RFC 5961 section 4, challenge ACK), or something on the way answers for it."),
         Say::Sends { len, next, phrase, .. } => {
             let what = phrase.as_ref().map_or_else(String::new, |phrase| format!(": {}", quoted(&phrase.0)));
+            if claim.calls.iter().any(|called| called.call == Call::SendTo) {
+                return Some(format!("The call of {me} that opened the connection had these data, or send() or write() was called since: {}{what}. Next number from {me} is {next}.", counted_bytes(*len)));
+            }
             format!("{me} called send() or write(): {}{what}. Next number from {me} is {next}.", counted_bytes(*len))
         }
         Say::Thinks { since, took } => format!("{} after {}: the time that {me}'s program took.", duration(*took), t.packet(*since)),
@@ -99,6 +102,7 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             format!("ack {ack} = {before} + {bytes}{extra}.")
         }
         Say::RoundTrip { of, took } => format!("{} after {}: a round-trip sample.", duration(*took), t.packet(*of)),
+        Say::AckWaited { of, took, way } => format!("{} after {}, and there and back it was {} in the handshake: {me}'s kernel held the ACK back (delayed ACK, RFC 9293 section 3.8.6.3; Linux: 40 ms and more), or the way was slower this time.", duration(*took), t.packet(*of), duration(*way)),
         Say::RecvCan { bytes: n } => format!("If {me} reads, recv() gives {}; the ACK comes from the kernel and does not say that it has.", these_bytes(*n)),
         Say::DuplicateAck { nth, wants, has } => {
             let beyond = if has.is_empty() { String::new() } else { format!(", and has {} beyond (SACK)", ranges(has)) };
@@ -155,13 +159,13 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         }
         Say::Answers { of, took } => format!("{} after {}, which it answers.", duration(*took), t.packet(*of)),
         Say::Completes { len, pieces } => {
-            let way = "it was longer than the way allows, was cut on it and is put together at its end. Neither program sees anything of that.";
             if pieces.is_empty() {
-                return Some(format!("The last piece ({}) of a datagram that came in fragments: {way}", counted_bytes(*len)));
+                return Some(format!("The last piece ({}) of a datagram that came in fragments.", counted_bytes(*len)));
             }
             let list = pieces.iter().map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
-            format!("The last of {} fragments ({list}) of a datagram with {} of data: {way}", pieces.len(), counted_bytes(*len))
+            format!("The last of {} fragments ({list}) of a datagram with {} of data.", pieces.len(), counted_bytes(*len))
         }
+        Say::CutBy { v6, fresh } => cut_by(me, you, *v6, *fresh),
         Say::OtherPacket { len } => format!("{} of a protocol whose stories are not told.", counted_bytes(*len)),
         Say::EchoMessage { request, id, len } => {
             let what = if *request { "Are you there? (echo request" } else { "Yes. (echo reply" };
@@ -174,18 +178,19 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
             let mtu = mtu.map_or_else(String::new, |mtu| format!(" Packets of at most {mtu} bytes fit."));
             format!("{who} reports: {} ({} {kind}/{code}).{mtu}", reported(*v6, *kind, *code), icmp(*v6))
         }
+        Say::ConnectGoesOn { next } => format!("connect() of {me} did not return at this: {} shows that {me} is still in SYN-SENT. The kernel keeps the error, and may give it later.", t.packet(*next)),
         Say::ErrorReturns { call, error, connected } => {
             if *connected {
                 format!("The next call on {me}'s socket says {}, if it is connected; on others nobody hears of it.", error.name())
             } else {
-                format!("{}() of {me} may return -1, {} now (Linux up to 6.8), or the kernel tries on and gives that in the end.", call.name(), error.name())
+                format!("No SYN comes after this: {}() of {me} returns -1, {}. Or the kernel keeps the error, goes on asking when its timer runs out, and gives it in the end (RFC 1122 section 4.2.3.9).", call.name(), error.name())
             }
         }
         Say::NothingBack => "Nothing came back: no SYN,ACK, no RST, no ICMP.".to_owned(),
         Say::WhySilent => "Host off or address unused · a firewall that drops silently · the answers take another way · a program there that does not accept(): when its backlog is full, Linux ignores SYNs.".to_owned(),
-        Say::StillKnocking { tries } => {
+        Say::StillKnocking { tries, error } => {
             let same = if *tries > 1 { " with the same first number: one connect(), not several" } else { "" };
-            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, ETIMEDOUT after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"))
+            format!("C is in SYN-SENT after {}{same}. A program that waits gets -1, {} after about two minutes; one with a limit of its own stops earlier.", units::counted(u64::from(*tries), "SYN"), in_the_end(*error))
         }
         Say::Pauses { gaps, linear } => pauses(gaps, *linear),
         Say::LeftHalfOpen => "C never acknowledged the SYN,ACK: its ACK was lost, C is gone, or somebody forged C's address (a SYN flood is made of these; one of them alone does not tell, many at once do). S is in SYN-RECEIVED, sends the SYN,ACK a few more times (Linux: 5) and forgets; accept() never sees it.".to_owned(),
@@ -234,6 +239,24 @@ pub(super) fn sentence(claim: &Claim, t: &Telling<'_>) -> Option<String> {
         | Say::WindowWhy
         | Say::KeepAliveWhy => return causes::sentence(claim, t),
     })
+}
+
+/// What a `connect()` that waits gets when the kernel gives up: the error that was reported and kept, if there was one.
+pub(super) fn in_the_end(error: Option<Errno>) -> String {
+    error.map_or_else(|| "ETIMEDOUT".to_owned(), |error| format!("{} or ETIMEDOUT", error.name()))
+}
+
+fn cut_by(me: char, you: char, v6: bool, fresh: Option<u8>) -> String {
+    let who = match (v6, fresh) {
+        (true, _) => {
+            format!("{me}'s kernel cut it, for it was longer than the way allows: no router cuts IPv6 (RFC 8200 section 5).")
+        }
+        (false, Some(ttl)) => format!(
+            "{me}'s kernel cut it, for it was longer than its link allows: TTL {ttl} is one that kernels start with, so that no router has had it yet. Or a router cut it, and its sender starts with another TTL."
+        ),
+        (false, None) => format!("{me}'s kernel cut it, for it was longer than its link allows, or a router on the way did."),
+    };
+    format!("{who} {you}'s kernel puts it together; neither program sees anything of that.")
 }
 
 const fn icmp(v6: bool) -> &'static str {

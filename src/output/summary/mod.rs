@@ -13,6 +13,7 @@ mod vantage;
 use self::loss::Losses;
 use self::ranking::Ranking;
 use self::vantage::Vantage;
+pub(super) use self::vantage::{Place, place_of};
 use super::app_note::note;
 use super::ends::Ends;
 use super::findings;

@@ -31,7 +31,7 @@ struct Sample {
 
 /// Two legs, as the place that has them says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Legs(pub(super) Span, pub(super) Span);
+pub(in crate::output) struct Legs(pub(super) Span, pub(super) Span);
 
 impl Legs {
     /// Both may be no more than what hosts take to answer: below [`SHORT`] and alike.
@@ -43,7 +43,7 @@ impl Legs {
 
 /// What can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::output) enum Place {
     /// No connection tells.
     Unknown,
     /// On a host that talked to itself only.
@@ -113,6 +113,13 @@ impl Vantage {
             _ => Place::Between(legs),
         }
     }
+}
+
+/// The same of one connection alone.
+pub(in crate::output) fn place_of(record: &FlowRecord) -> Place {
+    let mut vantage = Vantage::default();
+    vantage.note(record);
+    vantage.place()
 }
 
 /// What more than half of so many say.
