@@ -43,7 +43,7 @@ c5  closed     10.98.0.1:44092 → 10.98.0.2:9002  22.4ms  120 kB      0 B      
 u3  refused    10.98.0.1:51524 → 10.98.0.2:9999  23.2ms     4 B      0 B       -
 c6  no answer  10.98.0.1:55510 → 10.98.0.99:80        -     0 B      0 B       7
 
-Next: sockeye handshakes -r mix.pcap · sockeye explain c2 -r mix.pcap
+Next: sockeye explain c2 -r mix.pcap · sockeye handshakes -r mix.pcap
 ";
 
 #[test]
@@ -51,7 +51,7 @@ fn nine_conversations() {
     assert_eq!(shown(config(TERMINAL), &nine(), &totals()), NINE);
     // Nothing of it is too wide for a terminal, so a pipe gets the same.
     // In a pipe each command has a line of its own.
-    assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE.replace(" · sockeye explain", "\n      sockeye explain"));
+    assert_eq!(shown(config(PIPE), &nine(), &totals()), NINE.replace(" · sockeye handshakes", "\n      sockeye handshakes"));
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn a_filter_is_repeated_and_what_it_left_out_is_said() {
     assert!(
         text.ends_with(
             "
-Next: sockeye handshakes -r mix.pcap 'tcp port 81 or icmp'
-      sockeye explain c2 -r mix.pcap 'tcp port 81 or icmp'
+Next: sockeye explain c2 -r mix.pcap 'tcp port 81 or icmp'
+      sockeye handshakes -r mix.pcap 'tcp port 81 or icmp'
 "
         ),
         "{text}"
