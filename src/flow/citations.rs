@@ -1,7 +1,7 @@
 //! Packets worth citing: those sent again, those that shut a window and opened it, the reset. Kept while their conversation goes on, and
 //! given with its record ([`Wants::cited`](super::Wants::cited)).
 //!
-//! Only conversations in which something happened are here, at most [`MOST`] at a time; of more nothing is cited.
+//! Only conversations in which something happened are here, at most 32,768 at a time; of more nothing is cited.
 
 use super::{Change, Direction, FlowId, Note, Settled, State, Verdict};
 use crate::model::{Span, Timestamp};

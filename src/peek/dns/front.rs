@@ -119,7 +119,7 @@ impl Header {
         self.bit(0x10)
     }
 
-    /// The header's own four bits of the response code; [`Message::rcode`] has all.
+    /// The header's own four bits of the response code; [`Message::rcode`](super::Message::rcode) has all.
     #[must_use]
     pub const fn rcode(self) -> Rcode {
         Rcode(self.flags & 0xf)

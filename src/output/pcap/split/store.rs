@@ -41,7 +41,7 @@ pub struct SplitConfig {
 }
 
 impl SplitConfig {
-    /// What a file under way takes beside the bytes that are gathered for it, bytes: [`Entry`], its name, its place in two tables that
+    /// What a file under way takes beside the bytes that are gathered for it, bytes: `Entry`, its name, its place in two tables that
     /// may be half empty, and what the allocator adds to each.
     pub const EACH: usize = 384;
 }
