@@ -1,7 +1,7 @@
 //! A finding as data: what it is, how grave, which conversations and packets show it. Its words are `output/findings/`'s.
 
 use crate::flow::{Few, FlowId, Place};
-use crate::model::{Endpoint, IpProtocol, Span};
+use crate::model::{Endpoint, IpProtocol, MacAddr, Span};
 use std::net::IpAddr;
 
 /// How much a finding deserves a look.
@@ -174,6 +174,29 @@ impl NameFault {
             Self::Failed => "failed",
             Self::Refused => "refused",
             Self::NoAnswer => "no_answer",
+        }
+    }
+}
+
+/// How it shows that two hosts have one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Conflict {
+    /// Both answered one question.
+    BothAnswer,
+    /// They say so by turns.
+    Turns,
+    /// Who wanted it asked before, and somebody has it.
+    Probed,
+}
+
+impl Conflict {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BothAnswer => "both_answer",
+            Self::Turns => "turns",
+            Self::Probed => "probed",
         }
     }
 }
@@ -369,6 +392,43 @@ pub enum Cause {
         /// The protocol.
         protocol: &'static str,
     },
+    /// A host says to have the addresses of others, who have them still.
+    SpoofedAddress {
+        /// Who says so.
+        by: MacAddr,
+        /// An address of its own, where it is known.
+        own: Option<IpAddr>,
+        /// The addresses, and the hardware addresses that they belong to.
+        taken: Few<(IpAddr, MacAddr)>,
+        /// How often it said so unasked.
+        unasked: u64,
+    },
+    /// Two hosts have one address.
+    DuplicateAddress {
+        /// The address.
+        address: IpAddr,
+        /// One of them; of a probe, who has it.
+        first: MacAddr,
+        /// The other one, as far as it is known.
+        second: Option<MacAddr>,
+        /// How it shows.
+        how: Conflict,
+        /// How often.
+        times: u64,
+    },
+    /// Somebody asks for the hardware address of a neighbour, and nobody answers.
+    NeighbourSilent {
+        /// Who asks.
+        asker: IpAddr,
+        /// How many hosts ask.
+        askers: u64,
+        /// For whom.
+        targets: Few<IpAddr>,
+        /// How often.
+        asked: u64,
+        /// So many addresses that somebody looks for hosts.
+        sweep: bool,
+    },
 }
 
 impl Cause {
@@ -391,6 +451,9 @@ impl Cause {
             Self::Names { .. } => "dns",
             Self::TlsAlert { .. } => "tls_alert",
             Self::Password { .. } => "password_in_clear",
+            Self::SpoofedAddress { .. } => "spoofed_address",
+            Self::DuplicateAddress { .. } => "duplicate_address",
+            Self::NeighbourSilent { .. } => "neighbour_silent",
         }
     }
 }

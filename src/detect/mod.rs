@@ -1,7 +1,7 @@
 //! What deserves a look: records of flows to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
-//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say, `neighbours` who says to have which address;
 //! `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
@@ -10,6 +10,7 @@ mod bounds;
 pub mod finding;
 mod flood;
 mod groups;
+mod neighbours;
 mod said;
 mod scan;
 mod setup;
@@ -18,9 +19,9 @@ mod tests;
 mod trouble;
 
 pub use crate::flow::{Few, Place};
-pub use finding::{Cause, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
+pub use finding::{Cause, Conflict, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
 
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, Neighbour};
 use bounds::Bounds;
 
 /// Findings at most; those that are less grave give way.
@@ -34,6 +35,7 @@ pub struct Detectors {
     scans: scan::Scans,
     floods: flood::Floods,
     sayings: said::Sayings,
+    neighbours: neighbours::Neighbours,
 }
 
 /// What was found.
@@ -56,6 +58,7 @@ impl Detectors {
             scans: scan::Scans::within(bounds),
             floods: flood::Floods::within(bounds),
             sayings: said::Sayings::within(bounds),
+            neighbours: neighbours::Neighbours::within(bounds),
         }
     }
 
@@ -66,13 +69,19 @@ impl Detectors {
         self.scans.on_flow(record);
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
+        self.neighbours.on_flow(record);
+    }
+
+    /// A host says something of addresses on its network.
+    pub fn on_neighbour(&mut self, said: &Neighbour) {
+        self.neighbours.on_neighbour(said);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings } = self;
-        let here = setups.without_room() + troubles.without_room() + sayings.without_room();
+        let Self { setups, troubles, scans, floods, sayings, neighbours } = self;
+        let here = setups.without_room() + troubles.without_room() + sayings.without_room() + neighbours.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -80,6 +89,7 @@ impl Detectors {
         setups.finish(&covered, &mut findings);
         troubles.finish(dropped, &mut findings);
         sayings.finish(&mut findings);
+        neighbours.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -109,5 +119,8 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,
         Cause::CaptureLoss { .. } => 12,
+        Cause::SpoofedAddress { .. } => 0,
+        Cause::DuplicateAddress { .. } => 3,
+        Cause::NeighbourSilent { .. } => 11,
     }
 }

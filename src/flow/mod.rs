@@ -20,6 +20,7 @@ pub mod icmp;
 mod index;
 pub mod key;
 mod names;
+pub mod neighbours;
 pub mod note;
 mod orientation;
 mod outcome;
@@ -43,6 +44,7 @@ pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use citations::{Cited, Few, Place};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use names::{Learnt, Names};
+pub use neighbours::{Lan, Neighbour, Says};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{

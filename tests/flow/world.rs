@@ -133,6 +133,7 @@ impl World {
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
             marks: self.marks,
+            interface: 0,
             pieces: None,
         };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);

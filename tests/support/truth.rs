@@ -144,6 +144,7 @@ pub(crate) fn ask<'a>(frames: impl Iterator<Item = Frame<'a>>, wants: Wants) -> 
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
             marks: sockeye::model::FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         tracker.on_time(frame.ts, &mut sink);

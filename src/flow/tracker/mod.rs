@@ -30,9 +30,10 @@ use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::citations::Citations;
 use super::deadlines::Deadlines;
-use super::event::FlowSink;
+use super::event::{FlowEvent, FlowSink};
 use super::index::NIL;
 use super::key::{Ends, KeyMaker};
+use super::neighbours;
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -47,7 +48,7 @@ use crate::heap;
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 
-/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
+/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackerConfig,
@@ -197,6 +198,12 @@ impl Tracker {
     }
 
     fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        if self.config.wants.neighbours
+            && neighbours::may_be(packet)
+            && let Some(neighbour) = neighbours::read(meta, packet)
+        {
+            sink.on_flow_event(FlowEvent::Neighbour(&neighbour));
+        }
         if let Transport::Icmp | Transport::Icmpv6 = packet.transport
             && let Some(note) = self.icmp_error(meta, packet)
         {

@@ -14,6 +14,8 @@ use crate::model::{FrameMarks, Timestamp};
 pub struct PacketMeta {
     /// Which source of the run.
     pub source: u16,
+    /// Which interface of that source.
+    pub interface: u32,
     /// Number in that source, from 1.
     pub number: u64,
     /// Capture time.

@@ -142,5 +142,17 @@ fn data(cause: &Cause) -> Value {
             "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
             "sources_at_least": sources_at_least, "peak": peak,
         }),
+        Cause::SpoofedAddress { by, own, taken, unasked } => json!({
+            "by": by.to_string(), "own_address": own.map(|ip| ip.to_string()), "unasked": unasked, "addresses_total": taken.total,
+            "addresses": taken.first.iter().map(|(ip, owner)| json!({ "address": ip.to_string(), "owner": owner.to_string() })).collect::<Vec<_>>(),
+        }),
+        Cause::DuplicateAddress { address, first, second, how, times } => json!({
+            "address": address.to_string(), "first": first.to_string(), "second": second.map(|second| second.to_string()),
+            "how": how.key(), "times": times,
+        }),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => json!({
+            "asker": asker.to_string(), "askers": askers, "asked": asked, "sweep": sweep, "targets_total": targets.total,
+            "targets": targets.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
     }
 }
