@@ -429,6 +429,34 @@ pub enum Cause {
         /// So many addresses that somebody looks for hosts.
         sweep: bool,
     },
+    /// A reset that the side it seems to come from knows nothing of: it goes on.
+    InjectedReset {
+        /// Who seems to have sent it.
+        by: Endpoint,
+        /// To whom.
+        to: Endpoint,
+        /// How many there were.
+        resets: u64,
+        /// Packets that the side sent afterwards and cannot have sent before.
+        after: u64,
+        /// Some of them acknowledge what was sent after the reset.
+        acknowledged: bool,
+        /// Different numbers were tried.
+        guessed: bool,
+        /// Time to live of the first reset, and of what came after.
+        ttl: (u8, u8),
+    },
+    /// Data came again with other bytes.
+    RewrittenData {
+        /// Who seems to have sent it.
+        sender: Endpoint,
+        /// To whom.
+        receiver: Endpoint,
+        /// Segments with other bytes than before.
+        segments: u64,
+        /// Both checksums are right.
+        sure: bool,
+    },
 }
 
 impl Cause {
@@ -454,6 +482,8 @@ impl Cause {
             Self::SpoofedAddress { .. } => "spoofed_address",
             Self::DuplicateAddress { .. } => "duplicate_address",
             Self::NeighbourSilent { .. } => "neighbour_silent",
+            Self::InjectedReset { .. } => "injected_reset",
+            Self::RewrittenData { .. } => "rewritten_data",
         }
     }
 }

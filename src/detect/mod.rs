@@ -1,7 +1,7 @@
 //! What deserves a look: records of flows to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
-//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say, `neighbours` who says to have which address;
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say, `neighbours` who says to have which address, `tampered` who else speaks in a connection;
 //! `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
@@ -14,6 +14,7 @@ mod neighbours;
 mod said;
 mod scan;
 mod setup;
+mod tampered;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -36,6 +37,7 @@ pub struct Detectors {
     floods: flood::Floods,
     sayings: said::Sayings,
     neighbours: neighbours::Neighbours,
+    tamperings: tampered::Tamperings,
 }
 
 /// What was found.
@@ -59,6 +61,7 @@ impl Detectors {
             floods: flood::Floods::within(bounds),
             sayings: said::Sayings::within(bounds),
             neighbours: neighbours::Neighbours::within(bounds),
+            tamperings: tampered::Tamperings::within(bounds),
         }
     }
 
@@ -70,6 +73,7 @@ impl Detectors {
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
         self.neighbours.on_flow(record);
+        self.tamperings.on_flow(record);
     }
 
     /// A host says something of addresses on its network.
@@ -80,8 +84,12 @@ impl Detectors {
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, neighbours } = self;
-        let here = setups.without_room() + troubles.without_room() + sayings.without_room() + neighbours.without_room();
+        let Self { setups, troubles, scans, floods, sayings, neighbours, tamperings } = self;
+        let here = setups.without_room()
+            + troubles.without_room()
+            + sayings.without_room()
+            + neighbours.without_room()
+            + tamperings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -90,6 +98,7 @@ impl Detectors {
         troubles.finish(dropped, &mut findings);
         sayings.finish(&mut findings);
         neighbours.finish(&mut findings);
+        tamperings.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -122,5 +131,6 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::SpoofedAddress { .. } => 0,
         Cause::DuplicateAddress { .. } => 3,
         Cause::NeighbourSilent { .. } => 11,
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => 1,
     }
 }

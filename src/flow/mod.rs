@@ -31,6 +31,7 @@ mod room;
 pub(crate) mod sample;
 pub mod stream;
 mod table;
+mod tampered;
 mod tcp;
 pub mod timeout;
 pub mod tracker;
@@ -52,6 +53,7 @@ pub use record::{
     SideRecord, State, TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
+pub use tampered::{ForgedReset, Rewritten, Tampered};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};

@@ -183,7 +183,7 @@ impl World {
 fn keep(ended: &mut Vec<FlowRecord>, outcomes: &mut Vec<Outcome>, event: FlowEvent<'_>) {
     match event {
         FlowEvent::Ended(record) => ended.push(record.clone()),
-        FlowEvent::Settled(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) => {}
+        FlowEvent::Settled(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) | FlowEvent::Neighbour(_) => {}
         FlowEvent::Handshake(record) => outcomes.push(record.handshake.as_ref().expect("a handshake").outcome),
     }
 }

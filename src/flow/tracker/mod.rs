@@ -18,6 +18,7 @@ mod update;
 pub use self::common::Common;
 pub use self::config::TrackerConfig;
 pub use self::end::Ending;
+pub(super) use self::packet::ttl;
 pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
@@ -47,6 +48,11 @@ use crate::decode::{Packet, Transport};
 use crate::heap;
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
+
+/// Of what the tracker may hold, one of so many parts at most is for what is kept of connections to see whether somebody else is in them, and
+/// so many bytes: of 32,768 connections with data both ways.
+const WATCHING: usize = 32;
+const MOST_WATCHING: usize = 32 << 20;
 
 /// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
 #[derive(Debug)]
@@ -86,6 +92,8 @@ pub struct Tracker {
     upcoming: Ahead,
     /// Packets worth citing, where that is wanted.
     citations: Option<Box<Citations>>,
+    /// Memory for what is kept to see whether somebody else is in a connection, where that is wanted.
+    watching: Room,
     /// Filled for each flow that is told of.
     spare_record: Option<Box<FlowRecord>>,
     /// The flow of the last packet, or [`NIL`].
@@ -129,6 +137,7 @@ impl Tracker {
             part: usize::MAX,
             upcoming: Ahead::default(),
             citations: config.wants.cited.then(|| Box::new(Citations::within(config.max_bytes))),
+            watching: Room::new((config.max_bytes / WATCHING).min(MOST_WATCHING)),
             spare_record: None,
             latest: NIL,
         }

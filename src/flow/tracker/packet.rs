@@ -83,7 +83,7 @@ impl<'f> Seen<'_, 'f> {
 }
 
 /// TTL or hop limit of the innermost IP header.
-pub(super) fn ttl(packet: &Packet<'_>) -> u8 {
+pub(in crate::flow) fn ttl(packet: &Packet<'_>) -> u8 {
     let at = if packet.network == Network::Ipv4 { 8 } else { 7 };
     packet.network_bytes().get(at).copied().unwrap_or_default()
 }

@@ -32,6 +32,7 @@ pub(super) fn said(finding: &Finding) -> Said {
         Cause::SpoofedAddress { .. } | Cause::DuplicateAddress { .. } | Cause::NeighbourSilent { .. } => {
             of_neighbours(&finding.cause)
         }
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => of_tampering(&finding.cause),
         cause => of_troubles(cause),
     };
     said.unwrap_or_default().counted(finding.flows.total)
@@ -304,6 +305,44 @@ fn of_neighbours(cause: &Cause) -> Option<Said> {
                 format!("is it on? · its cable, port and VLAN · netmask of {asker}")
             },
             source: "RFC 826; RFC 1122 section 2.3.2; RFC 4861 section 7.2.2",
+        },
+        _ => return None,
+    })
+}
+
+/// Of somebody else in a connection.
+fn of_tampering(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::InjectedReset { by, to, after, acknowledged, ttl: (reset, others), .. } => Said {
+            seen: format!(
+                "A reset of {by} reached {to}, and {by} sent {} afterwards that {}{}.",
+                units::counted(*after, "packet"),
+                if *acknowledged { "acknowledge what it got since" } else { "go on with its data" },
+                if reset == others {
+                    String::new()
+                } else {
+                    format!("; the reset's TTL is {reset}, that of the others {others}")
+                }
+            ),
+            means: "something on the way broke the connection off in its name: a firewall, an intrusion prevention system, a censor, an attacker · \
+                    another host with that address (a load balancer, anycast, an address given twice)",
+            not: "how a host resets: it has forgotten the connection then, and answers with resets alone",
+            check: format!(
+                "is the reset in a capture at {}? · compare TTL and IP id with its other packets · rules of what is on the way",
+                by.ip
+            ),
+            source: "RFC 9293 section 3.10.7, RFC 5961 section 3, RFC 3360",
+        },
+        Cause::RewrittenData { sender, receiver, sure, .. } => Said {
+            seen: format!(
+                "Data of {sender} to {receiver} came again under the same sequence numbers, and its bytes are not the same{}.",
+                if *sure { "; the checksums are right" } else { "" }
+            ),
+            means: "somebody injects data and is faster or slower than the sender · evasion: who watches shall read other bytes than the \
+                    receiver · a device on the way that changes data",
+            not: "a damaged copy (its checksum would be wrong), or a keep-alive, whose byte means nothing",
+            check: format!("sockeye follow on both copies · TTL and IP id of both · is it in a capture at {}?", sender.ip),
+            source: "RFC 9293 section 3.8.1; RFC 1122 section 4.2.3.6; Ptacek and Newsham, Insertion, Evasion and Denial of Service (1998)",
         },
         _ => return None,
     })

@@ -154,5 +154,12 @@ fn data(cause: &Cause) -> Value {
             "asker": asker.to_string(), "askers": askers, "asked": asked, "sweep": sweep, "targets_total": targets.total,
             "targets": targets.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
+        Cause::InjectedReset { by, to, resets, after, acknowledged, guessed, ttl: (reset, others) } => json!({
+            "by": by.to_string(), "to": to.to_string(), "resets": resets, "went_on": after, "acknowledged": acknowledged, "guessed": guessed,
+            "reset_ttl": reset, "other_ttl": others,
+        }),
+        Cause::RewrittenData { sender, receiver, segments, sure } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "segments": segments, "checksums_right": sure,
+        }),
     }
 }

@@ -94,6 +94,21 @@ pub(super) fn headline(finding: &Finding) -> String {
         Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
         Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
         Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { by, resets, guessed, .. } => {
+            let what = match (*guessed, *resets) {
+                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
+                (false, 1) => "a reset".to_owned(),
+                (false, n) => units::counted(n, "reset"),
+            };
+            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
+        }
+        Cause::RewrittenData { sender, segments, .. } => {
+            format!(
+                "{} of {sender} came again with other bytes{}",
+                units::counted(*segments, "segment"),
+                in_connections(attempts)
+            )
+        }
     }
 }
 
@@ -261,6 +276,7 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
     match cause {
         Cause::Resent { .. } | Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => "likely",
         Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
+        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
