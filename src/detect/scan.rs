@@ -7,6 +7,7 @@
 
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
+use super::groups::let_go;
 use super::setup::Known;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
@@ -70,6 +71,8 @@ struct Probe {
 /// What one host asked, of one sort.
 #[derive(Debug, Default)]
 struct Asked {
+    /// When it was last heard of.
+    seen: Timestamp,
     targets: HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>,
     /// Targets beyond those that are kept, some of them more than once.
     beyond: u64,
@@ -98,7 +101,7 @@ pub(super) struct Scans {
     asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
     kept: usize,
     bounds: Bounds,
-    /// Hosts that found no room.
+    /// Hosts that had asked in vain, and had to make room for others.
     pub(super) without_room: u64,
 }
 
@@ -111,10 +114,10 @@ impl Scans {
         let Some((sort, probe)) = probe(record) else { return };
         let key = (record.originator.ip, sort);
         if self.asked.len() >= self.bounds.of(SOURCES) && !self.asked.contains_key(&key) {
-            self.without_room += 1;
-            return;
+            self.make_room();
         }
         let asked = self.asked.entry(key).or_default();
+        asked.seen = asked.seen.max(record.told_at);
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
             if !asked.useful.contains(&target) {
@@ -157,6 +160,20 @@ impl Scans {
         }
     }
 
+    /// Lets go of those hosts that look least like scanners: on a busy server nearly all are clients that got what they asked for.
+    #[cold]
+    fn make_room(&mut self) {
+        let Self { asked, kept, without_room, .. } = self;
+        let_go(
+            asked,
+            |asked| (asked.failed(), asked.seen),
+            |gone| {
+                *kept -= gone.targets.len() + gone.useful.len();
+                *without_room += u64::from(gone.failed() > 0);
+            },
+        );
+    }
+
     /// The scans and probes, and what they cover.
     pub(super) fn finish(self, found: &mut Vec<Finding>) -> Covered {
         let mut all: Vec<_> = self.asked.into_iter().collect();
@@ -190,6 +207,11 @@ impl Known for Covered {
 }
 
 impl Asked {
+    /// What it asked in vain.
+    fn failed(&self) -> u64 {
+        self.targets.len() as u64 + self.beyond
+    }
+
     fn judge(self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
         let (started, first) = self.first?;
         let targets = self.targets.len() as u64;
@@ -215,7 +237,7 @@ impl Asked {
         };
         let shape = self.shape();
         let strange = matches!(sort, Sort::Strange(_));
-        let without_use = targets + self.beyond;
+        let without_use = self.failed();
         let failed = without_use * 100 >= FAILED * (without_use + self.useful.len() as u64 + self.useful_beyond);
         // Traceroute asks ports that nobody has, for the errors on the way.
         let traces = self.expired > 0;
@@ -256,13 +278,18 @@ impl Asked {
         Some(Finding { severity: Severity::Medium, cause: Cause::Scan(Box::new(scan)), flows, packets })
     }
 
-    /// Over what the targets spread, where they do.
+    /// Over what the targets spread, where most of them lie in rows or columns: ports of one host, or hosts of one port. A file sharer's peers
+    /// have a port of their own each, whichever a few of them have in common.
     fn shape(&self) -> Option<ScanShape> {
         let mut ports: HashMap<IpAddr, usize> = HashMap::new();
         let mut hosts: HashMap<u16, usize> = HashMap::new();
         for (ip, port) in self.targets.keys() {
             *ports.entry(*ip).or_default() += 1;
             *hosts.entry(*port).or_default() += 1;
+        }
+        let dense = |(ip, port): &&(IpAddr, u16)| ports[ip] >= SPREAD || hosts[port] >= SPREAD;
+        if self.targets.keys().filter(dense).count() * 2 < self.targets.len() {
+            return None;
         }
         let vertical = ports.values().filter(|ports| **ports >= SPREAD).count();
         let horizontal = hosts.values().any(|hosts| *hosts >= SPREAD);

@@ -131,7 +131,7 @@ impl Setups {
 
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
-        let Self { groups, good, up, .. } = self;
+        let Self { groups, good, up, bounds } = self;
         let mut servers: BTreeMap<Key, Attempts> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;
@@ -145,6 +145,8 @@ impl Setups {
             clients.insert(client);
             all.add(&group);
         }
+        // Where more servers were reached than are kept, it is not known that one never was.
+        let all_known = good.len() < bounds.of(SERVERS);
         for (server, (group, client, clients), ports) in by_host(servers) {
             let (how, protocol, server) = server;
             let clients = clients.len() as u64;
@@ -159,7 +161,7 @@ impl Setups {
                 }
                 How::NoAnswer => {
                     let severity = match completed {
-                        0 if syns > flows.total => Severity::High,
+                        0 if syns > flows.total && all_known => Severity::High,
                         // Others got through, or it was asked but once.
                         done if done < flows.total => Severity::Medium,
                         _ => Severity::Low,
@@ -179,7 +181,7 @@ impl Setups {
                     )
                 }
                 How::Unreachable => (
-                    if completed == 0 { Severity::High } else { Severity::Medium },
+                    if completed == 0 && all_known { Severity::High } else { Severity::Medium },
                     Cause::Unreachable { protocol, server, ports, client, clients, icmp },
                 ),
                 How::HalfOpen => (Severity::Medium, Cause::HalfOpen { server, ports, client, clients }),

@@ -24,6 +24,45 @@ fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
     found(records).iter().map(|finding| finding.cause.code()).collect()
 }
 
+#[test]
+fn a_crowd_of_clients_hides_no_scan_and_no_flood() {
+    const CROWD: u32 = 20_000;
+    let mut detectors = Detectors::default();
+    let mut number = 0;
+    let mut meets = |client: u32, server: (u32, u16), outcome: Outcome, flags: u16| {
+        number += 1;
+        detectors.on_flow(&attempt(number, client, server, outcome, flags));
+    };
+    for client in 0..CROWD {
+        let met = if client % 3 == 0 { Outcome::Refused } else { Outcome::Established };
+        meets(1_000_000 + client, (2_000_000 + client, 443), met, SYN | ACK | FIN);
+        // Beside them, one that asks for many ports, and a server that is flooded in the midst of it.
+        if client % 200 == 0 {
+            meets(7, (9, (client / 200) as u16 + 1), Outcome::Refused, SYN);
+        }
+        if (10_000..11_000).contains(&client) {
+            meets(3_000_000 + client, (8, 80), Outcome::HalfOpen, SYN);
+        }
+    }
+    let found = detectors.finish(None);
+    let [scan] = &found.findings.iter().filter(|f| matches!(f.cause, Cause::Scan(_))).collect::<Vec<_>>()[..] else {
+        panic!("one scan: {:?}", found.findings)
+    };
+    let Cause::Scan(scan) = &scan.cause else { panic!() };
+    assert_eq!((scan.scanner, scan.targets), (IpAddr::from([10, 0, 0, 7]), 100));
+    let floods: Vec<_> = found
+        .findings
+        .iter()
+        .filter_map(|f| match f.cause {
+            Cause::SynFlood { target, unfinished, .. } => Some((target.port, unfinished)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(floods, [(80, 1000)]);
+    // Clients that had asked one port in vain had to make room, and that is told.
+    assert!(found.without_room > 0);
+}
+
 /// An attempt to connect that came out like this. `flags`: all of the client's.
 fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
     let state = match outcome {
@@ -117,7 +156,10 @@ fn a_client_of_a_dead_service_scans_nobody() {
 fn peers_that_are_gone_are_no_scan() {
     // A file sharer: many hosts, each at a port of its own, most of them gone.
     let gone = |n: u64| attempt(n, 1, (100 + n as u32, 1024 + (n * 37 % 60_000) as u16), Outcome::NoAnswer, SYN);
-    let all: Vec<_> = (1..=200).map(gone).collect();
+    let mut all: Vec<_> = (1..=200).map(gone).collect();
+    assert!(!codes(&all).contains(&"port_scan"));
+    // A port that some of them have in common makes no sweep of it.
+    all.extend((201..=230).map(|n| attempt(n, 1, (100 + n as u32, 6881), Outcome::NoAnswer, SYN)));
     assert!(!codes(&all).contains(&"port_scan"));
 }
 
