@@ -71,6 +71,16 @@ impl ScanKind {
     }
 }
 
+impl ScanKind {
+    /// What silence says of a port that is asked so.
+    pub(super) const fn of_silence(self) -> PortState {
+        match self {
+            Self::Syn | Self::Connect | Self::Ack => PortState::Filtered,
+            Self::Fin | Self::Null | Self::Xmas | Self::Maimon | Self::Odd | Self::Udp => PortState::OpenOrFiltered,
+        }
+    }
+}
+
 /// What a probe found of a port, in nmap's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PortState {
@@ -187,7 +197,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who did not listen.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -198,7 +210,9 @@ pub enum Cause {
     NoAnswer {
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -219,7 +233,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -232,7 +248,9 @@ pub enum Cause {
     HalfOpen {
         /// Who answered.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,

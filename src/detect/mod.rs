@@ -79,7 +79,7 @@ impl Detectors {
         floods.finish(&mut covered.flooded, &mut findings);
         setups.finish(&covered, &mut findings);
         troubles.finish(dropped, &mut findings);
-        sayings.finish(&mut findings);
+        sayings.finish(&covered, &mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }

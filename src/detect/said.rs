@@ -4,16 +4,20 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
+use super::setup::Known;
 use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
 use crate::flow::{Few, Place};
-use crate::model::{Endpoint, Span};
+use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
 
 /// A question that has waited for less than this when the capture ends is not taken for unanswered: resolvers ask again after 5 s
 /// (resolv.conf(5), `timeout`).
 const PATIENCE: Span = Span::from_millis(5000);
+
+/// The port of name servers (RFC 1035 section 4.2).
+const DNS: u16 = 53;
 
 /// Names of one finding that are kept.
 const NAMES: usize = 8;
@@ -120,8 +124,12 @@ impl Sayings {
         self.names.without_room + self.logins.without_room + self.alerts.without_room
     }
 
-    pub(super) fn finish(self, found: &mut Vec<Finding>) {
+    /// The findings, but for what others cover.
+    pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
         for ((client, (fault, server)), group) in self.names.into_sorted() {
+            if known.covers(client, IpProtocol::UDP, Endpoint::new(server, DNS)) {
+                continue;
+            }
             let Questions { flows, packets, names, total } = group;
             let severity = match fault {
                 // Programs ask for names that may not be there: search lists, IPv6, service discovery.

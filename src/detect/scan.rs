@@ -8,7 +8,7 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
 use super::groups::let_go;
-use super::setup::Known;
+use super::setup::{Known, asks_the_way, is_too_old};
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
@@ -66,6 +66,8 @@ struct Probe {
     whole: Option<bool>,
     /// The SYN is that of a full network stack: it offers a window scale, SACK or timestamps.
     full: bool,
+    /// By itself it says nothing: see [`Asked::silent`].
+    silent: bool,
 }
 
 /// What one host asked, of one sort.
@@ -91,8 +93,12 @@ struct Asked {
     whole: u64,
     full: u64,
     bare: u64,
-    /// Answers that only traceroute asks for: time exceeded.
+    /// Probes that ask for the way, and those of them that routers on it answered.
+    low: u64,
     expired: u64,
+    /// Packets of no connection that nobody answered: the end of a connection that began before the capture, or a probe like the others
+    /// of this host.
+    silent: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
 }
 
 /// All hosts that asked.
@@ -130,7 +136,16 @@ impl Scans {
             }
             return;
         };
-        asked.expired += u64::from(record.icmp_error.is_some_and(|(kind, ..)| kind == 11));
+        if probe.silent {
+            if asked.silent.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) && asked.silent.insert(target) {
+                self.kept += 1;
+            }
+            return;
+        }
+        if asks_the_way(record) {
+            asked.low += 1;
+            asked.expired += u64::from(is_too_old(record));
+        }
         asked.flows.push(record.id);
         asked.packets.push(record.first_packet);
         if asked.first.is_none_or(|(first, _)| record.start < first) {
@@ -168,7 +183,7 @@ impl Scans {
             asked,
             |asked| (asked.failed(), asked.seen),
             |gone| {
-                *kept -= gone.targets.len() + gone.useful.len();
+                *kept -= gone.targets.len() + gone.useful.len() + gone.silent.len();
                 *without_room += u64::from(gone.failed() > 0);
             },
         );
@@ -181,8 +196,13 @@ impl Scans {
         let mut covered = Covered::default();
         for ((scanner, sort), asked) in all {
             let Some(finding) = asked.judge(scanner, sort) else { continue };
-            if matches!(finding.cause, Cause::Scan(_)) {
-                covered.scanners.insert((scanner, sort == Sort::Datagrams));
+            if let Cause::Scan(scan) = &finding.cause {
+                let datagrams = sort == Sort::Datagrams;
+                if scan.at_least {
+                    covered.scanners.insert((scanner, datagrams));
+                } else {
+                    covered.scanned.extend(scan.found.iter().map(|(ip, ..)| (scanner, datagrams, *ip)));
+                }
             }
             found.push(finding);
         }
@@ -193,7 +213,8 @@ impl Scans {
 /// Hosts whose failed attempts are part of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Covered {
-    /// Who, and whether by datagrams.
+    /// Who, whether by datagrams, and at which hosts; at all of them, where more were asked than are kept.
+    scanned: HashSet<(IpAddr, bool, IpAddr)>,
     scanners: HashSet<(IpAddr, bool)>,
     /// Servers under a flood.
     pub(super) flooded: HashSet<(IpAddr, u16)>,
@@ -202,7 +223,9 @@ pub(super) struct Covered {
 impl Known for Covered {
     fn covers(&self, client: IpAddr, protocol: IpProtocol, server: Endpoint) -> bool {
         let datagrams = protocol != IpProtocol::TCP;
-        self.scanners.contains(&(client, datagrams)) || (!datagrams && self.flooded.contains(&(server.ip, server.port)))
+        self.scanned.contains(&(client, datagrams, server.ip))
+            || self.scanners.contains(&(client, datagrams))
+            || (!datagrams && self.flooded.contains(&(server.ip, server.port)))
     }
 }
 
@@ -212,7 +235,7 @@ impl Asked {
         self.targets.len() as u64 + self.beyond
     }
 
-    fn judge(self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
+    fn judge(mut self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
         let (started, first) = self.first?;
         let targets = self.targets.len() as u64;
         let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
@@ -240,7 +263,7 @@ impl Asked {
         let without_use = self.failed();
         let failed = without_use * 100 >= FAILED * (without_use + self.useful.len() as u64 + self.useful_beyond);
         // Traceroute asks ports that nobody has, for the errors on the way.
-        let traces = self.expired > 0;
+        let traces = self.expired > 0 && self.low * 2 > without_use;
         let enough = if self.broke_off > 0 { ENOUGH_BY_HAND } else { ENOUGH };
         let scans = targets >= enough && shape.is_some() && (strange || (failed && !traces));
         if !scans && !strange {
@@ -255,9 +278,15 @@ impl Asked {
             let cause = Cause::Probe { prober: scanner, kind, target: first, targets };
             return Some(Finding { severity: Severity::Low, cause, flows, packets });
         };
+        self.targets.extend(self.silent.iter().map(|target| (*target, kind.of_silence())));
+        // What the scanner talked to there is what it found.
+        let asked: HashSet<IpAddr> = self.targets.keys().map(|(ip, _)| *ip).collect();
+        let talked = self.useful.iter().filter(|(ip, _)| asked.contains(ip));
+        self.targets.extend(talked.map(|target| (*target, PortState::Open)));
+        let targets = self.targets.len() as u64;
         let mut counts = BTreeMap::new();
         self.targets.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
-        let hosts = self.targets.keys().map(|(ip, _)| *ip).collect::<HashSet<_>>().len() as u64;
+        let hosts = asked.len() as u64;
         let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
         let mut list: Vec<_> = self.targets.into_iter().map(|((ip, port), state)| (ip, port, state)).collect();
         list.sort_unstable();
@@ -330,21 +359,21 @@ fn tcp(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
         // An ACK or FIN,ACK and silence may be the end of a connection that began before the capture; a reset is the answer of a host
         // that knows of none.
         let reset = answered & RST != 0;
-        if !lone || (matches!(kind, ScanKind::Ack | ScanKind::Maimon) && !reset && record.icmp_error.is_none()) {
+        if !lone {
             return None;
         }
+        let silent = matches!(kind, ScanKind::Ack | ScanKind::Maimon) && !reset && record.icmp_error.is_none();
         let found = match (kind, reset) {
             (ScanKind::Ack, true) => PortState::Unfiltered,
             (_, true) => PortState::Closed,
-            (ScanKind::Ack, false) => PortState::Filtered,
             (_, false) if record.icmp_error.is_some() => PortState::Filtered,
-            (_, false) => PortState::OpenOrFiltered,
+            (kind, false) => kind.of_silence(),
         };
-        return Some((Sort::Strange(kind), Some(Probe { sort: Sort::Strange(kind), found, whole: None, full: false })));
+        return Some((Sort::Strange(kind), Some(Probe { sort: Sort::Strange(kind), found, whole: None, full: false, silent })));
     }
     let handshake = record.handshake.as_ref()?;
     let full = out.window_scale.is_some() || out.sack_permitted || out.timestamps;
-    let probe = |found, whole| Some(Probe { sort: Sort::Asks, found, whole, full });
+    let probe = |found, whole| Some(Probe { sort: Sort::Asks, found, whole, full, silent: false });
     let nothing_said = out.unique_bytes + back.unique_bytes == 0;
     let probe = match handshake.outcome {
         Outcome::Refused => probe(PortState::Closed, None),
@@ -377,7 +406,7 @@ fn datagram(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
         State::Unreachable => PortState::Filtered,
         _ => PortState::OpenOrFiltered,
     };
-    Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false })))
+    Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false, silent: false })))
 }
 
 #[cfg(test)]

@@ -63,6 +63,66 @@ fn a_crowd_of_clients_hides_no_scan_and_no_flood() {
     assert!(found.without_room > 0);
 }
 
+#[test]
+fn who_asks_for_the_way_is_told_that_packets_are_too_old_and_wants_it() {
+    let asks = |hop: u64, state: State, icmp: Option<(u8, u8)>, ttl: u8| {
+        let to = format!("10.0.0.9:{}", 33_433 + hop);
+        let mut record = flow(FlowKind::Udp, hop, state, &format!("10.0.0.1:{}", 40_000 + hop), &to, 32, 0);
+        (record.orig.ttl_min, record.orig.ttl_max) = (Some(ttl), Some(ttl));
+        record.resp.packets = 0;
+        record.icmp_error = icmp.map(|(kind, code)| (kind, code, hop));
+        record
+    };
+    let mut way: Vec<_> = (1..20).map(|hop| asks(hop, State::Unreachable, Some((11, 0)), hop as u8)).collect();
+    way.extend((20..24).map(|hop| asks(hop, State::Refused, Some((3, 3)), hop as u8)));
+    assert_eq!(codes(&way), [""; 0]);
+    // A loop of routes: the packets were to get there.
+    let lost: Vec<_> = (1..3).map(|hop| asks(hop, State::Unreachable, Some((11, 0)), 64)).collect();
+    assert_eq!(codes(&lost), ["unreachable"; 2]);
+    // And a closed port is one, however near the capture is to its host.
+    assert_eq!(codes(&[asks(9, State::Refused, Some((3, 3)), 25)]), ["refused"]);
+}
+
+#[test]
+fn hosts_that_fail_one_client_alike_are_one_finding() {
+    let silent = |n: u64| attempt(n, 1, (100 + n as u32, 443), Outcome::NoAnswer, SYN);
+    let mut all: Vec<_> = (1..=3).map(silent).collect();
+    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
+    assert_eq!(codes(&all), ["no_answer"; 3]);
+    all.extend((4..=7).map(silent));
+    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
+    let findings = found(&all);
+    let [one] = &findings[..] else { panic!("{findings:?}") };
+    assert!(matches!(&one.cause, Cause::NoAnswer { hosts, ports, .. } if (hosts.total, ports.total) == (7, 1)), "{one:?}");
+    assert_eq!((one.severity, one.flows.total), (Severity::High, 7));
+    // Somebody was reached: it is not the client's network.
+    all.push(attempt(9, 1, (50, 443), Outcome::Established, SYN | ACK | FIN));
+    let last = all.last_mut().expect("one");
+    (last.orig.unique_bytes, last.resp.unique_bytes) = (9, 9);
+    assert_eq!(found(&all)[0].severity, Severity::Medium);
+}
+
+#[test]
+fn silence_to_packets_of_no_connection_counts_where_a_scan_shows() {
+    let probe = |n: u64, answered: bool| {
+        let mut record = attempt(n, 1, (9, n as u16), Outcome::Midway, ACK);
+        record.handshake = None;
+        record.resp.flags = if answered { RST } else { 0 };
+        record.resp.packets = u64::from(answered);
+        record.orig.packets = 1;
+        record
+    };
+    let silence: Vec<_> = (1..=30).map(|n| probe(n, false)).collect();
+    assert_eq!(codes(&silence), [""; 0]);
+    let some: Vec<_> = (1..=30).map(|n| probe(n, n > 4)).collect();
+    let findings = found(&some);
+    let [Cause::Scan(scan)] = &findings.iter().map(|finding| finding.cause.clone()).collect::<Vec<_>>()[..] else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(scan.counts, [(PortState::Filtered, 4), (PortState::Unfiltered, 26)]);
+    assert_eq!((scan.kind, scan.targets), (ScanKind::Ack, 30));
+}
+
 /// An attempt to connect that came out like this. `flags`: all of the client's.
 fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
     let state = match outcome {

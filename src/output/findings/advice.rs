@@ -1,10 +1,11 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
 use super::words::counts;
-use crate::detect::{Cause, Finding, NameFault, Scan};
-use crate::model::IpProtocol;
+use crate::detect::{Cause, Few, Finding, NameFault, Scan};
+use crate::model::{Endpoint, IpProtocol};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
+use std::net::IpAddr;
 
 /// All that is said of a finding beside its first line.
 #[derive(Debug, Default)]
@@ -34,26 +35,35 @@ pub(super) fn said(finding: &Finding) -> Said {
     said.unwrap_or_default().counted(finding.flows.total)
 }
 
+/// `10.0.0.1:80`, `10.0.0.1:80 (and 6 other hosts)`.
+fn whom(server: Endpoint, hosts: &Few<IpAddr>) -> String {
+    match hosts.total {
+        0 | 1 => server.to_string(),
+        n => format!("{server} (and {})", units::counted(n - 1, "other host")),
+    }
+}
+
 /// Of attempts that failed.
 fn of_attempts(cause: &Cause) -> Option<Said> {
     Some(match cause {
-        Cause::Refused { protocol, server, client, .. } if *protocol == IpProtocol::TCP => Said {
-            seen: format!("{client} asked {server} for a connection; a reset came back at once."),
+        Cause::Refused { protocol, server, hosts, client, .. } if *protocol == IpProtocol::TCP => Said {
+            seen: format!("{client} asked {} for a connection; a reset came back at once.", whom(*server, hosts)),
             means: "the host is up and no program listens on that port · a firewall rejects with a reset",
             not: "a network that loses packets: the answer came",
             check: format!("ss -ltn on {} · another port? · is the program running and bound to this address?", server.ip),
             source: "RFC 9293 section 3.10.7.1",
         },
-        Cause::Refused { server, client, .. } => Said {
-            seen: format!("{client} sent to {server}; ICMP port unreachable came back."),
+        Cause::Refused { server, hosts, client, .. } => Said {
+            seen: format!("{client} sent to {}; ICMP port unreachable came back.", whom(*server, hosts)),
             means: "the host is up and no program has that port",
             not: "loss: the host itself answered",
             check: format!("ss -lun on {}", server.ip),
             source: "RFC 1122 section 4.1.3.1",
         },
-        Cause::NoAnswer { server, client, syns, over, host_is_up, .. } => Said {
+        Cause::NoAnswer { server, hosts, client, syns, over, host_is_up, .. } => Said {
             seen: format!(
-                "{client} asked {server} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP{}.",
+                "{client} asked {} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP{}.",
+                whom(*server, hosts),
                 units::counted(*syns, "SYN"),
                 units::duration(*over),
                 if *host_is_up { ". The host answered others, or at other ports" } else { "" }
@@ -73,9 +83,10 @@ fn of_attempts(cause: &Cause) -> Option<Said> {
             },
             source: "RFC 9293 section 3.8.1, RFC 6298 section 5; Linux net.ipv4.tcp_syn_retries",
         },
-        Cause::Unreachable { server, client, icmp: (kind, code), .. } => Said {
+        Cause::Unreachable { server, hosts, client, icmp: (kind, code), .. } => Said {
             seen: format!(
-                "{client} asked for {server}; an ICMP error came back: {}.",
+                "{client} asked for {}; an ICMP error came back: {}.",
+                whom(*server, hosts),
                 icmp_words(server.ip.is_ipv6(), *kind, *code)
             ),
             means: "a router has no way there, or a firewall says that it does not let it through",
@@ -83,8 +94,8 @@ fn of_attempts(cause: &Cause) -> Option<Said> {
             check: format!("ip route get {0} · traceroute {0} · the firewall that sent the error", server.ip),
             source: "RFC 792, RFC 4443, RFC 1122 section 4.2.3.9",
         },
-        Cause::HalfOpen { server, client, .. } => Said {
-            seen: format!("{server} answered the SYN of {client} with SYN,ACK; the ACK never came."),
+        Cause::HalfOpen { server, hosts, client, .. } => Said {
+            seen: format!("{} answered the SYN of {client} with SYN,ACK; the ACK never came.", whom(*server, hosts)),
             means: "one of: the SYN was a probe · its source address was forged · the answer went astray",
             not: "a refused connection: somebody listens there",
             check: "does the client exist? · a capture at the client · ss -tn state syn-recv on the server".to_owned(),

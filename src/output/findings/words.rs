@@ -10,37 +10,37 @@ use std::net::IpAddr;
 pub(super) fn headline(finding: &Finding) -> String {
     let attempts = finding.flows.total;
     match &finding.cause {
-        Cause::Refused { protocol, server, ports, clients, .. } => {
+        Cause::Refused { protocol, server, hosts, ports, clients, .. } => {
+            let server = at(server.ip, hosts, ports);
             let what = if *protocol == IpProtocol::TCP {
-                format!("refused: nothing listens on {} {}", server.ip, ports_of(ports))
+                format!("refused: nothing listens on {server}")
             } else {
-                format!("nothing listens on {} {} {}", word(*protocol), server.ip, ports_of(ports))
+                format!("nothing listens on {} {server}", word(*protocol))
             };
             format!("{what}{}", asked(attempts, *clients))
         }
-        Cause::NoAnswer { syns, over, server, ports, completed: 0, .. } if attempts == 1 => {
+        Cause::NoAnswer { syns, over, server, hosts, ports, completed: 0, .. } if attempts == 1 => {
             if *syns == 1 {
-                format!("no answer to the SYN to {} {}; no RST, no ICMP", server.ip, ports_of(ports))
+                format!("no answer to the SYN to {}; no RST, no ICMP", at(server.ip, hosts, ports))
             } else {
                 format!("no answer to {} SYNs in {}; no RST, no ICMP", units::count(*syns), units::duration(*over))
             }
         }
-        Cause::NoAnswer { server, ports, clients, completed: 0, .. } => {
-            format!("no answer from {} {}{}; no RST, no ICMP", server.ip, ports_of(ports), asked(attempts, *clients))
+        Cause::NoAnswer { server, hosts, ports, clients, completed: 0, .. } => {
+            format!("no answer from {}{}; no RST, no ICMP", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
-        Cause::NoAnswer { server, ports, completed, .. } => format!(
-            "no answer from {} {} to {} of {} attempts",
-            server.ip,
-            ports_of(ports),
+        Cause::NoAnswer { server, hosts, ports, completed, .. } => format!(
+            "no answer from {} to {} of {} attempts",
+            at(server.ip, hosts, ports),
             units::count(attempts),
             units::count(attempts + completed)
         ),
-        Cause::Unreachable { server, ports, icmp: (kind, code), clients, .. } => {
+        Cause::Unreachable { server, hosts, ports, icmp: (kind, code), clients, .. } => {
             let why = icmp_words(server.ip.is_ipv6(), *kind, *code);
-            format!("{} {} cannot be reached: {why}{}", server.ip, ports_of(ports), asked(attempts, *clients))
+            format!("{} cannot be reached: {why}{}", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
-        Cause::HalfOpen { server, ports, clients, .. } => {
-            format!("{} {} answered, and the client never did{}", server.ip, ports_of(ports), asked(attempts, *clients))
+        Cause::HalfOpen { server, hosts, ports, clients, .. } => {
+            format!("{} answered, and the client never did{}", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
         Cause::WindowShut { longest, at_end, .. } => {
             let end = if *at_end { ", still at the end" } else { "" };
@@ -181,6 +181,14 @@ const fn strange(kind: ScanKind) -> &'static str {
         ScanKind::Syn => "SYN, and a reset to the answer (SYN scan)",
         ScanKind::Connect => "connections closed at once (connect scan)",
         ScanKind::Udp => "datagrams",
+    }
+}
+
+/// `10.0.0.1 port 80`, `7 hosts (first 10.0.0.1), port 443`.
+fn at(first: IpAddr, hosts: &Few<IpAddr>, ports: &Few<u16>) -> String {
+    match hosts.total {
+        0 | 1 => format!("{first} {}", ports_of(ports)),
+        n => format!("{} hosts (first {first}), {}", units::count(n), ports_of(ports)),
     }
 }
 
