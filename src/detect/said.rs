@@ -30,6 +30,8 @@ struct Questions {
     names: Vec<Box<str>>,
     /// Questions in all, of names that are kept or not.
     total: u64,
+    /// One of them was waited for long enough, or asked again.
+    waited: bool,
 }
 
 /// Logins of one client at one server.
@@ -73,11 +75,11 @@ impl Sayings {
         let Some(dns) = said.dns.as_deref() else { return };
         for transaction in &dns.transactions {
             let Some(fault) = fault(record, transaction) else { continue };
-            // Asked again, it has waited.
-            if fault == NameFault::NoAnswer && dns.resent == 0 && record.told_at - record.end < PATIENCE {
-                continue;
-            }
+            let early = fault == NameFault::NoAnswer && record.told_at - record.end < PATIENCE;
             let Some(group) = self.names.of(client, (fault, server)) else { continue };
+            // Asked again, it has waited; resolvers take another port for that.
+            let again = dns.resent > 0 || transaction.name.as_ref().is_some_and(|name| group.names.contains(name));
+            group.waited |= !early || again;
             if group.flows.last != Some(record.id) {
                 group.flows.push(record.id);
             }
@@ -130,7 +132,10 @@ impl Sayings {
             if known.covers(client, IpProtocol::UDP, Endpoint::new(server, DNS)) {
                 continue;
             }
-            let Questions { flows, packets, names, total } = group;
+            let Questions { flows, packets, names, total, waited } = group;
+            if !waited {
+                continue;
+            }
             let severity = match fault {
                 // Programs ask for names that may not be there: search lists, IPv6, service discovery.
                 NameFault::NoSuchName => Severity::Low,

@@ -98,10 +98,13 @@ fn names_of(fault: NameFault, server: IpAddr, names: &[Box<str>], total: u64) ->
     let what = match (names, total) {
         ([], n) => units::counted(n, "question"),
         ([name], 1) => name.to_string(),
-        ([name, ..], n) => format!("{name} and {} more", units::count(n - 1)),
+        ([name], n) => format!("{name} ({} questions)", units::count(n)),
+        (names, n) if names.len() as u64 == n => format!("{} and {} more", names[0], units::count(n - 1)),
+        // The first ones are kept, and some were asked for more than once.
+        (names, n) => format!("{} and others ({} questions)", names[0], units::count(n)),
     };
     match fault {
-        NameFault::NoSuchName if total == 1 => format!("DNS: {what} does not exist"),
+        NameFault::NoSuchName if names.len() == 1 => format!("DNS: {what} does not exist"),
         NameFault::NoSuchName => format!("DNS: {what} do not exist"),
         NameFault::Failed => format!("DNS: {server} could not find out {what}"),
         NameFault::Refused => format!("DNS: {server} refuses to answer for {what}"),
