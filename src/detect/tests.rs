@@ -1,7 +1,7 @@
 //! Each detector with what it is for, and with what looks nearest to it and is innocent.
 
 use super::{Cause, Detectors, Finding, PortState, ScanKind, ScanShape, Severity};
-use crate::flow::{FlowKind, FlowRecord, Handshake, Outcome, State};
+use crate::flow::{FlowKind, FlowRecord, Handshake, LossRecord, Outcome, State};
 use crate::model::Span;
 use crate::output::fixture::{START, at, flow};
 use std::net::{IpAddr, Ipv4Addr};
@@ -343,6 +343,40 @@ fn whatever_comes_memory_is_bounded() {
     let address =
         |finding: &Finding| matches!(finding.cause, Cause::Scan(ref scan) if scan.scanner == IpAddr::from([0, 0, 0, 0]));
     assert!(!found.findings.iter().any(address));
+}
+
+#[test]
+fn what_detectors_hold_stays_within_what_they_are_given() {
+    const MIB: usize = 1 << 20;
+    // Distinct sources, distinct targets, distinct ports, one that asks for all, all that ask one; each cited in full.
+    let ways: [fn(u64) -> (u32, (u32, u16)); 5] = [
+        |n| (n as u32, (n as u32 * 7, n as u16)),
+        |n| ((n / 4096) as u32, (n as u32, 80)),
+        |n| (1 + (n % 5) as u32, (n as u32 / 1000, n as u16)),
+        |n| (n as u32, (1, 80)),
+        |n| (n as u32 % 5000, (n as u32 / 5000, 443)),
+    ];
+    for bytes in [4 * MIB, 16 * MIB] {
+        for way in ways {
+            let before = crate::heap::held();
+            let mut detectors = Detectors::within(bytes);
+            let mut most = 0;
+            for n in 0..120_000 {
+                let outcome =
+                    [Outcome::Refused, Outcome::NoAnswer, Outcome::HalfOpen, Outcome::Established][(n / 3 % 4) as usize];
+                let (client, server) = way(n);
+                let mut record = attempt(n, client, server, outcome, SYN | ACK);
+                record.icmp_error = (n % 5 == 0).then_some((3, 4, n));
+                (record.orig.unique_bytes, record.resp.unique_bytes) = (n % 2, n % 3);
+                record.orig.loss = Some(LossRecord { resent_packets: 9, uncaptured_bytes: 1, ..LossRecord::default() });
+                detectors.on_flow(&record);
+                if n % 1000 == 0 {
+                    most = most.max(crate::heap::held() - before);
+                }
+            }
+            assert!(most.unsigned_abs() <= bytes, "{most} of {bytes}");
+        }
+    }
 }
 
 #[test]
