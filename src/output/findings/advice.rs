@@ -1,7 +1,7 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
 use super::words::counts;
-use crate::detect::{Cause, Finding, NameFault, Scan};
+use crate::detect::{Cause, Finding, Leak, NameFault, Scan, SlowWay};
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -27,7 +27,8 @@ pub(super) fn said(finding: &Finding) -> Said {
         Cause::Refused { .. } | Cause::NoAnswer { .. } | Cause::Unreachable { .. } | Cause::HalfOpen { .. } => {
             of_attempts(&finding.cause)
         }
-        Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => of_others(&finding.cause),
+        Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } | Cause::SlowRequests { .. } => of_others(&finding.cause),
+        Cause::LeftOpen { .. } => of_sockets(&finding.cause),
         Cause::Names { .. } | Cause::TlsAlert { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
         cause => of_troubles(cause),
     };
@@ -234,7 +235,77 @@ fn of_others(cause: &Cause) -> Option<Said> {
             check: "net.ipv4.tcp_syncookies · ss -tn state syn-recv | wc -l · where do they come in?".to_owned(),
             source: "RFC 4987",
         },
+        Cause::SlowRequests { client, server, way, at_once, longest, sent } => Said {
+            seen: format!(
+                "{client} had {} to {server} open at one time, for up to {}, {}; it sent {} in all of them.",
+                units::counted(*at_once, "connection"),
+                units::duration(*longest),
+                match way {
+                    SlowWay::Head => "and finished the head of no request",
+                    SlowWay::Body => "and finished the body of no request",
+                    SlowWay::Hello => "and finished the ClientHello of none",
+                    SlowWay::Reading => "its window shut for 10 s and more while the server answered",
+                    SlowWay::Silent => "and neither side said anything",
+                },
+                units::bytes(*sent)
+            ),
+            means: match way {
+                SlowWay::Silent => {
+                    "somebody fills the server's list of connections; or a pool, set up in advance and larger than its use"
+                }
+                SlowWay::Reading => {
+                    "somebody keeps the server's workers busy with answers that are not read; or a client that hangs"
+                }
+                SlowWay::Head | SlowWay::Body | SlowWay::Hello => {
+                    "somebody keeps the server's workers waiting for requests that never get whole (slowloris, slow POST)"
+                }
+            },
+            not: "many visitors, long polling or a slow server: those have sent their requests, and wait",
+            check: format!(
+                "who is {client}? · ss -tn 'sport = :{}' on {} · the server's limits: connections of one address, time for a request",
+                server.port, server.ip
+            ),
+            source: "RFC 9110 section 15.5.9 (408); slowhttptest(1), docs/findings.md",
+        },
         _ => return None,
+    })
+}
+
+/// Of sockets that nobody closes.
+fn of_sockets(cause: &Cause) -> Option<Said> {
+    let Cause::LeftOpen { client, server, leak, quiet } = cause else { return None };
+    Some(match leak {
+        Leak::HalfClosed { by_client } => {
+            let ip = if *by_client { *client } else { server.ip };
+            let (closed, holds) = if *by_client { ("server", "client") } else { ("client", "server") };
+            Said {
+                seen: format!(
+                    "Between {client} and {server} the {closed} closed, and that was acknowledged; the {holds} said nothing more, for {}, and did not close.",
+                    units::duration(*quiet)
+                ),
+                means: "the program got 0 from read() or recv(), the end of what the other says, and did not call close(): its socket stays in CLOSE-WAIT; or it \
+                        works on something for long",
+                not: "a network fault: both kernels have answered",
+                check: format!(
+                    "ss -tnp state close-wait on {ip}: which program, and does their number grow? · strace -e read,recvfrom,close -p PID · ls /proc/PID/fd | wc -l"
+                ),
+                source: "RFC 9293 sections 3.6 and 3.3.2 (CLOSE-WAIT); close(2), shutdown(2)",
+            }
+        }
+        Leak::Pile { over } => Said {
+            seen: format!(
+                "{client} set up connections to {server} over {}, each while those before it were idle, and used none of them again; the longest was quiet for {}.",
+                units::duration(*over),
+                units::duration(*quiet)
+            ),
+            means: "the program calls connect() for each task and never close(), or does not give connections back to its pool; or many hosts behind one address (NAT)",
+            not: "a pool or keep-alive: an idle connection would have been used before another is set up",
+            check: format!(
+                "ss -tnp dst {} dport = :{} on {client}: which program, and does their number grow? · ls /proc/PID/fd | wc -l · an idle timeout at the server",
+                server.ip, server.port
+            ),
+            source: "close(2); RFC 9112 section 9.3 on persistent connections",
+        },
     })
 }
 

@@ -1,7 +1,7 @@
 //! Findings as records: one JSON object a line, between a `capture` and an `end` record.
 
 use super::{advice, words};
-use crate::detect::{Cause, Finding, Place};
+use crate::detect::{Cause, Finding, Leak, Place};
 use crate::event::{Event, Keep, Sink};
 use crate::model::Span;
 use crate::output::capture_record::Framing;
@@ -142,5 +142,16 @@ fn data(cause: &Cause) -> Value {
             "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
             "sources_at_least": sources_at_least, "peak": peak,
         }),
+        Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
+            "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
+        }),
+        Cause::LeftOpen { client, server, leak, quiet } => {
+            let (how, by, over) = match leak {
+                Leak::HalfClosed { by_client: true } => ("half_closed", "client", None),
+                Leak::HalfClosed { by_client: false } => ("half_closed", "server", None),
+                Leak::Pile { over } => ("pile", "client", Some(seconds(*over))),
+            };
+            json!({ "client": client.to_string(), "server": server.to_string(), "how": how, "left_open_by": by, "quiet": seconds(*quiet), "over": over })
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A finding in one line, and how its packets are cited.
 
-use crate::detect::{Cause, Few, Finding, NameFault, PortState, Scan, ScanKind, ScanShape};
+use crate::detect::{Cause, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -91,6 +91,49 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
+        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } => kept(&finding.cause, attempts),
+    }
+}
+
+/// Of connections that are kept open, or should not be as they are.
+fn kept(cause: &Cause, attempts: u64) -> String {
+    match cause {
+        Cause::SlowRequests { client, server, way, at_once, longest, .. } => format!(
+            "{}: {client} keeps {} of {} port {} open at once, up to {}, {}",
+            match way {
+                SlowWay::Reading => "slow reader",
+                SlowWay::Silent => "silent connections",
+                SlowWay::Head | SlowWay::Body | SlowWay::Hello => "slow requests",
+            },
+            units::counted(*at_once, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*longest),
+            match way {
+                SlowWay::Head => "no request head finished (slowloris)",
+                SlowWay::Body => "no request body finished (slow POST)",
+                SlowWay::Hello => "no TLS ClientHello finished",
+                SlowWay::Reading => "its window shut",
+                SlowWay::Silent => "nothing said",
+            }
+        ),
+        Cause::LeftOpen { server, leak: Leak::HalfClosed { by_client }, quiet, .. } => {
+            let (closed, holds) = if *by_client { ("server", "client") } else { ("client", "server") };
+            format!(
+                "the {closed} closed, the {holds} never did, for {} (port {}){}: close() missing",
+                units::duration(*quiet),
+                server.port,
+                in_connections(attempts)
+            )
+        }
+        Cause::LeftOpen { client, server, leak: Leak::Pile { over }, .. } => format!(
+            "{} of {client} to {} port {} pile up unused, set up over {}: close() missing",
+            units::counted(attempts, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*over)
+        ),
+        _ => String::new(),
     }
 }
 
@@ -215,7 +258,12 @@ fn word(protocol: IpProtocol) -> String {
 /// How sure it is: what stands in packets, or what they speak for.
 pub(super) const fn sure(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Resent { .. } | Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => "likely",
+        Cause::Resent { .. }
+        | Cause::Scan(_)
+        | Cause::Probe { .. }
+        | Cause::SynFlood { .. }
+        | Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. } => "likely",
         _ => "sure",
     }
 }
