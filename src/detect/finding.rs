@@ -439,6 +439,21 @@ pub enum Cause {
         /// The longest time in which nothing was said, to the end of what was seen.
         quiet: Span,
     },
+    /// A service that belongs inside answered somebody outside.
+    ExposedPort {
+        /// What answered.
+        server: Endpoint,
+        /// The service.
+        service: &'static str,
+        /// It is known by what was said, not by its port alone.
+        by_content: bool,
+        /// Whom it answered first.
+        client: IpAddr,
+        /// Addresses that it answered, as far as they were counted.
+        clients: u64,
+        /// There were more.
+        clients_at_least: bool,
+    },
 }
 
 impl Cause {
@@ -463,6 +478,7 @@ impl Cause {
             Self::Password { .. } => "password_in_clear",
             Self::SlowRequests { .. } => "slow_requests",
             Self::LeftOpen { .. } => "left_open",
+            Self::ExposedPort { .. } => "exposed_port",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
 mod bounds;
+mod exposed;
 pub mod finding;
 mod flood;
 mod groups;
@@ -23,6 +24,7 @@ pub use crate::flow::{Few, Place};
 pub use finding::{Cause, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
 
 use crate::flow::FlowRecord;
+use crate::model::Network;
 use bounds::Bounds;
 
 /// Findings at most; those that are less grave give way.
@@ -38,6 +40,7 @@ pub struct Detectors {
     sayings: said::Sayings,
     slow: slow::SlowRequests,
     left_open: left_open::LeftOpen,
+    exposed: exposed::Exposed,
 }
 
 /// What was found.
@@ -62,7 +65,15 @@ impl Detectors {
             sayings: said::Sayings::within(bounds),
             slow: slow::SlowRequests::within(bounds),
             left_open: left_open::LeftOpen::within(bounds),
+            exposed: exposed::Exposed::within(bounds),
         }
+    }
+
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(mut self, local: Vec<Network>) -> Self {
+        self.exposed.with_local(local);
+        self
     }
 
     /// A conversation that is over.
@@ -74,14 +85,15 @@ impl Detectors {
         self.sayings.on_flow(record);
         self.slow.on_flow(record);
         self.left_open.on_flow(record);
+        self.exposed.on_flow(record);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, slow, left_open } = self;
+        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
-        let here = here + slow.without_room() + left_open.without_room();
+        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -91,6 +103,7 @@ impl Detectors {
         sayings.finish(&mut findings);
         slow.finish(&mut findings);
         left_open.finish(&mut findings);
+        exposed.finish(&covered, &mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -116,7 +129,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::HalfOpen { .. } => 6,
         Cause::Refused { .. } => 7,
         Cause::Reset { .. } | Cause::TlsAlert { .. } => 8,
-        Cause::Password { .. } | Cause::LeftOpen { .. } => 9,
+        Cause::Password { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } => 9,
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,
         Cause::CaptureLoss { .. } => 12,

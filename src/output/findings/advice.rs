@@ -29,6 +29,7 @@ pub(super) fn said(finding: &Finding) -> Said {
         }
         Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } | Cause::SlowRequests { .. } => of_others(&finding.cause),
         Cause::LeftOpen { .. } => of_sockets(&finding.cause),
+        Cause::ExposedPort { .. } => of_services(&finding.cause),
         Cause::Names { .. } | Cause::TlsAlert { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
         cause => of_troubles(cause),
     };
@@ -306,6 +307,24 @@ fn of_sockets(cause: &Cause) -> Option<Said> {
             ),
             source: "close(2); RFC 9112 section 9.3 on persistent connections",
         },
+    })
+}
+
+/// Of services that are within reach of others.
+fn of_services(cause: &Cause) -> Option<Said> {
+    let Cause::ExposedPort { server, service, by_content, client, .. } = cause else { return None };
+    Some(Said {
+        seen: format!(
+            "{client}, an address that is not local, asked {server} for a connection, and it was set up; {}.",
+            if *by_content { format!("{service} was spoken") } else { format!("that port is {service}'s") }
+        ),
+        means: "no firewall stands before a service that is meant for those inside; whoever finds it tries passwords and known faults",
+        not: "proof of a break-in, nor of a login; a scan that found it is told as a scan",
+        check: format!(
+            "is it meant so? · a firewall or VPN before {}, or listen on an inner address: ss -ltn 'sport = :{}' · if {client} is ours: --local NET",
+            server.ip, server.port
+        ),
+        source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
     })
 }
 

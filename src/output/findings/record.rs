@@ -145,6 +145,10 @@ fn data(cause: &Cause) -> Value {
         Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
             "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
         }),
+        Cause::ExposedPort { server, service, by_content, client, clients, clients_at_least } => json!({
+            "server": server.to_string(), "service": service, "by_content": by_content, "client": client.to_string(), "clients": clients,
+            "clients_at_least": clients_at_least,
+        }),
         Cause::LeftOpen { client, server, leak, quiet } => {
             let (how, by, over) = match leak {
                 Leak::HalfClosed { by_client: true } => ("half_closed", "client", None),

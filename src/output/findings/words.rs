@@ -91,7 +91,7 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } => kept(&finding.cause, attempts),
+        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } => kept(&finding.cause, attempts),
     }
 }
 
@@ -133,6 +133,13 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
+        Cause::ExposedPort { server, service, client, clients, clients_at_least, .. } => {
+            let whom = match clients {
+                1 if !clients_at_least => client.to_string(),
+                n => format!("{}{} foreign addresses", if *clients_at_least { "more than " } else { "" }, units::count(*n)),
+            };
+            format!("{service} on {} port {} answers {whom}{}", server.ip, server.port, in_connections(attempts))
+        }
         _ => String::new(),
     }
 }
