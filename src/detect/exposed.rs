@@ -174,7 +174,7 @@ fn name(record: &FlowRecord) -> Option<(&'static str, bool)> {
     let port = record.responder.port;
     let by_port = || SERVICES.iter().find(|service| (service.ports.0..=service.ports.1).contains(&port));
     match app {
-        Some(App::Ssh) => Some(("ssh", true)),
+        Some(app @ (App::Ssh | App::Telnet | App::Rlogin | App::Ldap | App::Redis)) => Some((app.name(), true)),
         None => by_port().map(|service| (service.name, false)),
         Some(App::Http | App::Http2 | App::Tls) => by_port().filter(|service| service.web).map(|service| (service.name, false)),
         Some(_) => None,
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_answers_a_foreign_address() {
         let rdp = from("198.51.100.7", visit(1, 1, (9, 3389)));
-        assert_eq!(told(&found(&[rdp.clone()])), [("rdp", 3389, 1, Severity::Medium)]);
+        assert_eq!(told(&found(std::slice::from_ref(&rdp))), [("rdp", 3389, 1, Severity::Medium)]);
         let ssh = |n, client| from(client, says(App::Ssh, visit(n, 1, (9, 2222))));
         let clients = ["198.51.100.7", "2001:db8::7", "198.51.100.7", "8.8.8.8"];
         let all: Vec<_> = clients.into_iter().zip(1..).map(|(client, n)| ssh(n, client)).collect();

@@ -1,5 +1,6 @@
 //! A finding as data: what it is, how grave, which conversations and packets show it. Its words are `output/findings/`'s.
 
+use crate::flow::app::Secret;
 use crate::flow::{Few, FlowId, Place};
 use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
@@ -439,6 +440,17 @@ pub enum Cause {
         /// The longest time in which nothing was said, to the end of what was seen.
         quiet: Span,
     },
+    /// What is said can be read on the way.
+    ClearProtocol {
+        /// Who began.
+        client: IpAddr,
+        /// With whom.
+        server: Endpoint,
+        /// The protocol.
+        protocol: &'static str,
+        /// Of HTTP: what makes it worth a finding.
+        carries: Option<Secret>,
+    },
     /// A service that belongs inside answered somebody outside.
     ExposedPort {
         /// What answered.
@@ -479,6 +491,7 @@ impl Cause {
             Self::SlowRequests { .. } => "slow_requests",
             Self::LeftOpen { .. } => "left_open",
             Self::ExposedPort { .. } => "exposed_port",
+            Self::ClearProtocol { .. } => "clear_protocol",
         }
     }
 }

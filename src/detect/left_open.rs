@@ -301,7 +301,7 @@ mod tests {
         works.told_at = works.start + Span::from_secs(400);
         assert_eq!(leaks(&[works]), [(BY_SERVER, Severity::Low)]);
         let mut asked = half(1, 400);
-        let http = HttpRecord { requests: 2, responses: 1, exchanges: vec![Exchange::default()] };
+        let http = HttpRecord { requests: 2, responses: 1, exchanges: vec![Exchange::default()], secret: None };
         asked.app = Some(Box::new(AppRecord { app: Some(App::Http), http: Some(Box::new(http)), ..AppRecord::default() }));
         assert_eq!(leaks(&[asked]), []);
         let mut dropped = half(1, 100);

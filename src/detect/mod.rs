@@ -7,6 +7,7 @@
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
 mod bounds;
+mod clear;
 mod exposed;
 pub mod finding;
 mod flood;
@@ -41,6 +42,7 @@ pub struct Detectors {
     slow: slow::SlowRequests,
     left_open: left_open::LeftOpen,
     exposed: exposed::Exposed,
+    clear: clear::ClearProtocols,
 }
 
 /// What was found.
@@ -66,6 +68,7 @@ impl Detectors {
             slow: slow::SlowRequests::within(bounds),
             left_open: left_open::LeftOpen::within(bounds),
             exposed: exposed::Exposed::within(bounds),
+            clear: clear::ClearProtocols::within(bounds),
         }
     }
 
@@ -86,14 +89,15 @@ impl Detectors {
         self.slow.on_flow(record);
         self.left_open.on_flow(record);
         self.exposed.on_flow(record);
+        self.clear.on_flow(record);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed } = self;
+        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
-        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room();
+        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -104,6 +108,7 @@ impl Detectors {
         slow.finish(&mut findings);
         left_open.finish(&mut findings);
         exposed.finish(&covered, &mut findings);
+        clear.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -129,7 +134,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::HalfOpen { .. } => 6,
         Cause::Refused { .. } => 7,
         Cause::Reset { .. } | Cause::TlsAlert { .. } => 8,
-        Cause::Password { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } => 9,
+        Cause::Password { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => 9,
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,
         Cause::CaptureLoss { .. } => 12,

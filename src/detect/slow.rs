@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn with_http(record: FlowRecord, requests: u64, responses: u64, exchange: Exchange) -> FlowRecord {
-        let http = HttpRecord { requests, responses, exchanges: vec![exchange] };
+        let http = HttpRecord { requests, responses, exchanges: vec![exchange], secret: None };
         let app = AppRecord { app: Some(App::Http), http: Some(Box::new(http)), ..AppRecord::default() };
         FlowRecord { app: Some(Box::new(app)), ..record }
     }

@@ -29,7 +29,7 @@ pub(super) fn said(finding: &Finding) -> Said {
         }
         Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } | Cause::SlowRequests { .. } => of_others(&finding.cause),
         Cause::LeftOpen { .. } => of_sockets(&finding.cause),
-        Cause::ExposedPort { .. } => of_services(&finding.cause),
+        Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => of_services(&finding.cause),
         Cause::Names { .. } | Cause::TlsAlert { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
         cause => of_troubles(cause),
     };
@@ -312,19 +312,43 @@ fn of_sockets(cause: &Cause) -> Option<Said> {
 
 /// Of services that are within reach of others.
 fn of_services(cause: &Cause) -> Option<Said> {
-    let Cause::ExposedPort { server, service, by_content, client, .. } = cause else { return None };
-    Some(Said {
-        seen: format!(
-            "{client}, an address that is not local, asked {server} for a connection, and it was set up; {}.",
-            if *by_content { format!("{service} was spoken") } else { format!("that port is {service}'s") }
-        ),
-        means: "no firewall stands before a service that is meant for those inside; whoever finds it tries passwords and known faults",
-        not: "proof of a break-in, nor of a login; a scan that found it is told as a scan",
-        check: format!(
-            "is it meant so? · a firewall or VPN before {}, or listen on an inner address: ss -ltn 'sport = :{}' · if {client} is ours: --local NET",
-            server.ip, server.port
-        ),
-        source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
+    Some(match cause {
+        Cause::ExposedPort { server, service, by_content, client, .. } => Said {
+            seen: format!(
+                "{client}, an address that is not local, asked {server} for a connection, and it was set up; {}.",
+                if *by_content { format!("{service} was spoken") } else { format!("that port is {service}'s") }
+            ),
+            means: "no firewall stands before a service that is meant for those inside; whoever finds it tries passwords and known faults",
+            not: "proof of a break-in, nor of a login; a scan that found it is told as a scan",
+            check: format!(
+                "is it meant so? · a firewall or VPN before {}, or listen on an inner address: ss -ltn 'sport = :{}' · if {client} is ours: --local NET",
+                server.ip, server.port
+            ),
+            source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
+        },
+        Cause::ClearProtocol { client, server, protocol, carries } => Said {
+            seen: format!(
+                "{client} and {server} spoke {} without TLS{}.",
+                protocol.to_uppercase(),
+                carries.map_or_else(String::new, |secret| format!("; a request carried {}", secret.name()))
+            ),
+            means: "whoever is on the way reads it, may change it, and may use what it carries",
+            not: "proof that anybody did",
+            check: match *protocol {
+                "telnet" | "rlogin" => format!(
+                    "ssh instead; what was typed there, passwords too, stands in the packets: sockeye follow FILE of {server}"
+                ),
+                "http" => format!("does {server} speak HTTPS? · the cookie's Secure attribute, HSTS"),
+                _ => format!("{protocol} with TLS: STARTTLS, or the port for it"),
+            },
+            source: match *protocol {
+                "http" => "RFC 9110 section 17, RFC 6265 section 8.3",
+                "telnet" | "rlogin" => "RFC 4251; RFC 854, RFC 1282",
+                "ldap" => "RFC 4513 section 6",
+                _ => "RFC 8314; docs/findings.md",
+            },
+        },
+        _ => return None,
     })
 }
 

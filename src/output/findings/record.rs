@@ -3,6 +3,7 @@
 use super::{advice, words};
 use crate::detect::{Cause, Finding, Leak, Place};
 use crate::event::{Event, Keep, Sink};
+use crate::flow::app::Secret;
 use crate::model::Span;
 use crate::output::capture_record::Framing;
 use crate::output::json::JsonLine;
@@ -144,6 +145,9 @@ fn data(cause: &Cause) -> Value {
         }),
         Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
             "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
+        }),
+        Cause::ClearProtocol { client, server, protocol, carries } => json!({
+            "client": client.to_string(), "server": server.to_string(), "proto": protocol, "carries": carries.map(Secret::name),
         }),
         Cause::ExposedPort { server, service, by_content, client, clients, clients_at_least } => json!({
             "server": server.to_string(), "service": service, "by_content": by_content, "client": client.to_string(), "clients": clients,

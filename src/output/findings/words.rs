@@ -1,6 +1,7 @@
 //! A finding in one line, and how its packets are cited.
 
 use crate::detect::{Cause, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
+use crate::flow::app::Secret;
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -91,7 +92,9 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } => kept(&finding.cause, attempts),
+        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
+            kept(&finding.cause, attempts)
+        }
     }
 }
 
@@ -133,6 +136,18 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
+        Cause::ClearProtocol { protocol, carries, server, .. } => {
+            let what = carries.map_or("what is said in it", |secret| match secret {
+                Secret::Cookie => "a cookie (session)",
+                Secret::Authorization => "an authorization",
+            });
+            format!(
+                "{} in the clear: {what} can be read on the way to {}{}",
+                protocol.to_uppercase(),
+                server.ip,
+                in_connections(attempts)
+            )
+        }
         Cause::ExposedPort { server, service, client, clients, clients_at_least, .. } => {
             let whom = match clients {
                 1 if !clients_at_least => client.to_string(),
