@@ -12,7 +12,7 @@ const RST: u16 = 4;
 const ACK: u16 = 16;
 
 /// What the records of a capture are taken for.
-fn found(records: &[FlowRecord]) -> Vec<Finding> {
+pub(super) fn found(records: &[FlowRecord]) -> Vec<Finding> {
     let mut detectors = Detectors::default();
     for record in records {
         detectors.on_flow(record);
@@ -20,7 +20,7 @@ fn found(records: &[FlowRecord]) -> Vec<Finding> {
     detectors.finish(None).findings
 }
 
-fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
+pub(super) fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
     found(records).iter().map(|finding| finding.cause.code()).collect()
 }
 
@@ -124,7 +124,7 @@ fn silence_to_packets_of_no_connection_counts_where_a_scan_shows() {
 }
 
 /// An attempt to connect that came out like this. `flags`: all of the client's.
-fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
+pub(super) fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
     let state = match outcome {
         Outcome::Refused => State::Refused,
         Outcome::NoAnswer => State::NoAnswer,
@@ -160,7 +160,7 @@ fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags
 }
 
 /// A connection with data both ways.
-fn visit(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
+pub(super) fn visit(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
     let mut record = attempt(number, client, server, Outcome::Established, SYN | ACK | FIN);
     (record.orig.unique_bytes, record.resp.unique_bytes) = (100, 1000);
     record

@@ -2,7 +2,7 @@
 
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
-use crate::model::SourceKind;
+use crate::model::{Network, SourceKind};
 use crate::query::Query;
 use std::io;
 
@@ -25,6 +25,12 @@ impl<S> Detecting<S> {
     #[must_use]
     pub fn of(self, query: Option<Query>) -> Self {
         Self { query, ..self }
+    }
+
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(self, local: Vec<Network>) -> Self {
+        Self { detectors: self.detectors.with_local(local), ..self }
     }
 
     /// The output.

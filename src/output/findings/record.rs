@@ -1,8 +1,9 @@
 //! Findings as records: one JSON object a line, between a `capture` and an `end` record.
 
 use super::{advice, words};
-use crate::detect::{Cause, Few, Finding, Place};
+use crate::detect::{Cause, Few, Finding, Leak, Place};
 use crate::event::{Event, Keep, Sink};
+use crate::flow::app::Secret;
 use crate::model::Span;
 use crate::output::capture_record::Framing;
 use crate::output::json::JsonLine;
@@ -147,5 +148,23 @@ fn data(cause: &Cause) -> Value {
             "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
             "sources_at_least": sources_at_least, "peak": peak,
         }),
+        Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
+            "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
+        }),
+        Cause::ClearProtocol { client, server, protocol, carries } => json!({
+            "client": client.to_string(), "server": server.to_string(), "proto": protocol, "carries": carries.map(Secret::name),
+        }),
+        Cause::ExposedPort { server, service, by_content, client, clients, clients_at_least } => json!({
+            "server": server.to_string(), "service": service, "by_content": by_content, "client": client.to_string(), "clients": clients,
+            "clients_at_least": clients_at_least,
+        }),
+        Cause::LeftOpen { client, server, leak, quiet } => {
+            let (how, by, over) = match leak {
+                Leak::HalfClosed { by_client: true } => ("half_closed", "client", None),
+                Leak::HalfClosed { by_client: false } => ("half_closed", "server", None),
+                Leak::Pile { over } => ("pile", "client", Some(seconds(*over))),
+            };
+            json!({ "client": client.to_string(), "server": server.to_string(), "how": how, "left_open_by": by, "quiet": seconds(*quiet), "over": over })
+        }
     }
 }

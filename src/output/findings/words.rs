@@ -1,6 +1,7 @@
 //! A finding in one line, and how its packets are cited.
 
-use crate::detect::{Cause, Few, Finding, NameFault, PortState, Scan, ScanKind, ScanShape};
+use crate::detect::{Cause, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
+use crate::flow::app::Secret;
 use crate::model::IpProtocol;
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -91,6 +92,70 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
+        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
+            kept(&finding.cause, attempts)
+        }
+    }
+}
+
+/// Of connections that are kept open, or should not be as they are.
+fn kept(cause: &Cause, attempts: u64) -> String {
+    match cause {
+        Cause::SlowRequests { client, server, way, at_once, longest, .. } => format!(
+            "{}: {client} keeps {} of {} port {} open at once, up to {}, {}",
+            match way {
+                SlowWay::Reading => "slow reader",
+                SlowWay::Silent => "silent connections",
+                SlowWay::Head | SlowWay::Body | SlowWay::Hello => "slow requests",
+            },
+            units::counted(*at_once, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*longest),
+            match way {
+                SlowWay::Head => "no request head finished (slowloris)",
+                SlowWay::Body => "no request body finished (slow POST)",
+                SlowWay::Hello => "no TLS ClientHello finished",
+                SlowWay::Reading => "its window shut",
+                SlowWay::Silent => "nothing said",
+            }
+        ),
+        Cause::LeftOpen { server, leak: Leak::HalfClosed { by_client }, quiet, .. } => {
+            let (closed, holds) = if *by_client { ("server", "client") } else { ("client", "server") };
+            format!(
+                "the {closed} closed, the {holds} never did, for {} (port {}){}: close() missing",
+                units::duration(*quiet),
+                server.port,
+                in_connections(attempts)
+            )
+        }
+        Cause::LeftOpen { client, server, leak: Leak::Pile { over }, .. } => format!(
+            "{} of {client} to {} port {} pile up unused, set up over {}: close() missing",
+            units::counted(attempts, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*over)
+        ),
+        Cause::ClearProtocol { protocol, carries, server, .. } => {
+            let what = carries.map_or("what is said in it", |secret| match secret {
+                Secret::Cookie => "a cookie (session)",
+                Secret::Authorization => "an authorization",
+            });
+            format!(
+                "{} in the clear: {what} can be read on the way to {}{}",
+                protocol.to_uppercase(),
+                server.ip,
+                in_connections(attempts)
+            )
+        }
+        Cause::ExposedPort { server, service, client, clients, clients_at_least, .. } => {
+            let whom = match clients {
+                1 if !clients_at_least => client.to_string(),
+                n => format!("{}{} foreign addresses", if *clients_at_least { "more than " } else { "" }, units::count(*n)),
+            };
+            format!("{service} on {} port {} answers {whom}{}", server.ip, server.port, in_connections(attempts))
+        }
+        _ => String::new(),
     }
 }
 
@@ -226,7 +291,12 @@ fn word(protocol: IpProtocol) -> String {
 /// How sure it is: what stands in packets, or what they speak for.
 pub(super) const fn sure(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Resent { .. } | Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => "likely",
+        Cause::Resent { .. }
+        | Cause::Scan(_)
+        | Cause::Probe { .. }
+        | Cause::SynFlood { .. }
+        | Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. } => "likely",
         _ => "sure",
     }
 }
