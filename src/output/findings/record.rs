@@ -166,5 +166,24 @@ fn data(cause: &Cause) -> Value {
             };
             json!({ "client": client.to_string(), "server": server.to_string(), "how": how, "left_open_by": by, "quiet": seconds(*quiet), "over": over })
         }
+        Cause::SpoofedAddress { by, own, taken, unasked } => json!({
+            "by": by.to_string(), "own_address": own.map(|ip| ip.to_string()), "unasked": unasked, "addresses_total": taken.total,
+            "addresses": taken.first.iter().map(|(ip, owner)| json!({ "address": ip.to_string(), "owner": owner.to_string() })).collect::<Vec<_>>(),
+        }),
+        Cause::DuplicateAddress { address, first, second, how, times } => json!({
+            "address": address.to_string(), "first": first.to_string(), "second": second.map(|second| second.to_string()),
+            "how": how.key(), "times": times,
+        }),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => json!({
+            "asker": asker.to_string(), "askers": askers, "asked": asked, "sweep": sweep, "targets_total": targets.total,
+            "targets": targets.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+        Cause::InjectedReset { by, to, resets, after, acknowledged, guessed, ttl: (reset, others) } => json!({
+            "by": by.to_string(), "to": to.to_string(), "resets": resets, "went_on": after, "acknowledged": acknowledged, "guessed": guessed,
+            "reset_ttl": reset, "other_ttl": others,
+        }),
+        Cause::RewrittenData { sender, receiver, segments, sure } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "segments": segments, "checksums_right": sure,
+        }),
     }
 }

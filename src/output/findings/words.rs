@@ -1,8 +1,8 @@
 //! A finding in one line, and how its packets are cited.
 
-use crate::detect::{Cause, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
+use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
 use crate::flow::app::Secret;
-use crate::model::IpProtocol;
+use crate::model::{IpProtocol, MacAddr};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
 use std::net::IpAddr;
@@ -92,6 +92,24 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
+        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
+        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { by, resets, guessed, .. } => {
+            let what = match (*guessed, *resets) {
+                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
+                (false, 1) => "a reset".to_owned(),
+                (false, n) => units::counted(n, "reset"),
+            };
+            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
+        }
+        Cause::RewrittenData { sender, segments, .. } => {
+            format!(
+                "{} of {sender} came again with other bytes{}",
+                units::counted(*segments, "segment"),
+                in_connections(attempts)
+            )
+        }
         Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
             kept(&finding.cause, attempts)
         }
@@ -157,6 +175,47 @@ fn kept(cause: &Cause, attempts: u64) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn spoofed(by: MacAddr, taken: &Few<(IpAddr, MacAddr)>) -> String {
+    let whose: Vec<String> = taken.first.iter().take(2).map(|(ip, owner)| format!("{ip} of {owner}")).collect();
+    let more = match taken.total.saturating_sub(2) {
+        0 => String::new(),
+        n => format!(" and {} more", units::count(n)),
+    };
+    let both = if taken.total > 1 { ": a man in the middle" } else { "" };
+    format!("{by} claims {}{more}{both}", whose.join(" and "))
+}
+
+fn duplicate(address: IpAddr, first: MacAddr, second: Option<MacAddr>, how: Conflict) -> String {
+    match (how, second) {
+        (Conflict::Probed, Some(second)) => format!("{address} is taken: {second} asked for it, {first} has it"),
+        (Conflict::Probed, None) => format!("{address} is taken: somebody asked for it, {first} has it"),
+        (_, Some(second)) => format!("{address} is in use twice: by {first} and {second}"),
+        (_, None) => format!("{address} is in use twice: by {first} and another"),
+    }
+}
+
+fn silent(asker: IpAddr, askers: u64, targets: &Few<IpAddr>, asked: u64, sweep: bool) -> String {
+    let named: Vec<String> = targets.first.iter().take(2).map(ToString::to_string).collect();
+    if sweep {
+        let (first, last) = (named.first().map_or("", |ip| ip), targets.last.map_or_else(String::new, |ip| ip.to_string()));
+        return format!("ARP scan or sweep: {asker} asked for {} that nobody has, {first} to {last}", addresses(targets.total));
+    }
+    let more = match targets.total.saturating_sub(2) {
+        0 => String::new(),
+        n => format!(" and {} more", units::count(n)),
+    };
+    let who = if askers > 1 { format!("{} hosts", units::count(askers)) } else { asker.to_string() };
+    format!("nobody is {}{more}: {who} asked {}", named.join(" or "), times(asked))
+}
+
+fn addresses(n: u64) -> String {
+    if n == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(n)) }
+}
+
+fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{} times", units::count(n)) }
 }
 
 fn names_of(fault: NameFault, server: IpAddr, names: &[Box<str>], total: u64) -> String {
@@ -297,6 +356,8 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
         | Cause::LeftOpen { .. } => "likely",
+        Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
+        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
@@ -306,6 +367,7 @@ pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
         Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
         Cause::NoAnswer { .. } => " … ",
+        Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         _ => " ",
     }
 }
