@@ -2,6 +2,7 @@
 
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
+use crate::model::{Network, SourceKind};
 use crate::query::Query;
 use std::io;
 
@@ -26,6 +27,12 @@ impl<S> Detecting<S> {
         Self { query, ..self }
     }
 
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(self, local: Vec<Network>) -> Self {
+        Self { detectors: self.detectors.with_local(local), ..self }
+    }
+
     /// The output.
     pub fn into_inner(self) -> S {
         self.sink
@@ -41,7 +48,7 @@ impl<S: Sink> Sink for Detecting<S> {
             Event::Neighbour(said) if self.query.is_none() => self.detectors.on_neighbour(said),
             Event::Neighbour(_) => {}
             Event::Summary(summary) => {
-                let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
+                let found = std::mem::take(&mut self.detectors).finish(missed(summary));
                 for (number, finding) in (1..).zip(&found.findings) {
                     self.sink.on_event(&Event::Finding { number, finding })?;
                 }
@@ -64,4 +71,14 @@ impl<S: Sink> Sink for Detecting<S> {
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
+}
+
+/// Packets that the capture lost, as far as its sources tell. What an interface drops is, live, whatever its driver cannot use, for this
+/// capture or not; in a file it is what the capturing program called so (dumpcap has all its drops there).
+fn missed(summary: &RunSummary) -> Option<u64> {
+    let told = summary.sources.iter().flat_map(|source| {
+        let saved = matches!(source.info.kind, SourceKind::File(_));
+        [source.stats.dropped_kernel, source.stats.dropped_interface.filter(|_| saved)]
+    });
+    told.flatten().reduce(u64::saturating_add)
 }

@@ -93,6 +93,8 @@ pub struct Cited {
     pub resent_while_shut: u64,
     /// The reset that ended it.
     pub reset: Option<Place>,
+    /// The acknowledgment of a FIN, while the other side has not closed.
+    pub half_closed: Option<Place>,
     /// What somebody else did to it.
     pub tampered: Option<Box<Tampered>>,
     /// There was no room to find that out, or for all of it.
@@ -106,6 +108,13 @@ impl Cited {
     #[must_use]
     pub const fn is_shut(&self) -> bool {
         self.shut_since.is_some()
+    }
+
+    /// The longest time it was shut, where `now` is the latest time seen.
+    #[must_use]
+    pub fn longest_shut(&self, now: Timestamp) -> Span {
+        let still = self.shut_since.map_or(Span::ZERO, |(since, _)| now - since);
+        self.longest.map_or(still, |longest| longest.lasted.max(still))
     }
 
     fn open(&mut self, ts: Timestamp, place: Place) {
@@ -158,6 +167,7 @@ impl Citations {
                 {
                     seen.open(ts, place);
                 }
+                self.half_closed(flow, state, place);
             }
             _ => {}
         }
@@ -177,6 +187,20 @@ impl Citations {
                 }
             }
             None => {}
+        }
+    }
+
+    /// One side has closed, or the other now, too: most do so soon, and nothing is kept of those.
+    fn half_closed(&mut self, flow: FlowId, state: State, place: Place) {
+        if state == State::HalfClosed {
+            if let Some(seen) = self.of(flow) {
+                seen.half_closed = Some(place);
+            }
+        } else if let Some(seen) = self.flows.get_mut(&flow)
+            && seen.half_closed.take().is_some()
+            && *seen == Cited::default()
+        {
+            self.flows.remove(&flow);
         }
     }
 

@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod excerpt;
 pub mod frame;
 pub mod linktype;
+pub mod network;
 pub mod protocol;
 pub mod source;
 pub mod time;
@@ -16,6 +17,7 @@ pub use endpoint::{Endpoint, MacAddr};
 pub use excerpt::{Excerpt, short};
 pub use frame::{Frame, FrameDirection, FrameMarks, FrameOptions};
 pub use linktype::LinkType;
+pub use network::Network;
 pub use protocol::IpProtocol;
 pub use source::{
     FileFormat, FileNotes, InterfaceCounters, InterfaceInfo, LiveBackend, RawOptions, Secrets, SourceInfo, SourceKind,

@@ -8,6 +8,7 @@
 //! [`login`] (user names sent in the clear).
 
 pub mod banner;
+pub mod clear;
 pub mod dns;
 pub mod http;
 pub mod login;

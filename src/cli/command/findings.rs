@@ -69,7 +69,9 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
     let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
     let tracker =
         TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(opened.memory.findings()) };
-    let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings()).of(condition.into_query());
+    let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())
+        .of(condition.into_query())
+        .with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let Output { form, gravest } = sink.into_inner();
     let closed = match form {

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         wants,
         ..opened.memory.without_lines().tracker(opened.memory.findings() + if args.all { 2 * records } else { 0 })
     };
-    let mut sink = Detecting::new(sink, opened.memory.findings()).of(query);
+    let mut sink = Detecting::new(sink, opened.memory.findings()).of(query).with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;
