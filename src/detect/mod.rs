@@ -6,6 +6,7 @@
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
+mod black_hole;
 mod bounds;
 mod clear;
 mod exposed;
@@ -43,6 +44,7 @@ pub struct Detectors {
     left_open: left_open::LeftOpen,
     exposed: exposed::Exposed,
     clear: clear::ClearProtocols,
+    black_holes: black_hole::BlackHoles,
 }
 
 /// What was found.
@@ -69,6 +71,7 @@ impl Detectors {
             left_open: left_open::LeftOpen::within(bounds),
             exposed: exposed::Exposed::within(bounds),
             clear: clear::ClearProtocols::within(bounds),
+            black_holes: black_hole::BlackHoles::within(bounds),
         }
     }
 
@@ -90,14 +93,20 @@ impl Detectors {
         self.left_open.on_flow(record);
         self.exposed.on_flow(record);
         self.clear.on_flow(record);
+        self.black_holes.on_flow(record);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear } = self;
+        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear, black_holes } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
-        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
+        let here = here
+            + slow.without_room()
+            + left_open.without_room()
+            + exposed.without_room()
+            + clear.without_room()
+            + black_holes.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -109,6 +118,7 @@ impl Detectors {
         left_open.finish(&mut findings);
         exposed.finish(&covered, &mut findings);
         clear.finish(&mut findings);
+        black_holes.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -128,7 +138,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::SynFlood { .. } => 0,
         Cause::Scan(_) | Cause::SlowRequests { .. } => 1,
         Cause::NoAnswer { .. } => 2,
-        Cause::Unreachable { .. } => 3,
+        Cause::Unreachable { .. } | Cause::BlackHole { .. } => 3,
         Cause::WindowShut { .. } => 4,
         Cause::Resent { .. } | Cause::PathMtu { .. } => 5,
         Cause::HalfOpen { .. } => 6,

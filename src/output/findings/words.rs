@@ -92,9 +92,11 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
-            kept(&finding.cause, attempts)
-        }
+        Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. }
+        | Cause::ExposedPort { .. }
+        | Cause::ClearProtocol { .. }
+        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
     }
 }
 
@@ -136,6 +138,23 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
+        Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
+            let then = shorter.map_or_else(
+                || format!("never got through in {}", units::duration(*over)),
+                |shorter| {
+                    format!(
+                        "did not get through for {}, pieces of {} bytes did",
+                        units::duration(*over),
+                        units::count(shorter.into())
+                    )
+                },
+            );
+            format!(
+                "black hole on the way to {receiver}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                units::count(u64::from(*stuck)),
+                in_connections(attempts)
+            )
+        }
         Cause::ClearProtocol { protocol, carries, server, .. } => {
             let what = carries.map_or("what is said in it", |secret| match secret {
                 Secret::Cookie => "a cookie (session)",
@@ -285,7 +304,8 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::Probe { .. }
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
-        | Cause::LeftOpen { .. } => "likely",
+        | Cause::LeftOpen { .. }
+        | Cause::BlackHole { .. } => "likely",
         _ => "sure",
     }
 }
