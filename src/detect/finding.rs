@@ -2,7 +2,7 @@
 
 use crate::flow::app::Secret;
 use crate::flow::{Few, FlowId, Place};
-use crate::model::{Endpoint, IpProtocol, Span};
+use crate::model::{Endpoint, IpProtocol, MacAddr, Span};
 use std::net::IpAddr;
 
 /// How much a finding deserves a look.
@@ -68,6 +68,16 @@ impl ScanKind {
             Self::Maimon => "maimon",
             Self::Odd => "odd_flags",
             Self::Udp => "udp",
+        }
+    }
+}
+
+impl ScanKind {
+    /// What silence says of a port that is asked so.
+    pub(super) const fn of_silence(self) -> PortState {
+        match self {
+            Self::Syn | Self::Connect | Self::Ack => PortState::Filtered,
+            Self::Fin | Self::Null | Self::Xmas | Self::Maimon | Self::Odd | Self::Udp => PortState::OpenOrFiltered,
         }
     }
 }
@@ -208,6 +218,29 @@ impl SlowWay {
     }
 }
 
+/// How it shows that two hosts have one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Conflict {
+    /// Both answered one question.
+    BothAnswer,
+    /// They say so by turns.
+    Turns,
+    /// Who wanted it asked before, and somebody has it.
+    Probed,
+}
+
+impl Conflict {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BothAnswer => "both_answer",
+            Self::Turns => "turns",
+            Self::Probed => "probed",
+        }
+    }
+}
+
 /// How sockets are left open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leak {
@@ -232,7 +265,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who did not listen.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -243,7 +278,9 @@ pub enum Cause {
     NoAnswer {
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -264,7 +301,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -277,7 +316,9 @@ pub enum Cause {
     HalfOpen {
         /// Who answered.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -483,6 +524,71 @@ pub enum Cause {
         /// There were more.
         clients_at_least: bool,
     },
+    /// A host says to have the addresses of others, who have them still.
+    SpoofedAddress {
+        /// Who says so.
+        by: MacAddr,
+        /// An address of its own, where it is known.
+        own: Option<IpAddr>,
+        /// The addresses, and the hardware addresses that they belong to.
+        taken: Few<(IpAddr, MacAddr)>,
+        /// How often it said so unasked.
+        unasked: u64,
+    },
+    /// Two hosts have one address.
+    DuplicateAddress {
+        /// The address.
+        address: IpAddr,
+        /// One of them; of a probe, who has it.
+        first: MacAddr,
+        /// The other one, as far as it is known.
+        second: Option<MacAddr>,
+        /// How it shows.
+        how: Conflict,
+        /// How often.
+        times: u64,
+    },
+    /// Somebody asks for the hardware address of a neighbour, and nobody answers.
+    NeighbourSilent {
+        /// Who asks.
+        asker: IpAddr,
+        /// How many hosts ask.
+        askers: u64,
+        /// For whom.
+        targets: Few<IpAddr>,
+        /// How often.
+        asked: u64,
+        /// So many addresses that somebody looks for hosts.
+        sweep: bool,
+    },
+    /// A reset that the side it seems to come from knows nothing of: it goes on.
+    InjectedReset {
+        /// Who seems to have sent it.
+        by: Endpoint,
+        /// To whom.
+        to: Endpoint,
+        /// How many there were.
+        resets: u64,
+        /// Packets that the side sent afterwards and cannot have sent before.
+        after: u64,
+        /// Some of them acknowledge what was sent after the reset.
+        acknowledged: bool,
+        /// Different numbers were tried.
+        guessed: bool,
+        /// Time to live of the first reset, and of what came after.
+        ttl: (u8, u8),
+    },
+    /// Data came again with other bytes.
+    RewrittenData {
+        /// Who seems to have sent it.
+        sender: Endpoint,
+        /// To whom.
+        receiver: Endpoint,
+        /// Segments with other bytes than before.
+        segments: u64,
+        /// Both checksums are right.
+        sure: bool,
+    },
 }
 
 impl Cause {
@@ -510,6 +616,11 @@ impl Cause {
             Self::ExposedPort { .. } => "exposed_port",
             Self::ClearProtocol { .. } => "clear_protocol",
             Self::BlackHole { .. } => "black_hole",
+            Self::SpoofedAddress { .. } => "spoofed_address",
+            Self::DuplicateAddress { .. } => "duplicate_address",
+            Self::NeighbourSilent { .. } => "neighbour_silent",
+            Self::InjectedReset { .. } => "injected_reset",
+            Self::RewrittenData { .. } => "rewritten_data",
         }
     }
 }

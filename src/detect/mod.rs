@@ -1,7 +1,7 @@
 //! What deserves a look: records of flows to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
-//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say, `neighbours` who says to have which address, `tampered` who else speaks in a connection;
 //! `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
@@ -14,18 +14,20 @@ pub mod finding;
 mod flood;
 mod groups;
 mod left_open;
+mod neighbours;
 mod said;
 mod scan;
 mod setup;
 mod slow;
+mod tampered;
 #[cfg(test)]
 mod tests;
 mod trouble;
 
 pub use crate::flow::{Few, Place};
-pub use finding::{Cause, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
+pub use finding::{Cause, Conflict, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
 
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, Neighbour};
 use crate::model::Network;
 use bounds::Bounds;
 
@@ -45,6 +47,8 @@ pub struct Detectors {
     exposed: exposed::Exposed,
     clear: clear::ClearProtocols,
     black_holes: black_hole::BlackHoles,
+    neighbours: neighbours::Neighbours,
+    tamperings: tampered::Tamperings,
 }
 
 /// What was found.
@@ -72,6 +76,8 @@ impl Detectors {
             exposed: exposed::Exposed::within(bounds),
             clear: clear::ClearProtocols::within(bounds),
             black_holes: black_hole::BlackHoles::within(bounds),
+            neighbours: neighbours::Neighbours::within(bounds),
+            tamperings: tampered::Tamperings::within(bounds),
         }
     }
 
@@ -94,31 +100,49 @@ impl Detectors {
         self.exposed.on_flow(record);
         self.clear.on_flow(record);
         self.black_holes.on_flow(record);
+        self.neighbours.on_flow(record);
+        self.tamperings.on_flow(record);
+    }
+
+    /// A host says something of addresses on its network.
+    pub fn on_neighbour(&mut self, said: &Neighbour) {
+        self.neighbours.on_neighbour(said);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear, black_holes } = self;
+        let Self {
+            setups,
+            troubles,
+            scans,
+            floods,
+            sayings,
+            slow,
+            left_open,
+            exposed,
+            clear,
+            black_holes,
+            neighbours,
+            tamperings,
+        } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
-        let here = here
-            + slow.without_room()
-            + left_open.without_room()
-            + exposed.without_room()
-            + clear.without_room()
-            + black_holes.without_room();
+        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
+        let here = here + black_holes.without_room() + neighbours.without_room() + tamperings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
         floods.finish(&mut covered.flooded, &mut findings);
         setups.finish(&covered, &mut findings);
         troubles.finish(dropped, &mut findings);
-        sayings.finish(&mut findings);
+        sayings.finish(&covered, &mut findings);
         slow.finish(&mut findings);
         left_open.finish(&mut findings);
         exposed.finish(&covered, &mut findings);
         clear.finish(&mut findings);
         black_holes.finish(&mut findings);
+        neighbours.finish(&mut findings);
+        tamperings.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -148,5 +172,9 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,
         Cause::CaptureLoss { .. } => 12,
+        Cause::SpoofedAddress { .. } => 0,
+        Cause::DuplicateAddress { .. } => 3,
+        Cause::NeighbourSilent { .. } => 11,
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => 1,
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Only conversations in which something happened are here, at most 32,768 at a time; of more nothing is cited.
 
-use super::{Change, Direction, FlowId, Note, Settled, State, Verdict};
+use super::{Change, Direction, FlowId, Note, Settled, State, Tampered, Verdict};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 
@@ -179,6 +179,10 @@ pub struct Cited {
     pub stuck: [Option<Box<Stuck>>; 2],
     /// The acknowledgment of a FIN, while the other side has not closed.
     pub half_closed: Option<Place>,
+    /// What somebody else did to it.
+    pub tampered: Option<Box<Tampered>>,
+    /// There was no room to find that out, or for all of it.
+    pub unwatched: bool,
     /// Packets of which the verdict is not final yet, and whether the responder sent them.
     open_verdicts: Vec<(Place, bool)>,
 }

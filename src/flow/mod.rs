@@ -20,6 +20,7 @@ pub mod icmp;
 mod index;
 pub mod key;
 mod names;
+pub mod neighbours;
 pub mod note;
 mod orientation;
 mod outcome;
@@ -30,6 +31,7 @@ mod room;
 pub(crate) mod sample;
 pub mod stream;
 mod table;
+mod tampered;
 mod tcp;
 pub mod timeout;
 pub mod tracker;
@@ -43,6 +45,7 @@ pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use citations::{Cited, Few, Place, Stuck};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use names::{Learnt, Names};
+pub use neighbours::{Lan, Neighbour, Says};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{
@@ -50,6 +53,7 @@ pub use record::{
     SideRecord, State, TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
+pub use tampered::{ForgedReset, Rewritten, Tampered};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
     let tracker =
         TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(opened.memory.findings()) };
     let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
     let query = condition.into_query();
     if let Some(query) = query.clone() {

@@ -95,6 +95,9 @@ impl Tracker {
                 aspects.await_verdict(slot, &mut self.settling);
             }
             let id = FlowId { kind: flow.kind, number: flow.number };
+            if self.config.wants.cited {
+                connection.watch(&sighting, &mut self.watching);
+            }
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
         }
