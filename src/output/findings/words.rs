@@ -92,27 +92,16 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
-        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
-        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
-        Cause::InjectedReset { by, resets, guessed, .. } => {
-            let what = match (*guessed, *resets) {
-                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
-                (false, 1) => "a reset".to_owned(),
-                (false, n) => units::counted(n, "reset"),
-            };
-            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
-        }
-        Cause::RewrittenData { sender, segments, .. } => {
-            format!(
-                "{} of {sender} came again with other bytes{}",
-                units::counted(*segments, "segment"),
-                in_connections(attempts)
-            )
-        }
-        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
-            kept(&finding.cause, attempts)
-        }
+        Cause::SpoofedAddress { .. }
+        | Cause::DuplicateAddress { .. }
+        | Cause::NeighbourSilent { .. }
+        | Cause::InjectedReset { .. }
+        | Cause::RewrittenData { .. } => forged(&finding.cause, attempts),
+        Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. }
+        | Cause::ExposedPort { .. }
+        | Cause::ClearProtocol { .. }
+        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
     }
 }
 
@@ -154,6 +143,23 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
+        Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
+            let then = shorter.map_or_else(
+                || format!("never got through in {}", units::duration(*over)),
+                |shorter| {
+                    format!(
+                        "did not get through for {}, pieces of {} bytes did",
+                        units::duration(*over),
+                        units::count(shorter.into())
+                    )
+                },
+            );
+            format!(
+                "black hole on the way to {receiver}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                units::count(u64::from(*stuck)),
+                in_connections(attempts)
+            )
+        }
         Cause::ClearProtocol { protocol, carries, server, .. } => {
             let what = carries.map_or("what is said in it", |secret| match secret {
                 Secret::Cookie => "a cookie (session)",
@@ -172,6 +178,31 @@ fn kept(cause: &Cause, attempts: u64) -> String {
                 n => format!("{}{} foreign addresses", if *clients_at_least { "more than " } else { "" }, units::count(*n)),
             };
             format!("{service} on {} port {} answers {whom}{}", server.ip, server.port, in_connections(attempts))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Of who says to be somebody, or is not there.
+fn forged(cause: &Cause, attempts: u64) -> String {
+    match cause {
+        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
+        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { by, resets, guessed, .. } => {
+            let what = match (*guessed, *resets) {
+                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
+                (false, 1) => "a reset".to_owned(),
+                (false, n) => units::counted(n, "reset"),
+            };
+            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
+        }
+        Cause::RewrittenData { sender, segments, .. } => {
+            format!(
+                "{} of {sender} came again with other bytes{}",
+                units::counted(*segments, "segment"),
+                in_connections(attempts)
+            )
         }
         _ => String::new(),
     }
@@ -355,9 +386,12 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::Probe { .. }
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
-        | Cause::LeftOpen { .. } => "likely",
-        Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
-        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
+        | Cause::LeftOpen { .. }
+        | Cause::BlackHole { .. }
+        | Cause::SpoofedAddress { .. }
+        | Cause::NeighbourSilent { .. }
+        | Cause::InjectedReset { after: 1, acknowledged: false, .. }
+        | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
@@ -365,9 +399,12 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
 /// How its packets are to be joined: cause and effect, beginning and end, or a list.
 pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
+        Cause::Refused { .. }
+        | Cause::Unreachable { .. }
+        | Cause::WindowShut { .. }
+        | Cause::Names { .. }
+        | Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         Cause::NoAnswer { .. } => " … ",
-        Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         _ => " ",
     }
 }
