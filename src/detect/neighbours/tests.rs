@@ -61,7 +61,9 @@ impl Talk {
         for two in self.said.chunks(2) {
             let near = two[two.len() - 1].ts - two[0].ts < Span::from_millis(500);
             let order: Vec<_> = if near { two.iter().rev().collect() } else { two.iter().collect() };
-            order.into_iter().for_each(|said| neighbours.on_neighbour(said));
+            for said in order {
+                neighbours.on_neighbour(said);
+            }
         }
         let mut again = Vec::new();
         neighbours.finish(&mut again);
@@ -346,6 +348,22 @@ fn a_sweep_is_one_finding_and_a_busy_router_none() {
     assert_eq!(targets.total, 101);
     // Each asked for once: answers went to the router alone.
     assert_eq!(swept(1), []);
+}
+
+#[test]
+fn what_two_files_of_one_network_show_is_told_once() {
+    let mut talk = quiet();
+    for _ in 0..3 {
+        talk.answers(66, 1, 2).answers(66, 2, 1).asks(3, 99).wait(1);
+    }
+    talk.asks(2, 50).answers(50, 50, 2).answers(51, 50, 2);
+    let again: Vec<_> = talk
+        .said
+        .iter()
+        .map(|said| Neighbour { lan: Lan { source: 1, ..said.lan }, packet: (1, said.packet.1), ..*said })
+        .collect();
+    talk.said.extend(again);
+    assert_eq!(talk.codes(), ["spoofed_address", "duplicate_address", "neighbour_silent"]);
 }
 
 #[test]
