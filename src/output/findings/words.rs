@@ -95,6 +95,18 @@ pub(super) fn headline(finding: &Finding) -> String {
         Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
         Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
         Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => tampered(&finding.cause, attempts),
+        Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. }
+        | Cause::ExposedPort { .. }
+        | Cause::ClearProtocol { .. }
+        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
+    }
+}
+
+/// Of what somebody else put into connections.
+fn tampered(cause: &Cause, attempts: u64) -> String {
+    match cause {
         Cause::InjectedReset { by, resets, guessed, .. } => {
             let what = match (*guessed, *resets) {
                 (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
@@ -110,11 +122,7 @@ pub(super) fn headline(finding: &Finding) -> String {
                 in_connections(attempts)
             )
         }
-        Cause::SlowRequests { .. }
-        | Cause::LeftOpen { .. }
-        | Cause::ExposedPort { .. }
-        | Cause::ClearProtocol { .. }
-        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
+        _ => String::new(),
     }
 }
 
@@ -375,9 +383,11 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
         | Cause::LeftOpen { .. }
-        | Cause::BlackHole { .. } => "likely",
-        Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
-        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
+        | Cause::BlackHole { .. }
+        | Cause::SpoofedAddress { .. }
+        | Cause::NeighbourSilent { .. }
+        | Cause::InjectedReset { after: 1, acknowledged: false, .. }
+        | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
