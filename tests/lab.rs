@@ -93,8 +93,8 @@ const FOUND: &[(&str, &[&str])] = &[
     // What everybody can read, what everybody can reach
     ("login.pcap", &["high password_in_clear", "high password_in_clear"]),
     ("telnet.pcap", &["medium clear_protocol"]),
-    ("ftp-anonymous.pcap", &["low clear_protocol"]),
-    ("exposed-port.pcap", &["medium exposed_port", "medium exposed_port"]),
+    ("ftp-anonymous.pcap", &[]),
+    ("exposed-port.pcap", &["medium exposed_port", "low exposed_port"]),
     ("smtp-starttls.pcap", &[]),
     ("ssh-out.pcap", &["medium refused", "medium refused"]),
     ("ssh.pcap", &[]),
