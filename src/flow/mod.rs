@@ -42,7 +42,7 @@ mod zeek;
 
 pub use app::AppRecord;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
-pub use citations::{Cited, Few, Place};
+pub use citations::{Cited, Few, Place, Stuck};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use names::{Learnt, Names};
 pub use neighbours::{Lan, Neighbour, Says};

@@ -232,6 +232,10 @@ impl Tracker {
             && (note.change.is_some() || note.verdict.is_some())
         {
             citations.on_packet((meta.source, meta.number), meta.ts, &note);
+            if note.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
+                let again = self.table.get(self.latest).sent_again(meta, packet, &note);
+                self.citations.as_deref_mut().zip(again).map(|(citations, again)| citations.on_sent_again(&again));
+            }
         }
         note
     }
