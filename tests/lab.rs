@@ -52,7 +52,7 @@ const FOUND: &[(&str, &[&str])] = &[
     ("lossy-download-server.pcap", &["medium resent"]),
     ("path-mtu.pcap", &["low path_mtu"]),
     ("black-hole.pcap", &["high black_hole"]),
-    ("black-hole-probed.pcap", &["high black_hole"]),
+    ("black-hole-probed.pcap", &["medium black_hole"]),
     ("zero-window.pcap", &["medium zero_window"]),
     ("dead-receiver.pcap", &["high resent"]),
     ("reordered.pcap", &[]),
