@@ -322,7 +322,7 @@ impl Claims {
                 }
             }
         }
-        let mut told = BTreeSet::new();
+        let (mut told, mut by) = (BTreeSet::new(), BTreeSet::new());
         for ((lan, hardware), all) in takers {
             let (taken, unasked) = self.is_taker(lan, hardware, &all);
             if taken.is_empty() {
@@ -334,6 +334,10 @@ impl Claims {
                 if taker.unasked.total > 0 { packets.extend(&taker.unasked) } else { packets.push(taker.packet) }
             }
             told.extend(taken.iter().map(|taken| (lan, taken.ip)));
+            // The same network may be in several files.
+            if !by.insert((hardware, taken[0].ip)) {
+                continue;
+            }
             let cause = Cause::SpoofedAddress {
                 by: hardware,
                 own: self.has(lan, hardware).iter().copied().find(|has| !taken.iter().any(|taken| taken.ip == *has)),

@@ -141,6 +141,12 @@ impl Silent {
             findings.push(Finding { severity, cause, flows: Few::default(), packets });
         }
         findings.extend(alone.into_iter().map(|((_, asker), targets)| of_one(asker, targets.into_iter(), false)));
+        // The same network may be in several files.
+        let mut said = HashSet::new();
+        findings.retain(|finding: &Finding| match &finding.cause {
+            Cause::NeighbourSilent { asker, targets, .. } => said.insert((*asker, targets.first.clone())),
+            _ => true,
+        });
         found.extend(findings);
     }
 }

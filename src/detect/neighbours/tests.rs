@@ -349,6 +349,22 @@ fn a_sweep_is_one_finding_and_a_busy_router_none() {
 }
 
 #[test]
+fn what_two_files_of_one_network_show_is_told_once() {
+    let mut talk = quiet();
+    for _ in 0..3 {
+        talk.answers(66, 1, 2).answers(66, 2, 1).asks(3, 99).wait(1);
+    }
+    talk.asks(2, 50).answers(50, 50, 2).answers(51, 50, 2);
+    let again: Vec<_> = talk
+        .said
+        .iter()
+        .map(|said| Neighbour { lan: Lan { source: 1, ..said.lan }, packet: (1, said.packet.1), ..*said })
+        .collect();
+    talk.said.extend(again);
+    assert_eq!(talk.codes(), ["spoofed_address", "duplicate_address", "neighbour_silent"]);
+}
+
+#[test]
 fn whatever_comes_memory_is_bounded() {
     let mut neighbours = Neighbours::within(Bounds::within(1 << 20));
     for n in 0..200_000_u32 {
