@@ -498,6 +498,17 @@ pub enum Cause {
         /// The pieces in which it got through at last.
         shorter: Option<u32>,
     },
+    /// One side of a connection is silent for good: what the other sends again is not answered.
+    PeerGone {
+        /// Who sends again.
+        sender: Endpoint,
+        /// Who is silent.
+        silent: Endpoint,
+        /// How often one segment was sent again.
+        times: u64,
+        /// Over how long.
+        over: Span,
+    },
     /// What is said can be read on the way.
     ClearProtocol {
         /// Who began.
@@ -616,6 +627,7 @@ impl Cause {
             Self::ExposedPort { .. } => "exposed_port",
             Self::ClearProtocol { .. } => "clear_protocol",
             Self::BlackHole { .. } => "black_hole",
+            Self::PeerGone { .. } => "peer_gone",
             Self::SpoofedAddress { .. } => "spoofed_address",
             Self::DuplicateAddress { .. } => "duplicate_address",
             Self::NeighbourSilent { .. } => "neighbour_silent",

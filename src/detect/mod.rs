@@ -12,6 +12,7 @@ mod clear;
 mod exposed;
 pub mod finding;
 mod flood;
+mod gone;
 mod groups;
 mod left_open;
 mod neighbours;
@@ -47,6 +48,7 @@ pub struct Detectors {
     exposed: exposed::Exposed,
     clear: clear::ClearProtocols,
     black_holes: black_hole::BlackHoles,
+    gone: gone::Gone,
     neighbours: neighbours::Neighbours,
     tamperings: tampered::Tamperings,
 }
@@ -76,6 +78,7 @@ impl Detectors {
             exposed: exposed::Exposed::within(bounds),
             clear: clear::ClearProtocols::within(bounds),
             black_holes: black_hole::BlackHoles::within(bounds),
+            gone: gone::Gone::within(bounds),
             neighbours: neighbours::Neighbours::within(bounds),
             tamperings: tampered::Tamperings::within(bounds),
         }
@@ -100,6 +103,7 @@ impl Detectors {
         self.exposed.on_flow(record);
         self.clear.on_flow(record);
         self.black_holes.on_flow(record);
+        self.gone.on_flow(record);
         self.neighbours.on_flow(record);
         self.tamperings.on_flow(record);
     }
@@ -123,12 +127,14 @@ impl Detectors {
             exposed,
             clear,
             black_holes,
+            gone,
             neighbours,
             tamperings,
         } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
         let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
-        let here = here + black_holes.without_room() + neighbours.without_room() + tamperings.without_room();
+        let here =
+            here + black_holes.without_room() + gone.without_room() + neighbours.without_room() + tamperings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -141,6 +147,7 @@ impl Detectors {
         exposed.finish(&covered, &mut findings);
         clear.finish(&mut findings);
         black_holes.finish(&mut findings);
+        gone.finish(&mut findings);
         neighbours.finish(&mut findings);
         tamperings.finish(&mut findings);
         for finding in &mut findings {
@@ -162,7 +169,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::SynFlood { .. } => 0,
         Cause::Scan(_) | Cause::SlowRequests { .. } => 1,
         Cause::NoAnswer { .. } => 2,
-        Cause::Unreachable { .. } | Cause::BlackHole { .. } => 3,
+        Cause::Unreachable { .. } | Cause::BlackHole { .. } | Cause::PeerGone { .. } => 3,
         Cause::WindowShut { .. } => 4,
         Cause::Resent { .. } | Cause::PathMtu { .. } => 5,
         Cause::HalfOpen { .. } => 6,

@@ -4,6 +4,7 @@
 use super::black_hole::swallowed;
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
+use super::gone::unheard;
 use super::groups::Groups;
 use crate::flow::{Cited, Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, SideRecord, State};
@@ -138,6 +139,10 @@ impl Troubles {
         if swallowed(record, !by_client).is_some() {
             return;
         }
+        // Nobody is there any more: that is `gone`'s.
+        if unheard(record, !by_client).is_some() {
+            return;
+        }
         // Too big for the way, and a router said so: that is the finding.
         if let Some((kind, code, _)) = record.icmp_error
             && is_too_big(from.is_ipv6(), kind, code)
@@ -200,12 +205,16 @@ impl Troubles {
         let set_up = record.handshake.as_ref().is_some_and(|h| matches!(h.outcome, Outcome::Established | Outcome::Simultaneous));
         let (breaker, other) = if by_client { (&record.orig, &record.resp) } else { (&record.resp, &record.orig) };
         let fin = |side: &SideRecord| side.flags & 1 != 0;
+        // What comes after it was on its way, and does not count.
+        let (place, [client_sent, server_sent]) = seen
+            .and_then(|seen| seen.reset)
+            .unwrap_or((record.last_packet, [record.orig.unique_bytes, record.resp.unique_bytes]));
         // A reset behind a FIN ends what was ending; one without any data is a probe or a change of mind.
-        if !set_up || fin(breaker) || fin(other) || record.orig.unique_bytes + record.resp.unique_bytes == 0 {
+        if !set_up || fin(breaker) || fin(other) || client_sent + server_sent == 0 {
             return;
         }
         // A client that has its answer and resets is how some programs close.
-        if by_client && record.orig.unique_bytes > 0 && record.resp.unique_bytes > 0 {
+        if by_client && client_sent > 0 && server_sent > 0 {
             return;
         }
         let (by, to) = if by_client { (record.originator, record.responder) } else { (record.responder, record.originator) };
@@ -213,8 +222,9 @@ impl Troubles {
             return;
         };
         group.flows.push(record.id);
-        group.packets.push(seen.and_then(|seen| seen.reset).unwrap_or(record.last_packet));
-        group.first.get_or_insert(Cause::Reset { by, to, by_client, got: other.unique_bytes, sent: breaker.unique_bytes });
+        group.packets.push(place);
+        let (sent, got) = if by_client { (client_sent, server_sent) } else { (server_sent, client_sent) };
+        group.first.get_or_insert(Cause::Reset { by, to, by_client, got, sent });
     }
 
     /// Connections that found no room.

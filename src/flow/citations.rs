@@ -173,8 +173,8 @@ pub struct Cited {
     pub times: u64,
     /// Segments sent again while it was shut.
     pub resent_while_shut: u64,
-    /// The reset that ended it.
-    pub reset: Option<Place>,
+    /// The reset that ended it, and the bytes that had passed of each side by then: originator, responder.
+    pub reset: Option<(Place, [u64; 2])>,
     /// What each side sent again most from one place, the first that was not acknowledged: originator, responder.
     pub stuck: [Option<Box<Stuck>>; 2],
     /// The acknowledgment of a FIN, while the other side has not closed.
@@ -260,11 +260,6 @@ impl Citations {
                 }
             }
             Some(Change::State(state)) => {
-                if matches!(state, State::ResetByOriginator | State::ResetByResponder)
-                    && let Some(seen) = self.of(flow)
-                {
-                    seen.reset = Some(place);
-                }
                 // Whatever ends it, nobody waits for the window any more.
                 if let Some(seen) = self.flows.get_mut(&flow)
                     && seen.is_shut()
@@ -291,6 +286,14 @@ impl Citations {
                 }
             }
             None => {}
+        }
+    }
+
+    /// A reset ends the flow, when so many bytes of each side had passed.
+    #[cold]
+    pub(super) fn on_reset(&mut self, flow: FlowId, place: Place, bytes: [u64; 2]) {
+        if let Some(seen) = self.of(flow) {
+            seen.reset = Some((place, bytes));
         }
     }
 

@@ -278,6 +278,12 @@ impl Flow {
         .filter(|again| again.len > 0)
     }
 
+    /// Bytes of the stream of each side that were seen: originator, responder.
+    pub(super) fn stream_bytes(&self) -> [u64; 2] {
+        let Body::Tcp(connection) = &self.body else { return [0; 2] };
+        [self.originator, self.originator.other()].map(|end| connection.stream_bytes(end))
+    }
+
     /// How far the data of a side is acknowledged, counted as its relative numbers are.
     pub(super) fn acknowledged(&self, responder: bool) -> Option<u32> {
         let Body::Tcp(connection) = &self.body else { return None };

@@ -114,7 +114,11 @@ fn page(frame: &Frame<'_>, packet: &Packet<'_>, style: Style) -> String {
         }
     }
     if let Some(issue) = packet.issue {
-        let _ = writeln!(text, "\nThe decoder stopped at byte {} of the frame: what follows is not shown.", issue.offset);
+        text.push('\n');
+        let line = format!("The decoder stopped at byte {} of the frame: what follows is not shown.", issue.offset);
+        for line in wrap("", 0, width, &line) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use crate::world::{A, B, Host, Seg, World, seg};
 use proptest::prelude::*;
+use sockeye::detect::Detectors;
 use sockeye::flow::{FlowRecord, TrackerConfig, Wants, fields};
 
 /// Flags of any kind, numbers that are near each other often enough to meet.
@@ -18,9 +19,10 @@ proptest! {
         segments in prop::collection::vec((any_segment(), -500i64..5000), 0..200),
         max_flows in 1usize..6,
         measures: bool,
+        cited: bool,
         list_bytes in 0usize..2000,
     ) {
-        let wants = Wants { measures, ..Wants::default() };
+        let wants = Wants { measures, verdicts: cited, cited, ..Wants::default() };
         let mut w = World::with(TrackerConfig { max_flows, wants, list_bytes, ..TrackerConfig::default() });
         let given = segments.len() as u64;
         for ((from_a, port, segment), wait) in segments {
@@ -41,6 +43,9 @@ proptest! {
                 let _ = (field.get)(r);
             }
         }
+        let mut detectors = Detectors::default();
+        all.iter().for_each(|r| detectors.on_flow(r));
+        prop_assert!(detectors.finish(None).findings.iter().all(|finding| finding.flows.total > 0));
     }
 
     #[test]

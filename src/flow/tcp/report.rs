@@ -6,6 +6,11 @@ use crate::flow::key::End;
 use crate::flow::record::{EndReason, Handshake, SideRecord, State};
 
 impl Connection {
+    /// Bytes of the stream of an end that were seen.
+    pub(in crate::flow) fn stream_bytes(&self, end: End) -> u64 {
+        self.end(end).stream.unique()
+    }
+
     /// Fills in what TCP knows of one side.
     pub(in crate::flow) fn fill_side(&self, end: End, side: &mut SideRecord) {
         let e = self.end(end);

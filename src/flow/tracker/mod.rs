@@ -35,9 +35,9 @@ use super::event::{FlowEvent, FlowSink};
 use super::index::NIL;
 use super::key::{Ends, KeyMaker};
 use super::neighbours;
-use super::note::Note;
+use super::note::{Change, Note};
 use super::profile::Rules;
-use super::record::{Birth, EndReason, FlowRecord};
+use super::record::{Birth, EndReason, FlowRecord, State};
 use super::room::Room;
 use super::table::{self, Table};
 use super::tcp::{Paths, Segment};
@@ -232,6 +232,11 @@ impl Tracker {
             && (note.change.is_some() || note.verdict.is_some())
         {
             citations.on_packet((meta.source, meta.number), meta.ts, &note);
+            if let (Some(flow), Some(Change::State(State::ResetByOriginator | State::ResetByResponder))) =
+                (note.flow, note.change)
+            {
+                citations.on_reset(flow, (meta.source, meta.number), self.table.get(self.latest).stream_bytes());
+            }
             if note.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
                 let again = self.table.get(self.latest).sent_again(meta, packet, &note);
                 self.citations.as_deref_mut().zip(again).map(|(citations, again)| citations.on_sent_again(&again));

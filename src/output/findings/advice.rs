@@ -1,7 +1,7 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
 use super::words::counts;
-use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, Scan, SlowWay};
+use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, Scan, ScanShape, SlowWay};
 use crate::model::{Endpoint, IpProtocol};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -164,6 +164,17 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
             ),
             source: "RFC 2923 section 2.1, RFC 4821, RFC 8899; RFC 1191",
         },
+        Cause::PeerGone { sender, silent, times, over } => Said {
+            seen: format!(
+                "{sender} sent one segment {} more over {}, as its timer has it; from {silent} nothing came any more: no ACK, no RST, no ICMP.",
+                units::counted(*times, "time"),
+                units::duration(*over)
+            ),
+            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops",
+            not: "a slow program: its kernel would acknowledge; nor loss now and then, of which some gets through",
+            check: format!("ping {} · ip neigh on the last router · does a new connection work? (NAT, firewall)", silent.ip),
+            source: "RFC 9293 section 3.8.3, RFC 6298 section 5; Linux net.ipv4.tcp_retries2",
+        },
         Cause::CaptureLoss { .. } => Said {
             seen: "What the hosts acknowledged was not all captured.".to_owned(),
             means: "whoever captured was too slow, or packets took another way",
@@ -246,13 +257,19 @@ fn of_others(cause: &Cause) -> Option<Said> {
             seen: format!(
                 "{} asked {} of {}; found {}.",
                 scan.scanner,
-                units::counted(scan.targets, "port"),
+                match scan.shape {
+                    ScanShape::Horizontal => format!("port {}", scan.first_port),
+                    ScanShape::Vertical | ScanShape::Block => units::counted(scan.targets, "port"),
+                },
                 hosts(scan),
                 counts(scan)
             ),
             means: "somebody looks for open ports: a scanner, an inventory, a monitoring system, malware",
             not: "one busy client: nearly nothing of what it asked was used afterwards",
-            check: format!("who is {}? · is it expected? · what was found open: sockeye findings -v", scan.scanner),
+            check: format!(
+                "who is {}? · is it expected? · what it found (-v lists all): is that meant to be open?",
+                scan.scanner
+            ),
             source: "nmap(1), PORT SCANNING TECHNIQUES; docs/findings.md",
         },
         Cause::Probe { prober, target, .. } => Said {

@@ -110,6 +110,14 @@ pub(super) fn headline(finding: &Finding) -> String {
                 in_connections(attempts)
             )
         }
+        Cause::PeerGone { silent, times, over, .. } => format!(
+            "{} port {} is gone: one segment sent {} times more in {}, no answer{}",
+            silent.ip,
+            silent.port,
+            units::count(*times),
+            units::duration(*over),
+            in_connections(attempts)
+        ),
         Cause::SlowRequests { .. }
         | Cause::LeftOpen { .. }
         | Cause::ExposedPort { .. }
@@ -386,7 +394,7 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
 pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
         Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
-        Cause::NoAnswer { .. } => " … ",
+        Cause::NoAnswer { .. } | Cause::PeerGone { .. } => " … ",
         Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         _ => " ",
     }

@@ -1,0 +1,138 @@
+//! The other side is gone: in a connection that was set up a segment is repeated by its sender's timer, again and again, and nothing
+//! comes back any more.
+
+use super::bounds::Bounds;
+use super::finding::{Cause, Finding, Severity};
+use super::groups::Groups;
+use crate::flow::{Few, FlowId, FlowRecord, Outcome, Place, State, Stuck};
+use crate::model::{Endpoint, IpProtocol, Span};
+use std::net::IpAddr;
+
+/// A timer doubles (RFC 6298 section 5.5): three repeats over so long had time for an answer to each.
+const TIMES: u64 = 3;
+const OVER: Span = Span::from_secs(3);
+
+/// Connections of one host to another that end in silence.
+#[derive(Debug, Default)]
+struct Silence {
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    first: Option<(Endpoint, Endpoint)>,
+    times: u64,
+    over: Span,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    groups: Groups<IpAddr, Silence>,
+}
+
+impl Gone {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { groups: Groups::within(bounds) }
+    }
+
+    pub(super) fn on_flow(&mut self, record: &FlowRecord) {
+        for (by_responder, from, to) in
+            [(false, record.originator, record.responder), (true, record.responder, record.originator)]
+        {
+            let Some(stuck) = unheard(record, by_responder) else { continue };
+            let Some(group) = self.groups.of(from.ip, to.ip) else { return };
+            group.flows.push(record.id);
+            group.packets.extend(&stuck.packets);
+            group.first.get_or_insert((from, to));
+            group.times = group.times.max(stuck.times);
+            group.over = group.over.max(stuck.over);
+        }
+    }
+
+    /// What found no room.
+    pub(super) const fn without_room(&self) -> u64 {
+        self.groups.without_room
+    }
+
+    pub(super) fn finish(self, found: &mut Vec<Finding>) {
+        for (_, group) in self.groups.into_sorted() {
+            let Silence { flows, packets, first, times, over } = group;
+            let Some((sender, silent)) = first else { continue };
+            found.push(Finding {
+                severity: Severity::High,
+                cause: Cause::PeerGone { sender, silent, times, over },
+                flows,
+                packets,
+            });
+        }
+    }
+}
+
+/// The segment of a side that it repeated into silence, if it did.
+pub(super) fn unheard(record: &FlowRecord, by_responder: bool) -> Option<&Stuck> {
+    let seen = record.cited.as_deref()?;
+    let stuck = seen.stuck[usize::from(by_responder)].as_deref()?;
+    let set_up = record.handshake.as_ref().is_some_and(|handshake| handshake.outcome == Outcome::Established);
+    let (sender, receiver) = if by_responder { (&record.resp, &record.orig) } else { (&record.orig, &record.resp) };
+    let heard = sender.loss.as_ref().is_some_and(|loss| loss.resent_packets > stuck.times + FIRST)
+        || receiver.loss.as_ref().is_some_and(|loss| loss.duplicate_acks > 0);
+    let over = match record.state {
+        // Whoever repeats gives up by a reset, or without a word.
+        State::ResetByOriginator => by_responder,
+        State::ResetByResponder => !by_responder,
+        State::Closed => true,
+        _ => false,
+    };
+    // An ICMP error says what it is, and so do a shut window and a capture that dropped packets.
+    let explained = record.icmp_errors > 0 || seen.is_shut() || record.capture_drops.is_some_and(|drops| drops > 0);
+    let silent = record.protocol == IpProtocol::TCP && set_up && !over && !explained && !heard;
+    (silent && !stuck.acked && stuck.heard == 0 && stuck.times >= TIMES && stuck.over >= OVER).then_some(stuck)
+}
+
+/// Of what was on its way when the silence began, the last segment goes once more as a probe (RFC 8985 section 7): not the one that is stuck.
+const FIRST: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{found, visit};
+    use super::*;
+    use crate::flow::{Cited, LossRecord};
+
+    fn silence(change: impl FnOnce(&mut Stuck)) -> FlowRecord {
+        let mut record = visit(1, 1, (9, 80));
+        record.state = State::Open;
+        record.orig.loss = Some(LossRecord { resent_packets: 5, lost_beyond: 5, ..LossRecord::default() });
+        record.resp.loss = Some(LossRecord::default());
+        let mut copies = Stuck::default();
+        (copies.len, copies.last_len, copies.times, copies.heard, copies.longest_acked) = (1448, 1448, 5, 0, 1448);
+        copies.over = Span::from_secs(8);
+        change(&mut copies);
+        let mut seen = Cited::default();
+        seen.stuck[0] = Some(Box::new(copies));
+        record.cited = Some(Box::new(seen));
+        record
+    }
+
+    fn told(record: FlowRecord) -> Vec<&'static str> {
+        found(&[record]).iter().map(|finding| finding.cause.code()).collect()
+    }
+
+    #[test]
+    fn a_segment_repeated_into_silence() {
+        assert_eq!(told(silence(|_| {})), ["peer_gone"], "the segments sent again are part of it");
+    }
+
+    #[test]
+    fn whoever_is_heard_is_there() {
+        assert!(!told(silence(|stuck| stuck.heard = 1)).contains(&"peer_gone"));
+        assert!(!told(silence(|stuck| stuck.acked = true)).contains(&"peer_gone"));
+        assert!(!told(silence(|stuck| stuck.over = Span::from_secs(2))).contains(&"peer_gone"));
+        let mut reset = silence(|_| {});
+        reset.state = State::ResetByResponder;
+        assert!(!told(reset).contains(&"peer_gone"));
+        let mut lossy = silence(|_| {});
+        lossy.resp.loss = Some(LossRecord { duplicate_acks: 1, ..LossRecord::default() });
+        assert_eq!(told(lossy), ["resent"]);
+        let mut unreachable = silence(|_| {});
+        (unreachable.icmp_errors, unreachable.icmp_error) = (1, Some((3, 1, 9)));
+        assert!(!told(unreachable).contains(&"peer_gone"));
+    }
+}
