@@ -67,10 +67,15 @@ fn beginners_are_spared_what_they_cannot_know() {
     ];
     for (place, page) in pages(&["explain", "--level", "first"]) {
         for word in WORDS {
-            let line = page.lines().find(|line| line.contains(word));
+            let line = page.lines().find(|line| has_word(line, word));
             assert_eq!(line, None, "sockeye {place}: {word}");
         }
     }
+}
+
+/// Does a line have a word that begins so? (STARTTLS has no TTL in it.)
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(char::is_alphanumeric))
 }
 
 #[test]

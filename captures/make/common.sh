@@ -176,6 +176,64 @@ tunnel_end() {
     inside "$1" ip link set tun0 mtu 1400 up
 }
 
+# hosts_lan NAME=N… : hosts on one switch (a bridge in a namespace of its own),
+# each with the addresses 10.77.0.N and fd00:77::N and a hardware address that
+# ends in N. N may be written with leading zeros where it has one digit.
+hosts_lan() {
+    IPV6=no namespace switch
+    inside switch ip link add br0 type bridge
+    inside switch ip link set br0 up
+    local pair
+    for pair in "$@"; do lan_host "${pair%%=*}" "${pair#*=}"; done
+    settle
+}
+
+lan_host() {
+    local name=$1 number=$2
+    namespace "$name"
+    link "$name" eth0 switch "to-$name"
+    plug switch "to-$name" "02:00:00:00:07:$(printf %02x "$number")"
+    inside switch ip link set "to-$name" master br0
+    plug "$name" eth0 "02:00:00:00:77:$(printf %02x "$number")" "10.77.0.$number/24" "fd00:77::$number/64"
+}
+
+# behind NAME : a server elsewhere. The host NAME routes to 10.77.3.9
+# (fd00:77:3::9), the namespace far, whose default route is NAME.
+behind() {
+    namespace far
+    link "$1" far0 far eth0
+    plug "$1" far0 02:00:00:00:77:03 10.77.3.1/24 fd00:77:3::1/64
+    plug far eth0 02:00:00:00:77:09 10.77.3.9/24 fd00:77:3::9/64
+    inside "$1" sysctl -qw net.ipv4.ip_forward=1
+    inside far ip route add default via 10.77.3.1
+    if [ "${IPV6:-no}" = yes ]; then
+        inside "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
+        inside far ip -6 route add default via fd00:77:3::1
+    fi
+}
+
+# drop_at NAME RULE… : what a firewall without manners does. Packets that match
+# (in the words of ip-rule(8)) and come in on eth0 vanish.
+drop_at() {
+    local name=$1; shift
+    # The table of the host's own addresses comes first, unless told otherwise.
+    if inside "$name" ip rule show pref 0 | grep -q local; then
+        inside "$name" ip rule add pref 100 lookup local
+        inside "$name" ip rule del pref 0
+    fi
+    inside "$name" ip rule add pref 10 iif eth0 "$@" blackhole
+}
+
+# many_hosts N : the server answers, by itself, as the hosts 10.77.1.1 to
+# 10.77.1.N, which the client reaches through it. Nobody else is in 10.77.1.0/24.
+many_hosts() {
+    local number
+    server sysctl -qw net.ipv4.ip_forward=1
+    server ip route add blackhole 10.77.1.0/24
+    for number in $(seq "$1"); do server ip addr add "10.77.1.$number/32" dev lo; done
+    client ip route add 10.77.1.0/24 via 10.77.0.2
+}
+
 # relay NAME OPTION… : start relay.py and wait until it says that it forwards.
 relay() {
     local name=$1; shift
@@ -202,16 +260,20 @@ wait_for() {
 listening() { wait_for "port $2" is_listening "$1" "$2"; }
 is_listening() { inside "$1" ss -Hltn "sport = :$2" | grep -q .; }
 
-# web PORT… : the web server, in the server namespace.
-web() {
-    background server "$PYTHON" "$MAKE/web.py" "$@"
-    local port; for port in "$@"; do listening server "$port"; done
+# web PORT… : the web server, in the server namespace. web_at NAME PORT… : in another.
+web() { web_at server "$@"; }
+web_at() {
+    local name=$1; shift
+    background "$name" "$PYTHON" "$MAKE/web.py" "$@"
+    local port; for port in "$@"; do listening "$name" "$port"; done
 }
 
 # servers PORT=BEHAVIOUR… : small TCP servers with one habit each (see servers.py).
-servers() {
-    background server "$PYTHON" "$MAKE/servers.py" "$@"
-    local pair; for pair in "$@"; do listening server "${pair%%=*}"; done
+servers() { servers_at server "$@"; }
+servers_at() {
+    local name=$1; shift
+    background "$name" "$PYTHON" "$MAKE/servers.py" "$@"
+    local pair; for pair in "$@"; do listening "$name" "${pair%%=*}"; done
 }
 
 # names : a DNS server (dnsmasq) in the server namespace. It knows the zone

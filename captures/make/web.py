@@ -1,14 +1,17 @@
 """A small web server on one or more ports, IPv4 and IPv6.
 
-    web.py PORT…
+    web.py [--workers N] PORT…
 
 GET / and /hello.txt give a line of text, /bytes/N gives N bytes that do not
-repeat, anything else is not found. Stop it with a signal.
+repeat, /wait/N a line after N seconds, anything else is not found. With
+--workers no more than N connections are served at a time, the others wait, as
+with servers that have a process for each. Stop it with a signal.
 """
+import argparse
 import random
 import socket
-import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -28,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
         status, body = 200, b"hello from the other side\n"
         if self.path.startswith("/bytes/"):
             body = numbered_lines(int(self.path.rsplit("/", 1)[1]))
+        elif self.path.startswith("/wait/"):
+            time.sleep(float(self.path.rsplit("/", 1)[1]))
         elif self.path not in ("/", "/hello.txt"):
             status, body = 404, b"no such page\n"
         self.send_response(status)
@@ -43,11 +48,22 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET
     daemon_threads = True
+    request_queue_size = 128
 
     def server_bind(self):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def process_request(self, request, client_address):
+        workers.acquire()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            workers.release()
 
 
 def serve(port):
@@ -59,6 +75,11 @@ def serve(port):
     server.serve_forever()
 
 
-threads = [threading.Thread(target=serve, args=(int(port),)) for port in sys.argv[1:]]
+parser = argparse.ArgumentParser(description="A small web server.")
+parser.add_argument("--workers", type=int, default=1000, metavar="N", help="connections that are served at a time")
+parser.add_argument("ports", type=int, nargs="+", metavar="PORT")
+options = parser.parse_args()
+workers = threading.Semaphore(options.workers)
+threads = [threading.Thread(target=serve, args=(port,)) for port in options.ports]
 for thread in threads:
     thread.start()
