@@ -29,6 +29,23 @@ impl Condition {
         self.0.as_ref().map(Query::text)
     }
 
+    /// Is there none?
+    pub(crate) const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The condition itself.
+    pub(crate) const fn query(&self) -> Option<&Query> {
+        self.0.as_ref()
+    }
+
+    /// What is to be said where it held for nothing.
+    pub(crate) fn held_for_none(&self, summary: &RunSummary) -> Option<String> {
+        let text = self.text().filter(|_| summary.flows > 0)?;
+        let flows = units::counted(summary.flows, "conversation");
+        Some(format!("none of {flows} is one for which this holds: {}", sockeye::model::short(text, 200)))
+    }
+
     /// The condition itself.
     pub(crate) fn into_query(self) -> Option<Query> {
         self.0
@@ -50,9 +67,7 @@ impl<S> Chosen<S> {
 
     /// What is to be said where the condition held for nothing.
     pub(crate) fn nothing_held(&self, summary: &RunSummary) -> Option<String> {
-        let text = self.condition.text().filter(|_| self.told == 0 && summary.flows > 0)?;
-        let flows = units::counted(summary.flows, "conversation");
-        Some(format!("none of {flows} is one for which this holds: {}", sockeye::model::short(text, 200)))
+        self.condition.held_for_none(summary).filter(|_| self.told == 0)
     }
 }
 

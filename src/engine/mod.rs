@@ -3,6 +3,7 @@
 //! part of the frames.
 
 mod carried;
+pub mod choosing;
 pub mod clock;
 mod detecting;
 pub mod drops;

@@ -5,6 +5,7 @@
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
 pub mod app;
+mod by_id;
 mod capture_drops;
 pub mod checksums;
 pub mod citations;
@@ -39,6 +40,7 @@ pub mod wireshark;
 mod zeek;
 
 pub use app::AppRecord;
+pub use by_id::ById;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use citations::{Cited, Few, Place};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};

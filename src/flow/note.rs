@@ -41,6 +41,14 @@ pub struct FlowId {
     pub number: u64,
 }
 
+impl FlowId {
+    /// A number that no other flow has: its letter in the lowest three bits.
+    #[must_use]
+    pub const fn key(self) -> u64 {
+        self.number << 3 | self.kind as u64
+    }
+}
+
 impl fmt::Display for FlowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", char::from(self.kind.letter()), self.number)

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod endpoint;
 pub mod excerpt;
 pub mod frame;
+pub mod kept;
 pub mod linktype;
 pub mod protocol;
 pub mod source;
@@ -15,6 +16,7 @@ pub use clock::Clock;
 pub use endpoint::{Endpoint, MacAddr};
 pub use excerpt::{Excerpt, short};
 pub use frame::{Frame, FrameDirection, FrameMarks, FrameOptions};
+pub use kept::KeptFrame;
 pub use linktype::LinkType;
 pub use protocol::IpProtocol;
 pub use source::{

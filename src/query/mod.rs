@@ -13,7 +13,8 @@ mod value;
 
 pub use error::QueryError;
 
-use crate::flow::{FlowRecord, Wants};
+use crate::flow::{FlowId, FlowKind, FlowRecord, Wants};
+use crate::model::{Endpoint, IpProtocol};
 use test::Test;
 
 /// A condition, ready to be asked of records.
@@ -59,6 +60,21 @@ impl Node {
         }
     }
 
+    /// The same while only what never changes of a conversation is known: of all else neither.
+    fn early(&self, record: &FlowRecord) -> Option<bool> {
+        let each = |parts: &[Self], settles: bool| {
+            let answers: Vec<_> = parts.iter().map(|part| part.early(record)).collect();
+            let all = answers.iter().all(Option::is_some).then_some(!settles);
+            if answers.contains(&Some(settles)) { Some(settles) } else { all }
+        };
+        match self {
+            Self::All(parts) => each(parts, false),
+            Self::Any(parts) => each(parts, true),
+            Self::Not(part) => part.early(record).map(|holds| !holds),
+            Self::Test(test) => test.never_changes(record.id.kind).then(|| test.holds(record)),
+        }
+    }
+
     fn needs(&self) -> Wants {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(Wants::NONE, |all, part| all.and(part.needs())),
@@ -83,6 +99,18 @@ impl Query {
     #[must_use]
     pub fn holds(&self, record: &FlowRecord) -> bool {
         self.root.holds(record)
+    }
+
+    /// Does it hold, whatever comes? Known of the conversation are its ID and both its ends, in any order; nothing where more must be known.
+    #[must_use]
+    pub fn early(&self, id: FlowId, ends: (Endpoint, Endpoint)) -> Option<bool> {
+        let protocol = match id.kind {
+            FlowKind::Tcp => IpProtocol::TCP,
+            FlowKind::Udp => IpProtocol::UDP,
+            FlowKind::Sctp => IpProtocol::SCTP,
+            FlowKind::Icmp | FlowKind::Other => IpProtocol(u8::MAX),
+        };
+        self.root.early(&FlowRecord { id, protocol, originator: ends.0, responder: ends.1, ..FlowRecord::blank() })
     }
 
     /// What a tracker must work out for it.
@@ -163,6 +191,32 @@ mod tests {
         assert_eq!(ids("rtt > 0s or rtt <= 0s"), ids("rtt"));
         assert_eq!(ids("handshake.rtt != 1s"), ids("handshake.rtt"));
         assert_eq!(ids("not handshake.rtt = 1s"), "c1 c2 c3 c4 c5 c6 u1 u2 u3");
+    }
+
+    #[test]
+    fn what_never_changes_is_known_early() {
+        let end = |text: &str, port| Endpoint::new(text.parse().unwrap(), port);
+        let ends = (end("10.98.0.1", 40_000), end("10.98.0.2", 80));
+        let early = |text: &str, id: &str| Query::parse(text).unwrap().early(id.parse().unwrap(), ends);
+        for (text, wanted) in [
+            ("port 80", Some(true)),
+            ("port 81", Some(false)),
+            ("not port 81", Some(true)),
+            ("host 10.98.0.2 and tcp", Some(true)),
+            ("udp", Some(false)),
+            ("id c7", Some(true)),
+            ("rtt > 1s", None),
+            ("client 10.98.0.1", None),
+            ("resp.port 80", None),
+            ("bytes > 1MB and port 443", Some(false)),
+            ("bytes > 1MB and port 80", None),
+            ("bytes > 1MB or port 80", Some(true)),
+            ("bytes > 1MB or port 443", None),
+        ] {
+            assert_eq!(early(text, "c7"), wanted, "{text}");
+        }
+        // Ports of ICMP are none, and which protocol it is the letter does not say.
+        assert_eq!([early("port 80", "i1"), early("icmp", "i1"), early("host 10.98.0.9", "i1")], [None, None, Some(false)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, nearest};
 use crate::flow::fields::{self, Field, Kind, Unit, Value};
-use crate::flow::{FlowRecord, Wants};
+use crate::flow::{FlowKind, FlowRecord, Wants};
 use crate::model::IpProtocol;
 use std::ops::Range;
 
@@ -137,6 +137,18 @@ impl Subject {
             Self::One(field) => field.needs,
             Self::Sum(orig, resp) | Self::Either(orig, resp) | Self::Port(orig, resp) => orig.needs.and(resp.needs),
             Self::RoundTrip => Wants::NONE,
+        }
+    }
+
+    /// Is it the same from a conversation's first packet to its last, whichever side turns out to be the originator? Of protocols that
+    /// letters of IDs stand for.
+    pub(super) fn never_changes(self, kind: FlowKind) -> bool {
+        let named = matches!(kind, FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp);
+        match self {
+            Self::One(field) => field.name == "id" || (field.name == "proto" && named),
+            Self::Either(field, _) => field.name == "orig.ip",
+            Self::Port(..) => named,
+            Self::Sum(..) | Self::RoundTrip => false,
         }
     }
 
