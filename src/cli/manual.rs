@@ -484,6 +484,11 @@ else one side is enough (of != and !~ both must differ).
   resent      segments sent again, of both       retries   SYNs beyond the first
   outcome     of the attempt to connect            id        id c3,c5
 client. and server. stand for orig. and resp.: client.packets>10.
+  finding     takes part in any finding; finding=port_scan,refused: in one of
+              these (sockeye help findings), also ~ != !~; severity>=medium (or
+              sev): in one as grave. All conversations of a finding, not only
+              those it cites; which they are is known at the end, so a saved
+              file is read twice, and an interface or a pipe is refused
 
 VALUES
 

@@ -2,28 +2,37 @@
 
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
-use crate::query::Query;
+use crate::flow::FlowRecord;
+use std::fmt;
 use std::io;
 
+/// Is a conversation looked at?
+pub type Which = Box<dyn Fn(&FlowRecord) -> bool + Send>;
+
 /// An output that is told of findings, too.
-#[derive(Debug)]
 pub struct Detecting<S> {
     sink: S,
     detectors: Detectors,
     /// Of which conversations, where not of all.
-    query: Option<Query>,
+    which: Option<Which>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Detecting<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detecting").field("sink", &self.sink).field("detectors", &self.detectors).finish_non_exhaustive()
+    }
 }
 
 impl<S> Detecting<S> {
     /// Looks at all that goes to this output, and keeps at most so many bytes.
     pub fn new(sink: S, bytes: usize) -> Self {
-        Self { sink, detectors: Detectors::within(bytes), query: None }
+        Self { sink, detectors: Detectors::within(bytes), which: None }
     }
 
     /// The same, of those conversations alone for which a condition holds.
     #[must_use]
-    pub fn of(self, query: Option<Query>) -> Self {
-        Self { query, ..self }
+    pub fn of(self, which: Option<Which>) -> Self {
+        Self { which, ..self }
     }
 
     /// The output.
@@ -36,7 +45,7 @@ impl<S: Sink> Sink for Detecting<S> {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Flow(record) if self.query.as_ref().is_none_or(|query| query.holds(record)) => self.detectors.on_flow(record),
+            Event::Flow(record) if self.which.as_ref().is_none_or(|which| which(record)) => self.detectors.on_flow(record),
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
                 for (number, finding) in (1..).zip(&found.findings) {

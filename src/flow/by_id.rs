@@ -22,6 +22,15 @@ impl ById {
         piece.get(id.number as usize % PIECE).copied().filter(|number| *number != NONE)
     }
 
+    /// All that were set.
+    pub fn iter(&self) -> impl Iterator<Item = (FlowId, u32)> {
+        let of = |kind: usize| {
+            self.0[kind].iter().flatten().zip((0_u64..).map(move |number| FlowId::of_key(number << 3 | kind as u64)))
+        };
+        let all = (0..self.0.len()).flat_map(of);
+        all.filter(|(number, _)| **number != NONE).map(|(number, id)| (id, *number))
+    }
+
     /// Sets that of a flow, to less than [`u32::MAX`]. Gives how many bytes more are taken.
     pub fn set(&mut self, id: FlowId, number: u32) -> usize {
         let pieces = &mut self.0[id.kind as usize];
@@ -50,5 +59,7 @@ mod tests {
         assert_eq!([1, 2, 3].map(|n| by.get(id(FlowKind::Tcp, n))), [Some(7), Some(8), None]);
         assert_eq!(by.get(id(FlowKind::Udp, 1)), None);
         assert_eq!(by.get(id(FlowKind::Other, 3 * PIECE as u64)), Some(9));
+        let all: Vec<_> = by.iter().map(|(id, number)| (id.to_string(), number)).collect();
+        assert_eq!(all, [("c1".into(), 7), ("c2".into(), 8), (format!("x{}", 3 * PIECE), 9)]);
     }
 }

@@ -47,6 +47,19 @@ impl FlowId {
     pub const fn key(self) -> u64 {
         self.number << 3 | self.kind as u64
     }
+
+    /// The flow of such a number.
+    #[must_use]
+    pub const fn of_key(key: u64) -> Self {
+        let kind = match key & 7 {
+            0 => FlowKind::Tcp,
+            1 => FlowKind::Udp,
+            2 => FlowKind::Icmp,
+            3 => FlowKind::Sctp,
+            _ => FlowKind::Other,
+        };
+        Self { kind, number: key >> 3 }
+    }
 }
 
 impl fmt::Display for FlowId {

@@ -5,6 +5,7 @@
 //! is no field, a unit that does not fit or a state that does not exist is an error and never a condition that holds for nothing.
 
 mod error;
+mod finding;
 mod lex;
 mod parse;
 mod subject;
@@ -13,8 +14,10 @@ mod value;
 
 pub use error::QueryError;
 
+use crate::detect::Finding;
 use crate::flow::{FlowId, FlowKind, FlowRecord, Wants};
 use crate::model::{Endpoint, IpProtocol};
+use finding::FindingTest;
 use test::Test;
 
 /// A condition, ready to be asked of records.
@@ -35,6 +38,8 @@ pub struct Query {
     text: Box<str>,
     root: Node,
     needs: Wants,
+    /// What is asked of findings.
+    findings: Vec<FindingTest>,
 }
 
 /// A condition made of others, or one comparison.
@@ -48,15 +53,19 @@ enum Node {
     Not(Box<Node>),
     /// A comparison.
     Test(Test),
+    /// One that asks for findings: which of them.
+    Finding(usize),
 }
 
 impl Node {
-    fn holds(&self, record: &FlowRecord) -> bool {
+    /// `found`: a bit for each comparison that asks for findings.
+    fn holds(&self, record: &FlowRecord, found: u32) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(record)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(record)),
-            Self::Not(part) => !part.holds(record),
+            Self::All(parts) => parts.iter().all(|part| part.holds(record, found)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(record, found)),
+            Self::Not(part) => !part.holds(record, found),
             Self::Test(test) => test.holds(record),
+            Self::Finding(number) => found >> number & 1 != 0,
         }
     }
 
@@ -72,6 +81,7 @@ impl Node {
             Self::Any(parts) => each(parts, true),
             Self::Not(part) => part.early(record).map(|holds| !holds),
             Self::Test(test) => test.never_changes(record.id.kind).then(|| test.holds(record)),
+            Self::Finding(_) => None,
         }
     }
 
@@ -80,6 +90,7 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(Wants::NONE, |all, part| all.and(part.needs())),
             Self::Not(part) => part.needs(),
             Self::Test(test) => test.needs(),
+            Self::Finding(_) => Wants { verdicts: true, app: true, cited: true, ..Wants::NONE },
         }
     }
 }
@@ -91,14 +102,37 @@ impl Query {
     ///
     /// When it is none: the error says what is wrong with which word, and what to write.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let root = parse::parse(text)?;
-        Ok(Self { text: text.into(), needs: root.needs(), root })
+        let (root, findings) = parse::parse(text)?;
+        Ok(Self { text: text.into(), needs: root.needs(), root, findings })
     }
 
-    /// Does it hold for this conversation?
+    /// Does it hold for this conversation? Of a condition on findings: if it takes part in none.
     #[must_use]
     pub fn holds(&self, record: &FlowRecord) -> bool {
-        self.root.holds(record)
+        self.root.holds(record, 0)
+    }
+
+    /// Does it ask for findings? Which conversations take part in them is known when all is over.
+    #[must_use]
+    pub fn asks_for_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
+    /// How it comes out for this conversation, whatever findings it takes part in: bit number [`Self::found`] of all of those says whether it
+    /// holds.
+    #[must_use]
+    pub fn table(&self, record: &FlowRecord) -> u16 {
+        if self.findings.is_empty() {
+            return if self.root.holds(record, 0) { u16::MAX } else { 0 };
+        }
+        let known = (1_u32 << self.findings.len()) - 1;
+        (0..16).fold(0, |table, found| table | u16::from(self.root.holds(record, found & known)) << found)
+    }
+
+    /// What it asks of findings and this one is: to be joined by `|` for all that a conversation takes part in.
+    #[must_use]
+    pub fn found(&self, finding: &Finding) -> u32 {
+        self.findings.iter().enumerate().map(|(at, test)| u32::from(test.holds(finding)) << at).sum()
     }
 
     /// Does it hold, whatever comes? Known of the conversation are its ID and both its ends, in any order; nothing where more must be known.

@@ -215,7 +215,7 @@ fn unknown(word: &str, span: &Range<usize>) -> Fault {
     }
     let both = fields::all().filter_map(|field| field.name.strip_prefix("orig."));
     let known = fields::all().map(|field| field.name).chain(both).chain(SHORT.iter().map(|(short, _)| *short));
-    let known = known.chain(PROTOCOLS.iter().copied()).chain(["rtt"]);
+    let known = known.chain(PROTOCOLS.iter().copied()).chain(["rtt"]).chain(super::finding::WORDS.iter().map(|(word, _)| *word));
     fault.perhaps(match nearest(&lower, known) {
         Some(near) => Some(format!("did you mean {near}?")),
         None => Some("`sockeye help where` names the fields".to_owned()),

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, watched: false, memory };
     let plan = Plan::new(&args.input, &Zone::Local)?.with(manner);
     let twice = !condition.is_none() && plan.can_be_read_twice();
-    choosing::keep_bytes(&args.write, twice)?;
+    choosing::go_together(&args.write, twice, &condition)?;
     let mut opened = plan.twice(twice).open(&args.live, condition.is_none())?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {

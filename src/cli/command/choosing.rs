@@ -8,12 +8,13 @@ use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, drive_first, finish, say};
 use crate::cli::errors::Problem;
 use crate::cli::exit::Exit;
-use crate::cli::open::Opened;
+use crate::cli::memory::Memory;
+use crate::cli::open::{Opened, Plan};
 use crate::cli::time;
-use sockeye::engine::Ended;
 use sockeye::engine::choosing::{self, Bounds, Choosing, Chosen, Keeping, Kept};
+use sockeye::engine::{Ended, Which};
 use sockeye::event::RunSummary;
-use sockeye::flow::TrackerConfig;
+use sockeye::flow::{FlowRecord, TrackerConfig};
 use sockeye::output::units;
 
 /// Of the room for packets that wait, the part that one conversation may take, unless it is said.
@@ -39,10 +40,11 @@ pub(super) fn first(
     let (Some(query), Some(again)) = (condition.query().cloned(), opened.again.take()) else {
         return Err(once("what is read"));
     };
-    let tracker = TrackerConfig { handshake_events: false, wants: condition.needs(), ..tracker };
-    let mut choosing = Choosing::new(query, room);
+    let tracker = TrackerConfig { handshake_events: false, wants: tracker.wants.and(condition.needs()), ..tracker };
+    let mut choosing = Choosing::new(query, room, opened.memory.findings());
     let (ended, _) = drive_first(opened, tracker, progress, &mut choosing)?;
     let chosen = found(choosing, room)?;
+    tell_unexamined(&chosen);
     // Nothing that was added to the capture since then, or that a signal left unread.
     let again = Opened { limit: Some(ended.summary.matched.max(1)), ..again.open()? };
     Ok(First { again, chosen, ended })
@@ -81,7 +83,7 @@ pub(super) fn write(
     (first_progress, progress): (Progress, Progress),
 ) -> Done {
     let filter = opened.filter_text.clone();
-    let tracker = opened.memory.without_lines().tracker(opened.memory.parts());
+    let tracker = opened.memory.without_lines().tracker(opened.memory.parts().max(room(condition, opened.memory)));
     if opened.again.is_some() {
         let First { again, chosen, ended: first } = first(opened, condition, tracker, first_progress)?;
         let nothing = nothing_held(condition, &chosen);
@@ -113,8 +115,8 @@ pub(super) fn write(
     Ok(exit)
 }
 
-/// `--keep-bytes-per-flow`, as it was given. To be read before anything is opened.
-pub(super) fn keep_bytes(args: &WriteArgs, twice: bool) -> Result<Option<usize>, Problem> {
+/// `--keep-bytes-per-flow`, as it was given.
+fn keep_bytes(args: &WriteArgs, twice: bool) -> Result<Option<usize>, Problem> {
     let Some(text) = args.keep_bytes_per_flow.as_deref() else { return Ok(None) };
     if twice {
         return Err(Problem::usage(
@@ -122,6 +124,14 @@ pub(super) fn keep_bytes(args: &WriteArgs, twice: bool) -> Result<Option<usize>,
         ));
     }
     Ok(Some(usize::try_from(time::size("--keep-bytes-per-flow", text, 1)?).unwrap_or(usize::MAX)))
+}
+
+/// Refuses what cannot be had, before anything is opened. `twice`: what is read is read twice.
+pub(super) fn go_together(args: &WriteArgs, twice: bool, condition: &Condition) -> Result<(), Problem> {
+    if !twice {
+        once_for_findings(condition)?;
+    }
+    keep_bytes(args, twice).map(drop)
 }
 
 /// How much may wait.
@@ -162,6 +172,68 @@ pub(super) fn is_the_same(second: &Ended, same: bool) -> Result<(), Problem> {
     }
     Err(Problem::new(Exit::Failed, "the capture changed while it was read: packets may be missing, or others among them")
         .help("read it again when nobody writes it any more, or a copy of it"))
+}
+
+/// A condition on findings has to know all of them before the first conversation is told of: files are read twice.
+pub(super) fn twice(plan: Plan, condition: &Condition) -> Result<Plan, Problem> {
+    if !condition.asks_for_findings() {
+        return Ok(plan);
+    }
+    if !plan.can_be_read_twice() {
+        once_for_findings(condition)?;
+    }
+    Ok(plan.twice(true))
+}
+
+/// Refuses a condition on findings of what can be read once.
+fn once_for_findings(condition: &Condition) -> Result<(), Problem> {
+    if !condition.asks_for_findings() {
+        return Ok(());
+    }
+    Err(Problem::usage(
+        "--where finding: who takes part in a finding is known when all was read; an interface or a pipe can be read once",
+    )
+    .help("save it to a file first:  sudo sockeye capture -i IF -w FILE.pcapng"))
+}
+
+/// What a first reading for findings keeps, bytes.
+pub(super) fn room(condition: &Condition, memory: Memory) -> usize {
+    if condition.asks_for_findings() { memory.parts() + memory.findings() } else { 0 }
+}
+
+/// Reads a capture a first time, where the condition asks for findings: for which conversations it holds. The second time they have
+/// to have the same numbers, so the tracker is to be the same.
+pub(super) fn learn(
+    mut opened: Opened,
+    condition: Condition,
+    tracker: TrackerConfig,
+    progress: Progress,
+) -> Result<(Opened, Condition), Problem> {
+    let Some(query) = condition.query().filter(|query| query.asks_for_findings()).cloned() else {
+        return Ok((opened, condition));
+    };
+    let again = opened.again.take().ok_or_else(|| once("what is read"))?;
+    let (room, findings) = (opened.memory.parts(), opened.memory.findings());
+    let mut choosing = Choosing::new(query, room, findings).of_flows();
+    let (ended, _) = drive_first(opened, tracker, progress, &mut choosing)?;
+    let chosen = found(choosing, room)?;
+    tell_unexamined(&chosen);
+    let matched = ended.summary.matched;
+    Ok((Opened { limit: Some(matched.max(1)), ..again.open()? }, condition.learnt(chosen)))
+}
+
+/// Conversations that a condition holds for, for detectors.
+pub(super) fn which(condition: &Condition) -> Option<Which> {
+    let condition = condition.clone();
+    (!condition.is_none()).then(|| Box::new(move |record: &FlowRecord| condition.holds(record)) as Which)
+}
+
+/// There may be more findings, and more that take part in them.
+fn tell_unexamined(chosen: &Chosen) {
+    if chosen.unexamined > 0 {
+        let flows = units::counted(chosen.unexamined, "conversation");
+        say(&format!("{flows} found no room in a detector: more may take part in findings (--max-memory)"));
+    }
 }
 
 /// Packets of what can be read once are printed before it is known what becomes of their conversation.

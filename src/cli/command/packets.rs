@@ -55,7 +55,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if !condition.is_none() && !twice && !copying {
         return Err(choosing::once(if plan.interfaces.is_empty() { "a pipe" } else { "an interface" }));
     }
-    choosing::keep_bytes(&args.write, twice)?;
+    choosing::go_together(&args.write, twice, &condition)?;
     let plan = plan.twice(twice);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
@@ -97,7 +97,7 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let mut sink = Both { print: (!copying).then(|| Hold::new(print, wait).within(memory.hold())), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let label_bytes = if wants.labels { memory.labels() } else { 0 };
-    let parts = if twice { memory.parts() } else { 0 };
+    let parts = if twice { memory.parts().max(choosing::room(&condition, memory)) } else { 0 };
     let shared = memory.tracker(2 * memory.hold() + label_bytes + parts);
     let tracker = track.then_some(TrackerConfig { handshake_events: false, wants, label_bytes, ..shared });
     let (mut same, mut nothing) = (Ok(()), None);

@@ -101,8 +101,12 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, c
     let (parts, room) = (opened.memory.parts(), opened.memory.parts() / 4 * 3);
     let filter = opened.filter_text.clone();
     let Some(again) = opened.again.take() else { return Err(not_twice(by, condition, "what is read")) };
-    let groups = (by != SplitBy::Flow).then(|| condition::Chosen::new(Groups::new(by, room), condition.clone()));
-    let choosing = condition.query().cloned().map(|query| Choosing::new(query, parts));
+    let groups = (by != SplitBy::Flow).then(|| {
+        // Where findings are asked for, it is not known yet which: groups without packets get no file.
+        let which = if condition.asks_for_findings() { Condition::default() } else { condition.clone() };
+        condition::Chosen::new(Groups::new(by, room), which)
+    });
+    let choosing = condition.query().cloned().map(|query| Choosing::new(query, parts, opened.memory.findings()));
     let mut learning = Learning { groups, choosing };
     let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut learning)?;
     let groups = learning.groups.map(|groups| groups.sink);
@@ -146,7 +150,7 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, c
 /// conversations have to have the same numbers, so it is the same both times.
 fn tracker(args: &SplitArgs, by: SplitBy, memory: Memory, condition: &Condition) -> TrackerConfig {
     let rows = if args.all { memory.records() } else { 0 };
-    let chosen = if condition.is_none() { 0 } else { memory.parts() };
+    let chosen = if condition.is_none() { 0 } else { memory.parts().max(choosing::room(condition, memory)) };
     let usual = memory.without_lines().tracker(memory.parts() + rows + chosen);
     // By conversations each has a file under way.
     let files = if by == SplitBy::Flow { memory.parts() / 2 / SplitConfig::EACH } else { usize::MAX };

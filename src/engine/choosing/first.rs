@@ -4,8 +4,9 @@ use super::Sum;
 use super::packets::{Bits, Packets};
 use crate::decode::Packet;
 use crate::decode::fragment::pieces::{Datagram, WaitingPieces};
+use crate::detect::Detectors;
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{ById, FlowId, Note};
+use crate::flow::{ById, FlowId, Members, Note};
 use crate::model::Timestamp;
 use crate::query::Query;
 use std::io;
@@ -15,12 +16,20 @@ use std::io;
 pub struct Choosing {
     query: Query,
     packets: Packets,
-    /// What the condition says of conversations that are over: 1, it holds.
+    /// What the condition says of conversations that are over ([`Query::table`]).
     flows: ById,
+    /// Where it asks for findings: what finds them, and notes who takes part.
+    detecting: Option<Box<(Detectors, Members)>>,
+    /// Packets are kept, too.
+    of_packets: bool,
+    /// Once all was read: which findings, of those that are asked for, each conversation takes part in.
+    takes_part: ById,
+    /// Conversations that found no room in a detector.
+    unexamined: u64,
     /// Bytes that these take.
     bytes: usize,
-    /// Conversations, and those for which it holds.
-    counted: (u64, u64),
+    /// Conversations.
+    counted: u64,
     /// Packets that wait for the one that completes their datagram.
     pieces: WaitingPieces<u64>,
     sum: Sum,
@@ -35,6 +44,7 @@ pub struct Choosing {
 pub struct Chosen {
     pub(super) bits: Bits,
     flows: ById,
+    takes_part: ById,
     /// Packets of the capture.
     pub(super) packets: u64,
     pub(super) sum: Sum,
@@ -44,33 +54,52 @@ pub struct Chosen {
     pub flows_total: u64,
     /// Those for which the condition holds.
     pub flows_chosen: u64,
+    /// Where the condition asks for findings: what found no room in a detector, so that there may be more to find.
+    pub unexamined: u64,
+}
+
+/// Does the condition hold, by its table and by the findings that the conversation takes part in?
+fn holds(flows: &ById, takes_part: &ById, id: FlowId) -> bool {
+    flows.get(id).is_some_and(|table| table >> takes_part.get(id).unwrap_or(0) & 1 != 0)
 }
 
 impl Chosen {
     /// Does the condition hold for this conversation?
     #[must_use]
     pub fn holds(&self, id: FlowId) -> bool {
-        self.flows.get(id) == Some(1)
+        holds(&self.flows, &self.takes_part, id)
     }
 }
 
 impl Choosing {
-    /// By this condition, within so many bytes.
+    /// By this condition, within so many bytes; `findings` of them on top for detectors, where it asks for findings.
     #[must_use]
-    pub fn new(query: Query, most: usize) -> Self {
+    pub fn new(query: Query, most: usize, findings: usize) -> Self {
         let pieces = WaitingPieces::new(most / 16);
+        let detecting = query.asks_for_findings().then(|| Box::new((Detectors::within(findings), Members::within(most / 2))));
+        let most = if detecting.is_some() { most / 2 } else { most };
         Self {
+            detecting,
+            of_packets: true,
+            takes_part: ById::default(),
+            unexamined: 0,
             query,
             packets: Packets::default(),
             flows: ById::default(),
             bytes: 0,
-            counted: (0, 0),
+            counted: 0,
             most: most - pieces.most(),
             pieces,
             sum: Sum::default(),
             shrunk: 0,
             full: false,
         }
+    }
+
+    /// The same of conversations alone: nothing is kept of packets.
+    #[must_use]
+    pub fn of_flows(self) -> Self {
+        Self { of_packets: false, ..self }
     }
 
     /// Packets that were read.
@@ -85,10 +114,21 @@ impl Choosing {
         if self.full {
             return None;
         }
-        let (packets, flows) = (self.packets.len(), self.flows);
-        let (bits, chosen) = self.packets.finish(|id| flows.get(id) == Some(1));
-        let (flows_total, flows_chosen) = self.counted;
-        Some(Chosen { bits, flows, packets, sum: self.sum, chosen, flows_total, flows_chosen })
+        let Self { packets, flows, takes_part, sum, unexamined, .. } = self;
+        let (packets, (bits, chosen)) = (packets.len(), packets.finish(|id| holds(&flows, &takes_part, id)));
+        let flows_chosen = flows.iter().filter(|(id, _)| holds(&flows, &takes_part, *id)).count() as u64;
+        Some(Chosen { bits, flows, takes_part, packets, sum, chosen, flows_total: self.counted, flows_chosen, unexamined })
+    }
+
+    /// All was read: finds what there is to find, and who takes part.
+    fn detect(&mut self, dropped: Option<u64>) {
+        let Some(detecting) = self.detecting.take() else { return };
+        let (detectors, mut members) = *detecting;
+        let found = members.during(|| detectors.finish(dropped));
+        self.full |= members.is_full();
+        self.unexamined = found.without_room;
+        let query = &self.query;
+        self.takes_part = members.of(found.findings.iter().map(|finding| (finding.flows.group(), query.found(finding))));
     }
 
     fn packet(&mut self, (packet, note): (&Packet<'_>, &Note), now: Timestamp) {
@@ -123,7 +163,11 @@ impl Choosing {
         // that they would have been chosen, so nothing that waits is made a bit.
         let open = self.pieces.iter().copied().min().unwrap_or(u64::MAX);
         let flows = &self.flows;
-        self.packets.shrink(open, |id| flows.get(id).map(|holds| holds == 1));
+        self.packets.shrink(open, |id| match flows.get(id)? {
+            0 => Some(false),
+            table if table == u32::from(u16::MAX) => Some(true),
+            _ => None,
+        });
         self.shrunk = self.bytes + self.packets.bytes;
         self.full = self.shrunk > self.most;
     }
@@ -132,15 +176,20 @@ impl Choosing {
 impl Sink for Choosing {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Packet { frame, packet, note } => {
+            Event::Packet { frame, packet, note } if self.of_packets => {
                 self.sum.add(frame);
                 self.packet((packet, note), frame.ts);
             }
             Event::Flow(record) => {
-                let holds = self.query.holds(record);
-                self.bytes += self.flows.set(record.id, u32::from(holds));
-                self.counted = (self.counted.0 + 1, self.counted.1 + u64::from(holds));
+                self.bytes += self.flows.set(record.id, u32::from(self.query.table(record)));
+                self.counted += 1;
+                if let Some((detectors, members)) = self.detecting.as_deref_mut() {
+                    members.during(|| detectors.on_flow(record));
+                    self.full |= members.is_full();
+                }
+                self.full |= self.bytes > self.most;
             }
+            Event::Summary(summary) => self.detect(summary.total(|stats| stats.dropped_kernel)),
             _ => {}
         }
         Ok(if self.full { Keep::Enough } else { Keep::Going })

@@ -58,7 +58,7 @@ impl Sink for Through {
 
 /// Packets of c1, c2 and c3 in turn; c2 is chosen.
 fn chosen() -> Chosen {
-    let mut choosing = Choosing::new(Query::parse("id c2").unwrap(), 1 << 20);
+    let mut choosing = Choosing::new(Query::parse("id c2").unwrap(), 1 << 20, 0);
     for at in 0..9 {
         assert_eq!(tell(&mut choosing, &frame(at, 40, 1), &note(at as u64 % 3 + 1)), Keep::Going);
     }
@@ -103,7 +103,7 @@ fn a_capture_that_changed_is_known() {
 fn without_room_nothing_is_chosen_and_what_is_over_takes_little() {
     let most = 1 << 20;
     let ends_at_once = |flows: u64| {
-        let mut choosing = Choosing::new(Query::parse("tcp").unwrap(), most);
+        let mut choosing = Choosing::new(Query::parse("tcp").unwrap(), most, 0);
         for at in 0..2_000_000 {
             let number = 1 + at / (2_000_000 / flows);
             if tell(&mut choosing, &frame(at as i64, 40, 0), &note(number)) == Keep::Enough {
