@@ -85,6 +85,7 @@ fn measure(flows: u32) -> (f64, f64) {
                     wire_bytes: 152,
                     frames: 1,
                     marks: sockeye::model::FrameMarks::NONE,
+                    interface: 0,
                     pieces: None,
                 };
                 black_box(tracker.on_packet(&meta, &packet, &mut sink));

@@ -76,6 +76,7 @@ fn track(bytes: &[u8], wants: Wants, mut sink: impl FnMut(FlowEvent<'_>), mut ea
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
             marks: FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         let note = tracker.on_packet(&meta, &packet, &mut sink);

@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     wire_bytes,
                     frames: 1,
                     marks: sockeye::model::FrameMarks::NONE,
+                    interface: 0,
                     pieces: None,
                 };
                 tracker.on_packet(&meta, &decode(&frame), &mut on_event);

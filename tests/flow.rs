@@ -29,5 +29,7 @@ mod stream;
 mod streams;
 #[path = "flow/table.rs"]
 mod table;
+#[path = "flow/tampered.rs"]
+mod tampered;
 #[path = "flow/verdicts.rs"]
 mod verdicts;

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sockeye::peek::http::{Body, Progress};
-use sockeye::peek::{Peek, Service, banner, dns, http, login, quic, recognise, recognise_datagram};
+use sockeye::peek::{Peek, Service, banner, clear, dns, http, login, quic, recognise, recognise_datagram};
 use std::fmt::Write;
 
 fn names(bytes: &[u8]) {
@@ -71,6 +71,7 @@ fuzz_target!(|data: &[u8]| {
     requests(rest);
     Service::ALL.into_iter().for_each(|service| logins(service, rest));
     assert!(banner::greeting(rest).is().is_none_or(|greeting| greeting.len <= rest.len()));
+    let _ = (clear::telnet(rest), clear::rlogin(rest), clear::ldap_bind(rest), clear::mqtt(rest), clear::redis(rest));
     assert!(banner::ssh(rest).is().is_none_or(|version| version.len <= rest.len()));
     assert!(quic::initial(rest).is().is_none_or(|packet| packet.len <= rest.len()));
 });

@@ -437,6 +437,11 @@ Then the first conversation, what it is, and the packets that show it.
   dns            names that do not exist or could not be found out
   tls_alert      a TLS handshake that was broken off
   password_in_clear  a login that everyone on the way can read
+  slow_requests  requests begun and never finished, many at one time
+  left_open      sockets that a program forgot to close
+  clear_protocol Telnet, mail, LDAP and the like that everyone can read
+  exposed_port   ssh, databases and the like that answer foreign addresses:
+                 private ones are local, and those of --local NET
 
 findings says of each: Seen, Means (one of several), Not, Check; -v adds the
 source of the rule and what a scan found; --format jsonl for scripts.

@@ -25,6 +25,17 @@ pub enum Checksum {
     NotComputed,
 }
 
+/// The sum of bytes as [`Packet::payload_sum`] gives it.
+#[must_use]
+pub fn sum_of(bytes: &[u8]) -> u16 {
+    one_zero(Sum::default().add(bytes).folded())
+}
+
+/// In ones' complement 0 has two forms: one of them stands for both.
+const fn one_zero(sum: u16) -> u16 {
+    if sum == 0xffff { 0 } else { sum }
+}
+
 /// Compares the checksum at `field` (an even offset) within `bytes`, on top of a pseudo header.
 #[inline]
 fn check(pseudo: Sum, bytes: &[u8], field: usize) -> Checksum {
@@ -85,6 +96,27 @@ impl<'f> Packet<'f> {
         let length = self.network_at.saturating_add(self.ip_len).saturating_sub(self.transport_at);
         let partial = |length: u32| self.pseudo_header(length as usize).folded();
         found == partial(length) || found == partial(0)
+    }
+
+    /// The sum of TCP's data, without looking at it: what has to be added to the headers for the checksum to be right (RFC 1624). Where the
+    /// checksum is still to be filled in by a network card the data is added up, if it is all here and no more than a frame: `true`.
+    #[must_use]
+    pub fn payload_sum(&self) -> (Option<u16>, bool) {
+        /// Longer ones are segments that are yet to be cut.
+        const FRAME: u32 = 2048;
+        let header = self.bytes.get(self.transport_at as usize..self.payload_at as usize).unwrap_or_default();
+        let (Transport::Tcp, Some(found)) = (self.transport, be16(header, 16)) else { return (None, false) };
+        let length = self.network_at.saturating_add(self.ip_len).saturating_sub(self.transport_at);
+        let pseudo = self.pseudo_header(length as usize);
+        if found == 0 {
+            return (None, false);
+        }
+        if found == pseudo.folded() || found == self.pseudo_header(0).folded() {
+            let data = self.payload();
+            let whole = data.len() == self.payload_len as usize && self.payload_len <= FRAME;
+            return if whole { (Some(sum_of(data)), true) } else { (None, false) };
+        }
+        (Some(one_zero(!pseudo.add(header).folded())), false)
     }
 
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.

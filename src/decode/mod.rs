@@ -32,7 +32,7 @@ mod wifi;
 #[cfg(test)]
 mod tests;
 
-pub use checksum::Checksum;
+pub use checksum::{Checksum, sum_of};
 pub use enclosing::{Enclosing, enclosing};
 pub use fragment::{FragmentLimits, FragmentPool, FragmentStats, Inserted, Joined};
 pub use headers::{Arp, EthernetHeader, Ipv4Header, Ipv6Header, UdpHeader, VlanTag};

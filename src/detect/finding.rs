@@ -1,7 +1,8 @@
 //! A finding as data: what it is, how grave, which conversations and packets show it. Its words are `output/findings/`'s.
 
+use crate::flow::app::Secret;
 use crate::flow::{Few, FlowId, Place};
-use crate::model::{Endpoint, IpProtocol, Span};
+use crate::model::{Endpoint, IpProtocol, MacAddr, Span};
 use std::net::IpAddr;
 
 /// How much a finding deserves a look.
@@ -67,6 +68,16 @@ impl ScanKind {
             Self::Maimon => "maimon",
             Self::Odd => "odd_flags",
             Self::Udp => "udp",
+        }
+    }
+}
+
+impl ScanKind {
+    /// What silence says of a port that is asked so.
+    pub(super) const fn of_silence(self) -> PortState {
+        match self {
+            Self::Syn | Self::Connect | Self::Ack => PortState::Filtered,
+            Self::Fin | Self::Null | Self::Xmas | Self::Maimon | Self::Odd | Self::Udp => PortState::OpenOrFiltered,
         }
     }
 }
@@ -178,6 +189,73 @@ impl NameFault {
     }
 }
 
+/// What of a request is not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SlowWay {
+    /// The head of an HTTP request: slowloris.
+    Head,
+    /// Its body: slow POST.
+    Body,
+    /// The first message of TLS.
+    Hello,
+    /// The answer is not read.
+    Reading,
+    /// Nothing is said at all.
+    Silent,
+}
+
+impl SlowWay {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Hello => "tls_hello",
+            Self::Reading => "reading",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// How it shows that two hosts have one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Conflict {
+    /// Both answered one question.
+    BothAnswer,
+    /// They say so by turns.
+    Turns,
+    /// Who wanted it asked before, and somebody has it.
+    Probed,
+}
+
+impl Conflict {
+    /// The word of records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BothAnswer => "both_answer",
+            Self::Turns => "turns",
+            Self::Probed => "probed",
+        }
+    }
+}
+
+/// How sockets are left open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leak {
+    /// One side closed, and the other never did.
+    HalfClosed {
+        /// It is the client who did not.
+        by_client: bool,
+    },
+    /// Connections pile up, none of which is used any more.
+    Pile {
+        /// Set up over so long.
+        over: Span,
+    },
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
@@ -187,7 +265,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who did not listen.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -198,7 +278,9 @@ pub enum Cause {
     NoAnswer {
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -219,7 +301,9 @@ pub enum Cause {
         protocol: IpProtocol,
         /// Who was asked.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -232,7 +316,9 @@ pub enum Cause {
     HalfOpen {
         /// Who answered.
         server: Endpoint,
-        /// Its ports, where several failed alike.
+        /// It, or all of them where several hosts failed one client alike: `server` is the first.
+        hosts: Few<IpAddr>,
+        /// Its ports, where several failed alike; of several hosts, of any of them.
         ports: Few<u16>,
         /// Who asked.
         client: IpAddr,
@@ -369,6 +455,123 @@ pub enum Cause {
         /// The protocol.
         protocol: &'static str,
     },
+    /// Requests that are begun and never finished, many at one time.
+    SlowRequests {
+        /// Whose.
+        client: IpAddr,
+        /// At which server.
+        server: Endpoint,
+        /// What is not finished.
+        way: SlowWay,
+        /// Connections like that at one time.
+        at_once: u64,
+        /// The longest.
+        longest: Span,
+        /// Bytes that the client sent in all of them.
+        sent: u64,
+    },
+    /// Sockets that nobody closes.
+    LeftOpen {
+        /// Who began, of the first.
+        client: IpAddr,
+        /// With whom.
+        server: Endpoint,
+        /// In which way.
+        leak: Leak,
+        /// The longest time in which nothing was said, to the end of what was seen.
+        quiet: Span,
+    },
+    /// What is said can be read on the way.
+    ClearProtocol {
+        /// Who began.
+        client: IpAddr,
+        /// With whom.
+        server: Endpoint,
+        /// The protocol.
+        protocol: &'static str,
+        /// Of HTTP: what makes it worth a finding.
+        carries: Option<Secret>,
+    },
+    /// A service that belongs inside answered somebody outside.
+    ExposedPort {
+        /// What answered.
+        server: Endpoint,
+        /// The service.
+        service: &'static str,
+        /// It is known by what was said, not by its port alone.
+        by_content: bool,
+        /// Whom it answered first.
+        client: IpAddr,
+        /// Addresses that it answered, as far as they were counted.
+        clients: u64,
+        /// There were more.
+        clients_at_least: bool,
+    },
+    /// A host says to have the addresses of others, who have them still.
+    SpoofedAddress {
+        /// Who says so.
+        by: MacAddr,
+        /// An address of its own, where it is known.
+        own: Option<IpAddr>,
+        /// The addresses, and the hardware addresses that they belong to.
+        taken: Few<(IpAddr, MacAddr)>,
+        /// How often it said so unasked.
+        unasked: u64,
+    },
+    /// Two hosts have one address.
+    DuplicateAddress {
+        /// The address.
+        address: IpAddr,
+        /// One of them; of a probe, who has it.
+        first: MacAddr,
+        /// The other one, as far as it is known.
+        second: Option<MacAddr>,
+        /// How it shows.
+        how: Conflict,
+        /// How often.
+        times: u64,
+    },
+    /// Somebody asks for the hardware address of a neighbour, and nobody answers.
+    NeighbourSilent {
+        /// Who asks.
+        asker: IpAddr,
+        /// How many hosts ask.
+        askers: u64,
+        /// For whom.
+        targets: Few<IpAddr>,
+        /// How often.
+        asked: u64,
+        /// So many addresses that somebody looks for hosts.
+        sweep: bool,
+    },
+    /// A reset that the side it seems to come from knows nothing of: it goes on.
+    InjectedReset {
+        /// Who seems to have sent it.
+        by: Endpoint,
+        /// To whom.
+        to: Endpoint,
+        /// How many there were.
+        resets: u64,
+        /// Packets that the side sent afterwards and cannot have sent before.
+        after: u64,
+        /// Some of them acknowledge what was sent after the reset.
+        acknowledged: bool,
+        /// Different numbers were tried.
+        guessed: bool,
+        /// Time to live of the first reset, and of what came after.
+        ttl: (u8, u8),
+    },
+    /// Data came again with other bytes.
+    RewrittenData {
+        /// Who seems to have sent it.
+        sender: Endpoint,
+        /// To whom.
+        receiver: Endpoint,
+        /// Segments with other bytes than before.
+        segments: u64,
+        /// Both checksums are right.
+        sure: bool,
+    },
 }
 
 impl Cause {
@@ -389,6 +592,15 @@ impl Cause {
         "dns",
         "tls_alert",
         "password_in_clear",
+        "slow_requests",
+        "left_open",
+        "exposed_port",
+        "clear_protocol",
+        "spoofed_address",
+        "duplicate_address",
+        "neighbour_silent",
+        "injected_reset",
+        "rewritten_data",
     ];
 
     /// The word of records: `finding.code`.
@@ -410,6 +622,15 @@ impl Cause {
             Self::Names { .. } => "dns",
             Self::TlsAlert { .. } => "tls_alert",
             Self::Password { .. } => "password_in_clear",
+            Self::SlowRequests { .. } => "slow_requests",
+            Self::LeftOpen { .. } => "left_open",
+            Self::ExposedPort { .. } => "exposed_port",
+            Self::ClearProtocol { .. } => "clear_protocol",
+            Self::SpoofedAddress { .. } => "spoofed_address",
+            Self::DuplicateAddress { .. } => "duplicate_address",
+            Self::NeighbourSilent { .. } => "neighbour_silent",
+            Self::InjectedReset { .. } => "injected_reset",
+            Self::RewrittenData { .. } => "rewritten_data",
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
+use super::groups::let_go;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome};
-use crate::model::{Endpoint, IpProtocol, Span};
+use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -30,6 +31,8 @@ const UNFINISHED: u64 = 60;
 /// Attempts at one server.
 #[derive(Debug, Default)]
 struct Attempts {
+    /// When one of them was last heard of.
+    seen: Timestamp,
     completed: u64,
     unfinished: u64,
     /// Of those, whose SYN came again: a client that wants to connect does that.
@@ -52,7 +55,7 @@ pub(super) struct Floods {
     servers: HashMap<(IpAddr, u16), Attempts, foldhash::fast::RandomState>,
     sources: usize,
     bounds: Bounds,
-    /// Attempts at servers that found no room.
+    /// Servers with attempts that were not completed, which had to make room for others.
     pub(super) without_room: u64,
 }
 
@@ -75,10 +78,10 @@ impl Floods {
         };
         let key = (record.responder.ip, record.responder.port);
         if self.servers.len() >= self.bounds.of(SERVERS) && !self.servers.contains_key(&key) {
-            self.without_room += 1;
-            return;
+            self.make_room();
         }
         let attempts = self.servers.entry(key).or_default();
+        attempts.seen = attempts.seen.max(record.told_at);
         if !unfinished {
             attempts.completed += 1;
             return;
@@ -104,6 +107,20 @@ impl Floods {
                 attempts.more_sources = true;
             }
         }
+    }
+
+    /// Lets go of those servers that look least like flooded ones, and of which nothing was heard for longest.
+    #[cold]
+    fn make_room(&mut self) {
+        let Self { servers, sources, without_room, .. } = self;
+        let_go(
+            servers,
+            |attempts| (attempts.unfinished, attempts.seen),
+            |gone| {
+                *sources -= gone.sources.len();
+                *without_room += u64::from(gone.unfinished > 0);
+            },
+        );
     }
 
     /// The floods; their servers are covered.

@@ -4,7 +4,7 @@
 use super::bounds::Bounds;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
 /// Groups of one cause, at most: a few hundred bytes each.
@@ -59,9 +59,42 @@ impl<K: Hash + Eq + Copy + Ord, G: Default> Groups<K, G> {
     }
 }
 
+/// Takes a quarter out of a full table: those of the lowest rank. `gone` is told of each. A table that is bounded so costs little more than one
+/// that is not, and keeps what matters, whoever came first.
+pub(super) fn let_go<K: Ord + Hash + Copy, V, S: BuildHasher, R: Ord>(
+    table: &mut HashMap<K, V, S>,
+    rank: impl Fn(&V) -> R,
+    mut gone: impl FnMut(V),
+) {
+    let mut ranks: Vec<(R, K)> = table.iter().map(|(key, one)| (rank(one), *key)).collect();
+    let few = (ranks.len() / 4).clamp(1, ranks.len().max(1));
+    if few < ranks.len() {
+        ranks.select_nth_unstable(few);
+    }
+    for (_, key) in ranks.into_iter().take(few) {
+        table.remove(&key).into_iter().for_each(&mut gone);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lowest_quarter_goes_and_each_is_told() {
+        let mut table: HashMap<u32, u64> = (0..100).map(|key| (key, u64::from(key % 10))).collect();
+        let mut told = Vec::new();
+        let_go(&mut table, |rank| *rank, |gone| told.push(gone));
+        told.sort_unstable();
+        assert_eq!(told, [[0; 10].as_slice(), &[1; 10], &[2; 5]].concat());
+        assert_eq!(table.len(), 75);
+        // Of equal ones the lower keys: nothing depends on the order in the table.
+        assert!(!table.contains_key(&42) && table.contains_key(&52));
+        let mut one: HashMap<u32, u64> = [(1, 1)].into();
+        let_go(&mut one, |rank| *rank, drop);
+        assert!(one.is_empty());
+        let_go(&mut one, |rank| *rank, drop);
+    }
 
     #[test]
     fn one_client_cannot_take_all_the_room() {

@@ -1,26 +1,33 @@
 //! What deserves a look: records of flows to findings, each with its evidence.
 //!
 //! [`Detectors`] take what the engine tells and give the findings at the end: one for each cause and group of conversations, the gravest
-//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say;
+//! first. `setup` has attempts that failed, `trouble` what went wrong afterwards, `scan` who asks many, `flood` who is asked by many, `said` what applications say, `neighbours` who says to have which address, `tampered` who else speaks in a connection;
 //! `groups` bounds what is kept. Nothing here has words of screens.
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
 mod bounds;
+mod clear;
+mod exposed;
 pub mod finding;
 mod flood;
 mod groups;
+mod left_open;
+mod neighbours;
 mod said;
 mod scan;
 mod setup;
+mod slow;
+mod tampered;
 #[cfg(test)]
 mod tests;
 mod trouble;
 
 pub use crate::flow::{Few, Place};
-pub use finding::{Cause, Finding, NameFault, PortState, Scan, ScanKind, ScanShape, Severity};
+pub use finding::{Cause, Conflict, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
 
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, Neighbour};
+use crate::model::Network;
 use bounds::Bounds;
 
 /// Findings at most; those that are less grave give way.
@@ -34,6 +41,12 @@ pub struct Detectors {
     scans: scan::Scans,
     floods: flood::Floods,
     sayings: said::Sayings,
+    slow: slow::SlowRequests,
+    left_open: left_open::LeftOpen,
+    exposed: exposed::Exposed,
+    clear: clear::ClearProtocols,
+    neighbours: neighbours::Neighbours,
+    tamperings: tampered::Tamperings,
 }
 
 /// What was found.
@@ -56,7 +69,20 @@ impl Detectors {
             scans: scan::Scans::within(bounds),
             floods: flood::Floods::within(bounds),
             sayings: said::Sayings::within(bounds),
+            slow: slow::SlowRequests::within(bounds),
+            left_open: left_open::LeftOpen::within(bounds),
+            exposed: exposed::Exposed::within(bounds),
+            clear: clear::ClearProtocols::within(bounds),
+            neighbours: neighbours::Neighbours::within(bounds),
+            tamperings: tampered::Tamperings::within(bounds),
         }
+    }
+
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(mut self, local: Vec<Network>) -> Self {
+        self.exposed.with_local(local);
+        self
     }
 
     /// A conversation that is over.
@@ -66,20 +92,39 @@ impl Detectors {
         self.scans.on_flow(record);
         self.floods.on_flow(record);
         self.sayings.on_flow(record);
+        self.slow.on_flow(record);
+        self.left_open.on_flow(record);
+        self.exposed.on_flow(record);
+        self.clear.on_flow(record);
+        self.neighbours.on_flow(record);
+        self.tamperings.on_flow(record);
+    }
+
+    /// A host says something of addresses on its network.
+    pub fn on_neighbour(&mut self, said: &Neighbour) {
+        self.neighbours.on_neighbour(said);
     }
 
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings } = self;
+        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear, neighbours, tamperings } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
+        let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
+        let here = here + neighbours.without_room() + tamperings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
         floods.finish(&mut covered.flooded, &mut findings);
         setups.finish(&covered, &mut findings);
         troubles.finish(dropped, &mut findings);
-        sayings.finish(&mut findings);
+        sayings.finish(&covered, &mut findings);
+        slow.finish(&mut findings);
+        left_open.finish(&mut findings);
+        exposed.finish(&covered, &mut findings);
+        clear.finish(&mut findings);
+        neighbours.finish(&mut findings);
+        tamperings.finish(&mut findings);
         for finding in &mut findings {
             finding.packets.first.sort_unstable();
         }
@@ -97,7 +142,7 @@ impl Detectors {
 const fn rank(cause: &Cause) -> u8 {
     match cause {
         Cause::SynFlood { .. } => 0,
-        Cause::Scan(_) => 1,
+        Cause::Scan(_) | Cause::SlowRequests { .. } => 1,
         Cause::NoAnswer { .. } => 2,
         Cause::Unreachable { .. } => 3,
         Cause::WindowShut { .. } => 4,
@@ -105,9 +150,13 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::HalfOpen { .. } => 6,
         Cause::Refused { .. } => 7,
         Cause::Reset { .. } | Cause::TlsAlert { .. } => 8,
-        Cause::Password { .. } => 9,
+        Cause::Password { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => 9,
         Cause::Names { .. } => 10,
         Cause::Probe { .. } => 11,
         Cause::CaptureLoss { .. } => 12,
+        Cause::SpoofedAddress { .. } => 0,
+        Cause::DuplicateAddress { .. } => 3,
+        Cause::NeighbourSilent { .. } => 11,
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => 1,
     }
 }

@@ -4,16 +4,20 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, NameFault, Severity};
 use super::groups::Groups;
+use super::setup::Known;
 use crate::flow::FlowId;
 use crate::flow::FlowRecord;
 use crate::flow::app::{AppRecord, Transaction};
 use crate::flow::{Few, Place};
-use crate::model::{Endpoint, Span};
+use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
 
 /// A question that has waited for less than this when the capture ends is not taken for unanswered: resolvers ask again after 5 s
 /// (resolv.conf(5), `timeout`).
 const PATIENCE: Span = Span::from_millis(5000);
+
+/// The port of name servers (RFC 1035 section 4.2).
+const DNS: u16 = 53;
 
 /// Names of one finding that are kept.
 const NAMES: usize = 8;
@@ -26,6 +30,8 @@ struct Questions {
     names: Vec<Box<str>>,
     /// Questions in all, of names that are kept or not.
     total: u64,
+    /// One of them was waited for long enough, or asked again.
+    waited: bool,
 }
 
 /// Logins of one client at one server.
@@ -69,11 +75,11 @@ impl Sayings {
         let Some(dns) = said.dns.as_deref() else { return };
         for transaction in &dns.transactions {
             let Some(fault) = fault(record, transaction) else { continue };
-            // Asked again, it has waited.
-            if fault == NameFault::NoAnswer && dns.resent == 0 && record.told_at - record.end < PATIENCE {
-                continue;
-            }
+            let early = fault == NameFault::NoAnswer && record.told_at - record.end < PATIENCE;
             let Some(group) = self.names.of(client, (fault, server)) else { continue };
+            // Asked again, it has waited; resolvers take another port for that.
+            let again = dns.resent > 0 || transaction.name.as_ref().is_some_and(|name| group.names.contains(name));
+            group.waited |= !early || again;
             if group.flows.last != Some(record.id) {
                 group.flows.push(record.id);
             }
@@ -120,9 +126,16 @@ impl Sayings {
         self.names.without_room + self.logins.without_room + self.alerts.without_room
     }
 
-    pub(super) fn finish(self, found: &mut Vec<Finding>) {
+    /// The findings, but for what others cover.
+    pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
         for ((client, (fault, server)), group) in self.names.into_sorted() {
-            let Questions { flows, packets, names, total } = group;
+            if known.covers(client, IpProtocol::UDP, Endpoint::new(server, DNS)) {
+                continue;
+            }
+            let Questions { flows, packets, names, total, waited } = group;
+            if !waited {
+                continue;
+            }
             let severity = match fault {
                 // Programs ask for names that may not be there: search lists, IPv6, service discovery.
                 NameFault::NoSuchName => Severity::Low,

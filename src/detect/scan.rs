@@ -7,7 +7,8 @@
 
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
-use super::setup::Known;
+use super::groups::let_go;
+use super::setup::{Known, asks_the_way, is_too_old};
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
@@ -65,11 +66,15 @@ struct Probe {
     whole: Option<bool>,
     /// The SYN is that of a full network stack: it offers a window scale, SACK or timestamps.
     full: bool,
+    /// By itself it says nothing: see [`Asked::silent`].
+    silent: bool,
 }
 
 /// What one host asked, of one sort.
 #[derive(Debug, Default)]
 struct Asked {
+    /// When it was last heard of.
+    seen: Timestamp,
     targets: HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>,
     /// Targets beyond those that are kept, some of them more than once.
     beyond: u64,
@@ -88,8 +93,12 @@ struct Asked {
     whole: u64,
     full: u64,
     bare: u64,
-    /// Answers that only traceroute asks for: time exceeded.
+    /// Probes that ask for the way, and those of them that routers on it answered.
+    low: u64,
     expired: u64,
+    /// Packets of no connection that nobody answered: the end of a connection that began before the capture, or a probe like the others
+    /// of this host.
+    silent: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
 }
 
 /// All hosts that asked.
@@ -98,7 +107,7 @@ pub(super) struct Scans {
     asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
     kept: usize,
     bounds: Bounds,
-    /// Hosts that found no room.
+    /// Hosts that had asked in vain, and had to make room for others.
     pub(super) without_room: u64,
 }
 
@@ -111,10 +120,10 @@ impl Scans {
         let Some((sort, probe)) = probe(record) else { return };
         let key = (record.originator.ip, sort);
         if self.asked.len() >= self.bounds.of(SOURCES) && !self.asked.contains_key(&key) {
-            self.without_room += 1;
-            return;
+            self.make_room();
         }
         let asked = self.asked.entry(key).or_default();
+        asked.seen = asked.seen.max(record.told_at);
         let target = (record.responder.ip, record.responder.port);
         let Some(probe) = probe else {
             if !asked.useful.contains(&target) {
@@ -127,7 +136,16 @@ impl Scans {
             }
             return;
         };
-        asked.expired += u64::from(record.icmp_error.is_some_and(|(kind, ..)| kind == 11));
+        if probe.silent {
+            if asked.silent.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) && asked.silent.insert(target) {
+                self.kept += 1;
+            }
+            return;
+        }
+        if asks_the_way(record) {
+            asked.low += 1;
+            asked.expired += u64::from(is_too_old(record));
+        }
         asked.flows.push(record.id);
         asked.packets.push(record.first_packet);
         if asked.first.is_none_or(|(first, _)| record.start < first) {
@@ -157,6 +175,20 @@ impl Scans {
         }
     }
 
+    /// Lets go of those hosts that look least like scanners: on a busy server nearly all are clients that got what they asked for.
+    #[cold]
+    fn make_room(&mut self) {
+        let Self { asked, kept, without_room, .. } = self;
+        let_go(
+            asked,
+            |asked| (asked.failed(), asked.seen),
+            |gone| {
+                *kept -= gone.targets.len() + gone.useful.len() + gone.silent.len();
+                *without_room += u64::from(gone.failed() > 0);
+            },
+        );
+    }
+
     /// The scans and probes, and what they cover.
     pub(super) fn finish(self, found: &mut Vec<Finding>) -> Covered {
         let mut all: Vec<_> = self.asked.into_iter().collect();
@@ -164,8 +196,13 @@ impl Scans {
         let mut covered = Covered::default();
         for ((scanner, sort), asked) in all {
             let Some(finding) = asked.judge(scanner, sort) else { continue };
-            if matches!(finding.cause, Cause::Scan(_)) {
-                covered.scanners.insert((scanner, sort == Sort::Datagrams));
+            if let Cause::Scan(scan) = &finding.cause {
+                let datagrams = sort == Sort::Datagrams;
+                if scan.at_least {
+                    covered.scanners.insert((scanner, datagrams));
+                } else {
+                    covered.scanned.extend(scan.found.iter().map(|(ip, ..)| (scanner, datagrams, *ip)));
+                }
             }
             found.push(finding);
         }
@@ -176,7 +213,8 @@ impl Scans {
 /// Hosts whose failed attempts are part of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Covered {
-    /// Who, and whether by datagrams.
+    /// Who, whether by datagrams, and at which hosts; at all of them, where more were asked than are kept.
+    scanned: HashSet<(IpAddr, bool, IpAddr)>,
     scanners: HashSet<(IpAddr, bool)>,
     /// Servers under a flood.
     pub(super) flooded: HashSet<(IpAddr, u16)>,
@@ -185,12 +223,19 @@ pub(super) struct Covered {
 impl Known for Covered {
     fn covers(&self, client: IpAddr, protocol: IpProtocol, server: Endpoint) -> bool {
         let datagrams = protocol != IpProtocol::TCP;
-        self.scanners.contains(&(client, datagrams)) || (!datagrams && self.flooded.contains(&(server.ip, server.port)))
+        self.scanned.contains(&(client, datagrams, server.ip))
+            || self.scanners.contains(&(client, datagrams))
+            || (!datagrams && self.flooded.contains(&(server.ip, server.port)))
     }
 }
 
 impl Asked {
-    fn judge(self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
+    /// What it asked in vain.
+    fn failed(&self) -> u64 {
+        self.targets.len() as u64 + self.beyond
+    }
+
+    fn judge(mut self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
         let (started, first) = self.first?;
         let targets = self.targets.len() as u64;
         let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
@@ -215,10 +260,10 @@ impl Asked {
         };
         let shape = self.shape();
         let strange = matches!(sort, Sort::Strange(_));
-        let without_use = targets + self.beyond;
+        let without_use = self.failed();
         let failed = without_use * 100 >= FAILED * (without_use + self.useful.len() as u64 + self.useful_beyond);
         // Traceroute asks ports that nobody has, for the errors on the way.
-        let traces = self.expired > 0;
+        let traces = self.expired > 0 && self.low * 2 > without_use;
         let enough = if self.broke_off > 0 { ENOUGH_BY_HAND } else { ENOUGH };
         let scans = targets >= enough && shape.is_some() && (strange || (failed && !traces));
         if !scans && !strange {
@@ -233,9 +278,15 @@ impl Asked {
             let cause = Cause::Probe { prober: scanner, kind, target: first, targets };
             return Some(Finding { severity: Severity::Low, cause, flows, packets });
         };
+        self.targets.extend(self.silent.iter().map(|target| (*target, kind.of_silence())));
+        // What the scanner talked to there is what it found.
+        let asked: HashSet<IpAddr> = self.targets.keys().map(|(ip, _)| *ip).collect();
+        let talked = self.useful.iter().filter(|(ip, _)| asked.contains(ip));
+        self.targets.extend(talked.map(|target| (*target, PortState::Open)));
+        let targets = self.targets.len() as u64;
         let mut counts = BTreeMap::new();
         self.targets.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
-        let hosts = self.targets.keys().map(|(ip, _)| *ip).collect::<HashSet<_>>().len() as u64;
+        let hosts = asked.len() as u64;
         let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
         let mut list: Vec<_> = self.targets.into_iter().map(|((ip, port), state)| (ip, port, state)).collect();
         list.sort_unstable();
@@ -256,13 +307,18 @@ impl Asked {
         Some(Finding { severity: Severity::Medium, cause: Cause::Scan(Box::new(scan)), flows, packets })
     }
 
-    /// Over what the targets spread, where they do.
+    /// Over what the targets spread, where most of them lie in rows or columns: ports of one host, or hosts of one port. A file sharer's peers
+    /// have a port of their own each, whichever a few of them have in common.
     fn shape(&self) -> Option<ScanShape> {
         let mut ports: HashMap<IpAddr, usize> = HashMap::new();
         let mut hosts: HashMap<u16, usize> = HashMap::new();
         for (ip, port) in self.targets.keys() {
             *ports.entry(*ip).or_default() += 1;
             *hosts.entry(*port).or_default() += 1;
+        }
+        let dense = |(ip, port): &&(IpAddr, u16)| ports[ip] >= SPREAD || hosts[port] >= SPREAD;
+        if self.targets.keys().filter(dense).count() * 2 < self.targets.len() {
+            return None;
         }
         let vertical = ports.values().filter(|ports| **ports >= SPREAD).count();
         let horizontal = hosts.values().any(|hosts| *hosts >= SPREAD);
@@ -303,21 +359,21 @@ fn tcp(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
         // An ACK or FIN,ACK and silence may be the end of a connection that began before the capture; a reset is the answer of a host
         // that knows of none.
         let reset = answered & RST != 0;
-        if !lone || (matches!(kind, ScanKind::Ack | ScanKind::Maimon) && !reset && record.icmp_error.is_none()) {
+        if !lone {
             return None;
         }
+        let silent = matches!(kind, ScanKind::Ack | ScanKind::Maimon) && !reset && record.icmp_error.is_none();
         let found = match (kind, reset) {
             (ScanKind::Ack, true) => PortState::Unfiltered,
             (_, true) => PortState::Closed,
-            (ScanKind::Ack, false) => PortState::Filtered,
             (_, false) if record.icmp_error.is_some() => PortState::Filtered,
-            (_, false) => PortState::OpenOrFiltered,
+            (kind, false) => kind.of_silence(),
         };
-        return Some((Sort::Strange(kind), Some(Probe { sort: Sort::Strange(kind), found, whole: None, full: false })));
+        return Some((Sort::Strange(kind), Some(Probe { sort: Sort::Strange(kind), found, whole: None, full: false, silent })));
     }
     let handshake = record.handshake.as_ref()?;
     let full = out.window_scale.is_some() || out.sack_permitted || out.timestamps;
-    let probe = |found, whole| Some(Probe { sort: Sort::Asks, found, whole, full });
+    let probe = |found, whole| Some(Probe { sort: Sort::Asks, found, whole, full, silent: false });
     let nothing_said = out.unique_bytes + back.unique_bytes == 0;
     let probe = match handshake.outcome {
         Outcome::Refused => probe(PortState::Closed, None),
@@ -350,7 +406,7 @@ fn datagram(record: &FlowRecord) -> Option<(Sort, Option<Probe>)> {
         State::Unreachable => PortState::Filtered,
         _ => PortState::OpenOrFiltered,
     };
-    Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false })))
+    Some((Sort::Datagrams, Some(Probe { sort: Sort::Datagrams, found, whole: None, full: false, silent: false })))
 }
 
 #[cfg(test)]

@@ -35,10 +35,19 @@ const SERVERS: usize = 1 << 15;
 /// So many ports of one host that fail alike are one finding.
 const PORTS: usize = 4;
 
+/// So many hosts that fail one client alike are one finding.
+const HOSTS: usize = 4;
+
+/// What is sent with a lower time to live than the farthest host is away was sent to find out the way: traceroute asks 30 hops at most, and
+/// systems begin with 64 and more (RFC 1122 section 3.2.1.7).
+const FEW_HOPS: u8 = 30;
+
 /// Attempts of one client.
 #[derive(Debug, Default)]
 struct Group {
     flows: Few<FlowId>,
+    /// Attempts that may have asked for the way.
+    low: u64,
     packets: Few<Place>,
     syns: u64,
     over: Span,
@@ -47,6 +56,7 @@ struct Group {
 
 impl Group {
     fn add(&mut self, other: &Self) {
+        self.low += other.low;
         self.flows.extend(&other.flows);
         self.packets.extend(&other.packets);
         self.syns += other.syns;
@@ -63,6 +73,21 @@ pub(super) struct Setups {
     bounds: Bounds,
     /// Hosts that answered something.
     up: HashSet<IpAddr, foldhash::fast::RandomState>,
+    /// Clients that reached somebody.
+    reached: HashSet<IpAddr, foldhash::fast::RandomState>,
+    /// Hosts that asked for the way: routers on it told them that their packets were too old.
+    tracers: HashSet<IpAddr, foldhash::fast::RandomState>,
+}
+
+/// Was this sent to find out the way?
+pub(super) fn asks_the_way(record: &FlowRecord) -> bool {
+    record.orig.ttl_max.is_some_and(|ttl| ttl <= FEW_HOPS)
+}
+
+/// Did a router say that a packet was too old? (RFC 792, RFC 4443 section 3.3.)
+pub(super) fn is_too_old(record: &FlowRecord) -> bool {
+    let exceeded = if record.originator.ip.is_ipv6() { 3 } else { 11 };
+    record.icmp_error.is_some_and(|(kind, ..)| kind == exceeded)
 }
 
 /// Is this attempt part of a scan or a flood, which has a finding of its own?
@@ -87,6 +112,12 @@ impl Setups {
         let key = (how, record.protocol, (record.responder.ip, record.responder.port));
         let Some(group) = self.groups.of(record.originator.ip, key) else { return };
         group.flows.push(record.id);
+        if asks_the_way(record) {
+            group.low += 1;
+            if is_too_old(record) && self.tracers.len() < self.bounds.of(SERVERS) {
+                self.tracers.insert(record.originator.ip);
+            }
+        }
         let source = record.first_packet.0;
         if let (Some(handshake), How::Refused | How::Unreachable) = (&record.handshake, how) {
             let cited = [handshake.syn, handshake.refusal].into_iter().flatten();
@@ -127,80 +158,117 @@ impl Setups {
         if self.good.len() < self.bounds.of(SERVERS) || self.good.contains_key(&key) {
             *self.good.entry(key).or_default() += 1;
         }
+        if self.reached.len() < self.bounds.of(SERVERS) {
+            self.reached.insert(record.originator.ip);
+        }
     }
 
     /// The findings, but for what others cover.
     pub(super) fn finish(self, known: &impl Known, found: &mut Vec<Finding>) {
-        let Self { groups, good, up, .. } = self;
+        let Self { groups, good, up, bounds, reached, tracers } = self;
         let mut servers: BTreeMap<Key, Attempts> = BTreeMap::new();
         for ((client, key), group) in groups.into_sorted() {
             let (_, protocol, (ip, port)) = key;
-            if known.covers(client, protocol, Endpoint::new(ip, port)) {
+            let traced = group.low == group.flows.total && tracers.contains(&client);
+            if traced || known.covers(client, protocol, Endpoint::new(ip, port)) {
                 continue;
             }
-            let (all, _, clients) = servers.entry(key).or_insert_with(|| (Group::default(), client, BTreeSet::new()));
-            if clients.is_empty() {
-                all.icmp = group.icmp;
+            let attempts = servers.entry(key).or_insert_with(|| Attempts { client, ..Attempts::default() });
+            attempts.completed = good.get(&(protocol, ip, port)).copied().unwrap_or(0);
+            attempts.clients.insert(client);
+            if attempts.group.flows.total == 0 {
+                attempts.group.icmp = group.icmp;
             }
-            clients.insert(client);
-            all.add(&group);
+            attempts.group.add(&group);
         }
-        for (server, (group, client, clients), ports) in by_host(servers) {
-            let (how, protocol, server) = server;
+        // Where more servers were reached than are kept, it is not known that one never was.
+        let all_known = good.len() < bounds.of(SERVERS);
+        for failed in by_client(by_host(servers)) {
+            let Failed { how, protocol, server, hosts, ports, attempts } = failed;
+            let (hosts, ports) = (Few::of(hosts), Few::of(ports));
+            let Attempts { group, client, clients, completed } = attempts;
+            let Group { flows, packets, syns, over, icmp, .. } = group;
             let clients = clients.len() as u64;
-            let Group { flows, packets, syns, over, icmp } = group;
-            let reached = |port: &u16| good.get(&(protocol, server.ip, *port)).copied().unwrap_or(0);
-            let completed: u64 = ports.first.iter().map(reached).sum();
+            // Of many hosts some are gone; it is grave where a client reached none at all.
+            let gone = hosts.total > 1 && reached.contains(&client);
+            let none = completed == 0 && all_known && !gone;
+            let host_is_up = hosts.total == 1 && up.contains(&server.ip);
             let (severity, cause) = match how {
                 How::Refused => {
                     // A datagram that nobody takes is told to few programs, and few mind.
                     let severity = if protocol == IpProtocol::TCP { Severity::Medium } else { Severity::Low };
-                    (severity, Cause::Refused { protocol, server, ports, client, clients })
+                    (severity, Cause::Refused { protocol, server, hosts, ports, client, clients })
                 }
                 How::NoAnswer => {
                     let severity = match completed {
-                        0 if syns > flows.total => Severity::High,
+                        0 if syns > flows.total && none => Severity::High,
                         // Others got through, or it was asked but once.
                         done if done < flows.total => Severity::Medium,
                         _ => Severity::Low,
                     };
-                    (
-                        severity,
-                        Cause::NoAnswer {
-                            server,
-                            ports,
-                            client,
-                            clients,
-                            syns,
-                            over,
-                            completed,
-                            host_is_up: up.contains(&server.ip),
-                        },
-                    )
+                    (severity, Cause::NoAnswer { server, hosts, ports, client, clients, syns, over, completed, host_is_up })
                 }
                 How::Unreachable => (
-                    if completed == 0 { Severity::High } else { Severity::Medium },
-                    Cause::Unreachable { protocol, server, ports, client, clients, icmp },
+                    if none { Severity::High } else { Severity::Medium },
+                    Cause::Unreachable { protocol, server, hosts, ports, client, clients, icmp },
                 ),
-                How::HalfOpen => (Severity::Medium, Cause::HalfOpen { server, ports, client, clients }),
+                How::HalfOpen => (Severity::Medium, Cause::HalfOpen { server, hosts, ports, client, clients }),
             };
             found.push(Finding { severity, cause, flows, packets });
         }
     }
 }
 
-/// Attempts at one server, the first client, all clients.
-type Attempts = (Group, IpAddr, BTreeSet<IpAddr>);
+/// Attempts that failed alike.
+#[derive(Debug)]
+struct Attempts {
+    group: Group,
+    /// The first client, and all of them.
+    client: IpAddr,
+    clients: BTreeSet<IpAddr>,
+    /// Attempts at the same ports that came about.
+    completed: u64,
+}
 
-/// What failed how at which server, its attempts, and its ports.
-type Failed = ((How, IpProtocol, Endpoint), Attempts, Few<u16>);
+impl Default for Attempts {
+    fn default() -> Self {
+        let client = IpAddr::from([0, 0, 0, 0]);
+        Self { group: Group::default(), client, clients: BTreeSet::new(), completed: 0 }
+    }
+}
 
-/// What failed how at which host.
-type Host = (How, IpProtocol, IpAddr);
+impl Attempts {
+    fn join(mut self, other: Self) -> Self {
+        self.group.add(&other.group);
+        self.clients.extend(other.clients);
+        self.completed += other.completed;
+        self
+    }
+}
+
+/// What failed how, at which servers.
+#[derive(Debug)]
+struct Failed {
+    how: How,
+    protocol: IpProtocol,
+    /// The first of them.
+    server: Endpoint,
+    hosts: BTreeSet<IpAddr>,
+    ports: BTreeSet<u16>,
+    attempts: Attempts,
+}
+
+impl Failed {
+    fn join(mut self, other: Self) -> Self {
+        self.hosts.extend(other.hosts);
+        self.ports.extend(other.ports);
+        Self { attempts: self.attempts.join(other.attempts), ..self }
+    }
+}
 
 /// The same where many ports of a host failed alike: one for the host, with its ports.
 fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
-    let mut hosts: Vec<(Host, Vec<(u16, Attempts)>)> = Vec::new();
+    let mut hosts: Vec<((How, IpProtocol, IpAddr), Vec<(u16, Attempts)>)> = Vec::new();
     for ((how, protocol, (ip, port)), attempts) in servers {
         let host = (how, protocol, ip);
         match hosts.last_mut().filter(|(last, _)| *last == host) {
@@ -210,21 +278,42 @@ fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
     }
     let mut all = Vec::new();
     for ((how, protocol, ip), ports) in hosts {
+        let failed = |ports: BTreeSet<u16>, attempts| {
+            let server = Endpoint::new(ip, ports.first().copied().unwrap_or(0));
+            Failed { how, protocol, server, hosts: [ip].into(), ports, attempts }
+        };
         if ports.len() < PORTS {
-            let one = |(port, attempts)| ((how, protocol, Endpoint::new(ip, port)), attempts, Few::of([port]));
-            all.extend(ports.into_iter().map(one));
+            all.extend(ports.into_iter().map(|(port, attempts)| failed([port].into(), attempts)));
             continue;
         }
-        let numbers = Few::of(ports.iter().map(|(port, _)| *port));
-        let first = ports[0].0;
-        let joined =
-            ports.into_iter().map(|(_, attempts)| attempts).reduce(|(mut group, client, mut clients), (other, _, others)| {
-                group.add(&other);
-                clients.extend(others);
-                (group, client, clients)
-            });
-        all.extend(joined.map(|attempts| ((how, protocol, Endpoint::new(ip, first)), attempts, numbers)));
+        let numbers = ports.iter().map(|(port, _)| *port).collect();
+        let joined = ports.into_iter().map(|(_, attempts)| attempts).reduce(Attempts::join);
+        all.extend(joined.map(|attempts| failed(numbers, attempts)));
     }
+    all
+}
+
+/// The same where many hosts failed one client alike: one for the client, with the hosts.
+fn by_client(servers: Vec<Failed>) -> Vec<Failed> {
+    let mut clients: BTreeMap<_, Vec<Failed>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for failed in servers {
+        if failed.attempts.clients.len() == 1 {
+            let key = (failed.how, failed.protocol, failed.attempts.client, failed.attempts.group.icmp);
+            clients.entry(key).or_default().push(failed);
+        } else {
+            all.push(failed);
+        }
+    }
+    for servers in clients.into_values() {
+        let hosts: BTreeSet<IpAddr> = servers.iter().flat_map(|failed| failed.hosts.iter().copied()).collect();
+        if hosts.len() < HOSTS {
+            all.extend(servers);
+        } else {
+            all.extend(servers.into_iter().reduce(Failed::join));
+        }
+    }
+    all.sort_by_key(|failed| (failed.how, failed.protocol, failed.server.ip, failed.server.port));
     all
 }
 

@@ -1,7 +1,7 @@
 //! Each detector with what it is for, and with what looks nearest to it and is innocent.
 
 use super::{Cause, Detectors, Finding, PortState, ScanKind, ScanShape, Severity};
-use crate::flow::{FlowKind, FlowRecord, Handshake, Outcome, State};
+use crate::flow::{FlowKind, FlowRecord, Handshake, LossRecord, Outcome, State};
 use crate::model::Span;
 use crate::output::fixture::{START, at, flow};
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ const RST: u16 = 4;
 const ACK: u16 = 16;
 
 /// What the records of a capture are taken for.
-fn found(records: &[FlowRecord]) -> Vec<Finding> {
+pub(super) fn found(records: &[FlowRecord]) -> Vec<Finding> {
     let mut detectors = Detectors::default();
     for record in records {
         detectors.on_flow(record);
@@ -20,12 +20,111 @@ fn found(records: &[FlowRecord]) -> Vec<Finding> {
     detectors.finish(None).findings
 }
 
-fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
+pub(super) fn codes(records: &[FlowRecord]) -> Vec<&'static str> {
     found(records).iter().map(|finding| finding.cause.code()).collect()
 }
 
+#[test]
+fn a_crowd_of_clients_hides_no_scan_and_no_flood() {
+    const CROWD: u32 = 20_000;
+    let mut detectors = Detectors::default();
+    let mut number = 0;
+    let mut meets = |client: u32, server: (u32, u16), outcome: Outcome, flags: u16| {
+        number += 1;
+        detectors.on_flow(&attempt(number, client, server, outcome, flags));
+    };
+    for client in 0..CROWD {
+        let met = if client % 3 == 0 { Outcome::Refused } else { Outcome::Established };
+        meets(1_000_000 + client, (2_000_000 + client, 443), met, SYN | ACK | FIN);
+        // Beside them, one that asks for many ports, and a server that is flooded in the midst of it.
+        if client % 200 == 0 {
+            meets(7, (9, (client / 200) as u16 + 1), Outcome::Refused, SYN);
+        }
+        if (10_000..11_000).contains(&client) {
+            meets(3_000_000 + client, (8, 80), Outcome::HalfOpen, SYN);
+        }
+    }
+    let found = detectors.finish(None);
+    let [scan] = &found.findings.iter().filter(|f| matches!(f.cause, Cause::Scan(_))).collect::<Vec<_>>()[..] else {
+        panic!("one scan: {:?}", found.findings)
+    };
+    let Cause::Scan(scan) = &scan.cause else { panic!() };
+    assert_eq!((scan.scanner, scan.targets), (IpAddr::from([10, 0, 0, 7]), 100));
+    let floods: Vec<_> = found
+        .findings
+        .iter()
+        .filter_map(|f| match f.cause {
+            Cause::SynFlood { target, unfinished, .. } => Some((target.port, unfinished)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(floods, [(80, 1000)]);
+    // Clients that had asked one port in vain had to make room, and that is told.
+    assert!(found.without_room > 0);
+}
+
+#[test]
+fn who_asks_for_the_way_is_told_that_packets_are_too_old_and_wants_it() {
+    let asks = |hop: u64, state: State, icmp: Option<(u8, u8)>, ttl: u8| {
+        let to = format!("10.0.0.9:{}", 33_433 + hop);
+        let mut record = flow(FlowKind::Udp, hop, state, &format!("10.0.0.1:{}", 40_000 + hop), &to, 32, 0);
+        (record.orig.ttl_min, record.orig.ttl_max) = (Some(ttl), Some(ttl));
+        record.resp.packets = 0;
+        record.icmp_error = icmp.map(|(kind, code)| (kind, code, hop));
+        record
+    };
+    let mut way: Vec<_> = (1..20).map(|hop| asks(hop, State::Unreachable, Some((11, 0)), hop as u8)).collect();
+    way.extend((20..24).map(|hop| asks(hop, State::Refused, Some((3, 3)), hop as u8)));
+    assert_eq!(codes(&way), [""; 0]);
+    // A loop of routes: the packets were to get there.
+    let lost: Vec<_> = (1..3).map(|hop| asks(hop, State::Unreachable, Some((11, 0)), 64)).collect();
+    assert_eq!(codes(&lost), ["unreachable"; 2]);
+    // And a closed port is one, however near the capture is to its host.
+    assert_eq!(codes(&[asks(9, State::Refused, Some((3, 3)), 25)]), ["refused"]);
+}
+
+#[test]
+fn hosts_that_fail_one_client_alike_are_one_finding() {
+    let silent = |n: u64| attempt(n, 1, (100 + n as u32, 443), Outcome::NoAnswer, SYN);
+    let mut all: Vec<_> = (1..=3).map(silent).collect();
+    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
+    assert_eq!(codes(&all), ["no_answer"; 3]);
+    all.extend((4..=7).map(silent));
+    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
+    let findings = found(&all);
+    let [one] = &findings[..] else { panic!("{findings:?}") };
+    assert!(matches!(&one.cause, Cause::NoAnswer { hosts, ports, .. } if (hosts.total, ports.total) == (7, 1)), "{one:?}");
+    assert_eq!((one.severity, one.flows.total), (Severity::High, 7));
+    // Somebody was reached: it is not the client's network.
+    all.push(attempt(9, 1, (50, 443), Outcome::Established, SYN | ACK | FIN));
+    let last = all.last_mut().expect("one");
+    (last.orig.unique_bytes, last.resp.unique_bytes) = (9, 9);
+    assert_eq!(found(&all)[0].severity, Severity::Medium);
+}
+
+#[test]
+fn silence_to_packets_of_no_connection_counts_where_a_scan_shows() {
+    let probe = |n: u64, answered: bool| {
+        let mut record = attempt(n, 1, (9, n as u16), Outcome::Midway, ACK);
+        record.handshake = None;
+        record.resp.flags = if answered { RST } else { 0 };
+        record.resp.packets = u64::from(answered);
+        record.orig.packets = 1;
+        record
+    };
+    let silence: Vec<_> = (1..=30).map(|n| probe(n, false)).collect();
+    assert_eq!(codes(&silence), [""; 0]);
+    let some: Vec<_> = (1..=30).map(|n| probe(n, n > 4)).collect();
+    let findings = found(&some);
+    let [Cause::Scan(scan)] = &findings.iter().map(|finding| finding.cause.clone()).collect::<Vec<_>>()[..] else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(scan.counts, [(PortState::Filtered, 4), (PortState::Unfiltered, 26)]);
+    assert_eq!((scan.kind, scan.targets), (ScanKind::Ack, 30));
+}
+
 /// An attempt to connect that came out like this. `flags`: all of the client's.
-fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
+pub(super) fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
     let state = match outcome {
         Outcome::Refused => State::Refused,
         Outcome::NoAnswer => State::NoAnswer,
@@ -61,7 +160,7 @@ fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags
 }
 
 /// A connection with data both ways.
-fn visit(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
+pub(super) fn visit(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
     let mut record = attempt(number, client, server, Outcome::Established, SYN | ACK | FIN);
     (record.orig.unique_bytes, record.resp.unique_bytes) = (100, 1000);
     record
@@ -117,7 +216,10 @@ fn a_client_of_a_dead_service_scans_nobody() {
 fn peers_that_are_gone_are_no_scan() {
     // A file sharer: many hosts, each at a port of its own, most of them gone.
     let gone = |n: u64| attempt(n, 1, (100 + n as u32, 1024 + (n * 37 % 60_000) as u16), Outcome::NoAnswer, SYN);
-    let all: Vec<_> = (1..=200).map(gone).collect();
+    let mut all: Vec<_> = (1..=200).map(gone).collect();
+    assert!(!codes(&all).contains(&"port_scan"));
+    // A port that some of them have in common makes no sweep of it.
+    all.extend((201..=230).map(|n| attempt(n, 1, (100 + n as u32, 6881), Outcome::NoAnswer, SYN)));
     assert!(!codes(&all).contains(&"port_scan"));
 }
 
@@ -241,6 +343,40 @@ fn whatever_comes_memory_is_bounded() {
     let address =
         |finding: &Finding| matches!(finding.cause, Cause::Scan(ref scan) if scan.scanner == IpAddr::from([0, 0, 0, 0]));
     assert!(!found.findings.iter().any(address));
+}
+
+#[test]
+fn what_detectors_hold_stays_within_what_they_are_given() {
+    const MIB: usize = 1 << 20;
+    // Distinct sources, distinct targets, distinct ports, one that asks for all, all that ask one; each cited in full.
+    let ways: [fn(u64) -> (u32, (u32, u16)); 5] = [
+        |n| (n as u32, (n as u32 * 7, n as u16)),
+        |n| ((n / 4096) as u32, (n as u32, 80)),
+        |n| (1 + (n % 5) as u32, (n as u32 / 1000, n as u16)),
+        |n| (n as u32, (1, 80)),
+        |n| (n as u32 % 5000, (n as u32 / 5000, 443)),
+    ];
+    for bytes in [4 * MIB, 16 * MIB] {
+        for way in ways {
+            let before = crate::heap::held();
+            let mut detectors = Detectors::within(bytes);
+            let mut most = 0;
+            for n in 0..120_000 {
+                let outcome =
+                    [Outcome::Refused, Outcome::NoAnswer, Outcome::HalfOpen, Outcome::Established][(n / 3 % 4) as usize];
+                let (client, server) = way(n);
+                let mut record = attempt(n, client, server, outcome, SYN | ACK);
+                record.icmp_error = (n % 5 == 0).then_some((3, 4, n));
+                (record.orig.unique_bytes, record.resp.unique_bytes) = (n % 2, n % 3);
+                record.orig.loss = Some(LossRecord { resent_packets: 9, uncaptured_bytes: 1, ..LossRecord::default() });
+                detectors.on_flow(&record);
+                if n % 1000 == 0 {
+                    most = most.max(crate::heap::held() - before);
+                }
+            }
+            assert!(most.unsigned_abs() <= bytes, "{most} of {bytes}");
+        }
+    }
 }
 
 #[test]

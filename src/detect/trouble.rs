@@ -184,6 +184,9 @@ impl Troubles {
     }
 
     fn reset(&mut self, record: &FlowRecord, seen: Option<&Cited>) {
+        if seen.and_then(|seen| seen.tampered.as_deref()).is_some_and(|tampered| tampered.resets.iter().any(Option::is_some)) {
+            return; // It was somebody else's, which is told.
+        }
         let by_client = match record.state {
             State::ResetByOriginator => true,
             State::ResetByResponder => false,

@@ -3,6 +3,7 @@
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::FlowRecord;
+use crate::model::{Network, SourceKind};
 use std::fmt;
 use std::io;
 
@@ -35,6 +36,12 @@ impl<S> Detecting<S> {
         Self { which, ..self }
     }
 
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(self, local: Vec<Network>) -> Self {
+        Self { detectors: self.detectors.with_local(local), ..self }
+    }
+
     /// The output.
     pub fn into_inner(self) -> S {
         self.sink
@@ -46,8 +53,11 @@ impl<S: Sink> Sink for Detecting<S> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
             Event::Flow(record) if self.which.as_ref().is_none_or(|which| which(record)) => self.detectors.on_flow(record),
+            // They are of no conversation.
+            Event::Neighbour(said) if self.which.is_none() => self.detectors.on_neighbour(said),
+            Event::Neighbour(_) => {}
             Event::Summary(summary) => {
-                let found = std::mem::take(&mut self.detectors).finish(summary.total(|stats| stats.dropped_kernel));
+                let found = std::mem::take(&mut self.detectors).finish(missed(summary));
                 for (number, finding) in (1..).zip(&found.findings) {
                     self.sink.on_event(&Event::Finding { number, finding })?;
                 }
@@ -70,4 +80,14 @@ impl<S: Sink> Sink for Detecting<S> {
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
+}
+
+/// Packets that the capture lost, as far as its sources tell. What an interface drops is, live, whatever its driver cannot use, for this
+/// capture or not; in a file it is what the capturing program called so (dumpcap has all its drops there).
+pub(super) fn missed(summary: &RunSummary) -> Option<u64> {
+    let told = summary.sources.iter().flat_map(|source| {
+        let saved = matches!(source.info.kind, SourceKind::File(_));
+        [source.stats.dropped_kernel, source.stats.dropped_interface.filter(|_| saved)]
+    });
+    told.flatten().reduce(u64::saturating_add)
 }

@@ -184,7 +184,12 @@ impl<S: Sink> Sink for Shared<'_, '_, S> {
             Event::Drained if !self.told => return Ok(Keep::Going),
             Event::Drained => self.told = false,
             Event::Handshake(_) | Event::Flow(_) | Event::Stream(_) => self.told = true,
-            Event::Source { .. } | Event::Tick(_) | Event::SourcesEnded | Event::Finding { .. } | Event::Summary(_) => {}
+            Event::Source { .. }
+            | Event::Tick(_)
+            | Event::SourcesEnded
+            | Event::Neighbour(_)
+            | Event::Finding { .. }
+            | Event::Summary(_) => {}
         }
         let keep = lock(self.sink).on_event(event)?;
         self.enough |= keep == Keep::Enough;

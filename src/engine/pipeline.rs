@@ -354,6 +354,7 @@ pub(super) fn meta_of(frame: &Frame<'_>) -> PacketMeta {
         wire_bytes: u64::from(frame.wire_len),
         frames: 1,
         marks: frame.marks,
+        interface: frame.interface,
         pieces: None,
     }
 }
@@ -378,6 +379,9 @@ impl<S: Sink> Teller<'_, S> {
             }
             FlowEvent::Stream(part) => {
                 self.told = self.sink.on_event(&Event::Stream(part)).map(|answer| least(keep, answer));
+            }
+            FlowEvent::Neighbour(neighbour) => {
+                self.told = self.sink.on_event(&Event::Neighbour(neighbour)).map(|answer| least(keep, answer));
             }
             // A tracker that sees all packets keeps names itself.
             FlowEvent::Learnt(_) => {}

@@ -7,7 +7,7 @@ pub use summary::{Reason, RunSummary, SourceSummary};
 
 use crate::decode::Packet;
 use crate::detect::Finding;
-use crate::flow::{FlowRecord, Note, Settled, StreamEvent};
+use crate::flow::{FlowRecord, Neighbour, Note, Settled, StreamEvent};
 use crate::model::{Frame, SourceInfo, SourceStats, Timestamp};
 use std::io;
 
@@ -39,6 +39,8 @@ pub enum Event<'a> {
     /// Bytes of a connection in order, or what is missing of them; where the tracker was asked for them
     /// ([`Wants::streams`](crate::flow::Wants::streams)). Comes before the packet that brought them.
     Stream(&'a StreamEvent<'a>),
+    /// A host says something of addresses on its network, where [`Wants::neighbours`](crate::flow::Wants::neighbours) asks for it.
+    Neighbour(&'a Neighbour),
     /// The verdict on an earlier packet, final now.
     Settled(&'a Settled),
     /// Nothing more has come just now (live): a good moment to hand on what a person waits for.

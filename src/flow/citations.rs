@@ -4,7 +4,7 @@
 //! Only conversations in which something happened are here, at most 32,768 at a time; of more nothing is cited.
 
 use super::members;
-use super::{Change, Direction, FlowId, Note, Settled, State, Verdict};
+use super::{Change, Direction, FlowId, Note, Settled, State, Tampered, Verdict};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
 
@@ -47,7 +47,7 @@ impl Item for FlowId {
         Some(self)
     }
 }
-impl Item for Place {}
+impl<A: Copy, B: Copy> Item for (A, B) {}
 impl Item for u16 {}
 impl Item for u64 {}
 impl Item for std::net::IpAddr {}
@@ -127,6 +127,12 @@ pub struct Cited {
     pub resent_while_shut: u64,
     /// The reset that ended it.
     pub reset: Option<Place>,
+    /// The acknowledgment of a FIN, while the other side has not closed.
+    pub half_closed: Option<Place>,
+    /// What somebody else did to it.
+    pub tampered: Option<Box<Tampered>>,
+    /// There was no room to find that out, or for all of it.
+    pub unwatched: bool,
     /// Packets of which the verdict is not final yet, and whether the responder sent them.
     open_verdicts: Vec<(Place, bool)>,
 }
@@ -136,6 +142,13 @@ impl Cited {
     #[must_use]
     pub const fn is_shut(&self) -> bool {
         self.shut_since.is_some()
+    }
+
+    /// The longest time it was shut, where `now` is the latest time seen.
+    #[must_use]
+    pub fn longest_shut(&self, now: Timestamp) -> Span {
+        let still = self.shut_since.map_or(Span::ZERO, |(since, _)| now - since);
+        self.longest.map_or(still, |longest| longest.lasted.max(still))
     }
 
     fn open(&mut self, ts: Timestamp, place: Place) {
@@ -188,6 +201,7 @@ impl Citations {
                 {
                     seen.open(ts, place);
                 }
+                self.half_closed(flow, state, place);
             }
             _ => {}
         }
@@ -207,6 +221,20 @@ impl Citations {
                 }
             }
             None => {}
+        }
+    }
+
+    /// One side has closed, or the other now, too: most do so soon, and nothing is kept of those.
+    fn half_closed(&mut self, flow: FlowId, state: State, place: Place) {
+        if state == State::HalfClosed {
+            if let Some(seen) = self.of(flow) {
+                seen.half_closed = Some(place);
+            }
+        } else if let Some(seen) = self.flows.get_mut(&flow)
+            && seen.half_closed.take().is_some()
+            && *seen == Cited::default()
+        {
+            self.flows.remove(&flow);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::key::{End, FlowKey};
 use super::names::Learnt;
+use super::neighbours::Neighbour;
 use super::note::{Direction, FlowId};
 use super::record::FlowRecord;
 use super::stream::{StreamEvent, StreamPart};
@@ -25,6 +26,8 @@ pub enum FlowEvent<'a> {
     /// A host has a name. Told by a tracker that follows [part](super::Tracker::part) of a saved capture: whoever puts in order what
     /// all of them tell gives flows their names.
     Learnt(&'a Learnt<'a>),
+    /// A host says something of addresses on its network. Told where [`super::Wants::neighbours`] asks for it.
+    Neighbour(&'a Neighbour),
 }
 
 /// The last word on a packet.

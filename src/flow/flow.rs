@@ -24,10 +24,12 @@ pub(super) struct Side {
     pub(super) payload_bytes: u64,
     /// Smallest and largest TTL; smallest above largest before the first packet.
     pub(super) ttl: (u8, u8),
+    /// When its last packet with data, SYN or FIN came: milliseconds since the first packet, and one more. 0: there was none, or nobody asked.
+    said: u32,
 }
 
 impl Side {
-    const NEW: Self = Self { packets: 0, wire_bytes: 0, ip_bytes: 0, payload_bytes: 0, ttl: (u8::MAX, 0) };
+    const NEW: Self = Self { packets: 0, wire_bytes: 0, ip_bytes: 0, payload_bytes: 0, ttl: (u8::MAX, 0), said: 0 };
 
     pub(super) fn count(&mut self, frames: u32, wire_bytes: u64, ip_bytes: u64, payload: u32, ttl: u8) {
         self.packets += u64::from(frames);
@@ -35,6 +37,17 @@ impl Side {
         self.ip_bytes = self.ip_bytes.saturating_add(ip_bytes);
         self.payload_bytes += u64::from(payload);
         self.ttl = (self.ttl.0.min(ttl), self.ttl.1.max(ttl));
+    }
+
+    /// It says something so long after the first packet.
+    #[inline]
+    pub(super) fn says(&mut self, since_start: Span) {
+        self.said = u32::try_from(since_start.nanos() / 1_000_000 + 1).unwrap_or(self.said).max(self.said);
+    }
+
+    /// When it did so last, that long after the first packet.
+    fn last_said(&self) -> Option<Span> {
+        self.said.checked_sub(1).map(|ms| Span::from_millis(ms.into()))
     }
 }
 
@@ -326,6 +339,7 @@ impl Flow {
             unique_bytes: side.payload_bytes,
             ttl_min: seen.then_some(side.ttl.0),
             ttl_max: seen.then_some(side.ttl.1),
+            last_said: side.last_said().map(|since| self.start + since),
             ..SideRecord::default()
         };
         if let Body::Tcp(connection) = &self.body {

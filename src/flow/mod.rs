@@ -22,6 +22,7 @@ mod index;
 pub mod key;
 mod members;
 mod names;
+pub mod neighbours;
 pub mod note;
 mod orientation;
 mod outcome;
@@ -32,6 +33,7 @@ mod room;
 pub(crate) mod sample;
 pub mod stream;
 mod table;
+mod tampered;
 mod tcp;
 pub mod timeout;
 pub mod tracker;
@@ -47,6 +49,7 @@ pub use citations::{Cited, Few, Place};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use members::Members;
 pub use names::{Learnt, Names};
+pub use neighbours::{Lan, Neighbour, Says};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};
 pub use profile::Profile;
 pub use record::{
@@ -54,6 +57,7 @@ pub use record::{
     SideRecord, State, TcpState, Vantage, Wrapping, ZeekRecord,
 };
 pub use stream::{GapReason, StreamEvent, StreamLimits, StreamPacket, StreamPart, StreamTotals};
+pub use tampered::{ForgedReset, Rewritten, Tampered};
 pub use tracker::{Common, Ending, PacketMeta, Pieces, Tracker, TrackerConfig, TrackerStats};
 pub use verdict::{Confidence, Evidence, Verdict, VerdictKind};
 pub use wants::{Checksums, Wants};

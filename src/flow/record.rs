@@ -99,6 +99,9 @@ pub struct SideRecord {
     pub missed_bytes: Option<u64>,
     /// The name of its host by DNS in the capture; `None` where nobody asked.
     pub name: Option<HostName>,
+    /// Time of its last packet with data, SYN or FIN, to a millisecond: keep-alives and acknowledgments say nothing. `None` where there was
+    /// none, or nobody asked ([`super::Wants::cited`]).
+    pub last_said: Option<Timestamp>,
 }
 
 /// A host's name, and where it is from.

@@ -98,6 +98,7 @@ fn app() -> AppRecord {
             ja4: text(),
         })),
         http: Some(Box::new(HttpRecord {
+            secret: None,
             requests: 1,
             responses: 1,
             exchanges: vec![Exchange { method: text(), status: Some(200), time: span, ..Exchange::default() }],

@@ -20,10 +20,12 @@ pub struct Wants {
     pub app: bool,
     /// Packets worth citing, of flows in which something happened ([`super::Cited`]).
     pub cited: bool,
+    /// What hosts say of their addresses in ARP and neighbour discovery ([`super::FlowEvent::Neighbour`]).
+    pub neighbours: bool,
 }
 
 impl Wants {
-    /// All that records hold: everything but the byte streams and what is cited.
+    /// All that records hold: everything but the byte streams, what is cited, and neighbours.
     pub const ALL: Self = Self {
         zeek: true,
         measures: true,
@@ -33,6 +35,7 @@ impl Wants {
         community_id: true,
         app: true,
         cited: false,
+        neighbours: false,
     };
     /// Nothing.
     pub const NONE: Self = Self {
@@ -44,6 +47,7 @@ impl Wants {
         community_id: false,
         app: false,
         cited: false,
+        neighbours: false,
     };
     /// Zeek's words.
     pub const ZEEK: Self = Self { zeek: true, ..Self::NONE };
@@ -70,6 +74,7 @@ impl Wants {
             community_id: self.community_id || other.community_id,
             app: self.app || other.app,
             cited: self.cited || other.cited,
+            neighbours: self.neighbours || other.neighbours,
         }
     }
 }

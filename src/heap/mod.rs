@@ -99,6 +99,11 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// Tests count, too.
+#[cfg(test)]
+#[global_allocator]
+static COUNTED: Counting = Counting;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ pub mod excerpt;
 pub mod frame;
 pub mod kept;
 pub mod linktype;
+pub mod network;
 pub mod protocol;
 pub mod source;
 pub mod time;
@@ -18,6 +19,7 @@ pub use excerpt::{Excerpt, short};
 pub use frame::{Frame, FrameDirection, FrameMarks, FrameOptions};
 pub use kept::KeptFrame;
 pub use linktype::LinkType;
+pub use network::Network;
 pub use protocol::IpProtocol;
 pub use source::{
     FileFormat, FileNotes, InterfaceCounters, InterfaceInfo, LiveBackend, RawOptions, Secrets, SourceInfo, SourceKind,

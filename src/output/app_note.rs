@@ -147,7 +147,7 @@ mod tests {
             status: Some(200),
             ..Exchange::default()
         };
-        let http = HttpRecord { requests: 3, responses: 3, exchanges: vec![exchange] };
+        let http = HttpRecord { requests: 3, responses: 3, exchanges: vec![exchange], secret: None };
         let login = LoginRecord { user: text("alice"), method: Method::Basic, password_in_clear: true, packet: 1 };
         let both = AppRecord { http: Some(Box::new(http)), login: Some(Box::new(login)), ..AppRecord::default() };
         assert_eq!(of(both), "login alice in clear · GET /x 200 +2 · www.example.test");

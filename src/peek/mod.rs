@@ -8,6 +8,7 @@
 //! [`login`] (user names sent in the clear).
 
 pub mod banner;
+pub mod clear;
 pub mod dns;
 pub mod http;
 pub mod login;
@@ -138,7 +139,8 @@ mod samples {
         while let Next::Frame(frame) = input.next().unwrap() {
             let (source, number, ts) = (frame.source, frame.number, frame.ts);
             let wire_bytes = u64::from(frame.wire_len);
-            let meta = PacketMeta { source, number, ts, wire_bytes, frames: 1, marks: FrameMarks::NONE, pieces: None };
+            let meta =
+                PacketMeta { source, number, ts, wire_bytes, frames: 1, marks: FrameMarks::NONE, interface: 0, pieces: None };
             let packet = decode(&frame);
             if packet.transport == Transport::Udp {
                 said.datagrams.push((packet.ports().unwrap(), packet.payload().to_vec()));

@@ -6,7 +6,7 @@ use super::banner::{self, Service};
 use super::command::{knows, line, may_become_known};
 use super::dns::{self, Variant};
 use super::http::{self, HTTP2_PREFACE};
-use super::{Peek, Stop, quic};
+use super::{Peek, Stop, clear, quic};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -41,6 +41,16 @@ pub enum App {
     Pop3,
     /// IMAP.
     Imap,
+    /// Telnet.
+    Telnet,
+    /// rlogin.
+    Rlogin,
+    /// LDAP, where it begins with a password in the clear.
+    Ldap,
+    /// MQTT.
+    Mqtt,
+    /// Redis.
+    Redis,
 }
 
 impl App {
@@ -62,6 +72,11 @@ impl App {
             Self::Ftp => "ftp",
             Self::Pop3 => "pop3",
             Self::Imap => "imap",
+            Self::Telnet => "telnet",
+            Self::Rlogin => "rlogin",
+            Self::Ldap => "ldap",
+            Self::Mqtt => "mqtt",
+            Self::Redis => "redis",
         }
     }
 }
@@ -237,8 +252,23 @@ fn claim(bytes: &[u8]) -> Peek<Claim> {
         .or_else(|| http(bytes).map(|(app, speaker)| sure(app, Some(speaker))))
         .or_else(|| banner::ssh(bytes).map(|_| sure(App::Ssh, None)))
         .or_else(|| dns::recognise_stream(bytes).map(|front| sure(App::Dns, Some(of_dns(front.header)))))
+        .or_else(|| in_the_clear(bytes))
         .or_else(|| greeting(bytes))
         .or_else(|| command(bytes).into())
+}
+
+/// Protocols of clients that say at once which one it is; and Telnet, in which both sides negotiate.
+fn in_the_clear(bytes: &[u8]) -> Peek<Claim> {
+    let client = |app| Claim { apps: Apps::one(app), speaker: Some(Speaker::Client), sure: true };
+    match bytes.first() {
+        Some(0) => clear::rlogin(bytes).map(|()| client(App::Rlogin)),
+        Some(0x10) => clear::mqtt(bytes).map(|()| client(App::Mqtt)),
+        Some(b'*') => clear::redis(bytes).map(|()| client(App::Redis)),
+        Some(0x30) => clear::ldap_bind(bytes).map(|()| client(App::Ldap)),
+        Some(255) => clear::telnet(bytes).map(|sure| Claim { apps: Apps::one(App::Telnet), speaker: None, sure }),
+        None => Peek::More,
+        Some(_) => Peek::Not,
+    }
 }
 
 fn of_dns(header: dns::Header) -> Speaker {
@@ -386,7 +416,10 @@ mod tests {
         assert_eq!(of(b"USER x\r\n", b""), Peek::More);
         assert_eq!(of(b"USER x\r\n", b"+OK\r\n"), Peek::Is((App::Pop3, CLIENT)));
         assert_eq!(of(b"+OK\r\n", b""), Peek::More);
-        assert_eq!(of(b"*1\r\n$4\r\nPING\r\n", b"+OK\r\n"), Peek::Not, "Redis");
+        assert_eq!(of(b"*1\r\n$4\r\nPING\r\n", b"+OK\r\n"), Peek::Is((App::Redis, CLIENT)));
+        assert_eq!(of(b"\xff\xfb\x01hello", b""), Peek::More);
+        assert_eq!(of(b"\xff\xfb\x01hello", b"\xff\xfd\x01"), Peek::Is((App::Telnet, None)));
+        assert_eq!(of(b"\xff\xfb\x01hello", b"hello\r\n"), Peek::Not);
         assert_eq!(of(b"QUIT\r\n", b"QUIT\r\n"), Peek::Not, "two clients");
         assert_eq!(of(b"", b""), Peek::More);
         assert_eq!(of(b"\x00", b"\xff"), Peek::More);

@@ -90,7 +90,7 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(Wants::NONE, |all, part| all.and(part.needs())),
             Self::Not(part) => part.needs(),
             Self::Test(test) => test.needs(),
-            Self::Finding(_) => Wants { verdicts: true, app: true, cited: true, ..Wants::NONE },
+            Self::Finding(_) => Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::NONE },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::error::{Fault, nearest};
 use super::subject::Subject;
 use crate::flow::FlowId;
 use crate::flow::fields::{Kind, Unit};
-use crate::model::{IpProtocol, Span, Timestamp, short};
+use crate::model::{IpProtocol, Network, Span, Timestamp, short};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -221,11 +221,7 @@ fn protocol(text: &str, span: &Range<usize>) -> Result<Wanted, Fault> {
 
 /// Is an address in a network?
 pub(super) fn within(address: IpAddr, net: IpAddr, bits: u8) -> bool {
-    match (address, net) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => bits == 0 || (a.to_bits() ^ n.to_bits()) >> (32 - u32::from(bits)) == 0,
-        (IpAddr::V6(a), IpAddr::V6(n)) => bits == 0 || (a.to_bits() ^ n.to_bits()) >> (128 - u32::from(bits)) == 0,
-        _ => false,
-    }
+    Network::new(net, bits).contains(address)
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ impl Tap {
             wire_bytes,
             frames: 1,
             marks: sockeye::model::FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         self.tracker.on_packet(&meta, &decode(&frame), &mut |event: FlowEvent<'_>| each(event));

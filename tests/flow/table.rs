@@ -181,6 +181,7 @@ fn a_flow_that_begins_with_a_joined_datagram_begins_with_its_first_piece() {
         wire_bytes: 3100,
         frames: 2,
         marks: sockeye::model::FrameMarks::NONE,
+        interface: 0,
         pieces: Some(pieces),
     };
     w.tracker.on_packet(&meta, &decode_ip(&udp_bytes(A, B, &[0; 3000])), &mut |_: FlowEvent<'_>| {});
@@ -202,6 +203,7 @@ fn a_joined_datagram_counts_all_its_frames() {
         wire_bytes: 3100,
         frames: 3,
         marks: sockeye::model::FrameMarks::NONE,
+        interface: 0,
         pieces: Some(pieces),
     };
     w.tracker.on_packet(&meta, &decode_ip(&joined), &mut |_: FlowEvent<'_>| {});

@@ -51,6 +51,7 @@ impl Told {
             wire_bytes: u64::from(wire_len),
             frames: 1,
             marks: sockeye::model::FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         let (settled, ended) = (&mut self.settled, &mut self.ended);

@@ -133,6 +133,7 @@ impl World {
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
             marks: self.marks,
+            interface: 0,
             pieces: None,
         };
         let (ended, outcomes) = (&mut self.ended, &mut self.outcomes);
@@ -182,7 +183,7 @@ impl World {
 fn keep(ended: &mut Vec<FlowRecord>, outcomes: &mut Vec<Outcome>, event: FlowEvent<'_>) {
     match event {
         FlowEvent::Ended(record) => ended.push(record.clone()),
-        FlowEvent::Settled(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) => {}
+        FlowEvent::Settled(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) | FlowEvent::Neighbour(_) => {}
         FlowEvent::Handshake(record) => outcomes.push(record.handshake.as_ref().expect("a handshake").outcome),
     }
 }

@@ -484,6 +484,7 @@ fn admit(tracker: &mut Tracker, bytes: &[u8], wire_len: usize) -> Admission {
         wire_bytes: frame.wire_len.into(),
         frames: 1,
         marks: sockeye::model::FrameMarks::NONE,
+        interface: 0,
         pieces: None,
     };
     tracker.admit(&meta, &decode(&frame))

@@ -134,7 +134,7 @@ pub(crate) fn ask<'a>(frames: impl Iterator<Item = Frame<'a>>, wants: Wants) -> 
     let mut sink = |event: FlowEvent<'_>| match event {
         FlowEvent::Settled(one) => settled.push((one.number, one.verdict)),
         FlowEvent::Ended(record) => records.push(record.clone()),
-        FlowEvent::Handshake(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) => {}
+        FlowEvent::Handshake(_) | FlowEvent::Stream(_) | FlowEvent::Learnt(_) | FlowEvent::Neighbour(_) => {}
     };
     for frame in frames {
         let meta = PacketMeta {
@@ -144,6 +144,7 @@ pub(crate) fn ask<'a>(frames: impl Iterator<Item = Frame<'a>>, wants: Wants) -> 
             wire_bytes: u64::from(frame.wire_len),
             frames: 1,
             marks: sockeye::model::FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         tracker.on_time(frame.ts, &mut sink);

@@ -4,6 +4,7 @@ use super::input::{InputArgs, LiveArgs};
 use super::look::LookArgs;
 use super::records::WhereArgs;
 use clap::{Args, ValueEnum, ValueHint};
+use sockeye::model::Network;
 use std::path::PathBuf;
 
 /// `sockeye findings`.
@@ -20,6 +21,9 @@ pub(crate) struct FindingsArgs {
     pub(crate) look: LookArgs,
     #[command(flatten)]
     pub(crate) which: WhereArgs,
+    /// Addresses of this network are local, as private ones are (for what answers foreign addresses); may be repeated
+    #[arg(long, value_name = "NET", help_heading = "Output")]
+    pub(crate) local: Vec<Network>,
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: FindingsFormat,

@@ -3,6 +3,7 @@
 use super::input::{InputArgs, LiveArgs};
 use super::look::LookArgs;
 use clap::{Args, ValueEnum, ValueHint};
+use sockeye::model::Network;
 use std::path::PathBuf;
 
 /// `sockeye summary`.
@@ -19,6 +20,9 @@ pub(crate) struct SummaryArgs {
     pub(crate) look: LookArgs,
     #[command(flatten)]
     pub(crate) which: WhereArgs,
+    /// Addresses of this network are local, as private ones are (for what answers foreign addresses); may be repeated
+    #[arg(long, value_name = "NET", help_heading = "Output")]
+    pub(crate) local: Vec<Network>,
     /// Every connection, not only the 20 that matter
     #[arg(long, help_heading = "Output")]
     pub(crate) all: bool,

@@ -15,6 +15,7 @@ use sockeye::engine::choosing::{self, Bounds, Choosing, Chosen, Keeping, Kept};
 use sockeye::engine::{Ended, Which};
 use sockeye::event::RunSummary;
 use sockeye::flow::{FlowRecord, TrackerConfig};
+use sockeye::model::Network;
 use sockeye::output::units;
 
 /// Of the room for packets that wait, the part that one conversation may take, unless it is said.
@@ -207,14 +208,14 @@ pub(super) fn learn(
     mut opened: Opened,
     condition: Condition,
     tracker: TrackerConfig,
-    progress: Progress,
+    (progress, local): (Progress, &[Network]),
 ) -> Result<(Opened, Condition), Problem> {
     let Some(query) = condition.query().filter(|query| query.asks_for_findings()).cloned() else {
         return Ok((opened, condition));
     };
     let again = opened.again.take().ok_or_else(|| once("what is read"))?;
     let (room, findings) = (opened.memory.parts(), opened.memory.findings());
-    let mut choosing = Choosing::new(query, room, findings).of_flows();
+    let mut choosing = Choosing::new(query, room, findings).of_flows().with_local(local.to_vec());
     let (ended, _) = drive_first(opened, tracker, progress, &mut choosing)?;
     let chosen = found(choosing, room)?;
     tell_unexamined(&chosen);

@@ -68,11 +68,13 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
     let others = opened.memory.findings() + choosing::room(&condition, opened.memory);
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, args.look.run.progress)?;
-    let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings()).of(choosing::which(&condition));
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
+    let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())
+        .of(choosing::which(&condition))
+        .with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let Output { form, gravest } = sink.into_inner();
     let closed = match form {

@@ -185,7 +185,7 @@ pub(super) fn run(
         checksums: of.checksums,
         ..opened.memory.without_lines().tracker(told + choosing::room(&condition, opened.memory))
     };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, look.run.progress)?;
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (look.run.progress, &[]))?;
     let sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
     let mut sink = Chosen::new(sink, condition);
     // Records that come on the terminal itself show how far it is, and a line among them would be in their way.

@@ -34,17 +34,17 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, ..Wants::default() }.and(condition.needs());
+    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
     let names = opened.names.take();
     let others = opened.memory.findings() + choosing::room(&condition, opened.memory) + if args.all { 2 * records } else { 0 };
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, args.look.run.progress)?;
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(names);
     if let Some(text) = condition.text() {
         let which = condition.clone();
         sink = sink.chosen(text.to_owned(), Box::new(move |record| which.holds(record)));
     }
-    let mut sink = Detecting::new(sink, opened.memory.findings()).of(choosing::which(&condition));
+    let mut sink = Detecting::new(sink, opened.memory.findings()).of(choosing::which(&condition)).with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;

@@ -5,9 +5,10 @@ use super::packets::{Bits, Packets};
 use crate::decode::Packet;
 use crate::decode::fragment::pieces::{Datagram, WaitingPieces};
 use crate::detect::Detectors;
+use crate::engine::detecting::missed;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{ById, FlowId, Members, Note};
-use crate::model::Timestamp;
+use crate::model::{Network, Timestamp};
 use crate::query::Query;
 use std::io;
 
@@ -102,6 +103,16 @@ impl Choosing {
         Self { of_packets: false, ..self }
     }
 
+    /// The same where these networks are local, beside private ones.
+    #[must_use]
+    pub fn with_local(mut self, local: Vec<Network>) -> Self {
+        if let Some(detecting) = self.detecting.take() {
+            let (detectors, members) = *detecting;
+            self.detecting = Some(Box::new((detectors.with_local(local), members)));
+        }
+        self
+    }
+
     /// Packets that were read.
     #[must_use]
     pub const fn packets(&self) -> u64 {
@@ -189,7 +200,13 @@ impl Sink for Choosing {
                 }
                 self.full |= self.bytes > self.most;
             }
-            Event::Summary(summary) => self.detect(summary.total(|stats| stats.dropped_kernel)),
+            Event::Summary(summary) => self.detect(missed(summary)),
+            Event::Neighbour(said) => {
+                if let Some((detectors, members)) = self.detecting.as_deref_mut() {
+                    members.during(|| detectors.on_neighbour(said));
+                }
+            }
+
             _ => {}
         }
         Ok(if self.full { Keep::Enough } else { Keep::Going })

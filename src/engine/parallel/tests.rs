@@ -269,6 +269,7 @@ fn what_finds_no_room_with_the_right_thread_is_counted() {
             wire_bytes: 0,
             frames: 1,
             marks: FrameMarks::NONE,
+            interface: 0,
             pieces: None,
         };
         let send = || share.send(Stage::Decoded, &meta, &frame, &packet, true);

@@ -7,7 +7,7 @@
 
 use crate::event::{Event, Sink};
 use crate::flow::fetch::{fetch, fetch_parts};
-use crate::flow::{Common, FlowKind, FlowRecord, Learnt, Names, Rank};
+use crate::flow::{Common, FlowKind, FlowRecord, Learnt, Names, Neighbour, Rank};
 use crate::model::{SourceInfo, Timestamp};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -86,6 +86,8 @@ pub(super) enum Told {
     Begun(FlowKind),
     /// A host has a name.
     Learnt(Box<Name>),
+    /// A host says something of addresses on its network.
+    Neighbour(Box<Neighbour>),
     /// A flow ended. Its number is the thread's own.
     Ended(Box<FlowRecord>),
 }
@@ -377,6 +379,7 @@ pub(super) fn merge(desk: &Desk, common: &Common, most: usize, mut names: Option
                     }
                     Ok(())
                 }
+                Told::Neighbour(neighbour) => sink.on_event(&Event::Neighbour(&neighbour)).map(drop),
                 Told::Ended(mut record) => {
                     numbers.end(of, &mut record);
                     if let Some(names) = &names {

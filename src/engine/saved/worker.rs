@@ -257,7 +257,8 @@ impl Here<'_> {
     fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, teller: &mut Teller<'_>) -> Note {
         self.tracker.on_packet_time(meta.ts, teller);
         let mine = match self.shared.threads.whose(packet) {
-            Whose::Nobody => false,
+            // In no conversation: it is the first one's to hear what hosts say of their addresses.
+            Whose::Nobody => self.me == 0,
             Whose::One(owner) => owner == self.me,
             Whose::Quoting(quoted, own) if quoted == own => own == self.me,
             Whose::Quoting(quoted, own) if quoted == self.me => {
@@ -320,6 +321,9 @@ impl FlowSink for Teller<'_> {
             FlowEvent::Ended(record) => record,
             FlowEvent::Learnt(learnt) => {
                 return self.desk.tell(self.me, Key::own(self.number), Told::Learnt(Box::new(Name::of(learnt))));
+            }
+            FlowEvent::Neighbour(neighbour) => {
+                return self.desk.tell(self.me, Key::own(self.number), Told::Neighbour(Box::new(*neighbour)));
             }
             _ => return,
         };

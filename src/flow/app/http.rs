@@ -4,7 +4,7 @@
 //! whole at the FIN. What comes before a response (100 Continue and its like) is no response.
 
 use super::notes::{At, Buffer, KEPT, LONG_TEXT, MOST, Notes};
-use super::record::{Exchange, HttpRecord, LoginRecord, Moment, Text};
+use super::record::{Exchange, HttpRecord, LoginRecord, Moment, Secret, Text};
 use crate::model::Span;
 use crate::peek::http::{self, Body, Framing, Head, Progress, Start};
 use crate::peek::tls::shown;
@@ -191,6 +191,11 @@ impl Http {
                     let password_in_clear = login.password.is_some();
                     notes.record.login = Some(Box::new(LoginRecord { user, method, password_in_clear, packet }));
                 }
+                let http = notes.record.http.get_or_insert_default();
+                let found = secret(head);
+                if found > http.secret.map(|(known, _)| known) {
+                    http.secret = found.map(|secret| (secret, now.number));
+                }
                 head.framing(None)
             }
             Start::Status { code, reason, .. } if side != self.client => {
@@ -290,6 +295,14 @@ impl Http {
         if side != self.client {
             self.answers = None;
         }
+    }
+}
+
+/// What of a request opens something.
+fn secret(head: &Head<'_>) -> Option<Secret> {
+    match head.authorization() {
+        Some(scheme) if !scheme.eq_ignore_ascii_case(b"Basic") => Some(Secret::Authorization),
+        _ => head.field("cookie").map(|_| Secret::Cookie),
     }
 }
 

@@ -16,7 +16,7 @@ mod tls;
 pub(in crate::flow) use self::notes::{MOST, NameOf};
 pub(in crate::flow) use self::record::Moment;
 pub use self::record::{
-    AppRecord, BannerRecord, DnsRecord, Exchange, HttpRecord, LoginRecord, ObjectVisitor, Objects, QuicRecord, TlsRecord,
+    AppRecord, BannerRecord, DnsRecord, Exchange, HttpRecord, LoginRecord, ObjectVisitor, Objects, QuicRecord, Secret, TlsRecord,
     Transaction,
 };
 pub(in crate::flow) use crate::peek::fits_nothing;
@@ -338,6 +338,7 @@ impl Talk {
             App::Dns => Reader::Dns(Box::new(Dns::new(App::Dns))),
             App::Ssh | App::Smtp | App::Ftp | App::Pop3 | App::Imap => Reader::Lines(Box::new(Lines::new(service, client))),
             App::Http2 | App::Mdns | App::Llmnr | App::Nbns | App::Ssdp | App::Quic => Reader::Over,
+            App::Telnet | App::Rlogin | App::Ldap | App::Mqtt | App::Redis => Reader::Over,
         };
         self.record.app.get_or_insert(found.app);
         let Reader::Undecided(mut first) = std::mem::take(&mut self.reader) else { return };

@@ -72,6 +72,28 @@ pub struct HttpRecord {
     pub responses: u64,
     /// The first of them, in order of the requests.
     pub exchanges: Vec<Exchange>,
+    /// The gravest of what requests carry that opens something, and the packet of the first that does. It stands in no field.
+    pub secret: Option<(Secret, u64)>,
+}
+
+/// What a request carries that somebody else could use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Secret {
+    /// `Cookie` (RFC 6265 section 8.3).
+    Cookie,
+    /// `Authorization`, other than Basic, which is a login.
+    Authorization,
+}
+
+impl Secret {
+    /// Its name as it is sent.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cookie => "Cookie",
+            Self::Authorization => "Authorization",
+        }
+    }
 }
 
 /// A request and its response, either of which may be missing.

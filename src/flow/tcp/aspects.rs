@@ -6,6 +6,7 @@ use super::loss::{Loss, Passed, Paths};
 use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
+use super::tamper::Watch;
 use crate::decode::Packet;
 use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::deadlines::Deadlines;
@@ -13,6 +14,7 @@ use crate::flow::key::{End, FlowKey};
 use crate::flow::prefetch::prefetch;
 use crate::flow::record::{SideRecord, Vantage};
 use crate::flow::room::Room;
+use crate::flow::tampered::Tampered;
 use crate::flow::verdict::Verdict;
 use crate::flow::wants::Wants;
 use crate::model::Timestamp;
@@ -43,6 +45,8 @@ pub(in crate::flow) struct Aspects {
     work: Work,
     loss: Option<Loss>,
     streams: Option<Box<Streams>>,
+    /// Whether somebody else is in the connection.
+    pub(super) watch: Watch,
     /// When the tracker is to ask for settled verdicts, or [`Timestamp::MAX`].
     pub(in crate::flow) settles_at: Timestamp,
 }
@@ -74,10 +78,11 @@ impl First {
 impl Aspects {
     /// `None` where none is wanted.
     pub(in crate::flow) fn wanted(wants: Wants) -> Option<Self> {
-        (wants.measures || wants.verdicts || wants.streams).then(|| Self {
+        (wants.measures || wants.verdicts || wants.streams || wants.cited).then(|| Self {
             work: Work::Nothing { measures: wants.measures },
             loss: wants.verdicts.then(Loss::default),
             streams: wants.streams.then(Box::default),
+            watch: Watch::wanted(wants),
             settles_at: Timestamp::MAX,
         })
     }
@@ -198,6 +203,16 @@ impl Aspects {
             }),
         };
         side.loss = self.loss.as_ref().map(|loss| loss.record(end));
+    }
+
+    /// What somebody else did to it, and whether all was looked at.
+    pub(in crate::flow) fn tampered(&self, originator: End) -> (Option<Tampered>, bool) {
+        self.watch.found(originator)
+    }
+
+    /// The connection is over: what was kept to be compared is given back.
+    pub(in crate::flow) fn stop_watching(&mut self, room: &mut Room) {
+        self.watch.release(room);
     }
 
     /// The connection is over: what its lists held is given back.

@@ -168,6 +168,11 @@ impl Endpoint {
         self.has_fin().then_some(self.fin)
     }
 
+    /// The number that comes after all that it was seen to send, where something is known of it.
+    pub(super) fn next_number(&self) -> Option<Seq> {
+        self.origin().map(|origin| origin.plus(self.next as u32))
+    }
+
     /// Has it sent a FIN?
     pub(super) const fn has_fin(&self) -> bool {
         self.fin != NONE

@@ -16,6 +16,7 @@ mod report;
 mod segment;
 mod seq;
 mod state;
+mod tamper;
 mod word;
 
 pub(super) use self::aspects::{Aspects, Sighting};

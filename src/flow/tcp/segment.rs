@@ -62,6 +62,11 @@ impl<'f> Segment<'f> {
         self.flags.intersects(any)
     }
 
+    /// A SYN or a FIN.
+    pub(in crate::flow) const fn begins_or_ends(&self) -> bool {
+        self.has(TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0))
+    }
+
     /// A SYN without ACK: the start of an attempt.
     pub(in crate::flow) const fn is_bare_syn(&self) -> bool {
         self.flags.contains(TcpFlags::SYN) && !self.has(ACK_OR_RST)

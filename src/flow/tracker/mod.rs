@@ -18,6 +18,7 @@ mod update;
 pub use self::common::Common;
 pub use self::config::TrackerConfig;
 pub use self::end::Ending;
+pub(super) use self::packet::ttl;
 pub use self::packet::{PacketMeta, Pieces};
 pub use self::stats::TrackerStats;
 
@@ -30,9 +31,10 @@ use super::capture_drops::CaptureDrops;
 use super::checksums::{ChecksumPeers, ChecksumStats, Judge, Judgement};
 use super::citations::Citations;
 use super::deadlines::Deadlines;
-use super::event::FlowSink;
+use super::event::{FlowEvent, FlowSink};
 use super::index::NIL;
 use super::key::{Ends, KeyMaker};
+use super::neighbours;
 use super::note::Note;
 use super::profile::Rules;
 use super::record::{Birth, EndReason, FlowRecord};
@@ -47,7 +49,12 @@ use crate::heap;
 use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 
-/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`](crate::flow::FlowEvent)s when there is something to tell.
+/// Of what the tracker may hold, one of so many parts at most is for what is kept of connections to see whether somebody else is in them, and
+/// so many bytes: of 32,768 connections with data both ways.
+const WATCHING: usize = 32;
+const MOST_WATCHING: usize = 32 << 20;
+
+/// Follows conversations. Packets go in, [`Note`]s come out at once and [`FlowEvent`]s when there is something to tell.
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackerConfig,
@@ -85,6 +92,8 @@ pub struct Tracker {
     upcoming: Ahead,
     /// Packets worth citing, where that is wanted.
     citations: Option<Box<Citations>>,
+    /// Memory for what is kept to see whether somebody else is in a connection, where that is wanted.
+    watching: Room,
     /// Filled for each flow that is told of.
     spare_record: Option<Box<FlowRecord>>,
     /// The flow of the last packet, or [`NIL`].
@@ -128,6 +137,7 @@ impl Tracker {
             part: usize::MAX,
             upcoming: Ahead::default(),
             citations: config.wants.cited.then(|| Box::new(Citations::within(config.max_bytes))),
+            watching: Room::new((config.max_bytes / WATCHING).min(MOST_WATCHING)),
             spare_record: None,
             latest: NIL,
         }
@@ -197,6 +207,12 @@ impl Tracker {
     }
 
     fn follow(&mut self, meta: &PacketMeta, packet: &Packet<'_>, sink: &mut impl FlowSink) -> Note {
+        if self.config.wants.neighbours
+            && neighbours::may_be(packet)
+            && let Some(neighbour) = neighbours::read(meta, packet)
+        {
+            sink.on_flow_event(FlowEvent::Neighbour(&neighbour));
+        }
         if let Transport::Icmp | Transport::Icmpv6 = packet.transport
             && let Some(note) = self.icmp_error(meta, packet)
         {

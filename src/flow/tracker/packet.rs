@@ -14,6 +14,8 @@ use crate::model::{FrameMarks, Timestamp};
 pub struct PacketMeta {
     /// Which source of the run.
     pub source: u16,
+    /// Which interface of that source.
+    pub interface: u32,
     /// Number in that source, from 1.
     pub number: u64,
     /// Capture time.
@@ -81,7 +83,7 @@ impl<'f> Seen<'_, 'f> {
 }
 
 /// TTL or hop limit of the innermost IP header.
-pub(super) fn ttl(packet: &Packet<'_>) -> u8 {
+pub(in crate::flow) fn ttl(packet: &Packet<'_>) -> u8 {
     let at = if packet.network == Network::Ipv4 { 8 } else { 7 };
     packet.network_bytes().get(at).copied().unwrap_or_default()
 }

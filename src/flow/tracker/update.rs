@@ -31,6 +31,10 @@ impl Tracker {
         let side = flow.side_mut(seen.sender);
         let first_of_side = side.packets == 0;
         side.count(meta.frames, meta.wire_bytes, ip_bytes, packet.payload_len, ttl(packet));
+        if self.citations.is_some() && (packet.payload_len > 0 || seen.segment.as_ref().is_some_and(Segment::begins_or_ends)) {
+            let since = meta.ts - flow.start;
+            flow.side_mut(seen.sender).says(since);
+        }
         let (step, verdict, class) = match (&flow.body, &seen.segment) {
             (Body::Tcp(_), Some(segment)) => self.on_segment(slot, segment, seen, sink),
             (Body::Datagram(_), _) => self.on_datagram(slot, first_of_side, seen, sink),
@@ -91,6 +95,9 @@ impl Tracker {
                 aspects.await_verdict(slot, &mut self.settling);
             }
             let id = FlowId { kind: flow.kind, number: flow.number };
+            if self.config.wants.cited {
+                connection.watch(&sighting, &mut self.watching);
+            }
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.reassemble(&sighting, &self.config.streams, &mut self.room, &mut tell);
         }

@@ -1,10 +1,11 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
 use super::words::counts;
-use crate::detect::{Cause, Finding, NameFault, Scan};
-use crate::model::IpProtocol;
+use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, Scan, SlowWay};
+use crate::model::{Endpoint, IpProtocol};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
+use std::net::IpAddr;
 
 /// All that is said of a finding beside its first line.
 #[derive(Debug, Default)]
@@ -27,33 +28,48 @@ pub(super) fn said(finding: &Finding) -> Said {
         Cause::Refused { .. } | Cause::NoAnswer { .. } | Cause::Unreachable { .. } | Cause::HalfOpen { .. } => {
             of_attempts(&finding.cause)
         }
-        Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => of_others(&finding.cause),
+        Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } | Cause::SlowRequests { .. } => of_others(&finding.cause),
+        Cause::LeftOpen { .. } => of_sockets(&finding.cause),
+        Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => of_services(&finding.cause),
         Cause::Names { .. } | Cause::TlsAlert { .. } | Cause::Password { .. } => of_sayings(&finding.cause),
+        Cause::SpoofedAddress { .. } | Cause::DuplicateAddress { .. } | Cause::NeighbourSilent { .. } => {
+            of_neighbours(&finding.cause)
+        }
+        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => of_tampering(&finding.cause),
         cause => of_troubles(cause),
     };
     said.unwrap_or_default().counted(finding.flows.total)
 }
 
+/// `10.0.0.1:80`, `10.0.0.1:80 (and 6 other hosts)`.
+fn whom(server: Endpoint, hosts: &Few<IpAddr>) -> String {
+    match hosts.total {
+        0 | 1 => server.to_string(),
+        n => format!("{server} (and {})", units::counted(n - 1, "other host")),
+    }
+}
+
 /// Of attempts that failed.
 fn of_attempts(cause: &Cause) -> Option<Said> {
     Some(match cause {
-        Cause::Refused { protocol, server, client, .. } if *protocol == IpProtocol::TCP => Said {
-            seen: format!("{client} asked {server} for a connection; a reset came back at once."),
+        Cause::Refused { protocol, server, hosts, client, .. } if *protocol == IpProtocol::TCP => Said {
+            seen: format!("{client} asked {} for a connection; a reset came back at once.", whom(*server, hosts)),
             means: "the host is up and no program listens on that port · a firewall rejects with a reset",
             not: "a network that loses packets: the answer came",
             check: format!("ss -ltn on {} · another port? · is the program running and bound to this address?", server.ip),
             source: "RFC 9293 section 3.10.7.1",
         },
-        Cause::Refused { server, client, .. } => Said {
-            seen: format!("{client} sent to {server}; ICMP port unreachable came back."),
+        Cause::Refused { server, hosts, client, .. } => Said {
+            seen: format!("{client} sent to {}; ICMP port unreachable came back.", whom(*server, hosts)),
             means: "the host is up and no program has that port",
             not: "loss: the host itself answered",
             check: format!("ss -lun on {}", server.ip),
             source: "RFC 1122 section 4.1.3.1",
         },
-        Cause::NoAnswer { server, client, syns, over, host_is_up, .. } => Said {
+        Cause::NoAnswer { server, hosts, client, syns, over, host_is_up, .. } => Said {
             seen: format!(
-                "{client} asked {server} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP{}.",
+                "{client} asked {} for a connection, {} in {}; nothing came back: no SYN,ACK, no RST, no ICMP{}.",
+                whom(*server, hosts),
                 units::counted(*syns, "SYN"),
                 units::duration(*over),
                 if *host_is_up { ". The host answered others, or at other ports" } else { "" }
@@ -73,9 +89,10 @@ fn of_attempts(cause: &Cause) -> Option<Said> {
             },
             source: "RFC 9293 section 3.8.1, RFC 6298 section 5; Linux net.ipv4.tcp_syn_retries",
         },
-        Cause::Unreachable { server, client, icmp: (kind, code), .. } => Said {
+        Cause::Unreachable { server, hosts, client, icmp: (kind, code), .. } => Said {
             seen: format!(
-                "{client} asked for {server}; an ICMP error came back: {}.",
+                "{client} asked for {}; an ICMP error came back: {}.",
+                whom(*server, hosts),
                 icmp_words(server.ip.is_ipv6(), *kind, *code)
             ),
             means: "a router has no way there, or a firewall says that it does not let it through",
@@ -83,8 +100,8 @@ fn of_attempts(cause: &Cause) -> Option<Said> {
             check: format!("ip route get {0} · traceroute {0} · the firewall that sent the error", server.ip),
             source: "RFC 792, RFC 4443, RFC 1122 section 4.2.3.9",
         },
-        Cause::HalfOpen { server, client, .. } => Said {
-            seen: format!("{server} answered the SYN of {client} with SYN,ACK; the ACK never came."),
+        Cause::HalfOpen { server, hosts, client, .. } => Said {
+            seen: format!("{} answered the SYN of {client} with SYN,ACK; the ACK never came.", whom(*server, hosts)),
             means: "one of: the SYN was a probe · its source address was forged · the answer went astray",
             not: "a refused connection: somebody listens there",
             check: "does the client exist? · a capture at the client · ss -tn state syn-recv on the server".to_owned(),
@@ -233,6 +250,224 @@ fn of_others(cause: &Cause) -> Option<Said> {
             not: "many clients: those complete their connections; nor a server that is down: its clients try again",
             check: "net.ipv4.tcp_syncookies · ss -tn state syn-recv | wc -l · where do they come in?".to_owned(),
             source: "RFC 4987",
+        },
+        Cause::SlowRequests { client, server, way, at_once, longest, sent } => Said {
+            seen: format!(
+                "{client} had {} to {server} open at one time, for up to {}, {}; it sent {} in all of them.",
+                units::counted(*at_once, "connection"),
+                units::duration(*longest),
+                match way {
+                    SlowWay::Head => "and finished the head of no request",
+                    SlowWay::Body => "and finished the body of no request",
+                    SlowWay::Hello => "and finished the ClientHello of none",
+                    SlowWay::Reading => "its window shut for 10 s and more while the server answered",
+                    SlowWay::Silent => "and neither side said anything",
+                },
+                units::bytes(*sent)
+            ),
+            means: match way {
+                SlowWay::Silent => {
+                    "somebody fills the server's list of connections; or a pool, set up in advance and larger than its use"
+                }
+                SlowWay::Reading => {
+                    "somebody keeps the server's workers busy with answers that are not read; or a client that hangs"
+                }
+                SlowWay::Head | SlowWay::Body | SlowWay::Hello => {
+                    "somebody keeps the server's workers waiting for requests that never get whole (slowloris, slow POST)"
+                }
+            },
+            not: "many visitors, long polling or a slow server: those have sent their requests, and wait",
+            check: format!(
+                "who is {client}? · ss -tn 'sport = :{}' on {} · the server's limits: connections of one address, time for a request",
+                server.port, server.ip
+            ),
+            source: "RFC 9110 section 15.5.9 (408); slowhttptest(1), docs/findings.md",
+        },
+        _ => return None,
+    })
+}
+
+/// Of sockets that nobody closes.
+fn of_sockets(cause: &Cause) -> Option<Said> {
+    let Cause::LeftOpen { client, server, leak, quiet } = cause else { return None };
+    Some(match leak {
+        Leak::HalfClosed { by_client } => {
+            let ip = if *by_client { *client } else { server.ip };
+            let (closed, holds) = if *by_client { ("server", "client") } else { ("client", "server") };
+            Said {
+                seen: format!(
+                    "Between {client} and {server} the {closed} closed, and that was acknowledged; the {holds} said nothing more, for {}, and did not close.",
+                    units::duration(*quiet)
+                ),
+                means: "the program got 0 from read() or recv(), the end of what the other says, and did not call close(): its socket stays in CLOSE-WAIT; or it \
+                        works on something for long",
+                not: "a network fault: both kernels have answered",
+                check: format!(
+                    "ss -tnp state close-wait on {ip}: which program, and does their number grow? · strace -e read,recvfrom,close -p PID · ls /proc/PID/fd | wc -l"
+                ),
+                source: "RFC 9293 sections 3.6 and 3.3.2 (CLOSE-WAIT); close(2), shutdown(2)",
+            }
+        }
+        Leak::Pile { over } => Said {
+            seen: format!(
+                "{client} set up connections to {server} over {}, each while those before it were idle, and used none of them again; the longest was quiet for {}.",
+                units::duration(*over),
+                units::duration(*quiet)
+            ),
+            means: "the program calls connect() for each task and never close(), or does not give connections back to its pool; or many hosts behind one address (NAT)",
+            not: "a pool or keep-alive: an idle connection would have been used before another is set up",
+            check: format!(
+                "ss -tnp dst {} dport = :{} on {client}: which program, and does their number grow? · ls /proc/PID/fd | wc -l · an idle timeout at the server",
+                server.ip, server.port
+            ),
+            source: "close(2); RFC 9112 section 9.3 on persistent connections",
+        },
+    })
+}
+
+/// Of services that are within reach of others.
+fn of_services(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::ExposedPort { server, service, by_content, client, .. } => Said {
+            seen: format!(
+                "{client}, an address that is not local, asked {server} for a connection, and it was set up; {}.",
+                if *by_content { format!("{service} was spoken") } else { format!("that port is {service}'s") }
+            ),
+            means: "no firewall stands before a service that is meant for those inside; whoever finds it tries passwords and known faults",
+            not: "proof of a break-in, nor of a login; a scan that found it is told as a scan",
+            check: format!(
+                "is it meant so? · a firewall or VPN before {}, or listen on an inner address: ss -ltn 'sport = :{}' · if {client} is ours: --local NET",
+                server.ip, server.port
+            ),
+            source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
+        },
+        Cause::ClearProtocol { client, server, protocol, carries } => Said {
+            seen: format!(
+                "{client} and {server} spoke {} without TLS{}.",
+                protocol.to_uppercase(),
+                carries.map_or_else(String::new, |secret| format!("; a request carried {}", secret.name()))
+            ),
+            means: "whoever is on the way reads it, may change it, and may use what it carries",
+            not: "proof that anybody did",
+            check: match *protocol {
+                "telnet" | "rlogin" => format!(
+                    "ssh instead; what was typed there, passwords too, stands in the packets: sockeye follow FILE of {server}"
+                ),
+                "http" => format!("does {server} speak HTTPS? · the cookie's Secure attribute, HSTS"),
+                _ => format!("{protocol} with TLS: STARTTLS, or the port for it"),
+            },
+            source: match *protocol {
+                "http" => "RFC 9110 section 17, RFC 6265 section 8.3",
+                "telnet" | "rlogin" => "RFC 4251; RFC 854, RFC 1282",
+                "ldap" => "RFC 4513 section 6",
+                _ => "RFC 8314; docs/findings.md",
+            },
+        },
+        _ => return None,
+    })
+}
+
+/// Of addresses on a network.
+fn of_neighbours(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::SpoofedAddress { by, own, taken, unasked } => Said {
+            seen: format!(
+                "{by}{} said to have {}, {} unasked. They are the addresses of others.",
+                own.map_or_else(String::new, |ip| format!(" ({ip})")),
+                taken.first.iter().map(|(ip, owner)| format!("{ip} ({owner})")).collect::<Vec<_>>().join(", "),
+                units::counted(*unasked, "time")
+            ),
+            means: "somebody reads or changes what others send (ARP or NDP spoofing), or cuts them off · a tool that does so on purpose \
+                    (a filter at home, a captive portal)",
+            not: "a new host with an old address, a router that takes over from another (VRRP, HSRP, CARP) or answers for hosts elsewhere: \
+                  there no two contradict each other",
+            check: format!(
+                "ip neigh on the hosts concerned · which port of the switch has {by}? · dynamic ARP inspection, RA guard"
+            ),
+            source: "RFC 826; RFC 4861 sections 7.2.5 and 11; RFC 3756",
+        },
+        Cause::DuplicateAddress { address, first, second, how, times } => Said {
+            seen: match how {
+                Conflict::BothAnswer => format!(
+                    "{first} and {} both answered who has {address}, {}.",
+                    second.map_or_else(String::new, |second| second.to_string()),
+                    units::counted(*times, "time")
+                ),
+                Conflict::Turns => format!(
+                    "{first} and {} say by turns to have {address}, {}.",
+                    second.map_or_else(String::new, |second| second.to_string()),
+                    units::counted(*times, "time")
+                ),
+                Conflict::Probed => format!(
+                    "{} asked whether {address} is free, and {first} has it.",
+                    second.map_or_else(|| "Somebody".to_owned(), |second| second.to_string())
+                ),
+            },
+            means: "two hosts were given one address: by hand, by two DHCP servers, by a copied machine",
+            not: "proof of an attack; nor a host whose card was changed, of which the old one is never heard again",
+            check: format!(
+                "arping -D {address} · which ports of the switch have these hardware addresses? · leases of the DHCP server"
+            ),
+            source: "RFC 5227 sections 2.1 and 2.4; RFC 4862 section 5.4",
+        },
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => Said {
+            seen: format!(
+                "{} asked {} for {}; nobody has said to have {}, and nothing came from there.",
+                if *askers > 1 { units::counted(*askers, "host") } else { asker.to_string() },
+                units::counted(*asked, "time"),
+                targets.first.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                if targets.total > 1 { "one of them" } else { "it" }
+            ),
+            means: if *sweep {
+                "somebody looks for hosts on this network (arp-scan, nmap -sn) · a router before which somebody looks for hosts behind it"
+            } else {
+                "the host is down, gone, or in another network or VLAN · a wrong address or netmask is configured"
+            },
+            not: if *sweep { "proof of an attack" } else { "a firewall: a host that drops everything answers ARP all the same" },
+            check: if *sweep {
+                format!("who is {asker}? · is it expected?")
+            } else {
+                format!("is it on? · its cable, port and VLAN · netmask of {asker}")
+            },
+            source: "RFC 826; RFC 1122 section 2.3.2; RFC 4861 section 7.2.2",
+        },
+        _ => return None,
+    })
+}
+
+/// Of somebody else in a connection.
+fn of_tampering(cause: &Cause) -> Option<Said> {
+    Some(match cause {
+        Cause::InjectedReset { by, to, after, acknowledged, ttl: (reset, others), .. } => Said {
+            seen: format!(
+                "A reset of {by} reached {to}, and {by} sent {} afterwards that {}{}.",
+                units::counted(*after, "packet"),
+                if *acknowledged { "acknowledge what it got since" } else { "go on with its data" },
+                if reset == others {
+                    String::new()
+                } else {
+                    format!("; the reset's TTL is {reset}, that of the others {others}")
+                }
+            ),
+            means: "something on the way broke the connection off in its name: a firewall, an intrusion prevention system, a censor, an attacker · \
+                    another host with that address (a load balancer, anycast, an address given twice)",
+            not: "how a host resets: it has forgotten the connection then, and answers with resets alone",
+            check: format!(
+                "is the reset in a capture at {}? · compare TTL and IP id with its other packets · rules of what is on the way",
+                by.ip
+            ),
+            source: "RFC 9293 section 3.10.7, RFC 5961 section 3, RFC 3360",
+        },
+        Cause::RewrittenData { sender, receiver, sure, .. } => Said {
+            seen: format!(
+                "Data of {sender} to {receiver} came again under the same sequence numbers, and its bytes are not the same{}.",
+                if *sure { "; the checksums are right" } else { "" }
+            ),
+            means: "somebody injects data and is faster or slower than the sender · evasion: who watches shall read other bytes than the \
+                    receiver · a device on the way that changes data",
+            not: "a damaged copy (its checksum would be wrong), or a keep-alive, whose byte means nothing",
+            check: format!("sockeye follow on both copies · TTL and IP id of both · is it in a capture at {}?", sender.ip),
+            source: "RFC 9293 section 3.8.1; RFC 1122 section 4.2.3.6; Ptacek and Newsham, Insertion, Evasion and Denial of Service (1998)",
         },
         _ => return None,
     })

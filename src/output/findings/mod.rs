@@ -8,7 +8,7 @@ pub use record::FindingsJsonSink;
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Column, Row, Table, fold};
-use super::units::{self, packet_number};
+use super::units::{self, packet_number, width};
 use crate::detect::{Cause, Few, Finding, Place, Severity};
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::FlowId;
@@ -19,6 +19,10 @@ const EXPLAINED: usize = 12;
 
 /// Columns of what is folded where no width is known.
 const WIDTH: usize = 80;
+
+/// Of a line of the list: `✗ medium`, and the least that is left for words. Where that is not there, its packets are not told.
+const SEVERITY: usize = 8;
+const NARROW: usize = 36;
 
 const COLUMNS: &[Column] = &[
     Column::new("SEVERITY", Align::Left),
@@ -131,13 +135,23 @@ pub(super) fn write_list(
 ) -> io::Result<()> {
     writeln!(out, "{}", tally(findings))?;
     let mut table = Table::new(COLUMNS, " ", *style, usize::MAX).titled(false);
-    for finding in findings.iter().take(most) {
-        table.push(row(finding, several), out)?;
+    let shown = || findings.iter().take(most);
+    let widest = |cell: &dyn Fn(&Finding) -> String| shown().map(|finding| width(&cell(finding))).max().unwrap_or(0);
+    let beside =
+        SEVERITY + widest(&|finding| who(&finding.flows)) + widest(&|finding| cited(finding, several)) + COLUMNS.len() - 1;
+    let room = style.width.map(|all| all.saturating_sub(beside).max(NARROW));
+    for finding in shown() {
+        let mut lines = fold(&words::headline(finding), " ", room, 1).into_iter();
+        table.push(row(finding, lines.next().unwrap_or_default(), several), out)?;
+        for rest in lines {
+            let cells = vec![Cell::plain(""), Cell::plain(""), Cell::plain(rest), Cell::plain("")];
+            table.push(Row { cells, ..Row::default() }, out)?;
+        }
     }
     table.flush(out)
 }
 
-fn row(finding: &Finding, several: bool) -> Row {
+fn row(finding: &Finding, headline: String, several: bool) -> Row {
     let (glyph, tone) = match finding.severity {
         Severity::High => ("✗", Tone::Bad),
         Severity::Medium => ("!", Tone::Odd),
@@ -146,7 +160,7 @@ fn row(finding: &Finding, several: bool) -> Row {
     let cells = vec![
         Cell::Text(format!("{glyph} {}", finding.severity.key()), tone),
         Cell::plain(who(&finding.flows)),
-        Cell::plain(words::headline(finding)),
+        Cell::plain(headline),
         Cell::plain(cited(finding, several)),
     ];
     Row { cells, ..Row::default() }

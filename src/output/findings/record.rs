@@ -1,13 +1,15 @@
 //! Findings as records: one JSON object a line, between a `capture` and an `end` record.
 
 use super::{advice, words};
-use crate::detect::{Cause, Finding, Place};
+use crate::detect::{Cause, Few, Finding, Leak, Place};
 use crate::event::{Event, Keep, Sink};
+use crate::flow::app::Secret;
 use crate::model::Span;
 use crate::output::capture_record::Framing;
 use crate::output::json::JsonLine;
 use serde_json::{Value, json};
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 /// Writes findings as records.
 #[derive(Debug)]
@@ -85,6 +87,10 @@ fn place((file, number): &Place) -> Value {
     json!({ "file": u32::from(*file) + 1, "number": number })
 }
 
+fn addresses(hosts: &Few<IpAddr>) -> Vec<String> {
+    hosts.first.iter().map(ToString::to_string).collect()
+}
+
 fn seconds(span: Span) -> f64 {
     span.nanos() as f64 / 1e9
 }
@@ -92,18 +98,18 @@ fn seconds(span: Span) -> f64 {
 /// What a finding says in numbers.
 fn data(cause: &Cause) -> Value {
     match cause {
-        Cause::Refused { protocol, server, ports, client, clients } => {
-            json!({ "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
+        Cause::Refused { protocol, server, hosts, ports, client, clients } => {
+            json!({ "proto": protocol.to_string(), "server": server.to_string(), "hosts": addresses(hosts), "hosts_total": hosts.total, "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
         }
-        Cause::NoAnswer { server, ports, client, clients, syns, over, completed, host_is_up } => json!({
-            "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients, "syns": syns, "over": seconds(*over), "completed": completed, "host_is_up": host_is_up,
+        Cause::NoAnswer { server, hosts, ports, client, clients, syns, over, completed, host_is_up } => json!({
+            "server": server.to_string(), "hosts": addresses(hosts), "hosts_total": hosts.total, "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients, "syns": syns, "over": seconds(*over), "completed": completed, "host_is_up": host_is_up,
         }),
-        Cause::Unreachable { protocol, server, ports, client, clients, icmp: (kind, code) } => json!({
-            "proto": protocol.to_string(), "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients,
+        Cause::Unreachable { protocol, server, hosts, ports, client, clients, icmp: (kind, code) } => json!({
+            "proto": protocol.to_string(), "server": server.to_string(), "hosts": addresses(hosts), "hosts_total": hosts.total, "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients,
             "icmp_type": kind, "icmp_code": code,
         }),
-        Cause::HalfOpen { server, ports, client, clients } => {
-            json!({ "server": server.to_string(), "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
+        Cause::HalfOpen { server, hosts, ports, client, clients } => {
+            json!({ "server": server.to_string(), "hosts": addresses(hosts), "hosts_total": hosts.total, "ports": ports.first, "ports_total": ports.total, "client": client.to_string(), "clients": clients })
         }
         Cause::WindowShut { receiver, sender, longest, times, at_end } => json!({
             "receiver": receiver.to_string(), "sender": sender.to_string(), "longest": seconds(*longest), "times": times,
@@ -141,6 +147,43 @@ fn data(cause: &Cause) -> Value {
         Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, peak } => json!({
             "target": target.to_string(), "unfinished": unfinished, "completed": completed, "sources": sources,
             "sources_at_least": sources_at_least, "peak": peak,
+        }),
+        Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
+            "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
+        }),
+        Cause::ClearProtocol { client, server, protocol, carries } => json!({
+            "client": client.to_string(), "server": server.to_string(), "proto": protocol, "carries": carries.map(Secret::name),
+        }),
+        Cause::ExposedPort { server, service, by_content, client, clients, clients_at_least } => json!({
+            "server": server.to_string(), "service": service, "by_content": by_content, "client": client.to_string(), "clients": clients,
+            "clients_at_least": clients_at_least,
+        }),
+        Cause::LeftOpen { client, server, leak, quiet } => {
+            let (how, by, over) = match leak {
+                Leak::HalfClosed { by_client: true } => ("half_closed", "client", None),
+                Leak::HalfClosed { by_client: false } => ("half_closed", "server", None),
+                Leak::Pile { over } => ("pile", "client", Some(seconds(*over))),
+            };
+            json!({ "client": client.to_string(), "server": server.to_string(), "how": how, "left_open_by": by, "quiet": seconds(*quiet), "over": over })
+        }
+        Cause::SpoofedAddress { by, own, taken, unasked } => json!({
+            "by": by.to_string(), "own_address": own.map(|ip| ip.to_string()), "unasked": unasked, "addresses_total": taken.total,
+            "addresses": taken.first.iter().map(|(ip, owner)| json!({ "address": ip.to_string(), "owner": owner.to_string() })).collect::<Vec<_>>(),
+        }),
+        Cause::DuplicateAddress { address, first, second, how, times } => json!({
+            "address": address.to_string(), "first": first.to_string(), "second": second.map(|second| second.to_string()),
+            "how": how.key(), "times": times,
+        }),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => json!({
+            "asker": asker.to_string(), "askers": askers, "asked": asked, "sweep": sweep, "targets_total": targets.total,
+            "targets": targets.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+        Cause::InjectedReset { by, to, resets, after, acknowledged, guessed, ttl: (reset, others) } => json!({
+            "by": by.to_string(), "to": to.to_string(), "resets": resets, "went_on": after, "acknowledged": acknowledged, "guessed": guessed,
+            "reset_ttl": reset, "other_ttl": others,
+        }),
+        Cause::RewrittenData { sender, receiver, segments, sure } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "segments": segments, "checksums_right": sure,
         }),
     }
 }

@@ -1,7 +1,8 @@
 //! A finding in one line, and how its packets are cited.
 
-use crate::detect::{Cause, Few, Finding, NameFault, PortState, Scan, ScanKind, ScanShape};
-use crate::model::IpProtocol;
+use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, SlowWay};
+use crate::flow::app::Secret;
+use crate::model::{IpProtocol, MacAddr};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
 use std::net::IpAddr;
@@ -10,37 +11,37 @@ use std::net::IpAddr;
 pub(super) fn headline(finding: &Finding) -> String {
     let attempts = finding.flows.total;
     match &finding.cause {
-        Cause::Refused { protocol, server, ports, clients, .. } => {
+        Cause::Refused { protocol, server, hosts, ports, clients, .. } => {
+            let server = at(server.ip, hosts, ports);
             let what = if *protocol == IpProtocol::TCP {
-                format!("refused: nothing listens on {} {}", server.ip, ports_of(ports))
+                format!("refused: nothing listens on {server}")
             } else {
-                format!("nothing listens on {} {} {}", word(*protocol), server.ip, ports_of(ports))
+                format!("nothing listens on {} {server}", word(*protocol))
             };
             format!("{what}{}", asked(attempts, *clients))
         }
-        Cause::NoAnswer { syns, over, server, ports, completed: 0, .. } if attempts == 1 => {
+        Cause::NoAnswer { syns, over, server, hosts, ports, completed: 0, .. } if attempts == 1 => {
             if *syns == 1 {
-                format!("no answer to the SYN to {} {}; no RST, no ICMP", server.ip, ports_of(ports))
+                format!("no answer to the SYN to {}; no RST, no ICMP", at(server.ip, hosts, ports))
             } else {
                 format!("no answer to {} SYNs in {}; no RST, no ICMP", units::count(*syns), units::duration(*over))
             }
         }
-        Cause::NoAnswer { server, ports, clients, completed: 0, .. } => {
-            format!("no answer from {} {}{}; no RST, no ICMP", server.ip, ports_of(ports), asked(attempts, *clients))
+        Cause::NoAnswer { server, hosts, ports, clients, completed: 0, .. } => {
+            format!("no answer from {}{}; no RST, no ICMP", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
-        Cause::NoAnswer { server, ports, completed, .. } => format!(
-            "no answer from {} {} to {} of {} attempts",
-            server.ip,
-            ports_of(ports),
+        Cause::NoAnswer { server, hosts, ports, completed, .. } => format!(
+            "no answer from {} to {} of {} attempts",
+            at(server.ip, hosts, ports),
             units::count(attempts),
             units::count(attempts + completed)
         ),
-        Cause::Unreachable { server, ports, icmp: (kind, code), clients, .. } => {
+        Cause::Unreachable { server, hosts, ports, icmp: (kind, code), clients, .. } => {
             let why = icmp_words(server.ip.is_ipv6(), *kind, *code);
-            format!("{} {} cannot be reached: {why}{}", server.ip, ports_of(ports), asked(attempts, *clients))
+            format!("{} cannot be reached: {why}{}", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
-        Cause::HalfOpen { server, ports, clients, .. } => {
-            format!("{} {} answered, and the client never did{}", server.ip, ports_of(ports), asked(attempts, *clients))
+        Cause::HalfOpen { server, hosts, ports, clients, .. } => {
+            format!("{} answered, and the client never did{}", at(server.ip, hosts, ports), asked(attempts, *clients))
         }
         Cause::WindowShut { longest, at_end, .. } => {
             let end = if *at_end { ", still at the end" } else { "" };
@@ -91,17 +92,143 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
+        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
+        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { by, resets, guessed, .. } => {
+            let what = match (*guessed, *resets) {
+                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
+                (false, 1) => "a reset".to_owned(),
+                (false, n) => units::counted(n, "reset"),
+            };
+            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
+        }
+        Cause::RewrittenData { sender, segments, .. } => {
+            format!(
+                "{} of {sender} came again with other bytes{}",
+                units::counted(*segments, "segment"),
+                in_connections(attempts)
+            )
+        }
+        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
+            kept(&finding.cause, attempts)
+        }
     }
+}
+
+/// Of connections that are kept open, or should not be as they are.
+fn kept(cause: &Cause, attempts: u64) -> String {
+    match cause {
+        Cause::SlowRequests { client, server, way, at_once, longest, .. } => format!(
+            "{}: {client} keeps {} of {} port {} open at once, up to {}, {}",
+            match way {
+                SlowWay::Reading => "slow reader",
+                SlowWay::Silent => "silent connections",
+                SlowWay::Head | SlowWay::Body | SlowWay::Hello => "slow requests",
+            },
+            units::counted(*at_once, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*longest),
+            match way {
+                SlowWay::Head => "no request head finished (slowloris)",
+                SlowWay::Body => "no request body finished (slow POST)",
+                SlowWay::Hello => "no TLS ClientHello finished",
+                SlowWay::Reading => "its window shut",
+                SlowWay::Silent => "nothing said",
+            }
+        ),
+        Cause::LeftOpen { server, leak: Leak::HalfClosed { by_client }, quiet, .. } => {
+            let (closed, holds) = if *by_client { ("server", "client") } else { ("client", "server") };
+            format!(
+                "the {closed} closed, the {holds} never did, for {} (port {}){}: close() missing",
+                units::duration(*quiet),
+                server.port,
+                in_connections(attempts)
+            )
+        }
+        Cause::LeftOpen { client, server, leak: Leak::Pile { over }, .. } => format!(
+            "{} of {client} to {} port {} pile up unused, set up over {}: close() missing",
+            units::counted(attempts, "connection"),
+            server.ip,
+            server.port,
+            units::duration(*over)
+        ),
+        Cause::ClearProtocol { protocol, carries, server, .. } => {
+            let what = carries.map_or("what is said in it", |secret| match secret {
+                Secret::Cookie => "a cookie (session)",
+                Secret::Authorization => "an authorization",
+            });
+            format!(
+                "{} in the clear: {what} can be read on the way to {}{}",
+                protocol.to_uppercase(),
+                server.ip,
+                in_connections(attempts)
+            )
+        }
+        Cause::ExposedPort { server, service, client, clients, clients_at_least, .. } => {
+            let whom = match clients {
+                1 if !clients_at_least => client.to_string(),
+                n => format!("{}{} foreign addresses", if *clients_at_least { "more than " } else { "" }, units::count(*n)),
+            };
+            format!("{service} on {} port {} answers {whom}{}", server.ip, server.port, in_connections(attempts))
+        }
+        _ => String::new(),
+    }
+}
+
+fn spoofed(by: MacAddr, taken: &Few<(IpAddr, MacAddr)>) -> String {
+    let whose: Vec<String> = taken.first.iter().take(2).map(|(ip, owner)| format!("{ip} of {owner}")).collect();
+    let more = match taken.total.saturating_sub(2) {
+        0 => String::new(),
+        n => format!(" and {} more", units::count(n)),
+    };
+    let both = if taken.total > 1 { ": a man in the middle" } else { "" };
+    format!("{by} claims {}{more}{both}", whose.join(" and "))
+}
+
+fn duplicate(address: IpAddr, first: MacAddr, second: Option<MacAddr>, how: Conflict) -> String {
+    match (how, second) {
+        (Conflict::Probed, Some(second)) => format!("{address} is taken: {second} asked for it, {first} has it"),
+        (Conflict::Probed, None) => format!("{address} is taken: somebody asked for it, {first} has it"),
+        (_, Some(second)) => format!("{address} is in use twice: by {first} and {second}"),
+        (_, None) => format!("{address} is in use twice: by {first} and another"),
+    }
+}
+
+fn silent(asker: IpAddr, askers: u64, targets: &Few<IpAddr>, asked: u64, sweep: bool) -> String {
+    let named: Vec<String> = targets.first.iter().take(2).map(ToString::to_string).collect();
+    if sweep {
+        let (first, last) = (named.first().map_or("", |ip| ip), targets.last.map_or_else(String::new, |ip| ip.to_string()));
+        return format!("ARP scan or sweep: {asker} asked for {} that nobody has, {first} to {last}", addresses(targets.total));
+    }
+    let more = match targets.total.saturating_sub(2) {
+        0 => String::new(),
+        n => format!(" and {} more", units::count(n)),
+    };
+    let who = if askers > 1 { format!("{} hosts", units::count(askers)) } else { asker.to_string() };
+    format!("nobody is {}{more}: {who} asked {}", named.join(" or "), times(asked))
+}
+
+fn addresses(n: u64) -> String {
+    if n == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(n)) }
+}
+
+fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{} times", units::count(n)) }
 }
 
 fn names_of(fault: NameFault, server: IpAddr, names: &[Box<str>], total: u64) -> String {
     let what = match (names, total) {
         ([], n) => units::counted(n, "question"),
         ([name], 1) => name.to_string(),
-        ([name, ..], n) => format!("{name} and {} more", units::count(n - 1)),
+        ([name], n) => format!("{name} ({} questions)", units::count(n)),
+        (names, n) if names.len() as u64 == n => format!("{} and {} more", names[0], units::count(n - 1)),
+        // The first ones are kept, and some were asked for more than once.
+        (names, n) => format!("{} and others ({} questions)", names[0], units::count(n)),
     };
     match fault {
-        NameFault::NoSuchName if total == 1 => format!("DNS: {what} does not exist"),
+        NameFault::NoSuchName if names.len() == 1 => format!("DNS: {what} does not exist"),
         NameFault::NoSuchName => format!("DNS: {what} do not exist"),
         NameFault::Failed => format!("DNS: {server} could not find out {what}"),
         NameFault::Refused => format!("DNS: {server} refuses to answer for {what}"),
@@ -184,6 +311,14 @@ const fn strange(kind: ScanKind) -> &'static str {
     }
 }
 
+/// `10.0.0.1 port 80`, `7 hosts (first 10.0.0.1), port 443`.
+fn at(first: IpAddr, hosts: &Few<IpAddr>, ports: &Few<u16>) -> String {
+    match hosts.total {
+        0 | 1 => format!("{first} {}", ports_of(ports)),
+        n => format!("{} hosts (first {first}), {}", units::count(n), ports_of(ports)),
+    }
+}
+
 /// `port 80`, `ports 20, 21, 22 and 7 more`.
 fn ports_of(ports: &Few<u16>) -> String {
     /// Named before the rest is counted.
@@ -215,7 +350,14 @@ fn word(protocol: IpProtocol) -> String {
 /// How sure it is: what stands in packets, or what they speak for.
 pub(super) const fn sure(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Resent { .. } | Cause::Scan(_) | Cause::Probe { .. } | Cause::SynFlood { .. } => "likely",
+        Cause::Resent { .. }
+        | Cause::Scan(_)
+        | Cause::Probe { .. }
+        | Cause::SynFlood { .. }
+        | Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. } => "likely",
+        Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
+        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
@@ -225,6 +367,7 @@ pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
         Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
         Cause::NoAnswer { .. } => " … ",
+        Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         _ => " ",
     }
 }

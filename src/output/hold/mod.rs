@@ -153,6 +153,7 @@ impl<S: Drafts> Hold<S> {
             Event::Tick(time) => (Told::Tick(time), 0),
             Event::Packet { .. }
             | Event::Settled(_)
+            | Event::Neighbour(_)
             | Event::Stream(_)
             | Event::Drained
             | Event::SourcesEnded

@@ -281,9 +281,10 @@ fn drops(source: &SourceSummary, summary: &RunSummary) -> Option<String> {
             if stats.dropped_kernel.is_none() && stats.dropped_interface.is_none() {
                 return Some("Drops while capturing: unknown, this file does not record them".to_owned());
             }
-            let of = stats.received.map_or_else(String::new, |n| format!(" of {} received", units::count(n)));
+            // Whether the dropped ones are among them depends on who wrote the file.
+            let beside = stats.received.map_or_else(String::new, |n| format!(" ({} received)", units::count(n)));
             let (kernel, interface) = (known(stats.dropped_kernel), known(stats.dropped_interface));
-            Some(format!("Drops while capturing: kernel {kernel}, interface {interface}{of}"))
+            Some(format!("Drops while capturing: kernel {kernel}, interface {interface}{beside}"))
         }
     }
 }

@@ -234,6 +234,7 @@ impl<W: Write> Sink for SummarySink<W> {
             Event::Source { .. }
             | Event::Packet { .. }
             | Event::Settled(_)
+            | Event::Neighbour(_)
             | Event::Stream(_)
             | Event::Handshake(_)
             | Event::Drained

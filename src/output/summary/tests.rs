@@ -235,7 +235,7 @@ mix.pcap   pcap, nanoseconds, Raw IP, whole packets, 1,951 packets
   Drops while capturing: unknown, this file format does not record them
 b.pcapng   pcapng, microseconds, Ethernet, 2 interfaces (eth0 lo\\x1b[2J),
     cut to 96 bytes (12 packets), 20 packets
-  Drops while capturing: kernel 1,234, interface unknown of 20,000 received
+  Drops while capturing: kernel 1,234, interface unknown (20,000 received)
   Note: interface 7 was never declared
   Ended early: ends in the middle of packet 21 (17 of 40 bytes missing)
 2 sources together

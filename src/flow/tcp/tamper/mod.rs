@@ -1,0 +1,127 @@
+//! Is somebody else in the connection? What one side sends is compared with what it sent before; nothing here changes what the
+//! connection is. `resets` has resets that their sender knows nothing of, `rewritten` data that is sent again with other bytes.
+
+mod resets;
+mod rewritten;
+
+use self::resets::Resets;
+use self::rewritten::Recent;
+use super::Connection;
+use super::aspects::Sighting;
+use super::endpoint::Endpoint;
+use super::{Over, TcpFlags};
+use crate::flow::key::End;
+use crate::flow::room::Room;
+use crate::flow::tampered::Tampered;
+use crate::flow::wants::Wants;
+
+/// What is known of a connection to tell whether somebody else is in it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::flow) enum Watch {
+    /// Nobody asked.
+    #[default]
+    Off,
+    /// Nothing was worth keeping so far.
+    Nothing,
+    /// Some is kept.
+    Kept(Box<Kept>),
+    /// There was no room to keep it.
+    WithoutRoom,
+}
+
+/// What is kept, by end.
+#[derive(Clone, Debug, Default)]
+pub(in crate::flow) struct Kept {
+    recent: [Recent; 2],
+    resets: [Option<Box<Resets>>; 2],
+}
+
+impl Watch {
+    pub(super) fn wanted(wants: Wants) -> Self {
+        if wants.cited { Self::Nothing } else { Self::Off }
+    }
+
+    /// What is kept; made where there is nothing yet and there is room.
+    fn kept(&mut self, room: &mut Room) -> Option<&mut Kept> {
+        if let Self::Nothing = self {
+            *self = if room.take(size_of::<Kept>()) { Self::Kept(Box::default()) } else { Self::WithoutRoom };
+        }
+        if let Self::Kept(kept) = self { Some(kept) } else { None }
+    }
+
+    /// The connection is over: what is kept is given back.
+    pub(super) fn release(&mut self, room: &mut Room) {
+        if let Self::Kept(kept) = self {
+            kept.recent.iter_mut().for_each(|recent| recent.release(room));
+            let resets = kept.resets.iter().flatten().count();
+            room.give_back(size_of::<Kept>() + resets * size_of::<Resets>());
+            *self = Self::Nothing;
+        }
+    }
+
+    /// What was found, and whether all was looked at.
+    pub(super) fn found(&self, originator: End) -> (Option<Tampered>, bool) {
+        let kept = match self {
+            Self::Kept(kept) => kept,
+            Self::WithoutRoom => return (None, false),
+            Self::Off | Self::Nothing => return (None, true),
+        };
+        let ends = [originator.index(), originator.other().index()];
+        let found = Tampered {
+            resets: ends.map(|end| kept.resets[end].as_deref().and_then(Resets::found)),
+            rewritten: ends.map(|end| kept.recent[end].found()),
+        };
+        let whole = kept.recent.iter().all(|recent| !recent.went_without());
+        let any = found.resets.iter().any(Option::is_some) || found.rewritten.iter().any(Option::is_some);
+        (any.then_some(found), whole)
+    }
+}
+
+impl Connection {
+    /// Looks whether a segment, which [`Self::on_segment`] has seen, contradicts what its sender sent before. What is kept takes from
+    /// `room`.
+    #[inline]
+    pub(in crate::flow) fn watch(&mut self, seen: &Sighting<'_, '_>, room: &mut Room) {
+        let Some(aspects) = &mut self.aspects else { return };
+        let segment = seen.segment;
+        let resets = segment.has(TcpFlags::RST);
+        if matches!(aspects.watch, Watch::Nothing) && !resets && segment.len <= 1 {
+            return;
+        }
+        if !segment.sound || segment.has(TcpFlags::SYN) || !self.open {
+            return;
+        }
+        let at = seen.from.index();
+        let (me, peer) = (&self.ends[at], &self.ends[seen.from.other().index()]);
+        if resets {
+            // What ends a connection that the other side had ended, or itself by a FIN, ends nothing.
+            let ends =
+                matches!(self.over, Over::No | Over::Reset(_)) && self.over != Over::Reset(seen.from.other()) && !me.has_fin();
+            if let (true, Some(kept)) = (ends, aspects.watch.kept(room)) {
+                on_reset(&mut kept.resets[at], seen, (me, peer), room);
+            }
+            return;
+        }
+        let Some(kept) = aspects.watch.kept(room) else { return };
+        if let Some(resets) = &mut kept.resets[at] {
+            resets.on_segment(seen);
+        }
+        if seen.accepted && segment.len > 1 && !segment.has(TcpFlags::URG) {
+            kept.recent[at].on_data(seen, room);
+        }
+    }
+}
+
+#[cold]
+fn on_reset(resets: &mut Option<Box<Resets>>, seen: &Sighting<'_, '_>, (me, peer): (&Endpoint, &Endpoint), room: &mut Room) {
+    let (Some(next), Some(other)) = (me.next_number(), peer.next_number()) else { return };
+    if resets.is_none() && !room.take(size_of::<Resets>()) {
+        return;
+    }
+    resets.get_or_insert_default().on_reset(seen, next, other);
+}
+
+/// Time to live, or hop limit, of the packet at hand.
+fn ttl(seen: &Sighting<'_, '_>) -> u8 {
+    crate::flow::tracker::ttl(seen.packet)
+}
