@@ -455,7 +455,8 @@ CONDITIONS ON CONVERSATIONS
 
 --where CONDITION (or -Y) of summary, flows, handshakes and findings: only those
 conversations for which it holds; of packets and capture (-w): their packets, of
-split: their files. A capture filter chooses packets by what stands in each;
+split: their files; of show, explain and follow without an ID: the one of which
+there is most to learn. A capture filter chooses packets by what stands in each;
 this chooses conversations by what became of them.
 
   sockeye FILE --where 'state refused and port 443'

@@ -30,7 +30,9 @@ fn all_who_take_part_are_chosen_and_nobody_else() {
             }
             // A conversation may take part in two findings of a code, such as both its sides' resends.
             let told = format!("{} {code}: {} of {total}", file.display(), chosen.len());
-            assert!(chosen.len() as u64 <= total && (found.len() > 1 || chosen.len() as u64 == total), "{told}");
+            // Of what the capture missed both sides of one are counted.
+            let each_once = found.len() == 1 && code != "capture_loss";
+            assert!(chosen.len() as u64 <= total && (!each_once || chosen.len() as u64 == total), "{told}");
             groups += 1;
             beyond += usize::from(found.iter().any(|finding| finding["flows_total"].as_u64() > Some(8)));
             all.extend(chosen);

@@ -186,3 +186,25 @@ fn parts_are_those_of_the_chosen_conversations_and_as_they_were() {
     let told = "sockeye: --where reads the capture twice, and standard input can be read once";
     assert!(ran.code() == Some(2) && ran.stderr.starts_with(told), "{}", ran.stderr);
 }
+
+#[test]
+fn of_one_conversation_the_condition_says_which() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tour = capture("tour.pcapng");
+    let tour = tour.display();
+    let ran = run_in(folder.path(), &format!("follow -r {tour} -Y port=9003 --format raw --only C"));
+    let named = run_in(folder.path(), &format!("follow c7 -r {tour} --format raw --only C"));
+    assert_eq!((ran.code(), &ran.stdout), (Some(0), &named.stdout));
+    assert!(ran.stderr.starts_with("sockeye: c7, because ") && !named.stdout.is_empty(), "{}", ran.stderr);
+    let ran = run_in(folder.path(), &format!("explain -r {tour} -Y udp"));
+    assert!(ran.code() == Some(0) && ran.stdout.contains("u3"), "{}", ran.stdout);
+    for (line, told) in [
+        (format!("follow c1 -r {tour} -Y udp"), "c1 is named, and --where chooses among all"),
+        (format!("follow -r {tour} -Y rtt>1h"), "none of 11 conversations is one for which this holds: rtt>1h"),
+        (format!("show -r {tour} -Y finding"), "show --where chooses by fields of conversations"),
+        ("follow -r - -Y udp".to_owned(), "which conversation?"),
+    ] {
+        let ran = run_in(folder.path(), &line);
+        assert!(ran.code() == Some(2) && ran.stderr.starts_with(&format!("sockeye: {told}")), "{line}: {}", ran.stderr);
+    }
+}
