@@ -439,6 +439,7 @@ Then the first conversation, what it is, and the packets that show it.
   password_in_clear  a login that everyone on the way can read
   slow_requests  requests begun and never finished, many at one time
   left_open      sockets that a program forgot to close
+  black_hole     packets too big for the way, and no ICMP that says so
   clear_protocol Telnet, mail, LDAP and the like that everyone can read
   exposed_port   ssh, databases and the like that answer foreign addresses:
                  private ones are local, and those of --local NET

@@ -481,6 +481,23 @@ pub enum Cause {
         /// The longest time in which nothing was said, to the end of what was seen.
         quiet: Span,
     },
+    /// Full-sized packets are swallowed on their way, and no ICMP error says so.
+    BlackHole {
+        /// Who sent them.
+        sender: IpAddr,
+        /// To whom.
+        receiver: IpAddr,
+        /// The shortest segment that did not get through, bytes of data.
+        stuck: u32,
+        /// The longest that did; 0: none with data.
+        passed: u32,
+        /// How often such were sent again.
+        times: u64,
+        /// The longest time in which one was repeated.
+        over: Span,
+        /// The pieces in which it got through at last.
+        shorter: Option<u32>,
+    },
     /// What is said can be read on the way.
     ClearProtocol {
         /// Who began.
@@ -601,6 +618,7 @@ impl Cause {
         "neighbour_silent",
         "injected_reset",
         "rewritten_data",
+        "black_hole",
     ];
 
     /// The word of records: `finding.code`.
@@ -626,6 +644,7 @@ impl Cause {
             Self::LeftOpen { .. } => "left_open",
             Self::ExposedPort { .. } => "exposed_port",
             Self::ClearProtocol { .. } => "clear_protocol",
+            Self::BlackHole { .. } => "black_hole",
             Self::SpoofedAddress { .. } => "spoofed_address",
             Self::DuplicateAddress { .. } => "duplicate_address",
             Self::NeighbourSilent { .. } => "neighbour_silent",

@@ -6,6 +6,7 @@
 //!
 //! All of it is bounded, whatever comes: each detector counts what found no room, and [`Detectors::finish`] says how much that was.
 
+mod black_hole;
 mod bounds;
 mod clear;
 mod exposed;
@@ -45,6 +46,7 @@ pub struct Detectors {
     left_open: left_open::LeftOpen,
     exposed: exposed::Exposed,
     clear: clear::ClearProtocols,
+    black_holes: black_hole::BlackHoles,
     neighbours: neighbours::Neighbours,
     tamperings: tampered::Tamperings,
 }
@@ -73,6 +75,7 @@ impl Detectors {
             left_open: left_open::LeftOpen::within(bounds),
             exposed: exposed::Exposed::within(bounds),
             clear: clear::ClearProtocols::within(bounds),
+            black_holes: black_hole::BlackHoles::within(bounds),
             neighbours: neighbours::Neighbours::within(bounds),
             tamperings: tampered::Tamperings::within(bounds),
         }
@@ -96,6 +99,7 @@ impl Detectors {
         self.left_open.on_flow(record);
         self.exposed.on_flow(record);
         self.clear.on_flow(record);
+        self.black_holes.on_flow(record);
         self.neighbours.on_flow(record);
         self.tamperings.on_flow(record);
     }
@@ -108,10 +112,23 @@ impl Detectors {
     /// The findings. `dropped`: packets that the capture lost, as far as its sources tell.
     #[must_use]
     pub fn finish(self, dropped: Option<u64>) -> Found {
-        let Self { setups, troubles, scans, floods, sayings, slow, left_open, exposed, clear, neighbours, tamperings } = self;
+        let Self {
+            setups,
+            troubles,
+            scans,
+            floods,
+            sayings,
+            slow,
+            left_open,
+            exposed,
+            clear,
+            black_holes,
+            neighbours,
+            tamperings,
+        } = self;
         let here = setups.without_room() + troubles.without_room() + sayings.without_room();
         let here = here + slow.without_room() + left_open.without_room() + exposed.without_room() + clear.without_room();
-        let here = here + neighbours.without_room() + tamperings.without_room();
+        let here = here + black_holes.without_room() + neighbours.without_room() + tamperings.without_room();
         let without_room = here + scans.without_room + floods.without_room;
         let mut findings = Vec::new();
         let mut covered = scans.finish(&mut findings);
@@ -123,6 +140,7 @@ impl Detectors {
         left_open.finish(&mut findings);
         exposed.finish(&covered, &mut findings);
         clear.finish(&mut findings);
+        black_holes.finish(&mut findings);
         neighbours.finish(&mut findings);
         tamperings.finish(&mut findings);
         for finding in &mut findings {
@@ -144,7 +162,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::SynFlood { .. } => 0,
         Cause::Scan(_) | Cause::SlowRequests { .. } => 1,
         Cause::NoAnswer { .. } => 2,
-        Cause::Unreachable { .. } => 3,
+        Cause::Unreachable { .. } | Cause::BlackHole { .. } => 3,
         Cause::WindowShut { .. } => 4,
         Cause::Resent { .. } | Cause::PathMtu { .. } => 5,
         Cause::HalfOpen { .. } => 6,

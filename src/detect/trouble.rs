@@ -1,6 +1,7 @@
 //! What went wrong in connections that were set up: segments sent again, windows that stayed shut, resets in the middle; and what the
 //! capture itself missed.
 
+use super::black_hole::swallowed;
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
@@ -131,6 +132,10 @@ impl Troubles {
         }
         // What a shut window refused is sent again: while it is shut, and once or twice around that. The window is the finding.
         if seen.is_some_and(|(_, refused)| loss.resent_packets <= refused) {
+            return;
+        }
+        // Too big for the way, and nobody said so: that is `black_hole`'s.
+        if swallowed(record, !by_client).is_some() {
             return;
         }
         // Too big for the way, and a router said so: that is the finding.

@@ -112,6 +112,88 @@ pub struct Shut {
     pub lasted: Span,
 }
 
+/// A segment that was sent again and again from one place: copies of what begins with the same number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stuck {
+    /// Its number, relative to the SYN's.
+    seq: u32,
+    /// The longest copy that was sent again, bytes of data.
+    pub len: u32,
+    /// The last copy.
+    pub last_len: u32,
+    /// Times it was sent again.
+    pub times: u64,
+    /// The first sending that is known, and all others.
+    pub packets: Few<Place>,
+    /// From the first sending that is known to the last.
+    pub over: Span,
+    last: Timestamp,
+    /// The longest segment of its sender that was acknowledged before, bytes of data; 0: none.
+    pub longest_acked: u32,
+    /// It was acknowledged in the end.
+    pub acked: bool,
+    /// Packets of the receiver between the first time it was sent again and the last.
+    pub heard: u64,
+    heard_before: u64,
+}
+
+impl Stuck {
+    fn new(again: &SentAgain) -> Self {
+        Self {
+            seq: again.seq,
+            len: again.len,
+            last_len: again.len,
+            times: 1,
+            packets: Few::of(again.before.into_iter().chain([again.place])),
+            over: again.since_before,
+            last: again.ts,
+            longest_acked: again.longest_acked,
+            acked: false,
+            heard: 0,
+            heard_before: again.heard,
+        }
+    }
+
+    fn again(&mut self, again: &SentAgain) {
+        (self.len, self.last_len) = (self.len.max(again.len), again.len);
+        self.times += 1;
+        self.heard = again.heard.saturating_sub(self.heard_before);
+        self.packets.push(again.place);
+        self.over = self.over + (again.ts - self.last).max(Span::ZERO);
+        self.last = again.ts;
+    }
+
+    /// It got through once it was shorter: what is sent again from here on is no other way of saying that.
+    const fn is_told(&self) -> bool {
+        self.times >= 3 && self.last_len < self.len
+    }
+
+    const fn is_below(&self, number: u32) -> bool {
+        (number.wrapping_sub(self.seq) as i32) > 0
+    }
+}
+
+/// A segment that was sent before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SentAgain {
+    pub(super) flow: FlowId,
+    /// The responder sent it.
+    pub(super) responder: bool,
+    pub(super) place: Place,
+    /// The copy before, and how long ago that was.
+    pub(super) before: Option<Place>,
+    pub(super) since_before: Span,
+    pub(super) ts: Timestamp,
+    /// Its number, relative to the SYN's, and its data.
+    pub(super) seq: u32,
+    pub(super) len: u32,
+    /// How far its sender's data is acknowledged, and the longest segment of that.
+    pub(super) acked: u32,
+    pub(super) longest_acked: u32,
+    /// Packets of the receiver so far.
+    pub(super) heard: u64,
+}
+
 /// What was seen of one conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cited {
@@ -127,6 +209,8 @@ pub struct Cited {
     pub resent_while_shut: u64,
     /// The reset that ended it.
     pub reset: Option<Place>,
+    /// What each side sent again most from one place, the first that was not acknowledged: originator, responder.
+    pub stuck: [Option<Box<Stuck>>; 2],
     /// The acknowledgment of a FIN, while the other side has not closed.
     pub half_closed: Option<Place>,
     /// What somebody else did to it.
@@ -149,6 +233,26 @@ impl Cited {
     pub fn longest_shut(&self, now: Timestamp) -> Span {
         let still = self.shut_since.map_or(Span::ZERO, |(since, _)| now - since);
         self.longest.map_or(still, |longest| longest.lasted.max(still))
+    }
+
+    fn sent_again(&mut self, again: &SentAgain) {
+        let stuck = &mut self.stuck[usize::from(again.responder)];
+        match stuck {
+            Some(stuck) if stuck.seq == again.seq => stuck.again(again),
+            // Of several that are missing, the first: the others wait for it.
+            Some(stuck) if stuck.is_below(again.seq) && !stuck.is_below(again.acked) => {}
+            Some(stuck) if stuck.is_below(again.acked) && stuck.is_told() => {}
+            _ => *stuck = Some(Box::new(Stuck::new(again))),
+        }
+    }
+
+    /// The conversation is over. `acknowledged`: how far the data of a side was.
+    pub(super) fn finish(&mut self, acknowledged: impl Fn(bool) -> Option<u32>) {
+        for (stuck, responder) in self.stuck.iter_mut().zip([false, true]) {
+            if let (Some(stuck), Some(acked)) = (stuck.as_deref_mut(), acknowledged(responder)) {
+                stuck.acked = stuck.is_below(acked);
+            }
+        }
     }
 
     fn open(&mut self, ts: Timestamp, place: Place) {
@@ -221,6 +325,14 @@ impl Citations {
                 }
             }
             None => {}
+        }
+    }
+
+    /// A segment that was sent before passes.
+    #[cold]
+    pub(super) fn on_sent_again(&mut self, again: &SentAgain) {
+        if let Some(seen) = self.of(again.flow) {
+            seen.sent_again(again);
         }
     }
 

@@ -3,16 +3,19 @@
 
 use super::app::{Reads, Talk};
 use super::checksums::Judgement;
+use super::citations::SentAgain;
 use super::community_id::CommunityId;
 use super::datagram::Datagram;
 use super::icmp;
 use super::key::{End, FlowKey};
-use super::note::{Direction, FlowId, FlowKind};
+use super::note::{Direction, FlowId, FlowKind, Note};
 use super::record::{Birth, DirectionReason, EndReason, FlowRecord, SideRecord, State, TunnelRecord, Vantage};
 use super::tcp::{Aspects, Connection};
 use super::timeout::Class;
+use super::tracker::PacketMeta;
 use super::wants::Wants;
 use super::zeek::Conn;
+use crate::decode::Packet;
 use crate::model::{IpProtocol, Span, Timestamp};
 
 /// Counters of one end, of every protocol.
@@ -250,6 +253,35 @@ impl Flow {
             Body::Tcp(connection) => connection.word(self.originator, ended),
             Body::Datagram(_) | Body::Free => Datagram::word(self, ended),
         }
+    }
+
+    /// A packet with data of it that was sent before.
+    #[cold]
+    pub(super) fn sent_again(&self, meta: &PacketMeta, packet: &Packet<'_>, note: &Note) -> Option<SentAgain> {
+        let Body::Tcp(connection) = &self.body else { return None };
+        let (direction, verdict, seq) = (note.direction?, note.verdict?, note.relative_seq?);
+        let sender = if direction == Direction::Originator { self.originator } else { self.originator.other() };
+        let (acked, longest_acked) = (connection.acknowledged(sender)?, connection.longest_acked(sender)?);
+        Some(SentAgain {
+            flow: self.id(),
+            responder: direction == Direction::Responder,
+            place: (meta.source, meta.number),
+            before: verdict.against,
+            since_before: verdict.age.unwrap_or(Span::ZERO),
+            ts: meta.ts,
+            seq,
+            len: packet.payload_len,
+            acked,
+            longest_acked,
+            heard: self.side(sender.other()).packets,
+        })
+        .filter(|again| again.len > 0)
+    }
+
+    /// How far the data of a side is acknowledged, counted as its relative numbers are.
+    pub(super) fn acknowledged(&self, responder: bool) -> Option<u32> {
+        let Body::Tcp(connection) = &self.body else { return None };
+        connection.acknowledged(if responder { self.originator.other() } else { self.originator })
     }
 
     /// Makes a record say how things stand. `otherwise`: what makes the table give the flow up, `None` while it goes on.

@@ -45,7 +45,7 @@ mod zeek;
 pub use app::AppRecord;
 pub use by_id::ById;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
-pub use citations::{Cited, Few, Place};
+pub use citations::{Cited, Few, Place, Stuck};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
 pub use members::Members;
 pub use names::{Learnt, Names};

@@ -185,6 +185,11 @@ impl Aspects {
         }
     }
 
+    /// The longest segment of an end that was acknowledged, where that is known.
+    pub(super) fn longest_acked(&self, end: End) -> Option<u32> {
+        self.loss.as_ref().and_then(|loss| loss.longest_acked(end))
+    }
+
     /// Where it was captured.
     pub(in crate::flow) fn vantage(&self, originator: End) -> Option<Vantage> {
         self.loss.as_ref().and_then(|loss| loss.vantage(originator))

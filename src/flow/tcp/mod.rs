@@ -212,6 +212,17 @@ impl Connection {
         }
     }
 
+    /// How far what an end sent is acknowledged, counted as [`Step::relative_seq`] is; nothing where its SYN was not seen.
+    pub(super) fn acknowledged(&self, end: End) -> Option<u32> {
+        let end = self.end(end);
+        (end.known == Known::Syn).then_some(end.acked as u32)
+    }
+
+    /// The longest segment of that, bytes of data; nothing where nobody works out what becomes of segments.
+    pub(super) fn longest_acked(&self, end: End) -> Option<u32> {
+        self.aspects.as_ref()?.longest_acked(end)
+    }
+
     /// The same for streams that somebody else keeps.
     pub(super) fn reassemble_into(
         &self,

@@ -59,7 +59,10 @@ impl Tracker {
         let flow = self.table.get_mut(slot);
         let id = flow.id();
         // The tracker's is given back; the record's is no flow's memory, as all of the record.
-        let cited = self.citations.as_mut().and_then(|citations| citations.take(id));
+        let mut cited = self.citations.as_mut().and_then(|citations| citations.take(id));
+        if let Some(cited) = &mut cited {
+            cited.finish(|responder| flow.acknowledged(responder));
+        }
         record.cited = heap::left_out(|| cited.clone().map(Box::new));
         drop(cited);
         if let Body::Tcp(connection) = &mut flow.body {

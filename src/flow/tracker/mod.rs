@@ -50,7 +50,7 @@ use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 
 /// Of what the tracker may hold, one of so many parts at most is for what is kept of connections to see whether somebody else is in them, and
-/// so many bytes: of 32,768 connections with data both ways.
+/// so many bytes: of 27,000 connections with much data both ways.
 const WATCHING: usize = 32;
 const MOST_WATCHING: usize = 32 << 20;
 
@@ -232,6 +232,10 @@ impl Tracker {
             && (note.change.is_some() || note.verdict.is_some())
         {
             citations.on_packet((meta.source, meta.number), meta.ts, &note);
+            if note.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
+                let again = self.table.get(self.latest).sent_again(meta, packet, &note);
+                self.citations.as_deref_mut().zip(again).map(|(citations, again)| citations.on_sent_again(&again));
+            }
         }
         note
     }

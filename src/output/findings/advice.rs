@@ -146,6 +146,24 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
             check: format!("tracepath {receiver} · MSS clamping at the narrow link · are ICMP errors let through?"),
             source: "RFC 1191, RFC 8201; RFC 2923 on black holes",
         },
+        Cause::BlackHole { sender, receiver, stuck, passed, times, over, .. } => Said {
+            seen: format!(
+                "{sender} sent {receiver} segments of {stuck} bytes and more again, {} over {}; {}, and no ICMP error came.",
+                units::counted(*times, "time"),
+                units::duration(*over),
+                match passed {
+                    0 => "the handshake and packets without data got through".to_owned(),
+                    passed => format!("segments of up to {passed} bytes got through"),
+                }
+            ),
+            means: "a link on the way carries smaller packets only, and its ICMP errors are filtered or never sent: a tunnel, PPPoE, a wrong MTU",
+            not: "a receiver that is down, a full queue or a bad link: small packets arrive, and the receiver answers them",
+            check: format!(
+                "tracepath {receiver} · ping -M do -s {stuck} {receiver}, and with less · let ICMP type 3 code 4 (ICMPv6 type 2) through · clamp the MSS at the tunnel · \
+                 net.ipv4.tcp_mtu_probing=1 at {sender}"
+            ),
+            source: "RFC 2923 section 2.1, RFC 4821, RFC 8899; RFC 1191",
+        },
         Cause::CaptureLoss { .. } => Said {
             seen: "What the hosts acknowledged was not all captured.".to_owned(),
             means: "whoever captured was too slow, or packets took another way",
@@ -440,9 +458,9 @@ fn of_tampering(cause: &Cause) -> Option<Said> {
     Some(match cause {
         Cause::InjectedReset { by, to, after, acknowledged, ttl: (reset, others), .. } => Said {
             seen: format!(
-                "A reset of {by} reached {to}, and {by} sent {} afterwards that {}{}.",
+                "A reset in the name of {by} went to {to}, and {by} goes on: {} that it cannot have sent before, with {}{}.",
                 units::counted(*after, "packet"),
-                if *acknowledged { "acknowledge what it got since" } else { "go on with its data" },
+                if *acknowledged { "acknowledgments of what came after the reset" } else { "data beyond it" },
                 if reset == others {
                     String::new()
                 } else {

@@ -151,6 +151,10 @@ fn data(cause: &Cause) -> Value {
         Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
             "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
         }),
+        Cause::BlackHole { sender, receiver, stuck, passed, times, over, shorter } => json!({
+            "sender": sender.to_string(), "receiver": receiver.to_string(), "stuck": stuck, "passed": passed, "times": times, "over": seconds(*over),
+            "shorter": shorter,
+        }),
         Cause::ClearProtocol { client, server, protocol, carries } => json!({
             "client": client.to_string(), "server": server.to_string(), "proto": protocol, "carries": carries.map(Secret::name),
         }),

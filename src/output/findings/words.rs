@@ -110,9 +110,11 @@ pub(super) fn headline(finding: &Finding) -> String {
                 in_connections(attempts)
             )
         }
-        Cause::SlowRequests { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => {
-            kept(&finding.cause, attempts)
-        }
+        Cause::SlowRequests { .. }
+        | Cause::LeftOpen { .. }
+        | Cause::ExposedPort { .. }
+        | Cause::ClearProtocol { .. }
+        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
     }
 }
 
@@ -154,6 +156,23 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
+        Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
+            let then = shorter.map_or_else(
+                || format!("never got through in {}", units::duration(*over)),
+                |shorter| {
+                    format!(
+                        "did not get through for {}, pieces of {} bytes did",
+                        units::duration(*over),
+                        units::count(shorter.into())
+                    )
+                },
+            );
+            format!(
+                "black hole on the way to {receiver}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                units::count(u64::from(*stuck)),
+                in_connections(attempts)
+            )
+        }
         Cause::ClearProtocol { protocol, carries, server, .. } => {
             let what = carries.map_or("what is said in it", |secret| match secret {
                 Secret::Cookie => "a cookie (session)",
@@ -355,7 +374,8 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::Probe { .. }
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
-        | Cause::LeftOpen { .. } => "likely",
+        | Cause::LeftOpen { .. }
+        | Cause::BlackHole { .. } => "likely",
         Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
         Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",

@@ -47,6 +47,8 @@ pub(super) struct History {
     oldest: Timestamp,
     /// How many of `fresh` are known to be acknowledged.
     acked: u32,
+    /// The longest of all that were, bytes of data.
+    pub(super) longest_acked: u32,
     /// The others, as they came.
     odd: Rare<Odd>,
     /// Segments below this were forgotten before their time.
@@ -192,6 +194,7 @@ impl History {
             && passed.end() <= at
         {
             found = (passed.end() == at).then_some(passed.ts);
+            self.longest_acked = self.longest_acked.max(passed.data());
             self.acked += 1;
         }
         found

@@ -166,6 +166,12 @@ impl Loss {
         self.path.vantage(originator)
     }
 
+    /// The longest segment of an end that was acknowledged, bytes of data; of packets that offloading merged, one segment.
+    pub(super) fn longest_acked(&self, end: End) -> Option<u32> {
+        let side = self.side(end)?;
+        Some(side.history.longest_acked.min(side.mss()))
+    }
+
     /// When the next open verdict is settled.
     pub(super) fn next_settled(&self) -> Option<Timestamp> {
         self.sides.iter().filter_map(|side| side.awake()?.settling.next()).min()

@@ -149,6 +149,8 @@ impl Side {
         self.next = rested.next;
         self.sender = Sender::with(&rested.habits);
         self.largest = rested.largest;
+        // Nothing rests that is not acknowledged.
+        self.history.longest_acked = rested.largest;
         self.mss_agreed = rested.mss_agreed;
         self.mss_offer = (rested.mss_agreed > 0).then_some(rested.mss_agreed);
         self.requests = Requests::after_rest(rested.next, rested.window, rested.shut);
