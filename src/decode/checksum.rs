@@ -99,24 +99,23 @@ impl<'f> Packet<'f> {
     }
 
     /// The sum of TCP's data, without looking at it: what has to be added to the headers for the checksum to be right (RFC 1624). Where the
-    /// checksum is still to be filled in by a network card the data is added up, if it is all here and no more than a frame: `true`.
+    /// checksum is still to be filled in by a network card the data is added up, if it is all here: `true`. Of no more
+    /// than a frame.
     #[must_use]
     pub fn payload_sum(&self) -> (Option<u16>, bool) {
-        /// Longer ones are segments that are yet to be cut.
+        /// Longer ones are segments that are yet to be cut, or were put together.
         const FRAME: u32 = 2048;
         let header = self.bytes.get(self.transport_at as usize..self.payload_at as usize).unwrap_or_default();
-        let (Transport::Tcp, Some(found)) = (self.transport, be16(header, 16)) else { return (None, false) };
+        let found = be16(header, 16).filter(|found| *found != 0 && self.transport == Transport::Tcp && self.payload_len <= FRAME);
+        let Some(found) = found else { return (None, false) };
         let length = self.network_at.saturating_add(self.ip_len).saturating_sub(self.transport_at);
         let pseudo = self.pseudo_header(length as usize);
-        if found == 0 {
-            return (None, false);
-        }
-        if found == pseudo.folded() || found == self.pseudo_header(0).folded() {
+        if found == pseudo.folded() {
             let data = self.payload();
-            let whole = data.len() == self.payload_len as usize && self.payload_len <= FRAME;
+            let whole = data.len() == self.payload_len as usize;
             return if whole { (Some(sum_of(data)), true) } else { (None, false) };
         }
-        (Some(one_zero(!pseudo.add(header).folded())), false)
+        (Some(one_zero(!pseudo.add_header(header).folded())), false)
     }
 
     /// All that the transport checksum covers, if it is all here: to the end of the datagram, of UDP to the end by its length.

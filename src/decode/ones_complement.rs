@@ -37,6 +37,13 @@ impl Sum {
         Self(one + other)
     }
 
+    /// Adds a header: a few words of 32 bits, which need no more than that.
+    #[inline]
+    pub(super) fn add_header(self, bytes: &[u8]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        Self(self.0 + u128::from(words.iter().map(|&word| u64::from(u32::from_ne_bytes(word))).sum::<u64>()))
+    }
+
     /// Adds a number of 16 bits.
     #[inline]
     pub(super) const fn add_u16(self, number: u16) -> Self {

@@ -8,6 +8,9 @@ use crate::flow::{Few, FlowId, FlowRecord, ForgedReset, Place, Rewritten};
 use crate::model::{Endpoint, IpProtocol};
 use std::net::IpAddr;
 
+/// Routers by which the ways of two packets differ where it was not one host that sent them.
+const WAYS: u8 = 2;
+
 #[derive(Debug, Default)]
 struct Resets {
     flows: Few<FlowId>,
@@ -67,7 +70,9 @@ impl Tamperings {
         group.after += forged.after.total;
         group.acknowledged |= forged.acknowledged;
         group.guessed |= forged.guessed;
-        group.sure |= forged.acknowledged || forged.after.total > 1;
+        // A single packet, later, and by another way than the reset, is as good as two.
+        let another_way = forged.ttl.0.abs_diff(forged.ttl.1) >= WAYS;
+        group.sure |= forged.acknowledged || forged.after.total > 1 || (forged.late && another_way);
         if group.ends.is_none() {
             (group.ends, group.ttl) = (Some((by, to)), forged.ttl);
         }

@@ -319,7 +319,7 @@ fn memory_is_given_back_and_its_end_is_told() {
     let records = w.finish();
     let unwatched = |record: &&FlowRecord| record.cited.as_deref().is_some_and(|cited| cited.unwatched);
     let [first, second] = [&records[..1000], &records[1000..]].map(|records| records.iter().filter(unwatched).count());
-    assert!(first == second && (300..700).contains(&first), "{first} {second}");
+    assert!(first == second && (200..800).contains(&first), "{first} {second}");
 }
 
 proptest! {
@@ -339,8 +339,8 @@ proptest! {
 
     #[test]
     fn one_of_the_last_with_one_other_byte_is_always_told(
-        lens in prop::collection::vec(2..900_usize, 16),
-        (which, at, bit) in (0..16_usize, 0..900_usize, 0..8_u8),
+        lens in prop::collection::vec(2..900_usize, 8),
+        (which, at, bit) in (0..8_usize, 0..900_usize, 0..8_u8),
     ) {
         let mut w = watched();
         let mut seq = 1001;

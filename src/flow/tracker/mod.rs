@@ -50,7 +50,7 @@ use crate::model::clock::LEAPS;
 use crate::model::{Clock, Timestamp};
 
 /// Of what the tracker may hold, one of so many parts at most is for what is kept of connections to see whether somebody else is in them, and
-/// so many bytes: of 32,768 connections with data both ways.
+/// so many bytes: of 27,000 connections with much data both ways.
 const WATCHING: usize = 32;
 const MOST_WATCHING: usize = 32 << 20;
 

@@ -458,9 +458,9 @@ fn of_tampering(cause: &Cause) -> Option<Said> {
     Some(match cause {
         Cause::InjectedReset { by, to, after, acknowledged, ttl: (reset, others), .. } => Said {
             seen: format!(
-                "A reset of {by} reached {to}, and {by} sent {} afterwards that {}{}.",
+                "A reset in the name of {by} went to {to}, and {by} goes on: {} that it cannot have sent before, with {}{}.",
                 units::counted(*after, "packet"),
-                if *acknowledged { "acknowledge what it got since" } else { "go on with its data" },
+                if *acknowledged { "acknowledgments of what came after the reset" } else { "data beyond it" },
                 if reset == others {
                     String::new()
                 } else {

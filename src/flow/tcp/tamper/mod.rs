@@ -49,7 +49,18 @@ impl Watch {
         if let Self::Kept(kept) = self { Some(kept) } else { None }
     }
 
-    /// The connection is over: what is kept is given back.
+    /// All was sent: nothing is compared with it any more, however long the flow is remembered.
+    fn close(&mut self, room: &mut Room) {
+        let Self::Kept(kept) = self else { return };
+        kept.recent.iter_mut().for_each(|recent| recent.release(room));
+        let nothing = kept.resets.iter().all(Option::is_none) && kept.recent.iter().all(Recent::has_nothing);
+        if nothing {
+            room.give_back(size_of::<Kept>());
+            *self = Self::Off;
+        }
+    }
+
+    /// The flow is over: what is kept is given back.
     pub(super) fn release(&mut self, room: &mut Room) {
         if let Self::Kept(kept) = self {
             kept.recent.iter_mut().for_each(|recent| recent.release(room));
@@ -100,13 +111,19 @@ impl Connection {
             if let (true, Some(kept)) = (ends, aspects.watch.kept(room)) {
                 on_reset(&mut kept.resets[at], seen, (me, peer), room);
             }
+            if self.over != Over::No {
+                aspects.watch.close(room);
+            }
             return;
         }
         let Some(kept) = aspects.watch.kept(room) else { return };
         if let Some(resets) = &mut kept.resets[at] {
             resets.on_segment(seen);
         }
-        if seen.accepted && segment.len > 1 && !segment.has(TcpFlags::URG) {
+        let over = self.over != Over::No || (me.has_fin() && peer.has_fin());
+        if over {
+            aspects.watch.close(room);
+        } else if seen.accepted && segment.len > 1 && !segment.has(TcpFlags::URG) {
             kept.recent[at].on_data(seen, room);
         }
     }

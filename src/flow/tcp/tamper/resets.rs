@@ -24,7 +24,10 @@ const BEYOND: u32 = 2;
 /// The resets of one side.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resets {
+    any: bool,
+    /// Those after which it went on; and those after which it did not so far.
     all: Few<Place>,
+    waiting: Few<Place>,
     /// One was in the window, so that the other side may have taken it.
     taken: bool,
     at: Timestamp,
@@ -58,27 +61,28 @@ impl Resets {
                 self.different += 1;
             }
         }
-        let first_taken = seen.accepted && !self.taken;
-        if self.all.total == 0 || first_taken {
+        let first_taken = seen.accepted && !self.taken && !self.guessed();
+        if !self.any || first_taken {
+            (self.any, self.taken) = (true, seen.accepted);
             (self.at, self.source, self.ttl) = (seen.ts, seen.source, ttl(seen));
             // What a reset was taken with that came before it may have been overtaken by it.
             self.sent = if ahead > 0 && seen.accepted { seq } else { next };
             self.got = other;
+            (self.all, self.waiting) = (Few::default(), Few::default());
             (self.after, self.acknowledged, self.late) = (Few::default(), false, false);
-            if first_taken {
-                // Those before it were not: it is cited first.
-                self.all.first.clear();
-                self.taken = true;
-            }
         }
-        self.all.push((seen.source, seen.number));
+        self.waiting.push((seen.source, seen.number));
+    }
+
+    /// Were numbers tried, of which the side knows nothing?
+    const fn guessed(&self) -> bool {
+        self.different == NUMBERS && self.beyond >= BEYOND && self.after.total > 0
     }
 
     /// Something else that the side sent.
     pub(super) fn on_segment(&mut self, seen: &Sighting<'_, '_>) {
         let segment = seen.segment;
-        // Where a reset is alone and ignored nothing is to be proved.
-        if self.all.total == 0 || seen.source != self.source || seen.ts < self.at {
+        if !self.any || seen.source != self.source || seen.ts < self.at {
             return;
         }
         let is_new = |beyond: i32| beyond > 0 && beyond < NEAR << 4;
@@ -89,6 +93,8 @@ impl Resets {
         if !sent && !got {
             return;
         }
+        self.all.extend(&self.waiting);
+        self.waiting = Few::default();
         self.after.push((seen.source, seen.number));
         self.after_ttl = ttl(seen);
         self.acknowledged |= got;
@@ -97,9 +103,9 @@ impl Resets {
 
     /// The resets, where the side went on after them.
     pub(super) fn found(&self) -> Option<ForgedReset> {
-        let guessed = self.different == NUMBERS && self.beyond >= BEYOND;
+        let guessed = self.guessed();
         let went_on = self.after.total > 1 || self.acknowledged || self.late;
-        let shows = self.after.total > 0 && ((self.taken && went_on) || guessed);
+        let shows = (self.taken && went_on && self.after.total > 0) || guessed;
         shows.then(|| ForgedReset {
             resets: self.all.clone(),
             after: self.after.clone(),

@@ -13,7 +13,7 @@ use crate::flow::tampered::Rewritten;
 use crate::flow::tcp::seq::Seq;
 
 /// Segments of a direction that are kept at most, and how many at first.
-const SEGMENTS: usize = 16;
+const SEGMENTS: usize = 8;
 const FIRST: usize = 2;
 
 /// Bytes of each.
@@ -122,8 +122,8 @@ impl Recent {
 
     fn keep(&mut self, new: Sent, room: &mut Room) {
         if self.sent.len() == self.sent.capacity() && self.sent.len() < SEGMENTS && !self.grow(room) {
-            self.without_room = true;
             if self.sent.is_empty() {
+                self.without_room = true;
                 return;
             }
         }
@@ -138,7 +138,7 @@ impl Recent {
 
     #[cold]
     fn grow(&mut self, room: &mut Room) -> bool {
-        let more = self.sent.len().max(FIRST);
+        let more = if self.sent.is_empty() { FIRST } else { SEGMENTS - self.sent.len() };
         let takes = room.take(more * size_of::<Sent>());
         if takes {
             // In order of age from here on: the oldest is to go first.
@@ -182,6 +182,11 @@ impl Recent {
 
     pub(super) fn found(&self) -> Option<Rewritten> {
         self.found.as_deref().filter(|found| found.sure > 0 || found.unsure >= UNSURE).cloned()
+    }
+
+    /// Is there nothing to be told of it?
+    pub(super) const fn has_nothing(&self) -> bool {
+        self.found.is_none() && !self.without_room
     }
 
     pub(super) const fn went_without(&self) -> bool {
