@@ -54,7 +54,7 @@ const FOUND: &[(&str, &[&str])] = &[
     ("black-hole.pcap", &["high black_hole"]),
     ("black-hole-probed.pcap", &["medium black_hole"]),
     ("zero-window.pcap", &["medium zero_window"]),
-    ("dead-receiver.pcap", &["high resent"]),
+    ("dead-receiver.pcap", &["high peer_gone"]),
     ("reordered.pcap", &[]),
     ("keepalive.pcap", &[]),
     ("tso.pcap", &[]),
