@@ -126,15 +126,15 @@ mod tests {
         found(records).iter().filter_map(told).collect()
     }
 
-    fn login(method: Method, password_in_clear: bool, user: &str) -> Option<Box<LoginRecord>> {
-        Some(Box::new(LoginRecord { user: Some(user.into()), method, password_in_clear, packet: 9 }))
+    fn login(method: Method, password_in_clear: bool, user: &str) -> LoginRecord {
+        LoginRecord { user: Some(user.into()), method, password_in_clear, packet: 9 }
     }
 
     #[test]
     fn sessions_that_everyone_can_read() {
         assert_eq!(told(&[session(App::Telnet, 2323, |_| {})]), [("telnet", Severity::Medium)]);
         assert_eq!(told(&[session(App::Mqtt, 1883, |_| {})]), [("mqtt", Severity::Low)]);
-        let apop = session(App::Pop3, 110, |said| said.login = login(Method::Apop, false, "ann"));
+        let apop = session(App::Pop3, 110, |said| said.login = Some(Box::new(login(Method::Apop, false, "ann"))));
         assert_eq!(told(&[apop]), [("pop3", Severity::Medium)], "the password is safe, the mail is not");
         assert_eq!(told(&[session(App::Smtp, 587, |_| {})]), [("smtp", Severity::Medium)]);
     }
@@ -144,7 +144,7 @@ mod tests {
         let tls = session(App::Imap, 143, |said| said.tls = Some(Box::new(TlsRecord::default())));
         assert_eq!(told(&[tls]), []);
         assert_eq!(told(&[session(App::Smtp, 25, |_| {})]), [], "servers among themselves");
-        let anonymous = session(App::Ftp, 21, |said| said.login = login(Method::UserPass, true, "anonymous"));
+        let anonymous = session(App::Ftp, 21, |said| said.login = Some(Box::new(login(Method::UserPass, true, "anonymous"))));
         assert_eq!(told(&[anonymous]), []);
         let mut check = session(App::Imap, 143, |_| {});
         (check.orig.unique_bytes, check.resp.unique_bytes) = (12, 120);
@@ -182,7 +182,7 @@ mod tests {
             said.http = Some(Box::new(HttpRecord { requests: 1, responses: 1, secret, ..HttpRecord::default() }));
         });
         let plain = both.clone();
-        both.app.as_mut().unwrap().login = login(Method::Basic, true, "ann");
+        both.app.as_mut().unwrap().login = Some(Box::new(login(Method::Basic, true, "ann")));
         assert_eq!(told(&[plain, both.clone()]), []);
         assert!(found(&[both]).iter().any(|finding| finding.cause.code() == "password_in_clear"));
     }

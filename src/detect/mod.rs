@@ -166,10 +166,10 @@ impl Detectors {
 /// The order of findings that are equally grave.
 const fn rank(cause: &Cause) -> u8 {
     match cause {
-        Cause::SynFlood { .. } => 0,
-        Cause::Scan(_) | Cause::SlowRequests { .. } => 1,
+        Cause::SynFlood { .. } | Cause::SpoofedAddress { .. } => 0,
+        Cause::Scan(_) | Cause::SlowRequests { .. } | Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => 1,
         Cause::NoAnswer { .. } => 2,
-        Cause::Unreachable { .. } | Cause::BlackHole { .. } | Cause::PeerGone { .. } => 3,
+        Cause::Unreachable { .. } | Cause::BlackHole { .. } | Cause::PeerGone { .. } | Cause::DuplicateAddress { .. } => 3,
         Cause::WindowShut { .. } => 4,
         Cause::Resent { .. } | Cause::PathMtu { .. } => 5,
         Cause::HalfOpen { .. } => 6,
@@ -177,11 +177,7 @@ const fn rank(cause: &Cause) -> u8 {
         Cause::Reset { .. } | Cause::TlsAlert { .. } => 8,
         Cause::Password { .. } | Cause::LeftOpen { .. } | Cause::ExposedPort { .. } | Cause::ClearProtocol { .. } => 9,
         Cause::Names { .. } => 10,
-        Cause::Probe { .. } => 11,
+        Cause::Probe { .. } | Cause::NeighbourSilent { .. } => 11,
         Cause::CaptureLoss { .. } => 12,
-        Cause::SpoofedAddress { .. } => 0,
-        Cause::DuplicateAddress { .. } => 3,
-        Cause::NeighbourSilent { .. } => 11,
-        Cause::InjectedReset { .. } | Cause::RewrittenData { .. } => 1,
     }
 }

@@ -91,12 +91,11 @@ impl Questions {
         if let Some(before) = self.of.get(&key) {
             askers = before.askers;
         }
-        match askers.iter_mut().find(|(ip, _)| *ip == asker.0) {
-            Some(same) => *same = asker,
-            None => {
-                askers.rotate_right(1);
-                askers[0] = asker;
-            }
+        if let Some(same) = askers.iter_mut().find(|(ip, _)| *ip == asker.0) {
+            *same = asker;
+        } else {
+            askers.rotate_right(1);
+            askers[0] = asker;
         }
         let prober = if said.says == Says::Probes { said.hardware } else { None };
         self.of.insert(key, Question { ts: said.ts, packet: said.packet, askers, prober, answered: None });

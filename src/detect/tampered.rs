@@ -12,7 +12,7 @@ use std::net::IpAddr;
 const WAYS: u8 = 2;
 
 #[derive(Debug, Default)]
-struct Resets {
+struct Forged {
     flows: Few<FlowId>,
     packets: Few<Place>,
     ends: Option<(Endpoint, Endpoint)>,
@@ -36,7 +36,7 @@ struct Other {
 /// What somebody did so far, by who is spoken for and to whom.
 #[derive(Debug, Default)]
 pub(super) struct Tamperings {
-    resets: Groups<IpAddr, Resets>,
+    resets: Groups<IpAddr, Forged>,
     rewritten: Groups<IpAddr, Other>,
     unwatched: u64,
 }
@@ -94,7 +94,7 @@ impl Tamperings {
 
     pub(super) fn finish(self, found: &mut Vec<Finding>) {
         for (_, group) in self.resets.into_sorted() {
-            let Resets { flows, packets, ends, resets, after, acknowledged, guessed, sure, ttl } = group;
+            let Forged { flows, packets, ends, resets, after, acknowledged, guessed, sure, ttl } = group;
             let Some((by, to)) = ends else { continue };
             let severity = if sure { Severity::High } else { Severity::Medium };
             let cause = Cause::InjectedReset { by, to, resets, after, acknowledged, guessed, ttl };

@@ -46,7 +46,6 @@ impl<S: Sink> Sink for Detecting<S> {
             Event::Flow(record) if self.query.as_ref().is_none_or(|query| query.holds(record)) => self.detectors.on_flow(record),
             // They are of no conversation.
             Event::Neighbour(said) if self.query.is_none() => self.detectors.on_neighbour(said),
-            Event::Neighbour(_) => {}
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(missed(summary));
                 for (number, finding) in (1..).zip(&found.findings) {

@@ -1,4 +1,5 @@
-//! Packets worth citing: those sent again, those that shut a window and opened it, the reset. Kept while their conversation goes on, and
+//! Packets worth citing: those sent again, those that shut a window and opened it, the reset, the acknowledgment of a FIN whose peer has not
+//! closed. Kept while their conversation goes on, and
 //! given with its record ([`Wants::cited`](super::Wants::cited)).
 //!
 //! Only conversations in which something happened are here, at most 32,768 at a time; of more nothing is cited.

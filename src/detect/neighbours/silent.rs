@@ -2,7 +2,7 @@
 //! heard.
 //!
 //! That no answer was seen says nothing (a switch gives it to the asker alone); that the asker asks on does: hosts stop at the first
-//! answer, and ask once a second for three times where there is none (RFC 4861 section 10, Linux's mcast_solicit).
+//! answer, and ask once a second for three times where there is none (RFC 4861 section 10, Linux's `mcast_solicit`).
 
 use crate::detect::bounds::Bounds;
 use crate::detect::finding::{Cause, Finding, Severity};
@@ -136,7 +136,9 @@ impl Silent {
                 if askers >= ASKERS || by.iter().any(|(_, asked)| asked.rows >= ROWS) { Severity::Medium } else { Severity::Low };
             let asked = by.iter().map(|(_, asked)| asked.total).sum();
             let mut packets = Few::default();
-            by.iter().for_each(|(_, asked)| asked.cite(&mut packets));
+            for (_, asked) in &by {
+                asked.cite(&mut packets);
+            }
             let cause = Cause::NeighbourSilent { asker: by[0].0, askers, targets: Few::of([target]), asked, sweep: false };
             findings.push(Finding { severity, cause, flows: Few::default(), packets });
         }
@@ -178,6 +180,8 @@ impl Asked {
     }
 
     fn cite(&self, packets: &mut Few<Place>) {
-        self.packets.iter().take(self.total.min(3) as usize).for_each(|packet| packets.push(*packet));
+        for packet in self.packets.iter().take(self.total.min(3) as usize) {
+            packets.push(*packet);
+        }
     }
 }

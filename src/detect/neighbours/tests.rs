@@ -61,7 +61,9 @@ impl Talk {
         for two in self.said.chunks(2) {
             let near = two[two.len() - 1].ts - two[0].ts < Span::from_millis(500);
             let order: Vec<_> = if near { two.iter().rev().collect() } else { two.iter().collect() };
-            order.into_iter().for_each(|said| neighbours.on_neighbour(said));
+            for said in order {
+                neighbours.on_neighbour(said);
+            }
         }
         let mut again = Vec::new();
         neighbours.finish(&mut again);

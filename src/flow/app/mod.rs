@@ -337,8 +337,17 @@ impl Talk {
             App::Tls => Reader::Tls(Box::new(Tls::new(client))),
             App::Dns => Reader::Dns(Box::new(Dns::new(App::Dns))),
             App::Ssh | App::Smtp | App::Ftp | App::Pop3 | App::Imap => Reader::Lines(Box::new(Lines::new(service, client))),
-            App::Http2 | App::Mdns | App::Llmnr | App::Nbns | App::Ssdp | App::Quic => Reader::Over,
-            App::Telnet | App::Rlogin | App::Ldap | App::Mqtt | App::Redis => Reader::Over,
+            App::Http2
+            | App::Mdns
+            | App::Llmnr
+            | App::Nbns
+            | App::Ssdp
+            | App::Quic
+            | App::Telnet
+            | App::Rlogin
+            | App::Ldap
+            | App::Mqtt
+            | App::Redis => Reader::Over,
         };
         self.record.app.get_or_insert(found.app);
         let Reader::Undecided(mut first) = std::mem::take(&mut self.reader) else { return };

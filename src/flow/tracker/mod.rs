@@ -239,7 +239,9 @@ impl Tracker {
             }
             if note.verdict.is_some_and(|verdict| verdict.kind.is_resent()) {
                 let again = self.table.get(self.latest).sent_again(meta, packet, &note);
-                self.citations.as_deref_mut().zip(again).map(|(citations, again)| citations.on_sent_again(&again));
+                if let Some(again) = again {
+                    citations.on_sent_again(&again);
+                }
             }
         }
         note

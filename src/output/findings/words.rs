@@ -92,24 +92,6 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
-        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
-        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
-        Cause::InjectedReset { by, resets, guessed, .. } => {
-            let what = match (*guessed, *resets) {
-                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
-                (false, 1) => "a reset".to_owned(),
-                (false, n) => units::counted(n, "reset"),
-            };
-            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
-        }
-        Cause::RewrittenData { sender, segments, .. } => {
-            format!(
-                "{} of {sender} came again with other bytes{}",
-                units::counted(*segments, "segment"),
-                in_connections(attempts)
-            )
-        }
         Cause::PeerGone { silent, times, over, .. } => format!(
             "{} port {} is gone: one segment sent {} times more in {}, no answer{}",
             silent.ip,
@@ -118,6 +100,11 @@ pub(super) fn headline(finding: &Finding) -> String {
             units::duration(*over),
             in_connections(attempts)
         ),
+        Cause::SpoofedAddress { .. }
+        | Cause::DuplicateAddress { .. }
+        | Cause::NeighbourSilent { .. }
+        | Cause::InjectedReset { .. }
+        | Cause::RewrittenData { .. } => forged(&finding.cause, attempts),
         Cause::SlowRequests { .. }
         | Cause::LeftOpen { .. }
         | Cause::ExposedPort { .. }
@@ -199,6 +186,31 @@ fn kept(cause: &Cause, attempts: u64) -> String {
                 n => format!("{}{} foreign addresses", if *clients_at_least { "more than " } else { "" }, units::count(*n)),
             };
             format!("{service} on {} port {} answers {whom}{}", server.ip, server.port, in_connections(attempts))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Of who says to be somebody, or is not there.
+fn forged(cause: &Cause, attempts: u64) -> String {
+    match cause {
+        Cause::SpoofedAddress { by, taken, .. } => spoofed(*by, taken),
+        Cause::DuplicateAddress { address, first, second, how, .. } => duplicate(*address, *first, *second, *how),
+        Cause::NeighbourSilent { asker, askers, targets, asked, sweep } => silent(*asker, *askers, targets, *asked, *sweep),
+        Cause::InjectedReset { by, resets, guessed, .. } => {
+            let what = match (*guessed, *resets) {
+                (true, n) => format!("{} with guessed numbers", units::counted(n, "reset")),
+                (false, 1) => "a reset".to_owned(),
+                (false, n) => units::counted(n, "reset"),
+            };
+            format!("{what} in the name of {by}, which goes on{}", in_connections(attempts))
+        }
+        Cause::RewrittenData { sender, segments, .. } => {
+            format!(
+                "{} of {sender} came again with other bytes{}",
+                units::counted(*segments, "segment"),
+                in_connections(attempts)
+            )
         }
         _ => String::new(),
     }
@@ -383,9 +395,11 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
         | Cause::SynFlood { .. }
         | Cause::SlowRequests { .. }
         | Cause::LeftOpen { .. }
-        | Cause::BlackHole { .. } => "likely",
-        Cause::SpoofedAddress { .. } | Cause::NeighbourSilent { .. } => "likely",
-        Cause::InjectedReset { after: 1, acknowledged: false, .. } | Cause::RewrittenData { sure: false, .. } => "likely",
+        | Cause::BlackHole { .. }
+        | Cause::SpoofedAddress { .. }
+        | Cause::NeighbourSilent { .. }
+        | Cause::InjectedReset { after: 1, acknowledged: false, .. }
+        | Cause::RewrittenData { sure: false, .. } => "likely",
         _ => "sure",
     }
 }
@@ -393,9 +407,12 @@ pub(super) const fn sure(cause: &Cause) -> &'static str {
 /// How its packets are to be joined: cause and effect, beginning and end, or a list.
 pub(super) fn joined(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Refused { .. } | Cause::Unreachable { .. } | Cause::WindowShut { .. } | Cause::Names { .. } => " → ",
+        Cause::Refused { .. }
+        | Cause::Unreachable { .. }
+        | Cause::WindowShut { .. }
+        | Cause::Names { .. }
+        | Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         Cause::NoAnswer { .. } | Cause::PeerGone { .. } => " … ",
-        Cause::DuplicateAddress { how: Conflict::BothAnswer | Conflict::Probed, .. } => " → ",
         _ => " ",
     }
 }

@@ -41,16 +41,12 @@ impl Sent {
     fn of(seen: &Sighting<'_, '_>) -> Self {
         let bytes = seen.packet.payload();
         let mut head = [0; HEAD];
-        let captured = match bytes.first_chunk::<HEAD>() {
-            Some(first) => {
-                head = *first;
-                HEAD
-            }
-            None => {
-                head[..bytes.len()].copy_from_slice(bytes);
-                bytes.len()
-            }
-        };
+        let captured = bytes.len().min(HEAD);
+        if let Some(first) = bytes.first_chunk::<HEAD>() {
+            head = *first;
+        } else {
+            head[..captured].copy_from_slice(bytes);
+        }
         let (sum, added) = seen.packet.payload_sum();
         let (seq, len) = (seen.segment.seq, seen.segment.len);
         Self { number: seen.number, seq, len, source: seen.source, sum, added, captured: captured as u8, head }
@@ -121,11 +117,10 @@ impl Recent {
     }
 
     fn keep(&mut self, new: Sent, room: &mut Room) {
-        if self.sent.len() == self.sent.capacity() && self.sent.len() < SEGMENTS && !self.grow(room) {
-            if self.sent.is_empty() {
-                self.without_room = true;
-                return;
-            }
+        let full = self.sent.len() == self.sent.capacity() && self.sent.len() < SEGMENTS;
+        if full && !self.grow(room) && self.sent.is_empty() {
+            self.without_room = true;
+            return;
         }
         if self.sent.len() < self.sent.capacity() && self.sent.len() < SEGMENTS {
             self.sent.push(new);
