@@ -246,8 +246,8 @@ output stand the 20 files with the most packets (--all: every file), or with
 --max-memory, and the longest lists are written when it is used up. Where more
 conversations are under way than have room (some 13,000 with 64m, 340,000 with
 1g), some are given out early and go on in files of their own, which is counted.
-All but --by flow read the capture twice, since groups are known at the end: so
-it cannot be a pipe. Live captures are not split: record first, or through a
+All but --by flow, and --where, read the capture twice, since groups are known
+at the end: so it cannot be a pipe. Live captures are not split: record first, or through a
 pipe,  sudo sockeye capture -i eth0 -w - | sockeye split -r - -o parts
 
 When the disk is full, the file at hand is cut after its last whole packet; it
@@ -455,12 +455,16 @@ const WHERE: &str = "\
 CONDITIONS ON CONVERSATIONS
 
 --where CONDITION (or -Y) of summary, flows, handshakes and findings: only those
-conversations for which it holds. A capture filter chooses packets; this chooses
-conversations by what became of them.
+conversations for which it holds; of packets and capture (-w): their packets, of
+split: their files; of show, explain and follow without an ID: the one of which
+there is most to learn. A capture filter chooses packets by what stands in each;
+this chooses conversations by what became of them.
 
   sockeye FILE --where 'state refused and port 443'
   sockeye flows -r FILE --where 'rtt>100ms or resent>0' --format csv
   sockeye handshakes FILE --where 'not outcome established'
+  sockeye packets -r FILE --where 'state reset' -w reset.pcapng
+  sudo sockeye capture -i eth0 -w slow.pcapng --where 'rtt>100ms'
 
 COMPARISONS
 
@@ -487,6 +491,11 @@ else one side is enough (of != and !~ both must differ).
   resent      segments sent again, of both       retries   SYNs beyond the first
   outcome     of the attempt to connect            id        id c3,c5
 client. and server. stand for orig. and resp.: client.packets>10.
+  finding     takes part in any finding; finding=port_scan,refused: in one of
+              these (sockeye help findings), also ~ != !~; severity>=medium (or
+              sev): in one as grave. All conversations of a finding, not only
+              those it cites; which they are is known at the end, so a saved
+              file is read twice, and an interface or a pipe is refused
 
 VALUES
 
@@ -494,6 +503,28 @@ VALUES
   moments 2026-11-20T21:11:20Z, \"2026-11-20 21:11\" (UTC), 21:11:20 on any day
   addresses 192.0.2.1, 10.0.0.0/8, 2001:db8::/32      words in quotes where they
   have blanks; blanks, - and _ are the same, and so are capitals
+
+PACKETS
+
+Saved are whole connections: every packet from the first, ICMP errors that quote
+them, all pieces of their datagrams. What holds is known when a conversation is
+over, so a saved file is read twice, compressed or not: the second time its
+chosen packets are copied as they are, in their order. That takes 4 bytes a
+packet of --max-memory, and a bit where the conversation is over; where it does
+not suffice, that is said and nothing is written. A file that changed between
+the readings is an error.
+
+An interface and a pipe (-r -) can be read once: with -w packets wait in a
+quarter of what --max-memory leaves, until their conversation is over; nothing
+else of packets can be had there. What host, port, id, tcp, udp and sctp alone
+decide is written, or let go, at once. Written is in the order of arrival as
+long as there is room; then wanted packets go before older undecided ones, and
+when none waits, the oldest undecided are let go. Of one conversation at most
+--keep-bytes-per-flow wait (a quarter of the room): its oldest go. -U does not
+wait for order. A conversation of which packets were let go is saved from there
+on; in pcapng a comment of its first packet says how many are missing, and at
+the end it is said of how many conversations, in all formats. A conversation
+that is open is over when the capture ends or it was silent for its time.
 ";
 
 const STORIES: &str = "\

@@ -603,6 +603,35 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every word that [`Self::code`] gives.
+    pub const CODES: &[&str] = &[
+        "refused",
+        "no_answer",
+        "unreachable",
+        "half_open",
+        "zero_window",
+        "resent",
+        "path_mtu",
+        "capture_loss",
+        "reset",
+        "port_scan",
+        "probe",
+        "syn_flood",
+        "dns",
+        "tls_alert",
+        "password_in_clear",
+        "slow_requests",
+        "left_open",
+        "exposed_port",
+        "clear_protocol",
+        "spoofed_address",
+        "duplicate_address",
+        "neighbour_silent",
+        "injected_reset",
+        "rewritten_data",
+        "black_hole",
+    ];
+
     /// The word of records: `finding.code`.
     #[must_use]
     pub const fn code(&self) -> &'static str {

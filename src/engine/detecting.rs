@@ -2,29 +2,38 @@
 
 use crate::detect::Detectors;
 use crate::event::{Event, Keep, RunSummary, Sink};
+use crate::flow::FlowRecord;
 use crate::model::{Network, SourceKind};
-use crate::query::Query;
+use std::fmt;
 use std::io;
 
+/// Is a conversation looked at?
+pub type Which = Box<dyn Fn(&FlowRecord) -> bool + Send>;
+
 /// An output that is told of findings, too.
-#[derive(Debug)]
 pub struct Detecting<S> {
     sink: S,
     detectors: Detectors,
     /// Of which conversations, where not of all.
-    query: Option<Query>,
+    which: Option<Which>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Detecting<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detecting").field("sink", &self.sink).field("detectors", &self.detectors).finish_non_exhaustive()
+    }
 }
 
 impl<S> Detecting<S> {
     /// Looks at all that goes to this output, and keeps at most so many bytes.
     pub fn new(sink: S, bytes: usize) -> Self {
-        Self { sink, detectors: Detectors::within(bytes), query: None }
+        Self { sink, detectors: Detectors::within(bytes), which: None }
     }
 
     /// The same, of those conversations alone for which a condition holds.
     #[must_use]
-    pub fn of(self, query: Option<Query>) -> Self {
-        Self { query, ..self }
+    pub fn of(self, which: Option<Which>) -> Self {
+        Self { which, ..self }
     }
 
     /// The same where these networks are local, beside private ones.
@@ -43,9 +52,9 @@ impl<S: Sink> Sink for Detecting<S> {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
-            Event::Flow(record) if self.query.as_ref().is_none_or(|query| query.holds(record)) => self.detectors.on_flow(record),
+            Event::Flow(record) if self.which.as_ref().is_none_or(|which| which(record)) => self.detectors.on_flow(record),
             // They are of no conversation.
-            Event::Neighbour(said) if self.query.is_none() => self.detectors.on_neighbour(said),
+            Event::Neighbour(said) if self.which.is_none() => self.detectors.on_neighbour(said),
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(missed(summary));
                 for (number, finding) in (1..).zip(&found.findings) {
@@ -74,7 +83,7 @@ impl<S: Sink> Sink for Detecting<S> {
 
 /// Packets that the capture lost, as far as its sources tell. What an interface drops is, live, whatever its driver cannot use, for this
 /// capture or not; in a file it is what the capturing program called so (dumpcap has all its drops there).
-fn missed(summary: &RunSummary) -> Option<u64> {
+pub(super) fn missed(summary: &RunSummary) -> Option<u64> {
     let told = summary.sources.iter().flat_map(|source| {
         let saved = matches!(source.info.kind, SourceKind::File(_));
         [source.stats.dropped_kernel, source.stats.dropped_interface.filter(|_| saved)]

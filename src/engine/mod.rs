@@ -3,6 +3,7 @@
 //! part of the frames.
 
 mod carried;
+pub mod choosing;
 pub mod clock;
 mod detecting;
 pub mod drops;
@@ -15,7 +16,7 @@ mod share;
 pub mod stop;
 mod totals;
 
-pub use detecting::Detecting;
+pub use detecting::{Detecting, Which};
 pub use run::{Config, Ended, run};
 pub use select::Selection;
 pub use stop::Stop;

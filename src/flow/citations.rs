@@ -4,6 +4,7 @@
 //!
 //! Only conversations in which something happened are here, at most 32,768 at a time; of more nothing is cited.
 
+use super::members;
 use super::{Change, Direction, FlowId, Note, Settled, State, Tampered, Verdict};
 use crate::model::{Span, Timestamp};
 use std::collections::HashMap;
@@ -30,15 +31,44 @@ pub struct Few<T> {
     pub last: Option<T>,
     /// All of them.
     pub total: u64,
+    /// Its number where all members are noted ([`super::Members`]), else 0.
+    group: u32,
 }
 
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self { first: Vec::new(), last: None, total: 0 }
+/// What [`Few`] are kept of.
+pub trait Item: Copy {
+    /// The conversation, if it is one: such can be asked for all of them ([`super::Members`]).
+    fn flow(self) -> Option<FlowId> {
+        None
     }
 }
 
-impl<T: Copy> Few<T> {
+impl Item for FlowId {
+    fn flow(self) -> Option<FlowId> {
+        Some(self)
+    }
+}
+impl<A: Copy, B: Copy> Item for (A, B) {}
+impl Item for u16 {}
+impl Item for u64 {}
+impl Item for std::net::IpAddr {}
+impl Item for crate::model::Endpoint {}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), last: None, total: 0, group: 0 }
+    }
+}
+
+impl<T> Few<T> {
+    /// Its number among groups of which all members are noted; 0 where they are not.
+    #[must_use]
+    pub const fn group(&self) -> u32 {
+        self.group
+    }
+}
+
+impl<T: Item> Few<T> {
     /// How many of the first ones are kept.
     pub const KEPT: usize = 8;
 
@@ -49,6 +79,9 @@ impl<T: Copy> Few<T> {
         }
         self.last = Some(one);
         self.total += 1;
+        if let Some(flow) = one.flow() {
+            members::pushed(&mut self.group, flow);
+        }
     }
 
     /// These and others after them.
@@ -57,6 +90,7 @@ impl<T: Copy> Few<T> {
         self.first.extend(others.first.iter().take(room));
         self.last = others.last.or(self.last);
         self.total += others.total;
+        members::joined(&mut self.group, others.group);
     }
 
     /// All of them, where they are few.

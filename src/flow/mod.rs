@@ -5,6 +5,7 @@
 //! [`Note`] says what one packet did, [`FlowRecord`] what a whole flow was, and [`fields`] names every part of a record.
 
 pub mod app;
+mod by_id;
 mod capture_drops;
 pub mod checksums;
 pub mod citations;
@@ -19,6 +20,7 @@ mod flow;
 pub mod icmp;
 mod index;
 pub mod key;
+mod members;
 mod names;
 pub mod neighbours;
 pub mod note;
@@ -41,9 +43,11 @@ pub mod wireshark;
 mod zeek;
 
 pub use app::AppRecord;
+pub use by_id::ById;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};
 pub use citations::{Cited, Few, Place, Stuck};
 pub use event::{FlowEvent, FlowSink, Rank, Settled};
+pub use members::Members;
 pub use names::{Learnt, Names};
 pub use neighbours::{Lan, Neighbour, Says};
 pub use note::{Change, Direction, EndStates, FlowId, FlowKind, NoFlowId, Note};

@@ -41,6 +41,27 @@ pub struct FlowId {
     pub number: u64,
 }
 
+impl FlowId {
+    /// A number that no other flow has: its letter in the lowest three bits.
+    #[must_use]
+    pub const fn key(self) -> u64 {
+        self.number << 3 | self.kind as u64
+    }
+
+    /// The flow of such a number.
+    #[must_use]
+    pub const fn of_key(key: u64) -> Self {
+        let kind = match key & 7 {
+            0 => FlowKind::Tcp,
+            1 => FlowKind::Udp,
+            2 => FlowKind::Icmp,
+            3 => FlowKind::Sctp,
+            _ => FlowKind::Other,
+        };
+        Self { kind, number: key >> 3 }
+    }
+}
+
 impl fmt::Display for FlowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", char::from(self.kind.letter()), self.number)

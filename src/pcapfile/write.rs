@@ -3,7 +3,7 @@
 use super::block::{BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE, NAMES, SECRETS, SECTION_HEADER, STATISTICS};
 use super::options::{COMMENT, Owner, carry, number64, push, push_end};
 use super::packets::{CHECKSUM_PENDING, DROPCOUNT, FLAGS, SEGMENTATION};
-use crate::model::{Frame, FrameDirection, InterfaceCounters, InterfaceInfo, LinkType, Secrets, Timestamp};
+use crate::model::{ByteOrder, Frame, FrameDirection, InterfaceCounters, InterfaceInfo, LinkType, Secrets, Timestamp};
 use std::net::IpAddr;
 
 /// Added to every time of an interface whose times lie before 1970: whole seconds, so that nothing is lost. The earliest
@@ -172,6 +172,20 @@ pub fn packet(out: &mut Vec<u8>, interface: u32, before_1970: bool, frame: &Fram
             push_end(out);
         }
     });
+}
+
+/// The options of a frame with a comment behind them, as its block would have them, and their byte order: for [`Frame::options`].
+#[must_use]
+pub fn with_comment(frame: &Frame<'_>, comment: &str) -> (Vec<u8>, ByteOrder) {
+    let mut out = Vec::new();
+    match (frame.options, flags(frame)) {
+        (Some(options), _) => carry(&mut out, options.bytes, options.order, Owner::Packet, |_, _| true),
+        (None, 0) => {}
+        // Where there are options, flags are among them.
+        (None, flags) => push(&mut out, FLAGS, &flags.to_le_bytes()),
+    }
+    push(&mut out, COMMENT, comment.as_bytes());
+    (out, ByteOrder::Little)
 }
 
 /// `epb_flags` of a frame that did not come from a pcapng file.

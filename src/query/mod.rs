@@ -5,6 +5,7 @@
 //! is no field, a unit that does not fit or a state that does not exist is an error and never a condition that holds for nothing.
 
 mod error;
+mod finding;
 mod lex;
 mod parse;
 mod subject;
@@ -13,7 +14,10 @@ mod value;
 
 pub use error::QueryError;
 
-use crate::flow::{FlowRecord, Wants};
+use crate::detect::Finding;
+use crate::flow::{FlowId, FlowKind, FlowRecord, Wants};
+use crate::model::{Endpoint, IpProtocol};
+use finding::FindingTest;
 use test::Test;
 
 /// A condition, ready to be asked of records.
@@ -34,6 +38,8 @@ pub struct Query {
     text: Box<str>,
     root: Node,
     needs: Wants,
+    /// What is asked of findings.
+    findings: Vec<FindingTest>,
 }
 
 /// A condition made of others, or one comparison.
@@ -47,15 +53,35 @@ enum Node {
     Not(Box<Node>),
     /// A comparison.
     Test(Test),
+    /// One that asks for findings: which of them.
+    Finding(usize),
 }
 
 impl Node {
-    fn holds(&self, record: &FlowRecord) -> bool {
+    /// `found`: a bit for each comparison that asks for findings.
+    fn holds(&self, record: &FlowRecord, found: u32) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(record)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(record)),
-            Self::Not(part) => !part.holds(record),
+            Self::All(parts) => parts.iter().all(|part| part.holds(record, found)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(record, found)),
+            Self::Not(part) => !part.holds(record, found),
             Self::Test(test) => test.holds(record),
+            Self::Finding(number) => found >> number & 1 != 0,
+        }
+    }
+
+    /// The same while only what never changes of a conversation is known: of all else neither.
+    fn early(&self, record: &FlowRecord) -> Option<bool> {
+        let each = |parts: &[Self], settles: bool| {
+            let answers: Vec<_> = parts.iter().map(|part| part.early(record)).collect();
+            let all = answers.iter().all(Option::is_some).then_some(!settles);
+            if answers.contains(&Some(settles)) { Some(settles) } else { all }
+        };
+        match self {
+            Self::All(parts) => each(parts, false),
+            Self::Any(parts) => each(parts, true),
+            Self::Not(part) => part.early(record).map(|holds| !holds),
+            Self::Test(test) => test.never_changes(record.id.kind).then(|| test.holds(record)),
+            Self::Finding(_) => None,
         }
     }
 
@@ -64,6 +90,7 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(Wants::NONE, |all, part| all.and(part.needs())),
             Self::Not(part) => part.needs(),
             Self::Test(test) => test.needs(),
+            Self::Finding(_) => Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::NONE },
         }
     }
 }
@@ -75,14 +102,49 @@ impl Query {
     ///
     /// When it is none: the error says what is wrong with which word, and what to write.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let root = parse::parse(text)?;
-        Ok(Self { text: text.into(), needs: root.needs(), root })
+        let (root, findings) = parse::parse(text)?;
+        Ok(Self { text: text.into(), needs: root.needs(), root, findings })
     }
 
-    /// Does it hold for this conversation?
+    /// Does it hold for this conversation? Of a condition on findings: if it takes part in none.
     #[must_use]
     pub fn holds(&self, record: &FlowRecord) -> bool {
-        self.root.holds(record)
+        self.root.holds(record, 0)
+    }
+
+    /// Does it ask for findings? Which conversations take part in them is known when all is over.
+    #[must_use]
+    pub fn asks_for_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
+    /// How it comes out for this conversation, whatever findings it takes part in: bit number [`Self::found`] of all of those says whether it
+    /// holds.
+    #[must_use]
+    pub fn table(&self, record: &FlowRecord) -> u16 {
+        if self.findings.is_empty() {
+            return if self.root.holds(record, 0) { u16::MAX } else { 0 };
+        }
+        let known = (1_u32 << self.findings.len()) - 1;
+        (0..16).fold(0, |table, found| table | u16::from(self.root.holds(record, found & known)) << found)
+    }
+
+    /// What it asks of findings and this one is: to be joined by `|` for all that a conversation takes part in.
+    #[must_use]
+    pub fn found(&self, finding: &Finding) -> u32 {
+        self.findings.iter().enumerate().map(|(at, test)| u32::from(test.holds(finding)) << at).sum()
+    }
+
+    /// Does it hold, whatever comes? Known of the conversation are its ID and both its ends, in any order; nothing where more must be known.
+    #[must_use]
+    pub fn early(&self, id: FlowId, ends: (Endpoint, Endpoint)) -> Option<bool> {
+        let protocol = match id.kind {
+            FlowKind::Tcp => IpProtocol::TCP,
+            FlowKind::Udp => IpProtocol::UDP,
+            FlowKind::Sctp => IpProtocol::SCTP,
+            FlowKind::Icmp | FlowKind::Other => IpProtocol(u8::MAX),
+        };
+        self.root.early(&FlowRecord { id, protocol, originator: ends.0, responder: ends.1, ..FlowRecord::blank() })
     }
 
     /// What a tracker must work out for it.
@@ -163,6 +225,32 @@ mod tests {
         assert_eq!(ids("rtt > 0s or rtt <= 0s"), ids("rtt"));
         assert_eq!(ids("handshake.rtt != 1s"), ids("handshake.rtt"));
         assert_eq!(ids("not handshake.rtt = 1s"), "c1 c2 c3 c4 c5 c6 u1 u2 u3");
+    }
+
+    #[test]
+    fn what_never_changes_is_known_early() {
+        let end = |text: &str, port| Endpoint::new(text.parse().unwrap(), port);
+        let ends = (end("10.98.0.1", 40_000), end("10.98.0.2", 80));
+        let early = |text: &str, id: &str| Query::parse(text).unwrap().early(id.parse().unwrap(), ends);
+        for (text, wanted) in [
+            ("port 80", Some(true)),
+            ("port 81", Some(false)),
+            ("not port 81", Some(true)),
+            ("host 10.98.0.2 and tcp", Some(true)),
+            ("udp", Some(false)),
+            ("id c7", Some(true)),
+            ("rtt > 1s", None),
+            ("client 10.98.0.1", None),
+            ("resp.port 80", None),
+            ("bytes > 1MB and port 443", Some(false)),
+            ("bytes > 1MB and port 80", None),
+            ("bytes > 1MB or port 80", Some(true)),
+            ("bytes > 1MB or port 443", None),
+        ] {
+            assert_eq!(early(text, "c7"), wanted, "{text}");
+        }
+        // Ports of ICMP are none, and which protocol it is the letter does not say.
+        assert_eq!([early("port 80", "i1"), early("icmp", "i1"), early("host 10.98.0.9", "i1")], [None, None, Some(false)]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Words to a condition: `or` binds least, then `and`, then `not`; a comparison is a field, a sign and a value, or a field and a value.
 
 use super::Node;
-use super::error::{Fault, QueryError};
+use super::error::{Fault, QueryError, nearest};
+use super::finding::{self, FindingTest, severity};
 use super::lex::{Lexer, Piece, Sign};
 use super::subject::Subject;
 use super::test::{Check, Test};
-use super::value::{Wanted, read};
+use super::value::{Wanted, plain, read};
+use crate::detect::Cause;
 use crate::flow::fields::Kind;
 use crate::model::short;
 use regex::RegexBuilder;
@@ -21,14 +23,15 @@ const LONGEST: usize = 64 << 10;
 const PATTERN: usize = 1 << 20;
 
 /// Reads a whole expression.
-pub(super) fn parse(text: &str) -> Result<Node, QueryError> {
+pub(super) fn parse(text: &str) -> Result<(Node, Vec<FindingTest>), QueryError> {
     if text.len() > LONGEST {
         return Err(
             Fault::at(LONGEST..LONGEST, "the condition is longer than 64 KiB").of(&text.chars().take(200).collect::<String>())
         );
     }
-    let mut parser = Parser { lexer: Lexer::new(text), ahead: None, depth: 0 };
-    parser.whole().map_err(|fault| fault.of(text))
+    let mut parser = Parser { lexer: Lexer::new(text), ahead: None, depth: 0, findings: Vec::new() };
+    let root = parser.whole().map_err(|fault| fault.of(text))?;
+    Ok((root, parser.findings))
 }
 
 type Spanned<'a> = (Piece<'a>, Range<usize>);
@@ -38,6 +41,8 @@ struct Parser<'a> {
     /// A piece that was looked at and not taken.
     ahead: Option<Spanned<'a>>,
     depth: usize,
+    /// What was asked of findings so far.
+    findings: Vec<FindingTest>,
 }
 
 impl<'a> Parser<'a> {
@@ -109,6 +114,7 @@ impl<'a> Parser<'a> {
                     }
                 }
             }
+            Piece::Word(word) if finding_word(word).is_some() => self.finding(word, &span)?,
             Piece::Word(word) => Node::Test(self.comparison(word, &span)?),
             Piece::End => return Err(Fault::at(span, "the condition ends too early: a comparison is missing")),
             Piece::Quoted(_) => {
@@ -141,6 +147,78 @@ impl<'a> Parser<'a> {
             _ => Check::Known,
         };
         Ok(Test { subject, check })
+    }
+
+    /// What follows a word for findings.
+    fn finding(&mut self, word: &str, span: &Range<usize>) -> Result<Node, Fault> {
+        let sign = match self.peek()?.0.clone() {
+            Piece::Sign(sign) => {
+                self.ahead = None;
+                Some(sign)
+            }
+            Piece::Word(_) | Piece::Quoted(_) => Some(Sign::Equal),
+            _ => None,
+        };
+        if finding_word(word) == Some(true) {
+            let Some(sign) = sign else {
+                return Err(Fault::at(span.clone(), "a severity is missing behind this").hint("as in: severity>=medium"));
+            };
+            if matches!(sign, Sign::Like | Sign::Unlike) {
+                return Err(Fault::at(span.clone(), "severities are low, medium, high").hint("compare it by = != < <= > >="));
+            }
+            let (text, at) = self.value(sign.text())?;
+            let Some(severity) = severity(&text) else {
+                return Err(Fault::at(at, format!("\"{}\" is no severity", short(&text, 40))).hint("one of: low, medium, high"));
+            };
+            return self.ask(FindingTest::Grave(sign, severity), span);
+        }
+        let unequal = |parser: &mut Self, test| {
+            let any = parser.ask(FindingTest::Any, span)?;
+            Ok(Node::All(vec![any, Node::Not(Box::new(parser.ask(test, span)?))]))
+        };
+        match sign {
+            None => self.ask(FindingTest::Any, span),
+            Some(sign @ (Sign::Equal | Sign::Unequal)) => {
+                let test = FindingTest::OneOf(self.codes(sign)?);
+                if sign == Sign::Equal { self.ask(test, span) } else { unequal(self, test) }
+            }
+            Some(sign @ (Sign::Like | Sign::Unlike)) => {
+                let test = FindingTest::Like(self.pattern(sign)?);
+                if sign == Sign::Like { self.ask(test, span) } else { unequal(self, test) }
+            }
+            Some(sign) => {
+                let what = format!("\"{}\" compares numbers and times; \"{}\" is none", sign.text(), short(word, 40));
+                Err(Fault::at(span.clone(), what).hint("compare it by = != or ~; as in: severity>=medium"))
+            }
+        }
+    }
+
+    fn ask(&mut self, test: FindingTest, span: &Range<usize>) -> Result<Node, Fault> {
+        if self.findings.len() >= finding::MOST {
+            return Err(Fault::at(span.clone(), format!("more than {} comparisons ask for findings", finding::MOST))
+                .hint("several codes stand behind one: finding=reset,refused"));
+        }
+        self.findings.push(test);
+        Ok(Node::Finding(self.findings.len() - 1))
+    }
+
+    /// Codes of findings with commas between them.
+    fn codes(&mut self, sign: Sign) -> Result<Vec<String>, Fault> {
+        let mut codes = Vec::new();
+        loop {
+            let (text, span) = self.value(sign.text())?;
+            let code = plain(&text);
+            if !Cause::CODES.contains(&&*code) {
+                let near = nearest(&code, Cause::CODES.iter().copied());
+                let hint =
+                    near.map_or_else(|| format!("one of: {}", Cause::CODES.join(", ")), |near| format!("did you mean {near}?"));
+                return Err(Fault::at(span, format!("\"{}\" is no code of a finding", short(&text, 40))).hint(hint));
+            }
+            codes.push(code);
+            if !self.takes(&Piece::Comma)? {
+                return Ok(codes);
+            }
+        }
     }
 
     fn signed(&mut self, subject: Subject, word: &str, span: &Range<usize>, sign: Sign) -> Result<Check, Fault> {
@@ -209,4 +287,9 @@ impl<'a> Parser<'a> {
             }
         })
     }
+}
+
+/// Does a word ask for findings? For their severity?
+fn finding_word(word: &str) -> Option<bool> {
+    finding::WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, severity)| *severity)
 }

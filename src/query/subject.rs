@@ -2,7 +2,7 @@
 
 use super::error::{Fault, nearest};
 use crate::flow::fields::{self, Field, Kind, Unit, Value};
-use crate::flow::{FlowRecord, Wants};
+use crate::flow::{FlowKind, FlowRecord, Wants};
 use crate::model::IpProtocol;
 use std::ops::Range;
 
@@ -140,6 +140,18 @@ impl Subject {
         }
     }
 
+    /// Is it the same from a conversation's first packet to its last, whichever side turns out to be the originator? Of protocols that
+    /// letters of IDs stand for.
+    pub(super) fn never_changes(self, kind: FlowKind) -> bool {
+        let named = matches!(kind, FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp);
+        match self {
+            Self::One(field) => field.name == "id" || (field.name == "proto" && named),
+            Self::Either(field, _) => field.name == "orig.ip",
+            Self::Port(..) => named,
+            Self::Sum(..) | Self::RoundTrip => false,
+        }
+    }
+
     /// Does a check hold for it? Of two sides, for one of them.
     pub(super) fn any(self, record: &FlowRecord, check: impl Fn(Value<'_>) -> bool) -> bool {
         match self {
@@ -203,7 +215,7 @@ fn unknown(word: &str, span: &Range<usize>) -> Fault {
     }
     let both = fields::all().filter_map(|field| field.name.strip_prefix("orig."));
     let known = fields::all().map(|field| field.name).chain(both).chain(SHORT.iter().map(|(short, _)| *short));
-    let known = known.chain(PROTOCOLS.iter().copied()).chain(["rtt"]);
+    let known = known.chain(PROTOCOLS.iter().copied()).chain(["rtt"]).chain(super::finding::WORDS.iter().map(|(word, _)| *word));
     fault.perhaps(match nearest(&lower, known) {
         Some(near) => Some(format!("did you mean {near}?")),
         None => Some("`sockeye help where` names the fields".to_owned()),

@@ -14,6 +14,9 @@ pub(crate) struct OneArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) look: LookArgs,
+    /// In place of an ID, of a saved file: the most instructive conversation for which this holds (sockeye help where)
+    #[arg(short = 'Y', long = "where", value_name = "CONDITION", help_heading = "Output")]
+    pub(crate) condition: Option<String>,
     /// Write to this file instead of standard output
     #[arg(short = 'o', long = "output", value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
@@ -55,7 +58,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, help_heading = "Story")]
     pub(crate) quiz: bool,
     /// The headers of the packet with this number, field by field, instead of a story
-    #[arg(long, value_name = "N", help_heading = "Story", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["trace", "only", "quiz", "level", "format"])]
+    #[arg(long, value_name = "N", help_heading = "Story", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["trace", "only", "quiz", "level", "format", "condition"])]
     pub(crate) packet: Option<u64>,
     /// What strace wrote of one side's program: settles which calls were made
     /// (strace -f -ttt -e trace=network,read,write,close -o FILE PROGRAM)

@@ -2,7 +2,7 @@
 
 use super::input::{InputArgs, LiveArgs};
 use super::look::LookArgs;
-use super::records::RecordFormat;
+use super::records::{RecordFormat, WhereArgs};
 use super::write::WriteArgs;
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// `sockeye packets`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng"
+    after_help = "Examples:\n  sudo sockeye packets -i eth0 'tcp port 443'\n  sockeye packets -r capture.pcap -v -X -c 5\n  sockeye packets -r big.pcap 'host 192.0.2.1' -w small.pcapng\n  sockeye packets -r big.pcap --where 'state refused' -w refused.pcapng"
 )]
 pub(crate) struct PacketsArgs {
     #[command(flatten)]
@@ -19,6 +19,8 @@ pub(crate) struct PacketsArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) which: WhereArgs,
     #[command(flatten)]
     pub(crate) look: LookArgs,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::input::{InputArgs, LiveArgs};
 use super::look::{LookArgs, RunArgs};
-use super::records::RecordFormat;
+use super::records::{RecordFormat, WhereArgs};
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,7 +22,11 @@ pub(crate) struct WriteArgs {
     /// With -w: print the packets as well
     #[arg(long, help_heading = "Output", requires = "write")]
     pub(crate) print: bool,
-    /// Write each packet to the file as it comes
+    /// With --where, of an interface, a pipe: most bytes of a conversation that wait until it is known whether it is wanted; of more
+    /// the oldest go, which is told. A quarter of their share of --max-memory unless given
+    #[arg(long, value_name = "SIZE", help_heading = "Output", requires_all = ["write", "condition"])]
+    pub(crate) keep_bytes_per_flow: Option<String>,
+    /// Write each packet to the file as it comes; with --where, as soon as it is known that it is wanted, older ones or not
     #[arg(short = 'U', long = "packet-buffered", help_heading = "Output")]
     pub(crate) packet_buffered: bool,
     /// Begin another file before one grows beyond SIZE: millions of bytes, or with k, m, g KiB, MiB, GiB
@@ -52,7 +56,7 @@ pub(crate) enum WriteFormat {
 /// `sockeye capture`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng"
+    after_help = "Examples:\n  sudo sockeye capture -i eth0 -w today.pcapng\n  sudo sockeye capture -i any -w - 'udp port 53' | sockeye -r -\n  sockeye capture -r a.pcap -r b.pcap -w merged.pcapng\n  sudo sockeye capture -i eth0 -w slow.pcapng --where 'rtt>100ms or resent>0'"
 )]
 pub(crate) struct CaptureArgs {
     /// Say less: not what the system lacks to give up rights
@@ -68,6 +72,8 @@ pub(crate) struct CaptureArgs {
     #[command(flatten)]
     pub(crate) write: WriteArgs,
     #[command(flatten)]
+    pub(crate) which: WhereArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     /// List the link types of the interface and stop
     #[arg(short = 'L', long = "list-data-link-types", help_heading = "Live capture")]
@@ -80,7 +86,7 @@ pub(crate) struct CaptureArgs {
 /// `sockeye split`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sockeye split -r capture.pcap -o parts\n  sockeye split -r capture.pcap -o parts --by state\n  sockeye split -r big.pcap.zst -o parts 'host 192.0.2.1' --format csv"
+    after_help = "Examples:\n  sockeye split -r capture.pcap -o parts\n  sockeye split -r capture.pcap -o parts --by state\n  sockeye split -r capture.pcap -o parts --where 'rtt>100ms or resent>0'\n  sockeye split -r big.pcap.zst -o parts 'host 192.0.2.1' --format csv"
 )]
 pub(crate) struct SplitArgs {
     #[command(flatten)]
@@ -90,9 +96,11 @@ pub(crate) struct SplitArgs {
     /// The folder to write into; it is made if it is not there. The index of its files is index.jsonl
     #[arg(short = 'o', long = "output", value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Parts")]
     pub(crate) output: Option<PathBuf>,
-    /// What has a file of its own. All but flow read the capture twice, so it cannot be a pipe
+    /// What has a file of its own. All but flow, and --where, read the capture twice, so it cannot be a pipe
     #[arg(long, value_name = "WHAT", default_value = "flow", help_heading = "Parts")]
     pub(crate) by: ByWord,
+    #[command(flatten)]
+    pub(crate) which: WhereArgs,
     /// Format of the files: pcapng unless all that is read is pcap of one link type
     #[arg(long, value_name = "FORMAT", help_heading = "Parts")]
     pub(crate) write_format: Option<WriteFormat>,

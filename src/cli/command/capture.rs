@@ -1,7 +1,9 @@
 //! `sockeye capture`: packets into a file, and nothing else. Also the writing that `packets -w` does.
 
+use super::choosing;
 use super::records::being_read;
 use crate::cli::args::{CaptureArgs, InputArgs, LiveArgs, WriteArgs, WriteFormat};
+use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, finish, say, tell_counters, unwritten};
 use crate::cli::errors::{Problem, second_link_type, shown, shown_path};
 use crate::cli::exit::Exit;
@@ -11,9 +13,12 @@ use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Opened, Plan, backend, in_one_thread};
 use crate::cli::{Done, manual, time};
 use sockeye::capture::live;
+use sockeye::decode::Packet;
+use sockeye::engine::choosing::Roomy;
 use sockeye::engine::{Ended, clock};
 use sockeye::event::{Event, Keep, Sink};
-use sockeye::model::{FileFormat, SourceInfo, SourceKind, Timestamp};
+use sockeye::flow::Note;
+use sockeye::model::{FileFormat, Frame, FrameOptions, SourceInfo, SourceKind, Timestamp};
 use sockeye::output::WriteError;
 use sockeye::output::files::Files;
 use sockeye::output::line::Zone;
@@ -21,7 +26,7 @@ use sockeye::output::pcap::{PcapConfig, PcapWriter, Rotation, Written, format_of
 use sockeye::output::queue::WhenFull;
 use sockeye::output::target::is_stdout;
 use sockeye::output::units;
-use sockeye::pcapfile::write::SectionInfo;
+use sockeye::pcapfile::write::{SectionInfo, with_comment};
 use sockeye::privilege::helper::Commands;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -42,16 +47,23 @@ pub(crate) fn run(args: &CaptureArgs) -> Done {
         return Err(Problem::usage("capture prints nothing; use  sockeye packets -w FILE --print"));
     }
     in_one_thread(&args.live, "capture")?;
+    let condition = Condition::of(args.which.condition.as_deref())?;
     let memory = Memory::of(&args.run)?;
     let manner =
         Manner { wanted: Writing::wanted(&args.write)?, quiet: args.quiet, verbose: args.verbose, watched: false, memory };
-    let mut opened = Plan::new(&args.input, &Zone::Local)?.with(manner).open(&args.live, true)?;
+    let plan = Plan::new(&args.input, &Zone::Local)?.with(manner);
+    let twice = !condition.is_none() && plan.can_be_read_twice();
+    choosing::go_together(&args.write, twice, &condition)?;
+    let mut opened = plan.twice(twice).open(&args.live, condition.is_none())?;
     let filter = opened.filter_text.clone();
     let Some(mut writing) = Writing::open(&args.write, &opened)? else {
         return Ok(Exit::Done);
     };
     opened.hangup_rotates = writing.can_rotate();
     opened.outlet = opened.memory.outlet(writing.has_reader(), false);
+    if !condition.is_none() {
+        return choosing::write(opened, &condition, (&args.write, writing), (args.run.progress, args.run.progress));
+    }
     let (ended, words) = drive(opened, None, args.run.progress, &mut writing)?;
     let closed = writing.close(&ended);
     finish(ended, words, filter.as_deref(), closed)
@@ -356,6 +368,29 @@ impl Sink for Writing {
         let done = Sink::flush(&mut self.writer);
         self.failed |= done.is_err();
         done
+    }
+}
+
+impl Roomy for Writing {
+    fn has_room(&mut self) -> bool {
+        self.writer.has_room()
+    }
+
+    fn wait_for_room(&mut self) {
+        self.writer.wait_for_room();
+    }
+
+    /// pcapng says it in a comment; classic pcap has no place for one.
+    fn after_missing(&mut self, frame: &Frame<'_>, missing: u64) -> io::Result<Keep> {
+        let packets = units::counted(missing, "packet");
+        let (bytes, order) = with_comment(
+            frame,
+            &format!(
+                "sockeye: {packets} of this conversation missing before this one: let go before it was known that it is wanted"
+            ),
+        );
+        let frame = Frame { options: Some(FrameOptions { bytes: &bytes, order }), ..*frame };
+        self.on_event(&Event::Packet { frame: &frame, packet: &Packet::empty(&[]), note: &Note::NONE })
     }
 }
 

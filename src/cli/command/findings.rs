@@ -1,5 +1,6 @@
 //! `sockeye findings`: what deserves a look.
 
+use super::choosing;
 use super::records::being_read;
 use crate::cli::Done;
 use crate::cli::args::{FindingsArgs, FindingsFormat, SeverityWord};
@@ -57,7 +58,8 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
     let memory = Memory::of(&args.look.run)?;
     let (verbose, quiet) = (args.look.verbose > 0, args.look.quiet > 0);
     let manner = Manner { wanted, quiet, verbose, watched: false, memory };
-    let opened = Plan::new(&args.input, &Zone::Utc)?.with(manner).open(&args.live, false)?;
+    let plan = choosing::twice(Plan::new(&args.input, &Zone::Utc)?, &condition)?;
+    let opened = plan.with(manner).open(&args.live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let filter = opened.filter_text.clone();
     let form = match args.format {
@@ -67,10 +69,11 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
         }
     };
     let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
-    let tracker =
-        TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(opened.memory.findings()) };
+    let others = opened.memory.findings() + choosing::room(&condition, opened.memory);
+    let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
     let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())
-        .of(condition.into_query())
+        .of(choosing::which(&condition))
         .with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     let Output { form, gravest } = sink.into_inner();

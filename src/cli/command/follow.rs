@@ -2,6 +2,7 @@
 
 use super::one::{self, Asked, Chosen, Made, One};
 use crate::cli::args::{FollowArgs, FollowFormat, SideWord};
+use crate::cli::drive::say;
 use crate::cli::errors::Problem;
 use crate::cli::{Done, settings};
 use sockeye::flow::{Direction, Wants};
@@ -37,7 +38,10 @@ pub(crate) fn run(args: &FollowArgs) -> Done {
         None => (path, None),
     };
     let wants = Wants { streams: true, ..Wants::NONE };
-    one::run("follow", false, &args.one, Asked { wants, path, other }, |Made { out, other, .. }, Chosen { of, .. }| {
+    one::run("follow", false, &args.one, Asked { wants, path, other }, |Made { out, other, .. }, Chosen { of, why }| {
+        if let Some(why) = why {
+            say(&why.because);
+        }
         let style = settings::style(&args.one.look.style);
         FollowSink::new(out, other, of, FollowConfig { style, form, only })
     })

@@ -1,6 +1,7 @@
 //! One file a command: arguments to sources, tracker and output.
 
 pub(crate) mod capture;
+mod choosing;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod findings;

@@ -3,6 +3,7 @@
 use super::records::being_read;
 use crate::cli::Done;
 use crate::cli::args::OneArgs;
+use crate::cli::condition::{self, Condition};
 use crate::cli::drive::{drive, drive_first, finish};
 use crate::cli::errors::Problem;
 use crate::cli::exit::Exit;
@@ -73,10 +74,18 @@ pub(super) fn run<S: One>(
 ) -> Done {
     let mut input = args.input.clone();
     let named = take_id(name, &mut input.words)?;
-    if named.is_none() && !chooses {
+    let condition = Condition::of(args.condition.as_deref())?;
+    if named.is_none() && !chooses && condition.is_none() {
         return Err(which(name));
     }
-    let tracker = |tracker: TrackerConfig| TrackerConfig { wants: asked.wants, streams_of: named, ..tracker };
+    if let (Some(id), false) = (named, condition.is_none()) {
+        return Err(Problem::usage(format!("{id} is named, and --where chooses among all: leave out one of them")));
+    }
+    if condition.asks_for_findings() {
+        return Err(Problem::usage(format!("{name} --where chooses by fields of conversations, not by findings"))
+            .help("which take part in one:  sockeye flows -r FILE --where finding"));
+    }
+    let wants = asked.wants.and(condition.needs());
     let mut plan = Plan::new(&input, &Zone::Utc)?;
     if named.is_none() {
         if !plan.can_be_read_twice() {
@@ -87,7 +96,8 @@ pub(super) fn run<S: One>(
     let mut opened = open(plan, args, asked)?;
     let chosen = match named {
         Some(of) => Chosen { of, why: None },
-        None => match choose(name, opened, args, tracker)? {
+        // Nothing is put together of any before it is known which.
+        None => match choose(name, opened, args, (Wants { streams: false, ..wants }, condition))? {
             Choice::Made(again, chosen) => {
                 opened = *again;
                 chosen
@@ -96,6 +106,7 @@ pub(super) fn run<S: One>(
         },
     };
     let of = chosen.of;
+    let tracker = |tracker: TrackerConfig| TrackerConfig { wants, streams_of: Some(of), ..tracker };
     let seen = |there: &Ids| {
         Problem::usage(format!("no conversation {of}: {there}"))
             .help("the first column of  sockeye FILE --all  has their IDs; they count what the filter lets through")
@@ -112,19 +123,16 @@ enum Choice {
 }
 
 /// Reads all, and takes the conversation of which there is most to learn.
-fn choose(
-    name: &str,
-    mut opened: Opened,
-    args: &OneArgs,
-    tracker: impl FnOnce(TrackerConfig) -> TrackerConfig,
-) -> Result<Choice, Problem> {
+fn choose(name: &str, mut opened: Opened, args: &OneArgs, (wants, condition): (Wants, Condition)) -> Result<Choice, Problem> {
     let again = opened.again.take().ok_or_else(|| which(name))?;
-    let tracker = tracker(opened.memory.tracker(opened.memory.records()));
+    let tracker = TrackerConfig { wants, ..opened.memory.tracker(opened.memory.records()) };
     let filter = opened.filter_text.clone();
-    let mut sink = ChoiceSink::default();
+    let mut sink = condition::Chosen::new(ChoiceSink::default(), condition);
     let (ended, words) = drive_first(opened, tracker, args.look.run.progress, &mut sink)?;
-    let Some((first, other)) = sink.candidates().chosen().filter(|_| ended.stopped.is_none()) else {
-        let none = ended.stopped.is_none().then(|| Problem::usage("there is no conversation in it: nothing to tell"));
+    let Some((first, other)) = sink.sink.candidates().chosen().filter(|_| ended.stopped.is_none()) else {
+        let none =
+            || sink.nothing_held(&ended.summary).unwrap_or_else(|| "there is no conversation in it: nothing to tell".to_owned());
+        let none = ended.stopped.is_none().then(|| Problem::usage(none()));
         let exit = finish(ended, words, filter.as_deref(), Ok(()))?;
         return none.filter(|_| exit == Exit::Done).map_or(Ok(Choice::Stopped(exit)), Err);
     };

@@ -1,8 +1,10 @@
 //! `sockeye packets`: a line a packet, records of packets, or the packets themselves into a file.
 
 use super::capture::{Writing, list_link_types, list_time_stamps};
+use super::choosing;
 use super::records::{Out, separated, told_unwritten, zeek_form};
-use crate::cli::args::{PacketsArgs, RecordFormat};
+use crate::cli::args::{PacketsArgs, Progress, RecordFormat};
+use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, finish, say};
 use crate::cli::errors::{Problem, shown_path};
 use crate::cli::exit::Exit;
@@ -34,21 +36,9 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     if args.dump_filter > 0 {
         return dump_filter(&args, &zone);
     }
-    if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
-        return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
-    }
-    if args.format.and_then(zeek_form).is_some() {
-        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
-    }
-    if args.write.write.is_some() && !args.write.print && args.format.is_some() {
-        return Err(Problem::usage(
-            "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
-        ));
-    }
-    if args.write.write.is_some() && args.count {
-        return Err(Problem::usage("--count prints one number, and -w writes the packets: leave one out"));
-    }
+    go_together(&args)?;
     in_one_thread(&args.live, "packets")?;
+    let condition = Condition::of(args.which.condition.as_deref())?;
     let copying = args.write.write.is_some() && !args.write.print;
     if args.look.names && (copying || args.count || args.format.is_some()) {
         return Err(Problem::usage("-N is for packet lines: records hold addresses, and here no line is printed"));
@@ -61,11 +51,17 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let watched = !copying && !args.count;
     let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched, memory };
     let plan = Plan::new(&args.input, &zone)?.with(manner);
+    let twice = !condition.is_none() && plan.can_be_read_twice();
+    if !condition.is_none() && !twice && !copying {
+        return Err(choosing::once(if plan.interfaces.is_empty() { "a pipe" } else { "an interface" }));
+    }
+    choosing::go_together(&args.write, twice, &condition)?;
+    let plan = plan.twice(twice);
     let (live, many) = (!plan.interfaces.is_empty(), plan.files.len() > 1);
     let style = settings::style(&args.look.style);
     let lines = settings::line_options(&args.lines, &args.look, style, live, many)?;
     let wants_notes = !lines.plain || args.format.is_some();
-    let mut opened = plan.open(&args.live, copying)?;
+    let mut opened = plan.open(&args.live, copying && condition.is_none())?;
     let filter = opened.filter_text.clone();
     let memory = opened.memory;
     let out = || Out::stdout().map(|out| if live { out.live(memory.waiting()) } else { out });
@@ -83,6 +79,13 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
         Some(writing) => memory.outlet(writing.has_reader(), false),
         None => memory.outlet(print.out().is_none_or(|out| out.has_reader()), matches!(print.form, Form::Rows(_))),
     };
+    let progress = if copying { args.look.run.progress } else { Progress::Never };
+    let writing = match writing {
+        Some(writing) if copying && !condition.is_none() => {
+            return choosing::write(opened, &condition, (&args.write, writing), (args.look.run.progress, progress));
+        }
+        writing => writing,
+    };
     let track = !copying && !args.count && wants_notes;
     // From files the settled verdict is told, live what is known at once. A pause of a pipe ends the wait only for a person.
     let watched = args.format.is_none() && (io::stdout().is_terminal() || args.look.line_buffered);
@@ -94,17 +97,52 @@ pub(crate) fn run(mut args: PacketsArgs) -> Done {
     let mut sink = Both { print: (!copying).then(|| Hold::new(print, wait).within(memory.hold())), writing, live };
     let wants = Wants { verdicts: true, labels: args.format == Some(RecordFormat::Jsonl), ..Wants::default() };
     let label_bytes = if wants.labels { memory.labels() } else { 0 };
-    let shared = memory.tracker(2 * memory.hold() + label_bytes);
+    let parts = if twice { memory.parts().max(choosing::room(&condition, memory)) } else { 0 };
+    let shared = memory.tracker(2 * memory.hold() + label_bytes + parts);
     let tracker = track.then_some(TrackerConfig { handshake_events: false, wants, label_bytes, ..shared });
-    let progress = if copying { args.look.run.progress } else { crate::cli::args::Progress::Never };
-    let (mut ended, words) = drive(opened, tracker, progress, &mut sink)?;
+    let (mut same, mut nothing) = (Ok(()), None);
+    let (mut ended, words);
+    if twice {
+        let first = choosing::first(opened, &condition, memory.tracker(parts), args.look.run.progress)?;
+        nothing = choosing::nothing_held(&condition, &first.chosen);
+        let mut again = choosing::again(sink, first.chosen);
+        let (second, second_words) = drive(first.again, tracker, progress, &mut again)?;
+        same = choosing::is_the_same(&second, again.is_the_same());
+        sink = again.into_inner().0;
+        (ended, words) = (choosing::both(first.ended, second), second_words);
+    } else {
+        (ended, words) = drive(opened, tracker, progress, &mut sink)?;
+    }
     let written = sink.writing.as_mut().map_or(Ok(()), |writing| writing.close(&ended));
     let printed = match sink.print.map(Hold::into_inner) {
         Some(print) if sink.writing.is_some() => print.end_beside_a_file(live),
         Some(print) => print.end(&mut ended.summary),
         None => Ok(()),
     };
-    finish(ended, words, filter.as_deref(), written.and(printed))
+    let exit = finish(ended, words, filter.as_deref(), written.and(printed).and(same))?;
+    if let Some(text) = nothing {
+        say(&text);
+    }
+    Ok(exit)
+}
+
+/// Refuses flags that mean nothing together.
+fn go_together(args: &PacketsArgs) -> Result<(), Problem> {
+    if !args.fields.is_empty() && args.format.and_then(separated).is_none() {
+        return Err(Problem::usage("--fields of packets goes with --format csv, tsv or md"));
+    }
+    if args.format.and_then(zeek_form).is_some() {
+        return Err(Problem::usage("--format zeek is of conversations: use  sockeye flows"));
+    }
+    if args.write.write.is_some() && !args.write.print && args.format.is_some() {
+        return Err(Problem::usage(
+            "--format is for what is printed, and -w alone prints nothing: add --print, or leave one out",
+        ));
+    }
+    if args.write.write.is_some() && args.count {
+        return Err(Problem::usage("--count prints one number, and -w writes the packets: leave one out"));
+    }
+    Ok(())
 }
 
 /// Packets on standard output. Live, one for whose line there is no room is left out, and counted.

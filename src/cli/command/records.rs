@@ -1,5 +1,6 @@
 //! What `flows` and `handshakes` share: the choice of a format, and where the records go.
 
+use super::choosing;
 use crate::cli::args::{LiveArgs, LookArgs, Progress, RecordArgs, RecordFormat};
 use crate::cli::condition::{Chosen, Condition};
 use crate::cli::drive::{drive, finish, say};
@@ -161,7 +162,7 @@ pub(super) fn run(
     }
     let memory = Memory::of(&look.run)?;
     let manner = Manner { wanted, quiet: look.quiet > 0, verbose: look.verbose > 0, watched: false, memory };
-    let mut opened = plan.with(manner).open(live, false)?;
+    let mut opened = choosing::twice(plan, &condition)?.with(manner).open(live, false)?;
     let out = TextOutput::open(path, args.force, &being_read(&opened.input), &*opened.files)?;
     let columns = matches!(format, RecordFormat::Jsonl) || separated(format).is_some();
     opened.outlet = opened.memory.outlet(out.has_reader(), columns);
@@ -182,8 +183,9 @@ pub(super) fn run(
         wants: wants(records, format, &fields, look.verbose > 0).and(condition.needs()),
         profile: if zeek.is_some() { Profile::ZEEK } else { Profile::OURS },
         checksums: of.checksums,
-        ..opened.memory.without_lines().tracker(told)
+        ..opened.memory.without_lines().tracker(told + choosing::room(&condition, opened.memory))
     };
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (look.run.progress, &[]))?;
     let sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
     let mut sink = Chosen::new(sink, condition);
     // Records that come on the terminal itself show how far it is, and a line among them would be in their way.

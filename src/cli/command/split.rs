@@ -1,7 +1,9 @@
 //! `sockeye split`: a capture file for each conversation, or for each group of them.
 
+use super::choosing;
 use super::records::{being_read, separated, zeek_form};
 use crate::cli::args::{ByWord, LiveArgs, RecordFormat, SplitArgs, WriteFormat};
+use crate::cli::condition::{self, Condition};
 use crate::cli::drive::{drive, drive_first, finish, say};
 use crate::cli::errors::{Problem, exists, shown_path};
 use crate::cli::exit::Exit;
@@ -10,7 +12,9 @@ use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Opened, Plan};
 use crate::cli::{Done, settings};
 use sockeye::engine::Ended;
-use sockeye::flow::{TrackerConfig, Wants};
+use sockeye::engine::choosing::Choosing;
+use sockeye::event::{Event, Keep, Sink};
+use sockeye::flow::TrackerConfig;
 use sockeye::model::{FileFormat, LinkType, SourceInfo, SourceKind};
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{Groups, INDEX, ListForm, Parted, SplitBy, SplitConfig, SplitSink, is_ours, needs_nanoseconds};
@@ -41,13 +45,14 @@ pub(crate) fn run(args: &SplitArgs) -> Done {
         ByWord::State => SplitBy::State,
         ByWord::Protocol => SplitBy::Protocol,
     };
+    let condition = Condition::of(args.which.condition.as_deref())?;
     let plan = Plan::new(&args.input, &Zone::Utc)?;
-    let twice = by != SplitBy::Flow;
+    let twice = by != SplitBy::Flow || !condition.is_none();
     if let Some(pipe) = plan.files.iter().find(|path| twice && fs::metadata(path).is_ok_and(|data| !data.is_file())) {
-        return Err(not_twice(by, &shown_path(pipe)));
+        return Err(not_twice(by, &condition, &shown_path(pipe)));
     }
     if twice && plan.files.iter().any(|path| path.as_os_str() == "-") {
-        return Err(not_twice(by, "standard input"));
+        return Err(not_twice(by, &condition, "standard input"));
     }
     look_into(folder, args.force)?;
     let mut wanted = Wanted::default();
@@ -56,32 +61,56 @@ pub(crate) fn run(args: &SplitArgs) -> Done {
     let memory = Memory::of(&args.look.run)?;
     let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false, memory };
     let opened = plan.with(manner).twice(twice).open(&LiveArgs::default(), false)?;
-    if twice { run_twice(args, by, folder, opened) } else { run_once(args, folder, opened) }
+    if twice { run_twice(args, by, folder, opened, &condition) } else { run_once(args, folder, opened) }
 }
 
 /// A file for each conversation: complete when that is over.
 fn run_once(args: &SplitArgs, folder: &Path, opened: Opened) -> Done {
-    let files = opened.memory.parts() / 2 / SplitConfig::EACH;
-    let usual = tracker(args, opened.memory);
-    // Each has a file under way.
-    let tracker = TrackerConfig { max_flows: usual.max_flows.min(files), ..usual };
+    let tracker = tracker(args, SplitBy::Flow, opened.memory, &Condition::default());
     let filter = opened.filter_text.clone();
     let mut sink = sink(args, folder, &opened, None)?;
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
-    let closed = close(sink, &ended);
+    let closed = close(sink, &ended, None);
     finish(ended, words, filter.as_deref(), closed)
 }
 
-/// A file for each group: which conversations belong to it is known when all was read, so all is read again.
-fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened) -> Done {
-    let tracker = tracker(args, opened.memory);
+/// What is learnt when a capture is read the first time.
+struct Learning {
+    /// Which conversations have which file, where it is not a file each.
+    groups: Option<condition::Chosen<Groups>>,
+    /// Which packets are wanted, where not all are.
+    choosing: Option<Choosing>,
+}
+
+impl Sink for Learning {
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        let groups = self.groups.as_mut().map_or(Ok(Keep::Going), |groups| groups.on_event(event))?;
+        let choosing = self.choosing.as_mut().map_or(Ok(Keep::Going), |choosing| choosing.on_event(event))?;
+        Ok(if choosing == Keep::Enough { choosing } else { groups })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Files of groups, or of some conversations: which belong to them is known when all was read, so all is read again.
+fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, condition: &Condition) -> Done {
+    let tracker = tracker(args, by, opened.memory, condition);
     // The rest gathers packets.
-    let room = opened.memory.parts() / 4 * 3;
+    let (parts, room) = (opened.memory.parts(), opened.memory.parts() / 4 * 3);
     let filter = opened.filter_text.clone();
-    let Some(again) = opened.again.take() else { return Err(not_twice(by, "what is read")) };
-    let mut groups = Groups::new(by, room);
-    let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut groups)?;
-    if groups.is_full() {
+    let Some(again) = opened.again.take() else { return Err(not_twice(by, condition, "what is read")) };
+    let groups = (by != SplitBy::Flow).then(|| {
+        // Where findings are asked for, it is not known yet which: groups without packets get no file.
+        let which = if condition.asks_for_findings() { Condition::default() } else { condition.clone() };
+        condition::Chosen::new(Groups::new(by, room), which)
+    });
+    let choosing = condition.query().cloned().map(|query| Choosing::new(query, parts, opened.memory.findings()));
+    let mut learning = Learning { groups, choosing };
+    let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut learning)?;
+    let groups = learning.groups.map(|groups| groups.sink);
+    if groups.as_ref().is_some_and(Groups::is_full) {
         let room = units::bytes(room as u64);
         return Err(Problem::new(
             Exit::Failed,
@@ -89,27 +118,43 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened) -
         )
         .help("give more to --max-memory, or split a part:  --from, --to, or a capture filter"));
     }
-    let matched = first.summary.matched;
+    let chosen = learning.choosing.map(|choosing| choosing::found(choosing, parts)).transpose()?;
+    let nothing = chosen.as_ref().and_then(|chosen| choosing::nothing_held(condition, chosen));
+    let (matched, wanted) = (first.summary.matched, chosen.as_ref().map(|chosen| chosen.chosen));
     // Nothing that was added to the capture since then, or that a signal left unread.
     let opened = Opened { limit: Some(matched.max(1)), ..again.open()? };
-    let mut sink = sink(args, folder, &opened, Some(groups))?;
-    let (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let mut sink = sink(args, folder, &opened, groups)?;
+    let (second, words);
+    let mut same = true;
+    match chosen {
+        None => (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?,
+        Some(chosen) => {
+            let mut again = choosing::again(sink, chosen);
+            (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut again)?;
+            same = again.is_the_same();
+            sink = again.into_inner().0;
+        }
+    }
     // How far it was read is told of the first time.
-    let same = second.output_error.is_some() || second.stopped.is_some() || second.summary.matched == matched;
-    let ended = if second.stopped.is_some() {
-        second
-    } else {
-        Ended { summary: first.summary, stopped: first.stopped, failures: first.failures, ..second }
-    };
-    let closed = close(sink, &ended).and_then(|()| if same { Ok(()) } else { Err(changed()) });
-    finish(ended, words, filter.as_deref(), closed)
+    let same = second.output_error.is_some() || second.stopped.is_some() || (same && second.summary.matched == matched);
+    let ended = choosing::both(first, second);
+    let closed = close(sink, &ended, wanted).and_then(|()| if same { Ok(()) } else { Err(changed()) });
+    let exit = finish(ended, words, filter.as_deref(), closed)?;
+    if let Some(text) = nothing {
+        say(&text);
+    }
+    Ok(exit)
 }
 
-/// Nothing of conversations is worked out but what they are and how they ended.
-fn tracker(args: &SplitArgs, memory: Memory) -> TrackerConfig {
+/// Nothing of conversations is worked out but what they are and how they ended, and what a condition asks for. Both times
+/// conversations have to have the same numbers, so it is the same both times.
+fn tracker(args: &SplitArgs, by: SplitBy, memory: Memory, condition: &Condition) -> TrackerConfig {
     let rows = if args.all { memory.records() } else { 0 };
-    let usual = memory.without_lines().tracker(memory.parts() + rows);
-    TrackerConfig { handshake_events: false, wants: Wants::default(), ..usual }
+    let chosen = if condition.is_none() { 0 } else { memory.parts().max(choosing::room(condition, memory)) };
+    let usual = memory.without_lines().tracker(memory.parts() + rows + chosen);
+    // By conversations each has a file under way.
+    let files = if by == SplitBy::Flow { memory.parts() / 2 / SplitConfig::EACH } else { usize::MAX };
+    TrackerConfig { max_flows: usual.max_flows.min(files), handshake_events: false, wants: condition.needs(), ..usual }
 }
 
 fn sink(args: &SplitArgs, folder: &Path, opened: &Opened, groups: Option<Groups>) -> Result<SplitSink, Problem> {
@@ -147,8 +192,8 @@ fn format(asked: Option<WriteFormat>, infos: &[&SourceInfo]) -> FileFormat {
     }
 }
 
-/// Closes what was written, and compares it with what was let through.
-fn close(sink: SplitSink, ended: &Ended) -> Result<(), Problem> {
+/// Closes what was written, and compares it with what was let through, or of that was `wanted`.
+fn close(sink: SplitSink, ended: &Ended, wanted: Option<u64>) -> Result<(), Problem> {
     let parted = sink.parted();
     sink.close()?;
     if ended.output_error.is_some() {
@@ -159,7 +204,7 @@ fn close(sink: SplitSink, ended: &Ended) -> Result<(), Problem> {
         let packets = units::counted(times_clamped, "packet");
         say(&format!("{packets} had a time that pcap cannot hold; --write-format pcapng keeps it"));
     }
-    if others > 0 || (ended.stopped.is_none() && packets - twice != ended.summary.matched) {
+    if others > 0 || (ended.stopped.is_none() && packets - twice != wanted.unwrap_or(ended.summary.matched)) {
         return Err(changed());
     }
     Ok(())
@@ -204,7 +249,8 @@ fn not_live() -> Problem {
     .help("or through a pipe:  sudo sockeye capture -i IF -w - | sockeye split -r - -o DIR")
 }
 
-fn not_twice(by: SplitBy, what: &str) -> Problem {
-    Problem::usage(format!("--by {} reads the capture twice, and {what} can be read once", by.key()))
+fn not_twice(by: SplitBy, condition: &Condition, what: &str) -> Problem {
+    let flag = if condition.is_none() { format!("--by {}", by.key()) } else { "--where".to_owned() };
+    Problem::usage(format!("{flag} reads the capture twice, and {what} can be read once"))
         .help("save it to a file first; a file for each conversation (--by flow) needs it once")
 }

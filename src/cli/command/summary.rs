@@ -1,5 +1,6 @@
 //! `sockeye FILE…`: the main job.
 
+use super::choosing;
 use crate::cli::args::SummaryArgs;
 use crate::cli::condition::Condition;
 use crate::cli::drive::{drive, finish};
@@ -20,7 +21,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
     }
     let memory = Memory::of(&args.look.run)?;
     let manner = Manner { wanted, quiet: args.look.quiet > 0, verbose: args.look.verbose > 0, watched: false, memory };
-    let mut opened = Plan::new(&args.input, &Zone::Utc)?.with(manner).open(&args.live, false)?;
+    let plan = choosing::twice(Plan::new(&args.input, &Zone::Utc)?, &condition)?;
+    let mut opened = plan.with(manner).open(&args.live, false)?;
     let filter = opened.filter_text.clone();
     let records = opened.memory.records();
     let config = SummaryConfig {
@@ -33,17 +35,16 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         filter: filter.clone(),
     };
     let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
-    let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(opened.names.take());
-    let query = condition.into_query();
-    if let Some(query) = query.clone() {
-        sink = sink.chosen(query.text().to_owned(), Box::new(move |record| query.holds(record)));
+    let names = opened.names.take();
+    let others = opened.memory.findings() + choosing::room(&condition, opened.memory) + if args.all { 2 * records } else { 0 };
+    let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
+    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
+    let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(names);
+    if let Some(text) = condition.text() {
+        let which = condition.clone();
+        sink = sink.chosen(text.to_owned(), Box::new(move |record| which.holds(record)));
     }
-    let tracker = TrackerConfig {
-        handshake_events: false,
-        wants,
-        ..opened.memory.without_lines().tracker(opened.memory.findings() + if args.all { 2 * records } else { 0 })
-    };
-    let mut sink = Detecting::new(sink, opened.memory.findings()).of(query).with_local(args.local.clone());
+    let mut sink = Detecting::new(sink, opened.memory.findings()).of(choosing::which(&condition)).with_local(args.local.clone());
     let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;

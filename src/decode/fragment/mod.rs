@@ -7,6 +7,7 @@
 
 mod assembly;
 mod head;
+pub mod pieces;
 
 use super::enclosing::{Enclosing, behind};
 use super::packet::{LayerKind, Network, Packet, Tunnel};

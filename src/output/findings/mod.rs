@@ -178,7 +178,7 @@ fn who(flows: &Few<FlowId>) -> String {
 /// The packets that show it: `#10 → #12`, `#394 #424 …+21`.
 fn cited(finding: &Finding, several: bool) -> String {
     let number = |(file, number): Place| packet_number(several.then_some(file), number);
-    let Few { first, last, total } = &finding.packets;
+    let Few { first, last, total, .. } = &finding.packets;
     let joined = words::joined(&finding.cause);
     match (first.as_slice(), last) {
         ([], _) | (_, None) => String::new(),

@@ -7,6 +7,7 @@ use crate::output::target::PATIENCE;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Bytes gathered before they are handed over.
 const BUFFER: usize = 256 << 10;
@@ -85,6 +86,16 @@ impl Chunks {
         match &self.stage {
             Stage::Running(queue) => queue.has_room(),
             Stage::Waiting(_) | Stage::Over => true,
+        }
+    }
+
+    /// Waits until there is room, where the source does not wait: for a reader only while it reads.
+    pub(super) fn wait_for_room(&self) {
+        if let Stage::Running(queue) = &self.stage {
+            match &self.reader {
+                Some(moved) => queue.wait_for_room(self.most, PATIENCE, moved),
+                None => queue.wait_for_room(self.most, Duration::MAX, &Moved::new(0)),
+            };
         }
     }
 

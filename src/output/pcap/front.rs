@@ -215,6 +215,19 @@ impl PcapWriter {
         WriteError::SecondLinkType { path: self.path.clone(), first: second.0, second: second.1 }
     }
 
+    /// Would a packet be taken now? Where the source can wait, this waits until it would.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.over || !self.chunks.is_empty() || self.chunks.has_room()
+    }
+
+    /// Waits until a packet would be taken, also where the source does not wait; for a reader only while it reads.
+    pub fn wait_for_room(&self) {
+        if !self.has_room() {
+            self.chunks.wait_for_room();
+        }
+    }
+
     /// Packets taken so far, whether they are written out or not, or were lost in a failure.
     #[must_use]
     pub fn packets(&self) -> u64 {

@@ -5,7 +5,7 @@
 use super::name;
 use super::store::SplitConfig;
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{FlowId, FlowKind, FlowRecord};
+use crate::flow::{ById, FlowId, FlowRecord};
 use std::collections::HashMap;
 use std::io;
 
@@ -38,34 +38,8 @@ impl SplitBy {
     }
 }
 
-/// Numbers of conversations kept in a piece.
-const PIECE: usize = 1 << 14;
-/// No group.
-const NONE: u32 = u32::MAX;
 /// What a group takes beside its name and its file, bytes: in the table and in the list.
 const EACH: usize = 128;
-
-/// Numbers by numbers of conversations, in pieces that do not move.
-#[derive(Debug, Default)]
-struct Numbers(Vec<Vec<u32>>);
-
-impl Numbers {
-    fn get(&self, at: u64) -> Option<u32> {
-        let piece = self.0.get(usize::try_from(at).ok()? / PIECE)?;
-        piece.get(at as usize % PIECE).copied().filter(|group| *group != NONE)
-    }
-
-    /// Gives how many bytes more are taken.
-    fn set(&mut self, at: u64, group: u32) -> usize {
-        let (piece, place) = (at as usize / PIECE, at as usize % PIECE);
-        let before = self.0.len();
-        while self.0.len() <= piece {
-            self.0.push(vec![NONE; PIECE]);
-        }
-        self.0[piece][place] = group;
-        (self.0.len() - before) * PIECE * size_of::<u32>()
-    }
-}
 
 /// The groups, and who belongs to them.
 #[derive(Debug)]
@@ -73,10 +47,10 @@ pub struct Groups {
     by: SplitBy,
     names: Vec<Box<str>>,
     known: HashMap<Box<str>, u32>,
-    /// By the letter of the ID; of hosts those of the originator.
-    of: [Numbers; 5],
+    /// Of hosts those of the originator.
+    of: ById,
     /// Those of the responder, where it is another.
-    others: [Numbers; 5],
+    others: ById,
     bytes: usize,
     most: usize,
     /// There was no room for all.
@@ -91,8 +65,8 @@ impl Groups {
             by,
             names: Vec::new(),
             known: HashMap::new(),
-            of: Default::default(),
-            others: Default::default(),
+            of: ById::default(),
+            others: ById::default(),
             bytes: 0,
             most,
             full: false,
@@ -129,8 +103,7 @@ impl Groups {
 
     /// The groups of a conversation: one, or of hosts two.
     pub(super) fn of(&self, id: FlowId) -> [Option<u32>; 2] {
-        let (kind, at) = place(id);
-        [self.of[kind].get(at), self.others[kind].get(at)]
+        [self.of.get(id), self.others.get(id)]
     }
 
     fn group(&mut self, name: String) -> u32 {
@@ -160,27 +133,14 @@ impl Groups {
     }
 
     fn take(&mut self, record: &FlowRecord) {
-        let (kind, at) = place(record.id);
         let group = self.group(self.name_of(record));
-        self.bytes += self.of[kind].set(at, group);
+        self.bytes += self.of.set(record.id, group);
         if self.by == SplitBy::Host && record.originator.ip != record.responder.ip {
             let other = self.group(name::host(record.responder.ip));
-            self.bytes += self.others[kind].set(at, other);
+            self.bytes += self.others.set(record.id, other);
         }
         self.full |= self.bytes > self.most;
     }
-}
-
-/// The list of its letter, and the place in it.
-const fn place(id: FlowId) -> (usize, u64) {
-    let kind = match id.kind {
-        FlowKind::Tcp => 0,
-        FlowKind::Udp => 1,
-        FlowKind::Icmp => 2,
-        FlowKind::Sctp => 3,
-        FlowKind::Other => 4,
-    };
-    (kind, id.number)
 }
 
 impl Sink for Groups {
@@ -232,7 +192,7 @@ mod tests {
         let mut groups = Groups::new(SplitBy::Host, 1);
         assert_eq!(groups.on_event(&Event::Flow(&nine()[0])).unwrap(), Keep::Enough);
         assert!(groups.is_full());
-        let mut groups = Groups::new(SplitBy::State, PIECE);
+        let mut groups = Groups::new(SplitBy::State, ById::PIECE);
         assert_eq!(groups.on_event(&Event::Flow(&nine()[0])).unwrap(), Keep::Enough);
     }
 }

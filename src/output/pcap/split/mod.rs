@@ -9,7 +9,6 @@ mod group;
 mod head;
 mod list;
 mod name;
-mod pieces;
 mod store;
 
 pub use group::{Groups, SplitBy};
@@ -23,16 +22,16 @@ use super::super::text_output::TextOutput;
 use super::super::units;
 use super::super::write_error::WriteError;
 use crate::decode::Packet;
+use crate::decode::fragment::pieces::{Datagram, WaitingPieces};
 use crate::event::{Event, Keep, RunSummary, Sink};
 use crate::flow::{Change, Direction, FlowId, FlowRecord, Note};
-use crate::model::{Endpoint, Frame};
+use crate::model::{Endpoint, Frame, KeptFrame};
 use list::{Complete, List};
-use pieces::{Datagram, Kept, Pieces};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
-use store::{At, Store, Whose, key};
+use store::{At, Store, Whose};
 
 /// How a capture was parted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub struct SplitSink {
     files: Files,
     by: SplitBy,
     other: Option<At>,
-    pieces: Pieces,
+    pieces: WaitingPieces<KeptFrame>,
     index: TextOutput,
     framing: Framing,
     json: JsonLine,
@@ -105,7 +104,7 @@ impl SplitSink {
                 Files::Groups(Box::new(groups), files)
             }
         };
-        let pieces = Pieces::new(config.gathered / 4);
+        let pieces = WaitingPieces::new(config.gathered / 4);
         let config = SplitConfig { gathered: config.gathered - pieces.most(), ..config };
         Ok(Self {
             folder: config.folder.clone(),
@@ -142,7 +141,7 @@ impl SplitSink {
             (None, None) => self.append_other(frame)?,
             (None, Some(datagram)) => {
                 let mut gone = Vec::new();
-                self.pieces.keep(datagram, frame, &mut gone);
+                self.pieces.keep(datagram, KeptFrame::of(frame), frame.ts, &mut gone);
                 self.append_others(&gone)?;
             }
             (Some(flow), datagram) => {
@@ -165,7 +164,7 @@ impl SplitSink {
     fn append(&mut self, flow: FlowId, frame: &Frame<'_>, ends: Option<(Endpoint, Endpoint)>) -> io::Result<()> {
         match &mut self.files {
             Files::Flows(files) => {
-                let at = *files.entry(key(flow)).or_insert_with(|| self.store.begin(Whose::Flow(flow, ends)));
+                let at = *files.entry(flow.key()).or_insert_with(|| self.store.begin(Whose::Flow(flow, ends)));
                 if let Some(ends) = ends
                     && self.store.lacks_ends(at)
                 {
@@ -196,7 +195,7 @@ impl SplitSink {
         Ok(self.store.append(at, frame)?)
     }
 
-    fn append_others(&mut self, kept: &[Kept]) -> io::Result<()> {
+    fn append_others(&mut self, kept: &[KeptFrame]) -> io::Result<()> {
         kept.iter().try_for_each(|kept| self.append_other(&kept.frame()))
     }
 
@@ -205,7 +204,7 @@ impl SplitSink {
         self.parted.flows += 1;
         match &mut self.files {
             Files::Flows(files) => {
-                let Some(at) = files.remove(&key(record.id)) else { return Ok(()) };
+                let Some(at) = files.remove(&record.id.key()) else { return Ok(()) };
                 self.end_file(at, Some(record), None)
             }
             Files::Groups(groups, files) => {

@@ -6,7 +6,7 @@
 
 use super::head::{Heads, InFile};
 use super::name;
-use crate::flow::{FlowId, FlowKind};
+use crate::flow::FlowId;
 use crate::model::{Endpoint, FileFormat, Frame, SourceInfo, Timestamp};
 use crate::output::files::Files;
 use crate::output::target::{Broken, Target};
@@ -375,16 +375,4 @@ impl Store {
 fn is_too_many(error: &WriteError) -> bool {
     let (WriteError::Create { error, .. } | WriteError::Output { error, .. }) = error else { return false };
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
-}
-
-/// A number that no other conversation has.
-pub(super) const fn key(id: FlowId) -> u64 {
-    let kind = match id.kind {
-        FlowKind::Tcp => 0,
-        FlowKind::Udp => 1,
-        FlowKind::Icmp => 2,
-        FlowKind::Sctp => 3,
-        FlowKind::Other => 4,
-    };
-    id.number << 3 | kind
 }
