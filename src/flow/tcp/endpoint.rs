@@ -173,6 +173,11 @@ impl Endpoint {
         self.origin().map(|origin| origin.plus(self.next as u32))
     }
 
+    /// The first number that its peer has not acknowledged, where something is known of it.
+    pub(super) fn acked_number(&self) -> Option<Seq> {
+        self.origin().map(|origin| origin.plus(self.acked as u32))
+    }
+
     /// Has it sent a FIN?
     pub(super) const fn has_fin(&self) -> bool {
         self.fin != NONE

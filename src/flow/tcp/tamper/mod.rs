@@ -124,7 +124,7 @@ impl Connection {
         if over {
             aspects.watch.close(room);
         } else if seen.accepted && segment.len > 1 && !segment.has(TcpFlags::URG) {
-            kept.recent[at].on_data(seen, room);
+            kept.recent[at].on_data(seen, me.acked_number(), room);
         }
     }
 }

@@ -96,9 +96,9 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// A segment with data, which its receiver would take.
+    /// A segment with data, which its receiver would take. `acked`: the first number that the receiver has not acknowledged.
     #[inline]
-    pub(super) fn on_data(&mut self, seen: &Sighting<'_, '_>, room: &mut Room) {
+    pub(super) fn on_data(&mut self, seen: &Sighting<'_, '_>, acked: Option<Seq>, room: &mut Room) {
         let segment = seen.segment;
         let new = Sent::of(seen);
         let end = new.end();
@@ -107,7 +107,7 @@ impl Recent {
                 if end.since(top) > 0 {
                     self.top = Some(end);
                 }
-                if self.compare(&new, seen) {
+                if self.compare(&new, seen, acked) {
                     return; // What was first stays.
                 }
             }
@@ -146,7 +146,7 @@ impl Recent {
 
     /// Compares a segment that begins below the highest byte with those that are kept. Says whether it was there before.
     #[cold]
-    fn compare(&mut self, new: &Sent, seen: &Sighting<'_, '_>) -> bool {
+    fn compare(&mut self, new: &Sent, seen: &Sighting<'_, '_>, acked: Option<Seq>) -> bool {
         let bytes = seen.packet.payload();
         let overlaps = |old: &&Sent| old.seq.since(new.end()) < 0 && new.seq.since(old.end()) < 0;
         let mut there = false;
@@ -157,7 +157,9 @@ impl Recent {
             if let Some(sure) = old.differs(new, bytes)
                 && different.is_none_or(|((_, number), _)| old.number < number)
             {
-                different = Some(((old.source, old.number), sure));
+                // A kernel acknowledges no damaged segment.
+                let taken = acked.is_some_and(|acked| old.end().since(acked) <= 0);
+                different = Some(((old.source, old.number), sure || taken));
             }
         }
         let Some((first, sure)) = different else { return there };
