@@ -99,6 +99,8 @@ const CASES: &[Case] = &[
         either(r, "ip", |ip| ip.as_str().is_some_and(|ip| ip.starts_with("10.77.0."))) && !either(r, "ip", |ip| ip == "10.77.0.2")
     }),
     ("host fd00::/8", |r| either(r, "ip", |ip| ip.as_str().is_some_and(|ip| ip.starts_with("fd") && ip.contains(':')))),
+    ("app http or app dns", |r| ["http", "dns"].contains(&r["app"]["protocol"].as_str().unwrap_or_default())),
+    ("sni ~ \"^www\"", |r| r["app"]["tls"]["server_name"].as_str().is_some_and(|name| name.starts_with("www"))),
     ("duration > 1s", |r| number(&r["duration"]).is_some_and(|duration| duration > 1.0)),
     ("handshake.syn_retries >= 2", |r| number(&r["handshake"]["syn_retries"]).is_some_and(|retries| retries >= 2.0)),
     ("history ~ ^Sh?A", |r| {

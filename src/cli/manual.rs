@@ -490,6 +490,8 @@ else one side is enough (of != and !~ both must differ).
               server's                             packets, wire_bytes: of both
   resent      segments sent again, of both       retries   SYNs beyond the first
   outcome     of the attempt to connect            id        id c3,c5
+  app         what speaks: app tls; sni, alpn, ja3, ja4: what TLS says; user: of
+              a login                              name      by DNS: name ~ shop
 client. and server. stand for orig. and resp.: client.packets>10.
   finding     takes part in any finding; finding=port_scan,refused: in one of
               these (sockeye help findings), also ~ != !~; severity>=medium (or

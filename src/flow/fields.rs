@@ -169,6 +169,7 @@ impl Field {
             "end_reason" => once_each(EndReason::ALL.map(EndReason::key)),
             "direction_reason" => once_each(DirectionReason::ALL.map(DirectionReason::key)),
             "vantage" => once_each(Vantage::ALL.map(Vantage::key)),
+            "app.protocol" => once_each(App::ALL.map(App::name)),
             "orig.tcp_state" | "resp.tcp_state" => once_each(TcpState::ALL.map(TcpState::name)),
             _ => return None,
         })

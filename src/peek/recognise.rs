@@ -54,6 +54,29 @@ pub enum App {
 }
 
 impl App {
+    /// Each of them.
+    pub const ALL: [Self; 19] = [
+        Self::Dns,
+        Self::Mdns,
+        Self::Llmnr,
+        Self::Nbns,
+        Self::Http,
+        Self::Http2,
+        Self::Ssdp,
+        Self::Tls,
+        Self::Quic,
+        Self::Ssh,
+        Self::Smtp,
+        Self::Ftp,
+        Self::Pop3,
+        Self::Imap,
+        Self::Telnet,
+        Self::Rlogin,
+        Self::Ldap,
+        Self::Mqtt,
+        Self::Redis,
+    ];
+
     /// Its name in small letters, as records have it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -24,11 +24,15 @@ pub(super) enum Subject {
 /// Short words and what they stand for.
 const SHORT: &[(&str, &str)] = &[
     ("addr", "ip"),
+    ("alpn", "app.tls.alpn"),
+    ("app", "app.protocol"),
     ("bytes", "unique_bytes"),
     ("client", "orig.ip"),
     ("duplicates", "duplicate_packets"),
     ("host", "ip"),
     ("in", "resp.unique_bytes"),
+    ("ja3", "app.tls.ja3"),
+    ("ja4", "app.tls.ja4"),
     ("net", "ip"),
     ("out", "orig.unique_bytes"),
     ("outcome", "handshake.outcome"),
@@ -39,6 +43,8 @@ const SHORT: &[(&str, &str)] = &[
     ("retries", "handshake.syn_retries"),
     ("rtx", "resent_packets"),
     ("server", "resp.ip"),
+    ("sni", "app.tls.server_name"),
+    ("user", "app.login.user"),
 ];
 
 /// Words for the sides, as prefixes of their fields.
@@ -70,6 +76,12 @@ const WIRESHARK: &[(&str, &str)] = &[
     ("frame.len", "wire_bytes>1500"),
     ("frame.number", "first_packet<=9 and last_packet>=9"),
     ("vlan.id", "vlan 10"),
+    ("tls.handshake.extensions_server_name", "sni ~ example"),
+    ("tls.handshake.ja3", "ja3 ~ example"),
+    ("tls.", "app tls"),
+    ("http.host", "resp.name ~ example"),
+    ("http.", "app http"),
+    ("dns.", "app dns"),
 ];
 
 /// Words of capture filters, and what to write.
@@ -213,6 +225,9 @@ fn unknown(word: &str, span: &Range<usize>) -> Fault {
     if let Some(state) = fields::named("state").and_then(Field::words).and_then(|words| words.into_iter().find(|s| *s == lower)) {
         return fault.hint(format!("write: state {state}"));
     }
+    if fields::named("app.protocol").and_then(Field::words).is_some_and(|apps| apps.contains(&lower.as_str())) {
+        return fault.hint(format!("write: app {lower}"));
+    }
     let both = fields::all().filter_map(|field| field.name.strip_prefix("orig."));
     let known = fields::all().map(|field| field.name).chain(both).chain(SHORT.iter().map(|(short, _)| *short));
     let known = known.chain(PROTOCOLS.iter().copied()).chain(["rtt"]).chain(super::finding::WORDS.iter().map(|(word, _)| *word));
@@ -251,6 +266,8 @@ mod tests {
         assert!(hint("tcp.port").contains("port 443"));
         assert!(hint("dst").contains("resp.port 443"));
         assert_eq!(hint("refused"), "write: state refused");
+        assert_eq!(hint("dns"), "write: app dns");
+        assert!(hint("tls.handshake.extensions_server_name").contains("sni ~ example"));
         assert_eq!(hint("packetz"), "did you mean packets?");
         assert!(hint("qqqqqqq").contains("help where"));
     }
