@@ -70,6 +70,25 @@ fn who_acknowledges_what_came_after_the_reset_did_not_send_it() {
 }
 
 #[test]
+fn a_connection_that_survives_a_reset_is_watched_on() {
+    let mut w = watched();
+    request(&mut w);
+    for nth in 0..21 {
+        w.wait(1).b(seg(".", 6001 + nth * 10, 1019).len(10));
+    }
+    w.wait(1).a(seg(".", 1019, 6211));
+    // In the window and not the number that A waits for: it asks, and nothing has ended.
+    w.wait(1).b(seg("R", 6221, 0));
+    w.a(seg(".", 1019, 6211));
+    for nth in 0..21 {
+        w.wait(1).b(seg(".", 6211 + nth * 10, 1019).len(10));
+    }
+    w.wait(1).b(seg(".", 6411, 1019).text(b"0123456789"));
+    let found = tampered(&w.only());
+    assert!(found.resets[1].is_some() && found.rewritten[1].as_ref().is_some_and(|found| found.sure == 1), "{found:?}");
+}
+
+#[test]
 fn numbers_that_are_tried_are_guesses() {
     let mut w = watched();
     request(&mut w);

@@ -192,8 +192,7 @@ impl Recent {
 
     pub(super) fn release(&mut self, room: &mut Room) {
         room.give_back(self.sent.capacity() * size_of::<Sent>());
-        self.sent = Vec::new();
-        self.at = 0;
+        (self.sent, self.at) = (Vec::new(), 0);
     }
 }
 
