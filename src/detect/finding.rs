@@ -630,6 +630,7 @@ impl Cause {
         "injected_reset",
         "rewritten_data",
         "black_hole",
+        "peer_gone",
     ];
 
     /// The word of records: `finding.code`.

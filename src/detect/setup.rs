@@ -268,7 +268,8 @@ impl Failed {
 
 /// The same where many ports of a host failed alike: one for the host, with its ports.
 fn by_host(servers: BTreeMap<Key, Attempts>) -> Vec<Failed> {
-    let mut hosts: Vec<((How, IpProtocol, IpAddr), Vec<(u16, Attempts)>)> = Vec::new();
+    type Host = (How, IpProtocol, IpAddr);
+    let mut hosts: Vec<(Host, Vec<(u16, Attempts)>)> = Vec::new();
     for ((how, protocol, (ip, port)), attempts) in servers {
         let host = (how, protocol, ip);
         match hosts.last_mut().filter(|(last, _)| *last == host) {

@@ -85,12 +85,14 @@ fn who_asks_for_the_way_is_told_that_packets_are_too_old_and_wants_it() {
 
 #[test]
 fn hosts_that_fail_one_client_alike_are_one_finding() {
-    let silent = |n: u64| attempt(n, 1, (100 + n as u32, 443), Outcome::NoAnswer, SYN);
+    let silent = |n: u64| {
+        let mut record = attempt(n, 1, (100 + n as u32, 443), Outcome::NoAnswer, SYN);
+        record.handshake.as_mut().expect("one").syn_retries = 3;
+        record
+    };
     let mut all: Vec<_> = (1..=3).map(silent).collect();
-    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
     assert_eq!(codes(&all), ["no_answer"; 3]);
     all.extend((4..=7).map(silent));
-    all.iter_mut().for_each(|record| record.handshake.as_mut().expect("one").syn_retries = 3);
     let findings = found(&all);
     let [one] = &findings[..] else { panic!("{findings:?}") };
     assert!(matches!(&one.cause, Cause::NoAnswer { hosts, ports, .. } if (hosts.total, ports.total) == (7, 1)), "{one:?}");
@@ -349,7 +351,8 @@ fn whatever_comes_memory_is_bounded() {
 fn what_detectors_hold_stays_within_what_they_are_given() {
     const MIB: usize = 1 << 20;
     // Distinct sources, distinct targets, distinct ports, one that asks for all, all that ask one; each cited in full.
-    let ways: [fn(u64) -> (u32, (u32, u16)); 5] = [
+    type Way = fn(u64) -> (u32, (u32, u16));
+    let ways: [Way; 5] = [
         |n| (n as u32, (n as u32 * 7, n as u16)),
         |n| ((n / 4096) as u32, (n as u32, 80)),
         |n| (1 + (n % 5) as u32, (n as u32 / 1000, n as u16)),

@@ -44,7 +44,9 @@ proptest! {
             }
         }
         let mut detectors = Detectors::default();
-        all.iter().for_each(|r| detectors.on_flow(r));
+        for r in &all {
+            detectors.on_flow(r);
+        }
         prop_assert!(detectors.finish(None).findings.iter().all(|finding| finding.flows.total > 0));
     }
 

@@ -92,14 +92,6 @@ pub(super) fn headline(finding: &Finding) -> String {
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
         ),
-        Cause::PeerGone { silent, times, over, .. } => format!(
-            "{} port {} is gone: one segment sent {} times more in {}, no answer{}",
-            silent.ip,
-            silent.port,
-            units::count(*times),
-            units::duration(*over),
-            in_connections(attempts)
-        ),
         Cause::SpoofedAddress { .. }
         | Cause::DuplicateAddress { .. }
         | Cause::NeighbourSilent { .. }
@@ -109,7 +101,8 @@ pub(super) fn headline(finding: &Finding) -> String {
         | Cause::LeftOpen { .. }
         | Cause::ExposedPort { .. }
         | Cause::ClearProtocol { .. }
-        | Cause::BlackHole { .. } => kept(&finding.cause, attempts),
+        | Cause::BlackHole { .. }
+        | Cause::PeerGone { .. } => kept(&finding.cause, attempts),
     }
 }
 
@@ -150,6 +143,14 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.ip,
             server.port,
             units::duration(*over)
+        ),
+        Cause::PeerGone { silent, times, over, .. } => format!(
+            "{} port {} is gone: one segment sent {} times more in {}, no answer{}",
+            silent.ip,
+            silent.port,
+            units::count(*times),
+            units::duration(*over),
+            in_connections(attempts)
         ),
         Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
             let then = shorter.map_or_else(
