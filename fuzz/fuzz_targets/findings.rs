@@ -32,6 +32,7 @@ fuzz_target!(|data: &[u8]| {
             Ok(Next::Frame(frame)) => {
                 let meta = PacketMeta {
                     source: frame.source,
+                    interface: frame.interface,
                     number: frame.number,
                     ts: frame.ts,
                     wire_bytes: u64::from(frame.wire_len),
