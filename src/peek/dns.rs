@@ -341,6 +341,8 @@ mod tests {
         assert!(!is(0x0900, [1, 0, 0, 0], QUESTION), "an opcode that is no more");
         assert!(!is(0x3000, [1, 0, 0, 0], QUESTION), "an opcode of NetBIOS");
         assert!(!is(0x100, [0, 0, 0, 0], &[]), "nothing asked");
+        assert!(is(0x1000, [0, 0, 0, 0], &[]), "a server's state is asked for");
+        assert!(!is(0x1000, [0, 0, 0, 0], b"x"), "the same and something more");
         assert!(!is(0x8000, [0, 0, 0, 0], &[]), "nothing answered");
         assert!(is(0x8001, [0, 0, 0, 0], &[]), "an error without its question");
         assert!(!is(0x8001, [0, 0, 0, 0], b"x"), "the same and something more");

@@ -33,7 +33,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the first 12 bytes. `Not` is what no message of today has: the bit that must be 0, an opcode or response code that
-    /// means nothing, a question with an error, more records than any message has room for, and nothing asked.
+    /// means nothing, a question with an error, more records than any message has room for, and nothing asked (but for the state of a server).
     #[must_use]
     pub fn read(bytes: &[u8]) -> Peek<Self> {
         Self::checked(bytes).into()
@@ -53,7 +53,10 @@ impl Header {
         }
         let count = |at| be16(bytes, at).ok_or(Stop::More);
         let header = Self { id, flags, questions: count(4)?, answers: count(6)?, authorities: count(8)?, additional: count(10)? };
-        let nothing = header.questions == 0 && (!is_response || (header.records() == 0 && header.rcode() == Rcode::NOERROR));
+        // Opcode 2 asks for the state of the server, which is no question (RFC 1035 section 4.1.1).
+        let asks = !is_response && first >> 3 & 0xf == 2 && header.records() == 0;
+        let fails = is_response && (header.records() > 0 || header.rcode() != Rcode::NOERROR);
+        let nothing = header.questions == 0 && !asks && !fails;
         if nothing || header.least_bytes() > usize::from(u16::MAX) { Err(Stop::Not) } else { Ok(header) }
     }
 
