@@ -25,7 +25,7 @@ const PEAK: u64 = 100;
 /// The time in which they begin.
 const WINDOW: Span = Span::from_millis(10_000);
 
-/// Of all attempts at that server, so many in a hundred are never completed.
+/// Of all attempts at that server in that time, so many in a hundred are never completed.
 const UNFINISHED: u64 = 60;
 
 /// Attempts at one server.
@@ -37,9 +37,8 @@ struct Attempts {
     unfinished: u64,
     /// Of those, whose SYN came again: a client that wants to connect does that.
     tried_again: u64,
-    /// Unfinished ones by the time they began, in windows: a few of the fullest are kept.
-    windows: HashMap<i64, u64, foldhash::fast::RandomState>,
-    peak: u64,
+    /// Unfinished and completed ones by the time they began, in windows: those of most unfinished ones are kept, and the latest.
+    windows: HashMap<i64, (u64, u64), foldhash::fast::RandomState>,
     sources: HashSet<IpAddr, foldhash::fast::RandomState>,
     more_sources: bool,
     flows: Few<FlowId>,
@@ -82,22 +81,22 @@ impl Floods {
         }
         let attempts = self.servers.entry(key).or_default();
         attempts.seen = attempts.seen.max(record.told_at);
+        let window = record.start.nanos().div_euclid(WINDOW.nanos());
+        if attempts.windows.len() >= WINDOWS && !attempts.windows.contains_key(&window) {
+            let least = attempts.windows.iter().min_by_key(|(window, (unfinished, _))| (*unfinished, **window));
+            least.map(|(window, _)| *window).and_then(|window| attempts.windows.remove(&window));
+        }
+        let began = attempts.windows.entry(window).or_default();
         if !unfinished {
+            began.1 += 1;
             attempts.completed += 1;
             return;
         }
+        began.0 += 1;
         attempts.unfinished += 1;
         attempts.tried_again += u64::from(handshake.syn_retries > 0);
         attempts.flows.push(record.id);
         attempts.packets.push(record.first_packet);
-        let window = record.start.nanos().div_euclid(WINDOW.nanos());
-        if attempts.windows.len() >= WINDOWS && !attempts.windows.contains_key(&window) {
-            let least = attempts.windows.iter().min_by_key(|(window, count)| (**count, **window)).map(|(window, _)| *window);
-            least.and_then(|window| attempts.windows.remove(&window));
-        }
-        let count = attempts.windows.entry(window).or_default();
-        *count += 1;
-        attempts.peak = attempts.peak.max(*count);
         let source = record.originator.ip;
         if !attempts.sources.contains(&source) {
             if attempts.sources.len() < SOURCES && self.sources < self.bounds.of(ALL_SOURCES) {
@@ -125,15 +124,16 @@ impl Floods {
 
     /// The floods; their servers are covered.
     pub(super) fn finish(self, covered: &mut HashSet<(IpAddr, u16)>, found: &mut Vec<Finding>) {
-        let mut servers: Vec<_> = self.servers.into_iter().collect();
+        let few = |attempts: &Attempts| attempts.unfinished < PEAK;
+        let mut servers: Vec<_> = self.servers.into_iter().filter(|(_, attempts)| !few(attempts)).collect();
         servers.sort_by_key(|(key, _)| *key);
         for ((ip, port), attempts) in servers {
-            let all = attempts.unfinished + attempts.completed;
-            let many = attempts.peak >= PEAK && attempts.unfinished * 100 >= UNFINISHED * all;
+            // A server that is well for hours is flooded in ten seconds.
+            let most = |(unfinished, completed): &(u64, u64)| unfinished * 100 >= UNFINISHED * (unfinished + completed);
+            let floods = attempts.windows.values().filter(|window| window.0 >= PEAK && most(window));
+            let peak = floods.map(|window| window.0).max();
             // Clients of a server that is down try again, most of them.
-            if !many || attempts.tried_again * 2 > attempts.unfinished {
-                continue;
-            }
+            let Some(peak) = peak.filter(|_| attempts.tried_again * 2 <= attempts.unfinished) else { continue };
             covered.insert((ip, port));
             let cause = Cause::SynFlood {
                 target: Endpoint::new(ip, port),
@@ -141,7 +141,7 @@ impl Floods {
                 completed: attempts.completed,
                 sources: attempts.sources.len() as u64,
                 sources_at_least: attempts.more_sources,
-                peak: attempts.peak,
+                peak,
             };
             found.push(Finding { severity: Severity::High, cause, flows: attempts.flows, packets: attempts.packets });
         }

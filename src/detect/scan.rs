@@ -12,7 +12,7 @@ use super::setup::{Known, asks_the_way, is_too_old};
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Different pairs of host and port that make a scan.
@@ -22,15 +22,18 @@ const ENOUGH: u64 = 15;
 const ENOUGH_BY_HAND: u64 = 10;
 
 /// Ports of one host, or hosts of one port, that make a shape.
-const SPREAD: usize = 10;
+const SPREAD: u64 = 10;
 
-/// Of what a host asked, so many in a hundred have to have failed.
+/// Of what a host asked there, so many in a hundred have to have failed.
 const FAILED: u64 = 60;
 
 /// Hosts whose probes are kept, and pairs of each kind of theirs, of use or not: and in all.
 const SOURCES: usize = 4096;
 const TARGETS: usize = 4096;
 const ALL_TARGETS: usize = 1 << 18;
+
+/// What was of use to all hosts: so much of it is kept at least, and twice as much at most.
+const USEFUL: usize = 7 << 14;
 
 /// Slower than this between two targets, for longer than [`SLOW_FROM`], is a scan that hides.
 const SLOW: Span = Span::from_millis(5000);
@@ -70,17 +73,17 @@ struct Probe {
     silent: bool,
 }
 
+/// Pairs of host and port, and what was found there.
+type Targets = HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>;
+
 /// What one host asked, of one sort.
 #[derive(Debug, Default)]
 struct Asked {
     /// When it was last heard of.
     seen: Timestamp,
-    targets: HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>,
+    targets: Targets,
     /// Targets beyond those that are kept, some of them more than once.
     beyond: u64,
-    /// Targets of that sort that were of use, and others beyond those that are kept, some of them more than once.
-    useful: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
-    useful_beyond: u64,
     flows: Few<FlowId>,
     packets: Few<Place>,
     /// Those of them that broke off: the first one's target, and how many different ones, as far as they are kept.
@@ -101,10 +104,43 @@ struct Asked {
     silent: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
 }
 
+/// What was of use to whom: the last of it, where it is too much for all. On most networks that is nearly everything, so little is kept of it.
+#[derive(Debug, Default)]
+struct Useful {
+    now: HashSet<(IpAddr, Sort, IpAddr, u16), foldhash::fast::RandomState>,
+    before: HashSet<(IpAddr, Sort, IpAddr, u16), foldhash::fast::RandomState>,
+}
+
+impl Useful {
+    fn insert(&mut self, of: (IpAddr, Sort, IpAddr, u16), bounds: Bounds) {
+        if self.before.contains(&of) {
+            return;
+        }
+        if self.now.len() >= bounds.of(USEFUL) {
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.now.insert(of);
+    }
+
+    /// By host and sort: of those that are wanted.
+    fn into_hosts(self, wanted: impl Fn(&(IpAddr, Sort)) -> bool) -> HashMap<(IpAddr, Sort), Vec<(IpAddr, u16)>> {
+        let mut hosts: HashMap<(IpAddr, Sort), Vec<(IpAddr, u16)>> = HashMap::new();
+        for (client, sort, ip, port) in self.now.into_iter().chain(self.before) {
+            let key = (client, sort);
+            if wanted(&key) {
+                hosts.entry(key).or_default().push((ip, port));
+            }
+        }
+        hosts
+    }
+}
+
 /// All hosts that asked.
 #[derive(Debug, Default)]
 pub(super) struct Scans {
+    /// Those that asked in vain.
     asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
+    useful: Useful,
     kept: usize,
     bounds: Bounds,
     /// Hosts that had asked in vain, and had to make room for others.
@@ -118,24 +154,16 @@ impl Scans {
 
     pub(super) fn on_flow(&mut self, record: &FlowRecord) {
         let Some((sort, probe)) = probe(record) else { return };
+        let target = (record.responder.ip, record.responder.port);
+        let Some(probe) = probe else {
+            return self.useful.insert((record.originator.ip, sort, target.0, target.1), self.bounds);
+        };
         let key = (record.originator.ip, sort);
         if self.asked.len() >= self.bounds.of(SOURCES) && !self.asked.contains_key(&key) {
             self.make_room();
         }
         let asked = self.asked.entry(key).or_default();
         asked.seen = asked.seen.max(record.told_at);
-        let target = (record.responder.ip, record.responder.port);
-        let Some(probe) = probe else {
-            if !asked.useful.contains(&target) {
-                if asked.useful.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
-                    asked.useful.insert(target);
-                    self.kept += 1;
-                } else {
-                    asked.useful_beyond += 1;
-                }
-            }
-            return;
-        };
         if probe.silent {
             if asked.silent.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) && asked.silent.insert(target) {
                 self.kept += 1;
@@ -183,7 +211,7 @@ impl Scans {
             asked,
             |asked| (asked.failed(), asked.seen),
             |gone| {
-                *kept -= gone.targets.len() + gone.useful.len() + gone.silent.len();
+                *kept -= gone.targets.len() + gone.silent.len();
                 *without_room += u64::from(gone.failed() > 0);
             },
         );
@@ -191,11 +219,18 @@ impl Scans {
 
     /// The scans and probes, and what they cover.
     pub(super) fn finish(self, found: &mut Vec<Finding>) -> Covered {
-        let mut all: Vec<_> = self.asked.into_iter().collect();
+        let Self { asked, useful, .. } = self;
+        let mut useful = useful.into_hosts(|key| asked.get(key).is_some_and(|asked| asked.failed() >= ENOUGH_BY_HAND));
+        // Of the others there is nothing to be told.
+        let told = |asked: &Asked, sort: Sort| {
+            asked.failed() >= ENOUGH_BY_HAND || asked.broke_off > 0 || matches!(sort, Sort::Strange(_))
+        };
+        let mut all: Vec<_> = asked.into_iter().filter(|((_, sort), asked)| told(asked, *sort)).collect();
         all.sort_by_key(|(key, _)| *key);
         let mut covered = Covered::default();
         for ((scanner, sort), asked) in all {
-            let Some(finding) = asked.judge(scanner, sort) else { continue };
+            let talked = useful.remove(&(scanner, sort)).unwrap_or_default();
+            let Some(finding) = asked.judge(scanner, sort, &talked) else { continue };
             if let Cause::Scan(scan) = &finding.cause {
                 let datagrams = sort == Sort::Datagrams;
                 if scan.at_least {
@@ -235,9 +270,9 @@ impl Asked {
         self.targets.len() as u64 + self.beyond
     }
 
-    fn judge(mut self, scanner: IpAddr, sort: Sort) -> Option<Finding> {
+    /// Was it a scan, or a probe? `talked`: what was of use to this host.
+    fn judge(mut self, scanner: IpAddr, sort: Sort, talked: &[(IpAddr, u16)]) -> Option<Finding> {
         let (started, first) = self.first?;
-        let targets = self.targets.len() as u64;
         let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
         let kind = match sort {
             Sort::Strange(kind) => kind,
@@ -258,14 +293,14 @@ impl Asked {
                 }
             }
         };
-        let shape = self.shape();
         let strange = matches!(sort, Sort::Strange(_));
-        let without_use = self.failed();
-        let failed = without_use * 100 >= FAILED * (without_use + self.useful.len() as u64 + self.useful_beyond);
+        let spread = Spread::of(&self.targets, talked);
+        let shape = spread.shape();
+        let targets = self.targets.keys().filter(|target| spread.has(target)).count() as u64;
         // Traceroute asks ports that nobody has, for the errors on the way.
-        let traces = self.expired > 0 && self.low * 2 > without_use;
+        let traces = self.expired > 0 && self.low * 2 > self.failed();
         let enough = if self.broke_off > 0 { ENOUGH_BY_HAND } else { ENOUGH };
-        let scans = targets >= enough && shape.is_some() && (strange || (failed && !traces));
+        let scans = targets >= enough && shape.is_some() && (strange || !traces);
         if !scans && !strange {
             // A SYN whose answer the asker's own kernel did not expect was written by hand.
             let (flows, packets, target) = self.broken;
@@ -275,21 +310,29 @@ impl Asked {
         }
         let (flows, packets) = (self.flows.clone(), self.packets.clone());
         let Some(shape) = shape.filter(|_| scans) else {
-            let cause = Cause::Probe { prober: scanner, kind, target: first, targets };
+            let cause = Cause::Probe { prober: scanner, kind, target: first, targets: self.targets.len() as u64 };
             return Some(Finding { severity: Severity::Low, cause, flows, packets });
         };
-        self.targets.extend(self.silent.iter().map(|target| (*target, kind.of_silence())));
+        let silent = self.silent.iter().map(|target| (*target, kind.of_silence()));
         // What the scanner talked to there is what it found.
-        let asked: HashSet<IpAddr> = self.targets.keys().map(|(ip, _)| *ip).collect();
-        let talked = self.useful.iter().filter(|(ip, _)| asked.contains(ip));
-        self.targets.extend(talked.map(|target| (*target, PortState::Open)));
+        let talked = talked.iter().map(|target| (*target, PortState::Open));
+        let beside = silent.chain(talked).filter(|(target, _)| spread.has(target));
+        self.targets.retain(|target, _| spread.has(target));
+        self.targets.extend(beside);
         let targets = self.targets.len() as u64;
         let mut counts = BTreeMap::new();
         self.targets.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
+        let asked: BTreeSet<IpAddr> = self.targets.keys().map(|(ip, _)| *ip).collect();
         let hosts = asked.len() as u64;
         let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
         let mut list: Vec<_> = self.targets.into_iter().map(|((ip, port), state)| (ip, port, state)).collect();
         list.sort_unstable();
+        // Which of them was asked first is only known of the very first.
+        let (first_host, first_port) = if spread.has(&(first.ip, first.port)) {
+            (first.ip, first.port)
+        } else {
+            list.first().map(|&(ip, port, _)| (ip, port))?
+        };
         let scan = Scan {
             scanner,
             kind,
@@ -298,34 +341,56 @@ impl Asked {
             targets,
             over,
             slow,
-            first_host: first.ip,
-            first_port: first.port,
+            first_host,
+            first_port,
             found: list,
             counts: counts.into_iter().collect(),
             at_least: self.beyond > 0,
         };
         Some(Finding { severity: Severity::Medium, cause: Cause::Scan(Box::new(scan)), flows, packets })
     }
+}
 
-    /// Over what the targets spread, where most of them lie in rows or columns: ports of one host, or hosts of one port. A file sharer's peers
-    /// have a port of their own each, whichever a few of them have in common.
+/// Over what a host's questions spread: hosts of which it asked many ports, and ports that it asked many hosts for, most of them in vain. What
+/// it does beside that is none of it.
+#[derive(Debug, Default)]
+struct Spread {
+    hosts: BTreeSet<IpAddr>,
+    ports: BTreeSet<u16>,
+}
+
+impl Spread {
+    fn of(targets: &Targets, talked: &[(IpAddr, u16)]) -> Self {
+        let mut hosts: HashMap<IpAddr, (u64, u64)> = HashMap::new();
+        let mut ports: HashMap<u16, (u64, u64)> = HashMap::new();
+        for (ip, port) in targets.keys() {
+            hosts.entry(*ip).or_default().0 += 1;
+            ports.entry(*port).or_default().0 += 1;
+        }
+        for (ip, port) in talked {
+            hosts.entry(*ip).or_default().1 += 1;
+            ports.entry(*port).or_default().1 += 1;
+        }
+        let many = |(failed, useful): (u64, u64)| failed >= SPREAD && failed * 100 >= FAILED * (failed + useful);
+        let hosts: BTreeSet<IpAddr> = hosts.into_iter().filter(|(_, asked)| many(*asked)).map(|(ip, _)| ip).collect();
+        let ports = ports.into_iter().filter(|(_, asked)| many(*asked)).map(|(port, _)| port).collect();
+        let all = Self { hosts, ports };
+        // A file sharer's peers have a port of their own each, whichever a few of them have in common.
+        if targets.keys().filter(|target| all.has(target)).count() * 2 < targets.len() {
+            return Self { ports: BTreeSet::new(), ..all };
+        }
+        all
+    }
+
+    fn has(&self, (ip, port): &(IpAddr, u16)) -> bool {
+        self.hosts.contains(ip) || self.ports.contains(port)
+    }
+
     fn shape(&self) -> Option<ScanShape> {
-        let mut ports: HashMap<IpAddr, usize> = HashMap::new();
-        let mut hosts: HashMap<u16, usize> = HashMap::new();
-        for (ip, port) in self.targets.keys() {
-            *ports.entry(*ip).or_default() += 1;
-            *hosts.entry(*port).or_default() += 1;
-        }
-        let dense = |(ip, port): &&(IpAddr, u16)| ports[ip] >= SPREAD || hosts[port] >= SPREAD;
-        if self.targets.keys().filter(dense).count() * 2 < self.targets.len() {
-            return None;
-        }
-        let vertical = ports.values().filter(|ports| **ports >= SPREAD).count();
-        let horizontal = hosts.values().any(|hosts| *hosts >= SPREAD);
-        match (vertical, horizontal) {
-            (0, false) => None,
-            (0, true) => Some(ScanShape::Horizontal),
-            (1, false) => Some(ScanShape::Vertical),
+        match (self.hosts.len(), self.ports.is_empty()) {
+            (0, true) => None,
+            (0, false) => Some(ScanShape::Horizontal),
+            (1, true) => Some(ScanShape::Vertical),
             _ => Some(ScanShape::Block),
         }
     }
@@ -428,7 +493,16 @@ mod tests {
                 scans.on_flow(&record);
             }
         }
-        let kept: usize = scans.asked.values().map(|asked| asked.useful.len() + asked.targets.len()).sum();
+        assert!(scans.asked.is_empty());
+        assert!(scans.useful.now.len() <= USEFUL && scans.useful.before.len() == USEFUL);
+        for client in 0..140_u32 {
+            for server in 0..TARGETS as u32 {
+                let (client, server) = (Ipv4Addr::from(0x0a00_0000 + client), Ipv4Addr::from(0x0b00_0000 + server));
+                let record = flow(FlowKind::Udp, 1, State::Refused, &format!("{client}:5000"), &format!("{server}:53"), 1, 1);
+                scans.on_flow(&record);
+            }
+        }
+        let kept: usize = scans.asked.values().map(|asked| asked.targets.len()).sum();
         assert_eq!((kept, scans.kept), (ALL_TARGETS, ALL_TARGETS));
     }
 }

@@ -125,6 +125,43 @@ fn silence_to_packets_of_no_connection_counts_where_a_scan_shows() {
     assert_eq!((scan.kind, scan.targets), (ScanKind::Ack, 30));
 }
 
+/// A visit by the client that came about.
+fn good(number: u64, client: u32, server: (u32, u16)) -> FlowRecord {
+    let mut record = attempt(number, client, server, Outcome::Established, SYN | ACK | FIN);
+    (record.orig.unique_bytes, record.resp.unique_bytes) = (100, 1000);
+    record
+}
+
+#[test]
+fn whoever_browses_and_scans_scans() {
+    let mut all: Vec<_> = (1..=200).map(|n| good(n, 1, (500 + n as u32, 443))).collect();
+    all.extend((201..=203).map(|n| attempt(n, 1, (900 + n as u32, 443), Outcome::Refused, SYN)));
+    all.extend((301..=330).map(|n| attempt(n, 1, (9, n as u16), Outcome::Refused, SYN)));
+    all.push(good(400, 1, (9, 80)));
+    let findings = found(&all);
+    let [Cause::Scan(scan)] =
+        &findings.iter().map(|f| f.cause.clone()).filter(|c| matches!(c, Cause::Scan(_))).collect::<Vec<_>>()[..]
+    else {
+        panic!("{findings:?}")
+    };
+    assert_eq!((scan.targets, scan.hosts, scan.shape), (31, 1, ScanShape::Vertical), "what it browsed is none of it");
+    assert_eq!(scan.counts, [(PortState::Open, 1), (PortState::Closed, 30)]);
+    // What failed elsewhere is told as what it is.
+    assert_eq!(codes(&all).iter().filter(|code| **code == "refused").count(), 3);
+}
+
+#[test]
+fn a_server_that_is_well_for_hours_is_flooded_in_seconds() {
+    let mut all: Vec<_> = (1..=3000).map(|n| good(n * 1000, n as u32, (9, 80))).collect();
+    assert!(!codes(&all).contains(&"syn_flood"));
+    all.extend((0..300).map(|n| attempt(2_000_000 + n, 5000 + n as u32, (9, 80), Outcome::HalfOpen, SYN)));
+    assert!(codes(&all).contains(&"syn_flood"));
+    // As many beside ten times as many that are completed: some clients are badly connected.
+    let mut busy: Vec<_> = (0..3000).map(|n| good(2_000_000 + n, n as u32, (9, 80))).collect();
+    busy.extend((0..300).map(|n| attempt(2_000_000 + n, 5000 + n as u32, (9, 80), Outcome::HalfOpen, SYN)));
+    assert!(!codes(&busy).contains(&"syn_flood"));
+}
+
 /// An attempt to connect that came out like this. `flags`: all of the client's.
 pub(super) fn attempt(number: u64, client: u32, server: (u32, u16), outcome: Outcome, flags: u16) -> FlowRecord {
     let state = match outcome {
