@@ -73,8 +73,8 @@ struct Probe {
     silent: bool,
 }
 
-/// Pairs of host and port, and what was found there.
-type Targets = HashMap<(IpAddr, u16), PortState, foldhash::fast::RandomState>;
+/// Pairs of host and port, what was found there, and when it was asked first and last.
+type Targets = HashMap<(IpAddr, u16), (PortState, Timestamp, Timestamp), foldhash::fast::RandomState>;
 
 /// What one host asked, of one sort.
 #[derive(Debug, Default)]
@@ -90,7 +90,6 @@ struct Asked {
     broken: (Few<FlowId>, Few<Place>, Option<Endpoint>),
     broken_targets: HashSet<(IpAddr, u16), foldhash::fast::RandomState>,
     first: Option<(Timestamp, Endpoint)>,
-    last: Option<Timestamp>,
     /// Probes that broke off with a reset, that were whole, and whose SYN was that of a full stack or not.
     broke_off: u64,
     whole: u64,
@@ -179,7 +178,6 @@ impl Scans {
         if asked.first.is_none_or(|(first, _)| record.start < first) {
             asked.first = Some((record.start, record.responder));
         }
-        asked.last = Some(asked.last.map_or(record.start, |last| last.max(record.start)));
         if probe.whole == Some(false) {
             asked.broken.0.push(record.id);
             asked.broken.1.push(record.first_packet);
@@ -194,9 +192,9 @@ impl Scans {
         asked.bare += u64::from(!probe.full);
         if let Some(found) = asked.targets.get_mut(&target) {
             // Of two probes the one that tells more.
-            *found = (*found).min(probe.found);
+            *found = (found.0.min(probe.found), found.1.min(record.start), found.2.max(record.start));
         } else if asked.targets.len() < TARGETS && self.kept < self.bounds.of(ALL_TARGETS) {
-            asked.targets.insert(target, probe.found);
+            asked.targets.insert(target, (probe.found, record.start, record.start));
             self.kept += 1;
         } else {
             asked.beyond += 1;
@@ -272,8 +270,7 @@ impl Asked {
 
     /// Was it a scan, or a probe? `talked`: what was of use to this host.
     fn judge(mut self, scanner: IpAddr, sort: Sort, talked: &[(IpAddr, u16)]) -> Option<Finding> {
-        let (started, first) = self.first?;
-        let over = self.last.map_or(Span::ZERO, |last| (last - started).max(Span::ZERO));
+        let (_, asked_first) = self.first?;
         let kind = match sort {
             Sort::Strange(kind) => kind,
             Sort::Datagrams => ScanKind::Udp,
@@ -310,29 +307,24 @@ impl Asked {
         }
         let (flows, packets) = (self.flows.clone(), self.packets.clone());
         let Some(shape) = shape.filter(|_| scans) else {
-            let cause = Cause::Probe { prober: scanner, kind, target: first, targets: self.targets.len() as u64 };
+            let cause = Cause::Probe { prober: scanner, kind, target: asked_first, targets: self.targets.len() as u64 };
             return Some(Finding { severity: Severity::Low, cause, flows, packets });
         };
-        let silent = self.silent.iter().map(|target| (*target, kind.of_silence()));
-        // What the scanner talked to there is what it found.
-        let talked = talked.iter().map(|target| (*target, PortState::Open));
-        let beside = silent.chain(talked).filter(|(target, _)| spread.has(target));
         self.targets.retain(|target, _| spread.has(target));
-        self.targets.extend(beside);
-        let targets = self.targets.len() as u64;
+        let (first, (_, began, _)) = self.targets.iter().min_by_key(|(target, (_, at, _))| (*at, **target))?;
+        let (first, over) = (*first, self.targets.values().map(|(.., at)| *at).max()? - *began);
+        let mut list: BTreeMap<_, _> = self.targets.iter().map(|(target, (state, ..))| (*target, *state)).collect();
+        for target in self.silent.iter().filter(|target| spread.has(target)) {
+            list.entry(*target).or_insert(kind.of_silence());
+        }
+        // What the scanner talked to there is what it found.
+        list.extend(talked.iter().filter(|target| spread.has(target)).map(|target| (*target, PortState::Open)));
+        let targets = list.len() as u64;
         let mut counts = BTreeMap::new();
-        self.targets.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
-        let asked: BTreeSet<IpAddr> = self.targets.keys().map(|(ip, _)| *ip).collect();
+        list.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
+        let asked: BTreeSet<IpAddr> = list.keys().map(|(ip, _)| *ip).collect();
         let hosts = asked.len() as u64;
         let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
-        let mut list: Vec<_> = self.targets.into_iter().map(|((ip, port), state)| (ip, port, state)).collect();
-        list.sort_unstable();
-        // Which of them was asked first is only known of the very first.
-        let (first_host, first_port) = if spread.has(&(first.ip, first.port)) {
-            (first.ip, first.port)
-        } else {
-            list.first().map(|&(ip, port, _)| (ip, port))?
-        };
         let scan = Scan {
             scanner,
             kind,
@@ -341,9 +333,9 @@ impl Asked {
             targets,
             over,
             slow,
-            first_host,
-            first_port,
-            found: list,
+            first_host: first.0,
+            first_port: first.1,
+            found: list.into_iter().map(|((ip, port), state)| (ip, port, state)).collect(),
             counts: counts.into_iter().collect(),
             at_least: self.beyond > 0,
         };
