@@ -17,6 +17,8 @@ use std::hash::{Hash, Hasher};
 
 /// After so long a question is a new one.
 const SENT_AGAIN: Span = Span::from_secs(5);
+/// What comes so soon was sent once, and copied by the network or the capture: no client asks again before.
+const COPIED: Span = Span::from_millis(100);
 /// Questions that are remembered at a time.
 const OPEN: usize = 64;
 /// Most answers of one message that are kept, and that give names to addresses.
@@ -150,10 +152,10 @@ impl Dns {
 
     fn on_query(&mut self, message: &Message<'_>, id: u16, hash: u64, now: Moment, notes: &mut Notes<'_>) {
         let again = self.open.iter().rev().find(|open| open.id == id && open.hash == hash);
-        let again = again.is_some_and(|open| !open.answered && now.ts - open.asked.ts < SENT_AGAIN);
+        let again = again.filter(|open| !open.answered).map(|open| now.ts - open.asked.ts);
         let dns = notes.record.dns.get_or_insert_default();
-        if again {
-            dns.resent += 1;
+        if let Some(after) = again.filter(|after| *after < SENT_AGAIN) {
+            dns.resent += u64::from(after >= COPIED);
             return;
         }
         dns.queries += 1;
