@@ -4,6 +4,7 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
+use super::trouble::asked_again;
 use crate::flow::{Few, FlowId, FlowRecord, Outcome, Place, State, Stuck};
 use crate::model::{Endpoint, IpProtocol, Span};
 use std::net::IpAddr;
@@ -72,8 +73,8 @@ pub(super) fn unheard(record: &FlowRecord, by_responder: bool) -> Option<&Stuck>
     let stuck = seen.stuck[usize::from(by_responder)].as_deref()?;
     let set_up = record.handshake.as_ref().is_some_and(|handshake| handshake.outcome == Outcome::Established);
     let (sender, receiver) = if by_responder { (&record.resp, &record.orig) } else { (&record.orig, &record.resp) };
-    let heard = sender.loss.as_ref().is_some_and(|loss| loss.resent_packets > stuck.times + FIRST)
-        || receiver.loss.as_ref().is_some_and(|loss| loss.duplicate_acks > 0);
+    let heard =
+        sender.loss.as_ref().is_some_and(|loss| loss.resent_packets > stuck.times + FIRST) || asked_again(record, receiver);
     let over = match record.state {
         // Whoever repeats gives up by a reset, or without a word.
         State::ResetByOriginator => by_responder,
@@ -131,6 +132,12 @@ mod tests {
         let mut lossy = silence(|_| {});
         lossy.resp.loss = Some(LossRecord { duplicate_acks: 1, ..LossRecord::default() });
         assert_eq!(told(lossy), ["resent"]);
+        // The capture has each packet twice: what looks like duplicate ACKs are copies.
+        let mut twice = silence(|_| {});
+        twice.orig.loss.as_mut().unwrap().duplicate_packets = 9;
+        twice.resp.loss.as_mut().unwrap().duplicate_acks = 5;
+        twice.resp.pure_acks = 10;
+        assert_eq!(told(twice), ["peer_gone"]);
         let mut unreachable = silence(|_| {});
         (unreachable.icmp_errors, unreachable.icmp_error) = (1, Some((3, 1, 9)));
         assert!(!told(unreachable).contains(&"peer_gone"));
