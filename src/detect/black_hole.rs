@@ -7,6 +7,7 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
+use super::trouble::asked_again;
 use crate::flow::{Few, FlowId, FlowRecord, Outcome, Place, SideRecord, State, Stuck};
 use crate::model::{IpProtocol, Span};
 use std::net::IpAddr;
@@ -113,7 +114,7 @@ fn is_alive(record: &FlowRecord, stuck: &Stuck, receiver: &SideRecord, by_respon
     let Some(loss) = receiver.loss.as_ref() else { return false };
     let reset = record.state == if by_responder { State::ResetByOriginator } else { State::ResetByResponder };
     let unasked = u64::from(reset) + loss.keep_alives;
-    loss.duplicate_acks > 0 || (stuck.heard > unasked && loss.resent_packets == 0)
+    asked_again(record, receiver) || (stuck.heard > unasked && loss.resent_packets == 0)
 }
 
 #[cfg(test)]

@@ -95,7 +95,9 @@ fn is_clear(record: &FlowRecord, said: &AppRecord, app: App) -> bool {
             let login = said.login.as_deref();
             let digest = login.is_some_and(|login| !login.password_in_clear);
             let submits = app != App::Smtp || record.responder.port == SUBMISSION || digest;
-            said.tls.is_none() && submits && (login.is_none() || digest) && asked >= ASKED && answered >= ANSWERED
+            // Where bytes are missing, it may have turned to TLS in them.
+            let known = digest || !said.incomplete;
+            known && said.tls.is_none() && submits && (login.is_none() || digest) && asked >= ASKED && answered >= ANSWERED
         }
         _ => false,
     }
@@ -143,6 +145,8 @@ mod tests {
     fn what_goes_on_to_tls_is_public_or_only_greets() {
         let tls = session(App::Imap, 143, |said| said.tls = Some(Box::new(TlsRecord::default())));
         assert_eq!(told(&[tls]), []);
+        let cut = session(App::Imap, 143, |said| said.incomplete = true);
+        assert_eq!(told(&[cut]), [], "it may have turned to TLS in what is missing");
         assert_eq!(told(&[session(App::Smtp, 25, |_| {})]), [], "servers among themselves");
         let anonymous = session(App::Ftp, 21, |said| said.login = Some(Box::new(login(Method::UserPass, true, "anonymous"))));
         assert_eq!(told(&[anonymous]), []);

@@ -110,7 +110,8 @@ impl Exposed {
         let Some(handshake) = record.handshake.as_ref().filter(|handshake| handshake.outcome == Outcome::Established) else {
             return;
         };
-        if record.protocol != IpProtocol::TCP || self.is_local(client) || !self.is_local(server.ip) {
+        let local = self.is_local(server.ip) && !is_within_site(client, server.ip);
+        if record.protocol != IpProtocol::TCP || self.is_local(client) || !local {
             return;
         }
         let Some((name, by_content)) = name(record) else { return };
@@ -166,6 +167,12 @@ impl Exposed {
             found.push(Finding { severity, cause, flows, packets });
         }
     }
+}
+
+/// Can nobody outside get to it? Routers let link-local and unique local IPv6 addresses neither in nor out (RFC 4291 section 2.5.6, RFC 4193
+/// section 4.3): whoever talks to one from a global IPv6 address has that on the same site.
+fn is_within_site(client: IpAddr, server: IpAddr) -> bool {
+    client.is_ipv6() && server.is_ipv6() && is_private(server)
 }
 
 /// Which sensitive service it is, and whether by what is said.
@@ -224,6 +231,9 @@ mod tests {
         let mut out = from("10.0.0.5", visit(1, 1, (9, 22)));
         out.responder = Endpoint::new("198.51.100.9".parse().unwrap(), 22);
         assert_eq!(told(&found(&[out.clone()])), [], "somebody inside logs in outside");
+        let mut site = from("2001:db8::7", visit(1, 1, (9, 445)));
+        site.responder.ip = "fd00:77::9".parse().unwrap();
+        assert_eq!(told(&found(&[site])), [], "a host with a global address, and a server of its own site");
         out.originator.ip = "203.0.113.1".parse().unwrap();
         assert_eq!(told(&found(&[out])), [], "two public addresses: which is ours?");
         for outcome in [Outcome::Refused, Outcome::NoAnswer, Outcome::HalfOpen, Outcome::Midway] {

@@ -502,8 +502,10 @@ pub enum Cause {
     PeerGone {
         /// Who sends again.
         sender: Endpoint,
-        /// Who is silent.
+        /// Who is silent, the first of them.
         silent: Endpoint,
+        /// How many hosts are.
+        hosts: u64,
         /// How often one segment was sent again.
         times: u64,
         /// Over how long.

@@ -4,13 +4,18 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::Groups;
+use super::trouble::asked_again;
 use crate::flow::{Few, FlowId, FlowRecord, Outcome, Place, State, Stuck};
 use crate::model::{Endpoint, IpProtocol, Span};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A timer doubles (RFC 6298 section 5.5): three repeats over so long had time for an answer to each.
 const TIMES: u64 = 3;
 const OVER: Span = Span::from_secs(3);
+
+/// So many silent hosts of one sender are one finding: what they share is its cause, or clients come and go.
+const HOSTS: usize = 4;
 
 /// Connections of one host to another that end in silence.
 #[derive(Debug, Default)]
@@ -25,7 +30,8 @@ struct Silence {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
-    groups: Groups<IpAddr, Silence>,
+    /// By who sends again, and who is silent: its address, and whether it is the client.
+    groups: Groups<(bool, IpAddr), Silence>,
 }
 
 impl Gone {
@@ -38,7 +44,7 @@ impl Gone {
             [(false, record.originator, record.responder), (true, record.responder, record.originator)]
         {
             let Some(stuck) = unheard(record, by_responder) else { continue };
-            let Some(group) = self.groups.of(from.ip, to.ip) else { return };
+            let Some(group) = self.groups.of(from.ip, (by_responder, to.ip)) else { return };
             group.flows.push(record.id);
             group.packets.extend(&stuck.packets);
             group.first.get_or_insert((from, to));
@@ -53,16 +59,35 @@ impl Gone {
     }
 
     pub(super) fn finish(self, found: &mut Vec<Finding>) {
-        for (_, group) in self.groups.into_sorted() {
-            let Silence { flows, packets, first, times, over } = group;
-            let Some((sender, silent)) = first else { continue };
-            found.push(Finding {
-                severity: Severity::High,
-                cause: Cause::PeerGone { sender, silent, times, over },
-                flows,
-                packets,
-            });
+        let mut senders: BTreeMap<(IpAddr, bool), Vec<Silence>> = BTreeMap::new();
+        for ((sender, (is_client, _)), group) in self.groups.into_sorted() {
+            senders.entry((sender, is_client)).or_default().push(group);
         }
+        for ((_, is_client), groups) in senders {
+            let hosts = groups.len();
+            if hosts < HOSTS {
+                found.extend(groups.into_iter().filter_map(|group| group.finding(is_client, 1)));
+            } else if let Some(all) = groups.into_iter().reduce(Silence::join) {
+                found.extend(all.finding(is_client, hosts as u64));
+            }
+        }
+    }
+}
+
+impl Silence {
+    fn join(mut self, other: Self) -> Self {
+        self.flows.extend(&other.flows);
+        self.packets.extend(&other.packets);
+        (self.times, self.over) = (self.times.max(other.times), self.over.max(other.over));
+        self
+    }
+
+    /// A server that does not answer any more is missed; clients come and go (out of a radio cell, out of battery).
+    fn finding(self, is_client: bool, hosts: u64) -> Option<Finding> {
+        let Self { flows, packets, first, times, over } = self;
+        let (sender, silent) = first?;
+        let severity = if is_client { Severity::Medium } else { Severity::High };
+        Some(Finding { severity, cause: Cause::PeerGone { sender, silent, hosts, times, over }, flows, packets })
     }
 }
 
@@ -72,8 +97,8 @@ pub(super) fn unheard(record: &FlowRecord, by_responder: bool) -> Option<&Stuck>
     let stuck = seen.stuck[usize::from(by_responder)].as_deref()?;
     let set_up = record.handshake.as_ref().is_some_and(|handshake| handshake.outcome == Outcome::Established);
     let (sender, receiver) = if by_responder { (&record.resp, &record.orig) } else { (&record.orig, &record.resp) };
-    let heard = sender.loss.as_ref().is_some_and(|loss| loss.resent_packets > stuck.times + FIRST)
-        || receiver.loss.as_ref().is_some_and(|loss| loss.duplicate_acks > 0);
+    let heard =
+        sender.loss.as_ref().is_some_and(|loss| loss.resent_packets > stuck.times + FIRST) || asked_again(record, receiver);
     let over = match record.state {
         // Whoever repeats gives up by a reset, or without a word.
         State::ResetByOriginator => by_responder,
@@ -121,6 +146,27 @@ mod tests {
     }
 
     #[test]
+    fn clients_that_come_and_go_are_one_finding() {
+        let vanished = |client: u8| {
+            let mut record = silence(|_| {});
+            record.originator.ip = [10, 9, 0, client].into();
+            record.cited.as_mut().unwrap().stuck.swap(0, 1);
+            std::mem::swap(&mut record.orig.loss, &mut record.resp.loss);
+            record
+        };
+        let told = |records: &[FlowRecord]| {
+            let told = |finding: Finding| match finding.cause {
+                Cause::PeerGone { hosts, .. } => Some((hosts, finding.severity)),
+                _ => None,
+            };
+            found(records).into_iter().filter_map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[vanished(1)]), [(1, Severity::Medium)]);
+        assert_eq!(told(&(1..=30).map(vanished).collect::<Vec<_>>()), [(30, Severity::Medium)]);
+        assert_eq!(told(&[silence(|_| {})]), [(1, Severity::High)], "a server is missed");
+    }
+
+    #[test]
     fn whoever_is_heard_is_there() {
         assert!(!told(silence(|stuck| stuck.heard = 1)).contains(&"peer_gone"));
         assert!(!told(silence(|stuck| stuck.acked = true)).contains(&"peer_gone"));
@@ -131,6 +177,12 @@ mod tests {
         let mut lossy = silence(|_| {});
         lossy.resp.loss = Some(LossRecord { duplicate_acks: 1, ..LossRecord::default() });
         assert_eq!(told(lossy), ["resent"]);
+        // The capture has each packet twice: what looks like duplicate ACKs are copies.
+        let mut twice = silence(|_| {});
+        twice.orig.loss.as_mut().unwrap().duplicate_packets = 9;
+        twice.resp.loss.as_mut().unwrap().duplicate_acks = 5;
+        twice.resp.pure_acks = 10;
+        assert_eq!(told(twice), ["peer_gone"]);
         let mut unreachable = silence(|_| {});
         (unreachable.icmp_errors, unreachable.icmp_error) = (1, Some((3, 1, 9)));
         assert!(!told(unreachable).contains(&"peer_gone"));

@@ -26,6 +26,9 @@ const WAITING: usize = 1024;
 /// An answer that comes later than this after the question is none to it.
 const ASKED: Span = Span::from_secs(2);
 
+/// Nobody says the same again so soon: it was captured twice (a mirrored port, several interfaces).
+const COPIED: Span = Span::from_millis(50);
+
 /// Hosts that ask about one address at a time and are told apart.
 const ASKERS: usize = 4;
 

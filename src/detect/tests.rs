@@ -352,6 +352,21 @@ fn a_reset_after_an_answer_and_one_behind_a_fin_are_how_programs_close() {
 }
 
 #[test]
+fn a_capture_that_has_each_packet_twice_makes_no_loss() {
+    let twice = |number: u64, duplicates: u64| {
+        let mut record = visit(number, 1, (9, 80));
+        record.resp.data_packets = 4;
+        record.handshake.as_mut().unwrap().syn_ack_retries = 1;
+        record.orig.loss = Some(LossRecord { duplicate_packets: duplicates, ..Default::default() });
+        record.resp.loss = Some(LossRecord { resent_packets: 1, ..Default::default() });
+        record
+    };
+    assert_eq!(codes(&(1..=20).map(|n| twice(n, 1)).collect::<Vec<_>>()), [""; 0]);
+    // Answers that a timer sends again, of SYNs that came once.
+    assert_eq!(codes(&(1..=20).map(|n| twice(n, 0)).collect::<Vec<_>>()), ["resent"]);
+}
+
+#[test]
 fn what_a_shut_window_refused_is_no_loss() {
     let mut slow = visit(1, 1, (9, 80));
     slow.orig.data_packets = 20;

@@ -69,6 +69,19 @@ struct TooBig {
     stuck: bool,
 }
 
+/// Do packets of this side pass more than once, as where a second interface or a mirrored port captures them, too?
+fn is_seen_twice(side: &SideRecord) -> bool {
+    side.loss.as_ref().is_some_and(|loss| loss.duplicate_packets > 0)
+}
+
+/// Did a side of this connection ask for a segment again, by acknowledging more than once what is before it?
+pub(super) fn asked_again(record: &FlowRecord, side: &SideRecord) -> bool {
+    let Some(loss) = &side.loss else { return false };
+    // Where packets are captured twice, every acknowledgment is: as many as half of them say nothing.
+    let copies = if is_seen_twice(&record.orig) || is_seen_twice(&record.resp) { side.pure_acks.div_ceil(2) } else { 0 };
+    loss.duplicate_acks > copies
+}
+
 /// Does an ICMP error say that a packet is too big? (RFC 1191 section 4, RFC 4443 section 3.2.)
 const fn is_too_big(v6: bool, kind: u8, code: u8) -> bool {
     if v6 { kind == 2 } else { kind == 3 && code == 4 }
@@ -123,8 +136,14 @@ impl Troubles {
         (from, to, by_client): (IpAddr, IpAddr, bool),
         seen: Option<(&Few<Place>, u64)>,
     ) {
-        let Some(loss) = side.loss.as_ref().filter(|loss| loss.resent_packets > 0) else { return };
+        let Some(loss) = side.loss.as_ref() else { return };
         let handshake = record.handshake.as_ref();
+        // A SYN that was copied on its way, or by the capture, has its answer twice: none of that was lost.
+        let answers = handshake.filter(|_| !by_client && is_seen_twice(&record.orig)).map_or(0, |h| u64::from(h.syn_ack_retries));
+        let segments = loss.resent_packets - loss.resent_packets.min(answers);
+        if segments == 0 {
+            return;
+        }
         // SYNs without an answer are an attempt that failed, and told as that.
         if handshake
             .is_some_and(|h| matches!(h.outcome, Outcome::NoAnswer | Outcome::Refused | Outcome::Unreachable | Outcome::HalfOpen))
@@ -132,7 +151,7 @@ impl Troubles {
             return;
         }
         // What a shut window refused is sent again: while it is shut, and once or twice around that. The window is the finding.
-        if seen.is_some_and(|(_, refused)| loss.resent_packets <= refused) {
+        if seen.is_some_and(|(_, refused)| segments <= refused) {
             return;
         }
         // Too big for the way, and nobody said so: that is `black_hole`'s.
@@ -150,7 +169,7 @@ impl Troubles {
             let Some(group) = self.too_big.of(from, to) else { return };
             group.flows.push(record.id);
             group.errors += record.icmp_errors;
-            group.segments += loss.resent_packets;
+            group.segments += segments;
             group.packets.push((record.first_packet.0, record.icmp_error.map_or(0, |(.., number)| number)));
             if let Some((seen, _)) = seen {
                 group.packets.extend(seen);
@@ -166,8 +185,8 @@ impl Troubles {
         if let Some((seen, _)) = seen {
             group.packets.extend(seen);
         }
-        group.segments += loss.resent_packets;
-        group.of += side.data_packets.max(loss.resent_packets);
+        group.segments += segments;
+        group.of += side.data_packets.max(segments);
         group.before += loss.lost_before;
         group.beyond += loss.lost_beyond;
         group.spurious += loss.spurious_packets;

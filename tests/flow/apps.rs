@@ -278,6 +278,16 @@ fn paired(transaction: &Transaction) -> (Option<u64>, Option<u64>, Option<i64>) 
 }
 
 #[test]
+fn a_question_that_was_captured_twice_was_asked_once() {
+    let mut world = world();
+    ask(&mut world, 5000, 1, "a.test", 0);
+    ask(&mut world, 5000, 1, "a.test", 1);
+    let app = world.only().app.unwrap();
+    let dns = app.dns.as_ref().unwrap();
+    assert_eq!((dns.queries, dns.resent, dns.unanswered()), (1, 0, 1));
+}
+
+#[test]
 fn questions_and_answers_find_each_other() {
     let mut world = world();
     ask(&mut world, 5000, 1, "a.test", 0);

@@ -93,6 +93,20 @@ fn syn_retries_up_to_a_minute_apart_are_one_attempt() {
 }
 
 #[test]
+fn copies_of_a_syn_that_no_timer_sends_are_no_retries() {
+    let mut w = World::new();
+    w.a(seg("S", 1000, 0));
+    let copy = w.wait(1).a(seg("S", 1000, 0));
+    assert_eq!(copy.change, None);
+    let again = w.wait(1000).a(seg("S", 1000, 0));
+    let copied = w.wait(1).a(seg("S", 1000, 0));
+    assert_eq!((again.change, copied.change), (Some(Change::SynRetry(1)), None));
+    w.idle(131_000);
+    let r = w.only();
+    assert_eq!((r.state, r.handshake.map(|h| h.syn_retries), r.orig.packets), (State::NoAnswer, Some(1), 4));
+}
+
+#[test]
 fn the_answer_to_a_repeated_syn_is_timed_from_the_copy_that_its_echo_names() {
     for (echo, expected, ambiguous) in [(10, Some(ms(1030)), false), (20, Some(ms(30)), false), (0, Some(ms(30)), true)] {
         let mut w = World::new();

@@ -3,7 +3,7 @@
 //! A host that is gone and another that got its address never contradict each other, nor do a router that answers for others
 //! (proxy ARP) and hosts that it cannot see; routers that share an address have hardware addresses made for it.
 
-use super::Questions;
+use super::{COPIED, Questions};
 use crate::detect::bounds::Bounds;
 use crate::detect::finding::{Cause, Conflict, Finding, Severity};
 use crate::flow::{Few, Lan, Neighbour, Place, Says};
@@ -230,13 +230,15 @@ impl Claims {
             }
         };
         let claimant = &mut address.claimants[at];
+        let copied = claimant.packet != said.packet && said.ts - claimant.last < COPIED;
         claimant.last = said.ts;
         claimant.forward |= unasked || said.says != Says::Answers;
-        if unasked {
+        if unasked && !claimant.told.iter().any(|(to, _, last)| *to == said.about && said.ts - *last < COPIED) {
             claimant.tells(said);
         }
         if let Some((last, ts)) = address.last
             && last != hardware
+            && !copied
             && said.ts - ts <= TURN
         {
             let goes_on = address.turned_at.is_some_and(|before| said.ts - before <= TURN);
@@ -355,12 +357,14 @@ impl Claims {
         // Told to one host again and again, and nobody asked.
         let by_word: Vec<_> = all.iter().filter(|taken| taken.taker.most_told >= UNASKED).copied().collect();
         let several = of_two(&by_word);
+        // Addresses that nobody else claims.
+        let taken_ones: BTreeSet<IpAddr> = all.iter().map(|taken| taken.ip).collect();
+        let own: Vec<_> = self.has(lan, hardware).iter().filter(|has| !taken_ones.contains(has)).collect();
         let by_word: Vec<_> = by_word
             .into_iter()
             .filter(|taken| {
                 let owners = self.has(lan, taken.owner.hardware);
-                let is_another =
-                    self.has(lan, hardware).iter().any(|has| !owners.contains(has) && !all.iter().any(|taken| taken.ip == *has));
+                let is_another = own.iter().any(|has| !owners.contains(has));
                 several || is_another || taken.taker.most_told >= UNASKED_ALONE
             })
             .collect();
@@ -374,12 +378,9 @@ impl Claims {
         if !of_two(&taken) {
             taken.clear();
         }
-        for one in by_word {
-            if !taken.iter().any(|taken| taken.ip == one.ip) {
-                taken.push(one);
-            }
-        }
+        taken.extend(by_word);
         taken.sort_by_key(|taken| taken.ip);
+        taken.dedup_by_key(|taken| taken.ip);
         let unasked = taken.iter().map(|taken| taken.taker.unasked.total).sum();
         (taken, unasked)
     }

@@ -4,6 +4,7 @@
 //! That no answer was seen says nothing (a switch gives it to the asker alone); that the asker asks on does: hosts stop at the first
 //! answer, and ask once a second for three times where there is none (RFC 4861 section 10, Linux's `mcast_solicit`).
 
+use super::COPIED;
 use crate::detect::bounds::Bounds;
 use crate::detect::finding::{Cause, Finding, Severity};
 use crate::flow::{Few, FlowRecord, Lan, Neighbour, Place, Says};
@@ -102,14 +103,10 @@ impl Silent {
             return;
         }
         // Conversations that could not reach a host have told that it is not there.
-        let told = |ip: &IpAddr| {
-            found.iter().any(|finding| match &finding.cause {
-                Cause::NoAnswer { server, .. } | Cause::Unreachable { server, .. } => server.ip == *ip,
-                _ => false,
-            })
-        };
-        let silent =
-            asked.iter().filter(|((.., target), asked)| asked.longest >= SWEPT && !heard.contains(target) && !told(target));
+        let told: HashSet<IpAddr> = found.iter().filter_map(unreached).flatten().collect();
+        let silent = asked
+            .iter()
+            .filter(|((.., target), asked)| asked.longest >= SWEPT && !heard.contains(target) && !told.contains(target));
         let mut askers: BTreeMap<(Lan, IpAddr), BTreeMap<IpAddr, &Asked>> = BTreeMap::new();
         for (&(lan, asker, target), asked) in silent {
             askers.entry((lan, asker)).or_default().insert(target, asked);
@@ -153,6 +150,12 @@ impl Silent {
     }
 }
 
+/// The hosts that conversations could not reach.
+fn unreached(finding: &Finding) -> Option<impl Iterator<Item = IpAddr>> {
+    let (Cause::NoAnswer { server, hosts, .. } | Cause::Unreachable { server, hosts, .. }) = &finding.cause else { return None };
+    Some(hosts.first.clone().into_iter().chain(hosts.last).chain([server.ip]))
+}
+
 /// What one host asks of others that are not there.
 fn of_one<'a>(asker: IpAddr, targets: impl Iterator<Item = (IpAddr, &'a Asked)>, sweep: bool) -> Finding {
     let (mut of, mut packets, mut total, mut rows) = (Few::default(), Few::default(), 0, 0);
@@ -169,6 +172,9 @@ fn of_one<'a>(asker: IpAddr, targets: impl Iterator<Item = (IpAddr, &'a Asked)>,
 
 impl Asked {
     fn again(&mut self, said: &Neighbour) {
+        if said.ts - self.last < COPIED {
+            return;
+        }
         self.row = if said.ts - self.last > GAP { 1 } else { self.row + 1 };
         self.longest = self.longest.max(self.row);
         self.rows += u32::from(self.row == UNANSWERED);

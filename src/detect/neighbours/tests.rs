@@ -285,6 +285,28 @@ fn a_probe_that_is_answered_met_a_conflict() {
 }
 
 #[test]
+fn what_was_captured_twice_was_said_once() {
+    let mut talk = quiet();
+    for _ in 0..2 {
+        // Answers go past this point, copies of questions do not.
+        talk.wait(1).asks(2, 9).asks(2, 9);
+    }
+    assert_eq!(talk.codes(), [""; 0]);
+    for n in 100..130 {
+        talk.wait(1).asks(1, n).asks(1, n);
+    }
+    assert_eq!(talk.codes(), [""; 0], "no address was asked for twice");
+    let mut moved = quiet();
+    moved.wait(10);
+    for _ in 0..2 {
+        moved.wait(5).answers(66, 1, 2).answers(66, 1, 2);
+    }
+    assert_eq!(moved.codes(), [""; 0], "two answers that nobody had asked for are not four");
+    moved.wait(5).answers(66, 1, 2);
+    assert_eq!(moved.codes(), ["spoofed_address"]);
+}
+
+#[test]
 fn who_is_not_there_is_asked_for_three_times() {
     let asked = |times: u8, seconds: i64, heard: bool| {
         let mut talk = quiet();
@@ -334,10 +356,11 @@ fn a_host_that_others_miss_too_is_one_finding_and_several_of_one_asker_as_well()
 fn a_sweep_is_one_finding_and_a_busy_router_none() {
     let swept = |times: u8| {
         let mut talk = quiet();
-        for target in 100..=200 {
-            for _ in 0..times {
+        for _ in 0..times {
+            for target in 100..=200 {
                 talk.asks(66, target);
             }
+            talk.wait(1);
         }
         talk.found()
     };

@@ -17,6 +17,8 @@ use std::hash::{Hash, Hasher};
 
 /// After so long a question is a new one.
 const SENT_AGAIN: Span = Span::from_secs(5);
+/// A datagram that comes so soon was sent once, and copied by the network or the capture: no client asks again before.
+const COPIED: Span = Span::from_millis(100);
 /// Questions that are remembered at a time.
 const OPEN: usize = 64;
 /// Most answers of one message that are kept, and that give names to addresses.
@@ -44,6 +46,8 @@ pub(super) struct Dns {
     open: VecDeque<Open>,
     /// Of TCP.
     sides: [Framer; 2],
+    /// Over TCP, where nothing is copied.
+    stream: bool,
 }
 
 /// Messages of one side of a TCP connection.
@@ -57,7 +61,7 @@ struct Framer {
 
 impl Dns {
     pub(super) fn new(app: App) -> Self {
-        Self { app, open: VecDeque::new(), sides: Default::default() }
+        Self { app, open: VecDeque::new(), sides: Default::default(), stream: false }
     }
 
     /// Bytes of a TCP connection. `false`: nothing more can be read of it.
@@ -116,7 +120,10 @@ impl Dns {
 
     fn of_stream(&mut self, side: usize, bytes: &[u8], at: At, notes: &mut Notes<'_>) {
         match dns::read_cut(bytes) {
-            Some(message) => self.on_message(&message, at.now, notes),
+            Some(message) => {
+                self.stream = true;
+                self.on_message(&message, at.now, notes);
+            }
             None => self.lose(side, notes),
         }
     }
@@ -150,10 +157,10 @@ impl Dns {
 
     fn on_query(&mut self, message: &Message<'_>, id: u16, hash: u64, now: Moment, notes: &mut Notes<'_>) {
         let again = self.open.iter().rev().find(|open| open.id == id && open.hash == hash);
-        let again = again.is_some_and(|open| !open.answered && now.ts - open.asked.ts < SENT_AGAIN);
+        let again = again.filter(|open| !open.answered).map(|open| now.ts - open.asked.ts);
         let dns = notes.record.dns.get_or_insert_default();
-        if again {
-            dns.resent += 1;
+        if let Some(after) = again.filter(|after| *after < SENT_AGAIN) {
+            dns.resent += u64::from(after >= COPIED || self.stream);
             return;
         }
         dns.queries += 1;

@@ -40,6 +40,13 @@ struct SynCopy {
     ip_id: u16,
 }
 
+/// No timer sends a SYN again so soon.
+pub(super) const SOON: Span = Span::from_millis(100);
+
+fn soon_after(ts: Timestamp, before: Timestamp) -> bool {
+    (Span::ZERO..SOON).contains(&(ts - before))
+}
+
 /// Copies after the first that are remembered, the newest; Linux sends six by itself (`tcp_syn_retries`).
 const REPEATS: usize = 7;
 
@@ -192,11 +199,13 @@ impl Setup {
         Self { outcome: Some(Outcome::Midway), ..Self::default() }
     }
 
-    /// A SYN or SYN-ACK of `from`. Says how many copies of it have now been seen.
+    /// A SYN or SYN-ACK of `from`. Says how often it was sent so far; 0 where this is but a copy of the one before.
     pub(super) fn on_syn(&mut self, from: End, segment: &Segment<'_>, offer: Offer, sight: Sight) -> u32 {
         let (bare, data) = (segment.is_bare_syn(), segment.len > 0);
         let value = offer.timestamps.map_or(0, |(value, _)| value);
         let knock = &mut self.knocks[from.index()];
+        // No timer sends a SYN again so soon: the network or the capture copied it.
+        let copied = bare && knock.bare && knock.copies > 0 && soon_after(sight.ts, knock.last().ts);
         // The SYN-ACK of a simultaneous open is no copy of the bare SYN before it: that is what the other side answers.
         if bare || !self.sent_syn[from.index()] {
             knock.send(SynCopy { ts: sight.ts, value, ip_id: segment.syn_id });
@@ -210,8 +219,8 @@ impl Setup {
             }
             // In a simultaneous or split set-up there are two of them: repeats are counted per side.
             let first_of_side = knock.copies == 1;
-            self.syn_copies += u32::from(!first_of_side || self.syn_copies == 0);
-            self.syn_copies
+            self.syn_copies += u32::from((!first_of_side && !copied) || self.syn_copies == 0);
+            if copied { 0 } else { self.syn_copies }
         } else {
             self.sent_syn_ack[from.index()] = true;
             if self.syn_ack.is_none() {

@@ -292,8 +292,11 @@ impl Connection {
             // It was overtaken by what came after it.
             setup.outcome = Some(Outcome::Established);
         }
-        *change =
-            (copies > 1).then(|| Change::SynRetry(copies - 1)).or(if open { None } else { Some(Change::State(State::Opening)) });
+        *change = match copies {
+            0 => None,
+            1 => (!open).then_some(Change::State(State::Opening)),
+            _ => Some(Change::SynRetry(copies - 1)),
+        };
         Verdict { latest: !open, ..Verdict::ACCEPTED }
     }
 

@@ -164,13 +164,13 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
             ),
             source: "RFC 2923 section 2.1, RFC 4821, RFC 8899; RFC 1191",
         },
-        Cause::PeerGone { sender, silent, times, over } => Said {
+        Cause::PeerGone { sender, silent, times, over, .. } => Said {
             seen: format!(
                 "{sender} sent one segment {} more over {}, as its timer has it; from {silent} nothing came any more: no ACK, no RST, no ICMP.",
                 units::counted(*times, "time"),
                 units::duration(*over)
             ),
-            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops",
+            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops; a client has left, as those on radio do",
             not: "a slow program: its kernel would acknowledge; nor loss now and then, of which some gets through",
             check: format!("ping {} · ip neigh on the last router · does a new connection work? (NAT, firewall)", silent.ip),
             source: "RFC 9293 section 3.8.3, RFC 6298 section 5; Linux net.ipv4.tcp_retries2",

@@ -151,8 +151,8 @@ fn data(cause: &Cause) -> Value {
         Cause::SlowRequests { client, server, way, at_once, longest, sent } => json!({
             "client": client.to_string(), "server": server.to_string(), "unfinished": way.key(), "at_once": at_once, "longest": seconds(*longest), "sent": sent,
         }),
-        Cause::PeerGone { sender, silent, times, over } => json!({
-            "sender": sender.to_string(), "silent": silent.to_string(), "times": times, "over": seconds(*over),
+        Cause::PeerGone { sender, silent, hosts, times, over } => json!({
+            "sender": sender.to_string(), "silent": silent.to_string(), "hosts": hosts, "times": times, "over": seconds(*over),
         }),
         Cause::BlackHole { sender, receiver, stuck, passed, times, over, shorter } => json!({
             "sender": sender.to_string(), "receiver": receiver.to_string(), "stuck": stuck, "passed": passed, "times": times, "over": seconds(*over),

@@ -144,10 +144,12 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             server.port,
             units::duration(*over)
         ),
-        Cause::PeerGone { silent, times, over, .. } => format!(
-            "{} port {} is gone: one segment sent {} times more in {}, no answer{}",
-            silent.ip,
-            silent.port,
+        Cause::PeerGone { sender, silent, hosts, times, over } => format!(
+            "{}: one segment sent {} times more in {}, no answer{}",
+            match hosts {
+                1 => format!("{} port {} is gone", silent.ip, silent.port),
+                _ => format!("{hosts} hosts are gone for {} (first {})", sender.ip, silent.ip),
+            },
             units::count(*times),
             units::duration(*over),
             in_connections(attempts)

@@ -2,11 +2,8 @@
 
 use super::case::{Case, Opinion};
 use crate::decode::TcpFlags;
+use crate::flow::tcp::handshake::SOON;
 use crate::flow::verdict::{Evidence, VerdictKind};
-use crate::model::Span;
-
-/// No timer sends a SYN again so soon.
-const SOON: Span = Span::from_millis(100);
 
 impl Case<'_> {
     /// What a repeated SYN is.
