@@ -440,14 +440,23 @@ Then the first conversation, what it is, and the packets that show it.
   slow_requests  requests begun and never finished, many at one time
   left_open      sockets that a program forgot to close
   black_hole     packets too big for the way, and no ICMP that says so
+  peer_gone      one side sends again and again, and nothing comes back any more
+  injected_reset     a reset that its sender knows nothing of: it goes on
+  rewritten_data     data that came again with other bytes
+  spoofed_address    by ARP or neighbour discovery a host takes others' addresses
+  duplicate_address  two hosts have one address
+  neighbour_silent   nobody has the address that is asked for; also ARP sweeps
   clear_protocol Telnet, mail, LDAP and the like that everyone can read
   exposed_port   ssh, databases and the like that answer foreign addresses:
                  private ones are local, and those of --local NET
 
 findings says of each: Seen, Means (one of several), Not, Check; -v adds the
 source of the rule and what a scan found; --format jsonl for scripts.
---fail-on high ends with 10 when there is a finding as grave, as in
-  sockeye findings -q --fail-on medium FILE || echo look at it
+--fail-on high ends with 10 when there is a finding as grave (a scan is medium):
+  sockeye findings -q --fail-on medium FILE; [ $? -eq 10 ] && echo look at it
+Several files are one capture, merged by time: findings of each are had by a loop
+over them. The packets of all that takes part in one:
+  sockeye packets -r FILE --where finding=port_scan -w scan.pcapng
 Rules, and when each is wrong: docs/findings.md.
 ";
 

@@ -1,7 +1,7 @@
 //! What is said of a finding beside its line: what was seen, what it may mean, what it is not, what to check, where the rule stands.
 
-use super::words::counts;
-use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, Scan, ScanShape, SlowWay};
+use super::words::{counts, strange};
+use crate::detect::{Cause, Conflict, Few, Finding, Leak, NameFault, Scan, ScanKind, ScanShape, SlowWay};
 use crate::model::{Endpoint, IpProtocol};
 use crate::output::handshakes::icmp_words;
 use crate::output::units;
@@ -39,6 +39,24 @@ pub(super) fn said(finding: &Finding) -> Said {
         cause => of_troubles(cause),
     };
     said.unwrap_or_default().counted(finding.flows.total)
+}
+
+/// `10.0.0.1, 10.0.0.2 and 52 others`.
+fn neighbours_of(targets: &Few<IpAddr>) -> String {
+    let named: Vec<String> = targets.first.iter().map(ToString::to_string).collect();
+    match targets.total - named.len() as u64 {
+        0 => named.join(", "),
+        more => format!("{} and {}", named.join(", "), units::counted(more, "other")),
+    }
+}
+
+/// How a protocol is spoken so that nobody reads it on the way.
+fn with_tls(protocol: &str) -> String {
+    match protocol {
+        "http" => "https instead of http".to_owned(),
+        "telnet" | "rlogin" => "ssh instead".to_owned(),
+        _ => format!("{protocol} with TLS: STARTTLS, or the port for it"),
+    }
 }
 
 /// `10.0.0.1:80`, `10.0.0.1:80 (and 6 other hosts)`.
@@ -243,7 +261,7 @@ fn of_sayings(cause: &Cause) -> Option<Said> {
             seen: format!("{client} sent {server} a password that everyone on the way can read."),
             means: "the program speaks without TLS; base64 hides nothing",
             not: "proof that anybody read it",
-            check: format!("change the password · use {protocol} with TLS (STARTTLS, or the port for it)"),
+            check: format!("change the password · {}", with_tls(protocol)),
             source: "RFC 8314, RFC 7617 section 4",
         },
         _ => return None,
@@ -272,11 +290,16 @@ fn of_others(cause: &Cause) -> Option<Said> {
             ),
             source: "nmap(1), PORT SCANNING TECHNIQUES; docs/findings.md",
         },
-        Cause::Probe { prober, target, .. } => Said {
-            seen: format!("{prober} sent {target} what no program's connection begins with."),
-            means: "a scanner's probe, written by hand",
-            not: "a scan by itself: too few targets were asked",
-            check: format!("who is {prober}? · what else did it send: sockeye flows FILE 'host {prober}'"),
+        Cause::Probe { prober, target, kind, .. } => Said {
+            seen: match kind {
+                ScanKind::Syn => format!(
+                    "{prober} sent {target} a SYN, and broke off the answer by a reset without ACK: its kernel knew of no such connection."
+                ),
+                kind => format!("{prober} sent {target} what no program's connection begins with: {}.", strange(*kind)),
+            },
+            means: "a probe: a scanner, or somebody who tries out a single packet",
+            not: "a scan by itself: too few targets were asked, or too few in vain",
+            check: format!("who is {prober}? · what else did it send: sockeye flows -r FILE --where 'host {prober}'"),
             source: "RFC 9293 section 3.10.7; nmap(1)",
         },
         Cause::SynFlood { target, peak, .. } => Said {
@@ -386,10 +409,11 @@ fn of_services(cause: &Cause) -> Option<Said> {
             not: "proof that anybody did",
             check: match *protocol {
                 "telnet" | "rlogin" => format!(
-                    "ssh instead; what was typed there, passwords too, stands in the packets: sockeye follow FILE of {server}"
+                    "ssh instead; what was typed there, passwords too, stands in the packets: sockeye follow -r FILE --where 'host {}'",
+                    server.ip
                 ),
                 "http" => format!("does {server} speak HTTPS? · the cookie's Secure attribute, HSTS"),
-                _ => format!("{protocol} with TLS: STARTTLS, or the port for it"),
+                protocol => with_tls(protocol),
             },
             source: match *protocol {
                 "http" => "RFC 9110 section 17, RFC 6265 section 8.3",
@@ -450,7 +474,7 @@ fn of_neighbours(cause: &Cause) -> Option<Said> {
                 "{} asked {} for {}; nobody has said to have {}, and nothing came from there.",
                 if *askers > 1 { units::counted(*askers, "host") } else { asker.to_string() },
                 units::counted(*asked, "time"),
-                targets.first.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                neighbours_of(targets),
                 if targets.total > 1 { "one of them" } else { "it" }
             ),
             means: if *sweep {
@@ -501,7 +525,10 @@ fn of_tampering(cause: &Cause) -> Option<Said> {
             means: "somebody injects data and is faster or slower than the sender · evasion: who watches shall read other bytes than the \
                     receiver · a device on the way that changes data",
             not: "a damaged copy (its checksum would be wrong), or a keep-alive, whose byte means nothing",
-            check: format!("sockeye follow on both copies · TTL and IP id of both · is it in a capture at {}?", sender.ip),
+            check: format!(
+                "sockeye follow ID -r FILE shows where copies differ · TTL and IP id of both · is it in a capture at {}?",
+                sender.ip
+            ),
             source: "RFC 9293 section 3.8.1; RFC 1122 section 4.2.3.6; Ptacek and Newsham, Insertion, Evasion and Denial of Service (1998)",
         },
         _ => return None,

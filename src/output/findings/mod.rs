@@ -215,7 +215,10 @@ fn explain(out: &mut impl Write, style: &Style, finding: &Finding, all: bool) ->
     if all {
         say(out, "Source", said.source)?;
         if let Cause::Scan(scan) = &finding.cause {
-            let found = scan.found.iter().map(|(ip, port, state)| format!("{ip}:{port} {}", words::state_word(*state)));
+            let mut found: Vec<_> = scan.found.iter().collect();
+            // What is open first: that is what whoever asked wanted to know.
+            found.sort_by_key(|(ip, port, state)| (*state, *ip, *port));
+            let found = found.into_iter().map(|(ip, port, state)| format!("{ip}:{port} {}", words::state_word(*state)));
             say(out, "Found", &found.collect::<Vec<_>>().join(", "))?;
         }
     }

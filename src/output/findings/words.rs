@@ -84,10 +84,10 @@ pub(super) fn headline(finding: &Finding) -> String {
             format!("password{user} in the clear ({} {method}){}", protocol.to_uppercase(), in_connections(attempts))
         }
         Cause::SynFlood { target, unfinished, completed, sources, sources_at_least, .. } => format!(
-            "SYN flood on {} port {}: {} attempts never completed, {} were; from {}{}",
+            "SYN flood on {} port {}: {} never completed, {} completed; from {}{}",
             target.ip,
             target.port,
-            units::count(*unfinished),
+            units::counted(*unfinished, "attempt"),
             units::count(*completed),
             if *sources_at_least { "more than " } else { "" },
             if *sources == 1 { "1 address".to_owned() } else { format!("{} addresses", units::count(*sources)) },
@@ -307,11 +307,22 @@ fn scanned(scan: &Scan) -> String {
     format!("{slow}{} by {scanner}: {whom} in {}; {}", kind(scan.kind), units::duration(*over), counts(scan))
 }
 
-/// `3 open, 97 closed`.
+/// `2 open (22, 80), 98 closed`.
 pub(super) fn counts(scan: &Scan) -> String {
-    let parts: Vec<String> =
-        scan.counts.iter().map(|(state, n)| format!("{} {}", units::count(*n), state_word(*state))).collect();
-    parts.join(", ")
+    /// Open ports that are named.
+    const NAMED: usize = 4;
+    let open = || scan.found.iter().filter(|(.., state)| *state == PortState::Open);
+    let ports: Vec<String> = open().take(NAMED).map(|(_, port, _)| port.to_string()).collect();
+    let more = if open().nth(NAMED).is_some() { ", …" } else { "" };
+    let part = |(state, n): &(PortState, u64)| {
+        let which = match state {
+            // Of several hosts a port alone says nothing.
+            PortState::Open if scan.hosts == 1 => format!(" ({}{more})", ports.join(", ")),
+            _ => String::new(),
+        };
+        format!("{} {}{which}", units::count(*n), state_word(*state))
+    };
+    scan.counts.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// The state of a port in nmap's words.
@@ -339,7 +350,7 @@ const fn kind(kind: ScanKind) -> &'static str {
     }
 }
 
-const fn strange(kind: ScanKind) -> &'static str {
+pub(super) const fn strange(kind: ScanKind) -> &'static str {
     match kind {
         ScanKind::Fin => "FIN without ACK (FIN scan)",
         ScanKind::Null => "no flag at all (NULL scan)",

@@ -134,7 +134,8 @@ impl<W: Write> SummarySink<W> {
         let ranked = std::mem::take(&mut self.ranking).finish(summary.sources.len() > 1 || summary.threads > 1);
         let style = self.config.style;
         if ranked.rows.is_empty() {
-            return self.write_findings(&style, summary);
+            self.write_findings(&style, summary)?;
+            return self.write_next(&style, &[], summary);
         }
         if !quiet {
             writeln!(self.out)?;
@@ -171,11 +172,15 @@ impl<W: Write> SummarySink<W> {
             tell_pieces(&mut self.out, &style)?;
         }
         self.write_findings(&style, summary)?;
-        if !quiet {
-            let ranked = &ranked.rows;
-            for line in next::lines(&self.config, ranked, &self.found, summary.live) {
-                writeln!(self.out, "{}", style.glyphs(&line))?;
-            }
+        self.write_next(&style, &ranked.rows, summary)
+    }
+
+    fn write_next(&mut self, style: &Style, shown: &[FlowRecord], summary: &RunSummary) -> io::Result<()> {
+        if self.config.quiet {
+            return Ok(());
+        }
+        for line in next::lines(&self.config, shown, &self.found, summary.live) {
+            writeln!(self.out, "{}", style.glyphs(&line))?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// The lines after the table: `Next: …`, several commands on one line where they fit.
 pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], found: &[Finding], live: bool) -> Vec<String> {
     // What was live is gone: there is nothing to read again.
-    if live || shown.is_empty() || config.source_words.is_empty() {
+    if live || (shown.is_empty() && found.is_empty()) || config.source_words.is_empty() {
         return Vec::new();
     }
     let source: Vec<_> = config.source_words.iter().map(|w| quote(w)).collect();
@@ -19,9 +19,14 @@ pub(super) fn lines(config: &SummaryConfig, shown: &[FlowRecord], found: &[Findi
     let mut commands = Vec::new();
     // The conversation that most deserves a look: that of the gravest finding, else the first that failed, else the biggest.
     let biggest = || shown.iter().max_by_key(|r| r.orig.wire_bytes.saturating_add(r.resp.wire_bytes));
-    let grave = found.iter().find_map(|finding| finding.flows.first.first().copied());
+    let grave = found.first().and_then(|finding| finding.flows.first.first().copied());
     let failed = || shown.iter().find(|r| has_failed(r)).or_else(biggest).map(|record| record.id);
-    if let Some(id) = grave.or_else(failed) {
+    // Of no conversation are findings on addresses: of one file their packets can be looked at.
+    let single = config.source_words.iter().filter(|word| *word == "-r").count() == 1;
+    let cited = found.first().filter(|finding| single && finding.flows.total == 0).and_then(|finding| finding.packets.last);
+    if let Some((_, number)) = cited {
+        commands.push(format!("sockeye explain --packet {number} {source}{whole}"));
+    } else if let Some(id) = grave.or_else(failed) {
         commands.push(format!("sockeye explain {id} {source}{whole}"));
     }
     // Connections that began before the capture have no set-up in it.
