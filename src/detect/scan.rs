@@ -138,7 +138,7 @@ impl Useful {
 #[derive(Debug, Default)]
 pub(super) struct Scans {
     /// Those that asked in vain.
-    asked: HashMap<(IpAddr, Sort), Asked, foldhash::fast::RandomState>,
+    asked: HashMap<(IpAddr, Sort), Box<Asked>, foldhash::fast::RandomState>,
     useful: Useful,
     kept: usize,
     bounds: Bounds,

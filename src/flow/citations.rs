@@ -294,6 +294,8 @@ impl Citations {
                     seen.open(ts, place);
                 }
             }
+            // What begins has nothing to be let go of.
+            Some(Change::State(State::Opening | State::Open)) => {}
             Some(Change::State(state)) => {
                 // Whatever ends it, nobody waits for the window any more.
                 if let Some(seen) = self.flows.get_mut(&flow)
