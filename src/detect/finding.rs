@@ -521,6 +521,10 @@ pub enum Cause {
         protocol: &'static str,
         /// Of HTTP: what makes it worth a finding.
         carries: Option<Secret>,
+        /// How many clients did so; `client` is the first.
+        clients: u64,
+        /// With how many servers; `server` is the first.
+        servers: u64,
     },
     /// A service that belongs inside answered somebody outside.
     ExposedPort {

@@ -376,7 +376,7 @@ fn of_services(cause: &Cause) -> Option<Said> {
             ),
             source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
         },
-        Cause::ClearProtocol { client, server, protocol, carries } => Said {
+        Cause::ClearProtocol { client, server, protocol, carries, .. } => Said {
             seen: format!(
                 "{client} and {server} spoke {} without TLS{}.",
                 protocol.to_uppercase(),

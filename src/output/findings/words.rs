@@ -171,15 +171,20 @@ fn kept(cause: &Cause, attempts: u64) -> String {
                 in_connections(attempts)
             )
         }
-        Cause::ClearProtocol { protocol, carries, server, .. } => {
+        Cause::ClearProtocol { protocol, carries, server, clients, servers, .. } => {
             let what = carries.map_or("what is said in it", |secret| match secret {
                 Secret::Cookie => "a cookie (session)",
                 Secret::Authorization => "an authorization",
             });
             format!(
-                "{} in the clear: {what} can be read on the way to {}{}",
+                "{} in the clear: {what} can be read on the way to {}{}{}",
                 protocol.to_uppercase(),
                 server.ip,
+                match (clients, servers) {
+                    (1, 1) => String::new(),
+                    (1, n) => format!(" and {}", units::counted(n - 1, "other server")),
+                    (n, _) => format!(" of {}", units::counted(*n, "client")),
+                },
                 in_connections(attempts)
             )
         }
