@@ -109,7 +109,7 @@ fn merged<K: Ord>(all: Vec<Spoken>, key: impl Fn(&Spoken) -> K, count: impl Fn(&
         let many = ones.len();
         if many < MANY {
             merged.extend(ones);
-        } else if let Some(mut one) = ones.into_iter().reduce(Spoken::join) {
+        } else if let Some(mut one) = ones.into_iter().reduce(|all, one| all.join(&one)) {
             count(&mut one, many as u64);
             merged.push(one);
         }
@@ -118,7 +118,7 @@ fn merged<K: Ord>(all: Vec<Spoken>, key: impl Fn(&Spoken) -> K, count: impl Fn(&
 }
 
 impl Spoken {
-    fn join(mut self, other: Self) -> Self {
+    fn join(mut self, other: &Self) -> Self {
         self.flows.extend(&other.flows);
         self.packets.extend(&other.packets);
         self.carries = self.carries.max(other.carries);

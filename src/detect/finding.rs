@@ -487,6 +487,8 @@ pub enum Cause {
         sender: IpAddr,
         /// To whom.
         receiver: IpAddr,
+        /// How many hosts that is; `receiver` is the first.
+        receivers: u64,
         /// The shortest segment that did not get through, bytes of data.
         stuck: u32,
         /// The longest that did; 0: none with data.

@@ -154,7 +154,8 @@ fn data(cause: &Cause) -> Value {
         Cause::PeerGone { sender, silent, hosts, times, over } => json!({
             "sender": sender.to_string(), "silent": silent.to_string(), "hosts": hosts, "times": times, "over": seconds(*over),
         }),
-        Cause::BlackHole { sender, receiver, stuck, passed, times, over, shorter } => json!({
+        Cause::BlackHole { sender, receiver, receivers, stuck, passed, times, over, shorter } => json!({
+            "receivers": receivers,
             "sender": sender.to_string(), "receiver": receiver.to_string(), "stuck": stuck, "passed": passed, "times": times, "over": seconds(*over),
             "shorter": shorter,
         }),

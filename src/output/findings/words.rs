@@ -154,7 +154,7 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             units::duration(*over),
             in_connections(attempts)
         ),
-        Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
+        Cause::BlackHole { receiver, receivers, stuck, shorter, over, .. } => {
             let then = shorter.map_or_else(
                 || format!("never got through in {}", units::duration(*over)),
                 |shorter| {
@@ -166,7 +166,8 @@ fn kept(cause: &Cause, attempts: u64) -> String {
                 },
             );
             format!(
-                "black hole on the way to {receiver}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                "black hole on the way to {receiver}{}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                if *receivers > 1 { format!(" and {}", units::counted(receivers - 1, "other host")) } else { String::new() },
                 units::count(u64::from(*stuck)),
                 in_connections(attempts)
             )
