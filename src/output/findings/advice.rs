@@ -170,7 +170,7 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
                 units::counted(*times, "time"),
                 units::duration(*over)
             ),
-            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops; a client has left, as those on radio do",
+            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops · a client left its radio cell",
             not: "a slow program: its kernel would acknowledge; nor loss now and then, of which some gets through",
             check: format!("ping {} · ip neigh on the last router · does a new connection work? (NAT, firewall)", silent.ip),
             source: "RFC 9293 section 3.8.3, RFC 6298 section 5; Linux net.ipv4.tcp_retries2",
