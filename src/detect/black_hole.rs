@@ -10,6 +10,7 @@ use super::groups::Groups;
 use super::trouble::asked_again;
 use crate::flow::{Few, FlowId, FlowRecord, Outcome, Place, SideRecord, State, Stuck};
 use crate::model::{IpProtocol, Span};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A segment that is sent again so often over so long is repeated by a timer: loss by chance does not hit one segment four times.
@@ -22,6 +23,10 @@ const FULL: u32 = 1200;
 
 /// TCP's options take no more of a segment, bytes; the MSS does not count them (RFC 6691).
 const OPTIONS: u32 = 40;
+
+/// So many hosts that full-sized packets of one sender do not get to are one finding: the narrow link is near the sender, or errors are kept
+/// from it.
+const RECEIVERS: usize = 4;
 
 /// What is swallowed between two hosts.
 #[derive(Debug, Default)]
@@ -72,13 +77,37 @@ impl BlackHoles {
     }
 
     pub(super) fn finish(self, found: &mut Vec<Finding>) {
-        for ((sender, receiver), group) in self.groups.into_sorted() {
-            let Hole { flows, packets, stuck, passed, times, over, shorter, never } = group;
-            let severity = if never { Severity::High } else { Severity::Medium };
-            let shorter = shorter.filter(|_| !never);
-            let cause = Cause::BlackHole { sender, receiver, stuck, passed, times, over, shorter };
-            found.push(Finding { severity, cause, flows, packets });
+        let mut senders: BTreeMap<IpAddr, Vec<(IpAddr, Hole)>> = BTreeMap::new();
+        for ((sender, receiver), hole) in self.groups.into_sorted() {
+            senders.entry(sender).or_default().push((receiver, hole));
         }
+        for (sender, holes) in senders {
+            let many = holes.len();
+            if many < RECEIVERS {
+                found.extend(holes.into_iter().map(|(receiver, hole)| hole.finding(sender, receiver, 1)));
+            } else if let Some((first, all)) = holes.into_iter().reduce(|(first, all), (_, other)| (first, all.join(&other))) {
+                found.push(all.finding(sender, first, many as u64));
+            }
+        }
+    }
+}
+
+impl Hole {
+    fn join(mut self, other: &Self) -> Self {
+        self.flows.extend(&other.flows);
+        self.packets.extend(&other.packets);
+        // Lengths are of one way, the first: others may be narrower.
+        self.never |= other.never;
+        (self.times, self.over) = (self.times + other.times, self.over.max(other.over));
+        self
+    }
+
+    fn finding(self, sender: IpAddr, receiver: IpAddr, receivers: u64) -> Finding {
+        let Self { flows, packets, stuck, passed, times, over, shorter, never } = self;
+        let severity = if never { Severity::High } else { Severity::Medium };
+        let shorter = shorter.filter(|_| !never);
+        let cause = Cause::BlackHole { sender, receiver, receivers, stuck, passed, times, over, shorter };
+        Finding { severity, cause, flows, packets }
     }
 }
 
@@ -155,6 +184,19 @@ mod tests {
         let mut tail = hole(|stuck| stuck.heard = 0);
         tail.orig.loss.as_mut().unwrap().duplicate_acks = 1;
         assert_eq!(told(&found(&[tail])), ["black_hole"]);
+    }
+
+    #[test]
+    fn many_ways_of_one_sender_are_one_finding() {
+        let to = |client: u8| {
+            let mut record = hole(|_| {});
+            record.originator.ip = [10, 9, 0, client].into();
+            record
+        };
+        let findings = found(&(1..=30).map(to).collect::<Vec<_>>());
+        assert_eq!((told(&findings), findings[0].flows.total), (vec!["black_hole"], 30));
+        assert!(matches!(findings[0].cause, Cause::BlackHole { receivers: 30, .. }));
+        assert_eq!(told(&found(&(1..=3).map(to).collect::<Vec<_>>())), ["black_hole"; 3]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::flow::app::{AppRecord, Secret};
 use crate::flow::{Few, FlowId, FlowRecord, Place};
 use crate::model::{Endpoint, IpProtocol};
 use crate::peek::App;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 /// Mail submission (RFC 6409). Servers that hand mail to one another do so in the clear where one of them knows no TLS, which no user can change.
@@ -69,19 +69,71 @@ impl ClearProtocols {
             _ => None,
         };
         let told: HashSet<(IpAddr, Endpoint)> = found.iter().filter_map(password).collect();
-        for ((client, (ip, port, protocol)), group) in self.groups.into_sorted() {
+        let mut all = Vec::new();
+        for ((client, (ip, port, protocol)), Clear { flows, packets, carries }) in self.groups.into_sorted() {
             let server = Endpoint::new(ip, port);
-            if told.contains(&(client, server)) {
-                continue;
+            if !told.contains(&(client, server)) {
+                all.push(Spoken { client, server, protocol, carries, flows, packets, clients: 1, servers: 1 });
             }
-            let Clear { flows, packets, carries } = group;
-            let severity = match (protocol, carries) {
-                // Often what tells one visitor from another, and no more.
-                (_, Some(Secret::Cookie)) | ("mqtt" | "redis", _) => Severity::Low,
-                _ => Severity::Medium,
-            };
-            found.push(Finding { severity, cause: Cause::ClearProtocol { client, server, protocol, carries }, flows, packets });
         }
+        let all = merged(all, |one| (one.server, one.protocol), |one, others| one.clients = others);
+        let (several, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.clients > 1);
+        let all = merged(all, |one| (one.client, one.protocol), |one, others| one.servers = others);
+        found.extend(several.into_iter().chain(all).map(Spoken::finding));
+    }
+}
+
+/// So many clients of one server, or servers of one client, are one finding.
+const MANY: usize = 4;
+
+/// What a client, or several, said to a server, or to several.
+struct Spoken {
+    client: IpAddr,
+    server: Endpoint,
+    protocol: &'static str,
+    carries: Option<Secret>,
+    flows: Few<FlowId>,
+    packets: Few<Place>,
+    clients: u64,
+    servers: u64,
+}
+
+/// Those that are alike in one way, where they are many, as one.
+fn merged<K: Ord>(all: Vec<Spoken>, key: impl Fn(&Spoken) -> K, count: impl Fn(&mut Spoken, u64)) -> Vec<Spoken> {
+    let mut alike: BTreeMap<K, Vec<Spoken>> = BTreeMap::new();
+    for one in all {
+        alike.entry(key(&one)).or_default().push(one);
+    }
+    let mut merged = Vec::new();
+    for ones in alike.into_values() {
+        let many = ones.len();
+        if many < MANY {
+            merged.extend(ones);
+        } else if let Some(mut one) = ones.into_iter().reduce(|all, one| all.join(&one)) {
+            count(&mut one, many as u64);
+            merged.push(one);
+        }
+    }
+    merged
+}
+
+impl Spoken {
+    fn join(mut self, other: &Self) -> Self {
+        self.flows.extend(&other.flows);
+        self.packets.extend(&other.packets);
+        self.carries = self.carries.max(other.carries);
+        self
+    }
+
+    fn finding(self) -> Finding {
+        let Self { client, server, protocol, carries, flows, packets, clients, servers } = self;
+        let severity = match (protocol, carries) {
+            // Often what tells one visitor from another, and no more.
+            (_, Some(Secret::Cookie)) | ("mqtt" | "redis", _) => Severity::Low,
+            _ => Severity::Medium,
+        };
+        let cause = Cause::ClearProtocol { client, server, protocol, carries, clients, servers };
+        Finding { severity, cause, flows, packets }
     }
 }
 
@@ -177,6 +229,25 @@ mod tests {
             [("http", Severity::Medium)],
             "one finding, the gravest"
         );
+    }
+
+    #[test]
+    fn many_clients_of_one_server_are_one_finding_and_many_servers_of_one_client() {
+        let said = |client: u8, server: u8| {
+            let mut record = session(App::Mqtt, 1883, |_| {});
+            (record.originator.ip, record.responder.ip) = ([10, 9, 0, client].into(), [10, 8, 0, server].into());
+            record
+        };
+        let told = |records: Vec<FlowRecord>| {
+            let told = |finding: Finding| match finding.cause {
+                Cause::ClearProtocol { clients, servers, .. } => Some((clients, servers, finding.flows.total)),
+                _ => None,
+            };
+            found(&records).into_iter().filter_map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(told((1..=30).map(|client| said(client, 1)).collect()), [(30, 1, 30)]);
+        assert_eq!(told((1..=20).map(|server| said(1, server)).collect()), [(1, 20, 20)]);
+        assert_eq!(told((1..=3).map(|client| said(client, 1)).collect()).len(), 3);
     }
 
     #[test]

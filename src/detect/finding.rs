@@ -487,6 +487,8 @@ pub enum Cause {
         sender: IpAddr,
         /// To whom.
         receiver: IpAddr,
+        /// How many hosts that is; `receiver` is the first.
+        receivers: u64,
         /// The shortest segment that did not get through, bytes of data.
         stuck: u32,
         /// The longest that did; 0: none with data.
@@ -521,6 +523,10 @@ pub enum Cause {
         protocol: &'static str,
         /// Of HTTP: what makes it worth a finding.
         carries: Option<Secret>,
+        /// How many clients did so; `client` is the first.
+        clients: u64,
+        /// With how many servers; `server` is the first.
+        servers: u64,
     },
     /// A service that belongs inside answered somebody outside.
     ExposedPort {

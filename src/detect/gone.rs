@@ -67,7 +67,7 @@ impl Gone {
             let hosts = groups.len();
             if hosts < HOSTS {
                 found.extend(groups.into_iter().filter_map(|group| group.finding(is_client, 1)));
-            } else if let Some(all) = groups.into_iter().reduce(Silence::join) {
+            } else if let Some(all) = groups.into_iter().reduce(|all, one| all.join(&one)) {
                 found.extend(all.finding(is_client, hosts as u64));
             }
         }
@@ -75,7 +75,7 @@ impl Gone {
 }
 
 impl Silence {
-    fn join(mut self, other: Self) -> Self {
+    fn join(mut self, other: &Self) -> Self {
         self.flows.extend(&other.flows);
         self.packets.extend(&other.packets);
         (self.times, self.over) = (self.times.max(other.times), self.over.max(other.over));

@@ -23,7 +23,7 @@ pub struct Handshake {
     pub refusal: Option<(u64, Timestamp)>,
     /// ICMP type and code, where that was it.
     pub icmp: Option<(u8, u8)>,
-    /// SYNs beyond the first, with the same first number.
+    /// SYNs beyond the first, with the same first number; those that come within 100 ms are copies and do not count.
     pub syn_retries: u32,
     /// SYN-ACKs beyond the first.
     pub syn_ack_retries: u32,

@@ -74,6 +74,7 @@ impl Silent {
             self.heard.insert(ip);
         } else if !self.heard.contains(&ip) {
             self.deaf = true;
+            self.without_room += 1;
         }
     }
 

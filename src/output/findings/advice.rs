@@ -188,7 +188,7 @@ fn of_troubles(cause: &Cause) -> Option<Said> {
                 units::counted(*times, "time"),
                 units::duration(*over)
             ),
-            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops; a client has left, as those on radio do",
+            means: "the host is down or its cable is out · a way that worked does not any more · a firewall or NAT forgot the connection and drops · a client left its radio cell",
             not: "a slow program: its kernel would acknowledge; nor loss now and then, of which some gets through",
             check: format!("ping {} · ip neigh on the last router · does a new connection work? (NAT, firewall)", silent.ip),
             source: "RFC 9293 section 3.8.3, RFC 6298 section 5; Linux net.ipv4.tcp_retries2",
@@ -399,7 +399,7 @@ fn of_services(cause: &Cause) -> Option<Said> {
             ),
             source: "RFC 1918, RFC 4193, RFC 6598 on what is local; docs/findings.md",
         },
-        Cause::ClearProtocol { client, server, protocol, carries } => Said {
+        Cause::ClearProtocol { client, server, protocol, carries, .. } => Said {
             seen: format!(
                 "{client} and {server} spoke {} without TLS{}.",
                 protocol.to_uppercase(),

@@ -154,11 +154,13 @@ fn data(cause: &Cause) -> Value {
         Cause::PeerGone { sender, silent, hosts, times, over } => json!({
             "sender": sender.to_string(), "silent": silent.to_string(), "hosts": hosts, "times": times, "over": seconds(*over),
         }),
-        Cause::BlackHole { sender, receiver, stuck, passed, times, over, shorter } => json!({
+        Cause::BlackHole { sender, receiver, receivers, stuck, passed, times, over, shorter } => json!({
+            "receivers": receivers,
             "sender": sender.to_string(), "receiver": receiver.to_string(), "stuck": stuck, "passed": passed, "times": times, "over": seconds(*over),
             "shorter": shorter,
         }),
-        Cause::ClearProtocol { client, server, protocol, carries } => json!({
+        Cause::ClearProtocol { client, server, protocol, carries, clients, servers } => json!({
+            "clients": clients, "servers": servers,
             "client": client.to_string(), "server": server.to_string(), "proto": protocol, "carries": carries.map(Secret::name),
         }),
         Cause::ExposedPort { server, service, by_content, client, clients, clients_at_least } => json!({

@@ -154,7 +154,7 @@ fn kept(cause: &Cause, attempts: u64) -> String {
             units::duration(*over),
             in_connections(attempts)
         ),
-        Cause::BlackHole { receiver, stuck, shorter, over, .. } => {
+        Cause::BlackHole { receiver, receivers, stuck, shorter, over, .. } => {
             let then = shorter.map_or_else(
                 || format!("never got through in {}", units::duration(*over)),
                 |shorter| {
@@ -166,20 +166,26 @@ fn kept(cause: &Cause, attempts: u64) -> String {
                 },
             );
             format!(
-                "black hole on the way to {receiver}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                "black hole on the way to {receiver}{}: segments of {} bytes {then}; smaller ones did, no ICMP{}",
+                if *receivers > 1 { format!(" and {}", units::counted(receivers - 1, "other host")) } else { String::new() },
                 units::count(u64::from(*stuck)),
                 in_connections(attempts)
             )
         }
-        Cause::ClearProtocol { protocol, carries, server, .. } => {
+        Cause::ClearProtocol { protocol, carries, server, clients, servers, .. } => {
             let what = carries.map_or("what is said in it", |secret| match secret {
                 Secret::Cookie => "a cookie (session)",
                 Secret::Authorization => "an authorization",
             });
             format!(
-                "{} in the clear: {what} can be read on the way to {}{}",
+                "{} in the clear: {what} can be read on the way to {}{}{}",
                 protocol.to_uppercase(),
                 server.ip,
+                match (clients, servers) {
+                    (1, 1) => String::new(),
+                    (1, n) => format!(" and {}", units::counted(n - 1, "other server")),
+                    (n, _) => format!(" of {}", units::counted(*n, "client")),
+                },
                 in_connections(attempts)
             )
         }

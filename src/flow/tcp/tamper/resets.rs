@@ -89,7 +89,10 @@ impl Resets {
         let fin = segment.has(TcpFlags::FIN);
         let end = segment.seq.plus(segment.len + u32::from(fin));
         let sent = (segment.len > 0 || fin) && is_new(end.since(self.sent));
-        let got = segment.has(TcpFlags::ACK) && is_new(segment.ack.since(self.got));
+        let late = seen.ts - self.at >= LATE;
+        // Two directions that are captured apart may come a little out of order: what seems to be acknowledged before it was sent was
+        // sent before the reset.
+        let got = late && segment.has(TcpFlags::ACK) && is_new(segment.ack.since(self.got));
         if !sent && !got {
             return;
         }
@@ -98,7 +101,7 @@ impl Resets {
         self.after.push((seen.source, seen.number));
         self.after_ttl = ttl(seen);
         self.acknowledged |= got;
-        self.late |= seen.ts - self.at >= LATE;
+        self.late |= late;
     }
 
     /// The resets, where the side went on after them.
