@@ -1,6 +1,6 @@
 //! Both readings of a capture made of events, with memory that does not suffice, and of a capture that changed meanwhile.
 
-use super::{Again, Choosing, Chosen};
+use super::{Again, Choosing, Chosen, Recount};
 use crate::decode::Packet;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowKind, FlowRecord, Note};
@@ -96,6 +96,30 @@ fn a_capture_that_changed_is_known() {
             tell(&mut again, frame, &Note::NONE);
         }
         assert!(!again.is_the_same());
+    }
+}
+
+#[test]
+fn conversations_that_have_other_numbers_are_known() {
+    let known_by = chosen().known_by;
+    let recounted = |records: &[FlowRecord]| {
+        let mut recount = Recount::new(Through::default());
+        for record in records {
+            recount.on_event(&Event::Flow(record)).unwrap();
+        }
+        recount.into_inner().1
+    };
+    let same = [record(2), record(1), record(3)];
+    assert_eq!(recounted(&same), known_by, "in whatever order");
+    let mut elsewhere = same.clone();
+    elsewhere[0].first_packet.1 += 1;
+    let swapped = {
+        let mut swapped = same.clone();
+        (swapped[0].first_packet, swapped[1].last_packet) = ((0, 70), (0, 90));
+        swapped
+    };
+    for other in [&same[..2], &[record(1), record(2), record(4)], &elsewhere, &swapped] {
+        assert_ne!(recounted(other), known_by);
     }
 }
 
