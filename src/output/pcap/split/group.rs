@@ -244,7 +244,9 @@ mod tests {
         let mut members = Members::within(1 << 20);
         let mut findings = members.during(|| {
             let mut detectors = Detectors::default();
-            records.iter().for_each(|record| detectors.on_flow(record));
+            for record in &records {
+                detectors.on_flow(record);
+            }
             detectors.finish(None).findings
         });
         findings.truncate(2);
