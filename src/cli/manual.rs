@@ -223,6 +223,11 @@ PARTS
 --by port      a server's port, tcp-443.pcap, udp-53.pcap; icmp.pcap
 --by state     how conversations ended up: sockeye help states
 --by protocol  tcp.pcap, udp.pcap, icmp.pcap, gre.pcap, ip-99.pcap
+--by finding   all who take part in a finding, by its number and code as sockeye
+               findings has them: f1-port-scan.pcap; what takes part in several
+               is in each, in none: no-finding.pcap. Findings are those of the
+               whole capture, whatever --where chooses; one on addresses (ARP)
+               has no conversations and no file
 
 A packet goes where its conversation is counted: fragments of a datagram with
 the one that completes it, an ICMP error to the conversation that it quotes.
@@ -467,7 +472,8 @@ CONDITIONS ON CONVERSATIONS
 conversations for which it holds; of packets and capture (-w): their packets, of
 split: their files; of show, explain and follow without an ID: the one of which
 there is most to learn. A capture filter chooses packets by what stands in each;
-this chooses conversations by what became of them.
+this chooses conversations by what became of them. Packets of no conversation
+(ARP) are never chosen; -c counts packets before the condition.
 
   sockeye FILE --where 'state refused and port 443'
   sockeye flows -r FILE --where 'rtt>100ms or resent>0' --format csv

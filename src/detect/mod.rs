@@ -28,7 +28,7 @@ mod trouble;
 pub use crate::flow::{Few, Place};
 pub use finding::{Cause, Conflict, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
 
-use crate::flow::{FlowRecord, Neighbour};
+use crate::flow::{FlowRecord, Neighbour, Wants};
 use crate::model::Network;
 use bounds::Bounds;
 
@@ -63,6 +63,9 @@ pub struct Found {
 }
 
 impl Detectors {
+    /// What a tracker must work out for them.
+    pub const WANTS: Wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::NONE };
+
     /// Detectors that take at most so many bytes: 64 MiB are enough for all that they ever keep.
     #[must_use]
     pub fn within(bytes: usize) -> Self {

@@ -388,7 +388,7 @@ impl Flow {
 }
 
 /// The letter of a protocol's flows.
-pub(super) const fn kind_of(protocol: IpProtocol) -> FlowKind {
+pub(crate) const fn kind_of(protocol: IpProtocol) -> FlowKind {
     match protocol {
         IpProtocol::TCP => FlowKind::Tcp,
         IpProtocol::UDP => FlowKind::Udp,

@@ -3,8 +3,9 @@
 //!
 //! Groups are made deep within detectors; so what is noted goes through a place of the thread, and only while [`Members::during`] runs.
 
-use super::{ById, FlowId};
+use super::FlowId;
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 thread_local! {
     static NOTED: RefCell<Option<Members>> = const { RefCell::new(None) };
@@ -48,29 +49,26 @@ impl Members {
         done
     }
 
-    /// Tells each conversation of these groups: bits of all groups that it belongs to, directly or by a group that was taken in.
-    #[must_use]
-    pub fn of(self, groups: impl Iterator<Item = (u32, u32)>) -> ById {
-        let mut bits = vec![0_u32; self.groups as usize + 1];
-        for (group, some) in groups {
-            if let Some(bits) = bits.get_mut(group as usize) {
-                *bits |= some;
-            }
+    /// Tells of each conversation what its groups stand for, directly or by a group that took its own in; of one that was pushed
+    /// several times, several times. `groups`: some of them, each with what it stands for.
+    pub fn each(self, groups: impl Iterator<Item = (u32, u32)>, mut tell: impl FnMut(FlowId, &[u32])) {
+        let mut stand_for: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (group, number) in groups.filter(|(group, _)| *group != 0) {
+            stand_for.entry(group).or_default().push(number);
         }
-        bits[0] = 0;
         // Whoever took in others may have been taken in later.
         for (into, from) in self.joined.into_iter().rev() {
-            bits[from as usize] |= bits[into as usize];
+            let Some(more) = stand_for.get(&into).cloned() else { continue };
+            let there = stand_for.entry(from).or_default();
+            there.extend(more);
+            there.sort_unstable();
+            there.dedup();
         }
-        let mut members = ById::default();
         for (group, flow) in self.entries {
-            let (id, bits) = (FlowId::of_key(u64::from(flow)), bits[group as usize]);
-            if bits != 0 {
-                let before = members.get(id).unwrap_or(0);
-                members.set(id, before | bits);
+            if let Some(numbers) = stand_for.get(&group) {
+                tell(FlowId::of_key(u64::from(flow)), numbers);
             }
         }
-        members
     }
 
     fn numbered(&mut self, group: &mut u32) -> u32 {
@@ -108,6 +106,7 @@ pub(super) fn joined(into: &mut u32, from: u32) {
 mod tests {
     use super::*;
     use crate::flow::{Few, FlowKind};
+    use std::collections::BTreeSet;
 
     fn id(number: u64) -> FlowId {
         FlowId { kind: FlowKind::Udp, number }
@@ -126,14 +125,17 @@ mod tests {
         });
         // Outside nothing is noted.
         other.push(id(7));
-        let of = members.of([(all.group(), 1), (other.group(), 2)].into_iter());
+        let mut of: HashMap<u64, BTreeSet<u32>> = HashMap::new();
+        members.each([(all.group(), 1), (other.group(), 2), (0, 3)].into_iter(), |id, numbers| {
+            of.entry(id.number).or_default().extend(numbers);
+        });
         for n in 1..300 {
-            let wanted = match n {
-                150 => Some(3),
-                1..=200 => Some(1),
-                _ => None,
+            let wanted: &[u32] = match n {
+                150 => &[1, 2],
+                1..=200 => &[1],
+                _ => &[],
             };
-            assert_eq!(of.get(id(n)), wanted, "{n}");
+            assert!(of.get(&n).into_iter().flatten().eq(wanted), "{n}");
         }
     }
 

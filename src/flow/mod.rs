@@ -42,6 +42,7 @@ pub mod wants;
 pub mod wireshark;
 mod zeek;
 
+pub(crate) use self::flow::kind_of;
 pub use app::AppRecord;
 pub use by_id::ById;
 pub use checksums::{ChecksumPeers, ChecksumStats, Found, PeerTally};

@@ -14,8 +14,8 @@ mod value;
 
 pub use error::QueryError;
 
-use crate::detect::Finding;
-use crate::flow::{FlowId, FlowKind, FlowRecord, Wants};
+use crate::detect::{Detectors, Finding};
+use crate::flow::{FlowId, FlowRecord, Wants, kind_of};
 use crate::model::{Endpoint, IpProtocol};
 use finding::FindingTest;
 use test::Test;
@@ -80,7 +80,7 @@ impl Node {
             Self::All(parts) => each(parts, false),
             Self::Any(parts) => each(parts, true),
             Self::Not(part) => part.early(record).map(|holds| !holds),
-            Self::Test(test) => test.never_changes(record.id.kind).then(|| test.holds(record)),
+            Self::Test(test) => test.never_changes().then(|| test.holds(record)),
             Self::Finding(_) => None,
         }
     }
@@ -90,7 +90,7 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(Wants::NONE, |all, part| all.and(part.needs())),
             Self::Not(part) => part.needs(),
             Self::Test(test) => test.needs(),
-            Self::Finding(_) => Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::NONE },
+            Self::Finding(_) => Detectors::WANTS,
         }
     }
 }
@@ -138,13 +138,15 @@ impl Query {
     /// Does it hold, whatever comes? Known of the conversation are its ID and both its ends, in any order; nothing where more must be known.
     #[must_use]
     pub fn early(&self, id: FlowId, ends: (Endpoint, Endpoint)) -> Option<bool> {
-        let protocol = match id.kind {
-            FlowKind::Tcp => IpProtocol::TCP,
-            FlowKind::Udp => IpProtocol::UDP,
-            FlowKind::Sctp => IpProtocol::SCTP,
-            FlowKind::Icmp | FlowKind::Other => IpProtocol(u8::MAX),
+        let mut record = FlowRecord { id, originator: ends.0, responder: ends.1, ..FlowRecord::blank() };
+        let mut of = |protocol| {
+            record.protocol = protocol;
+            self.root.early(&record)
         };
-        self.root.early(&FlowRecord { id, protocol, originator: ends.0, responder: ends.1, ..FlowRecord::blank() })
+        // Its letter may stand for several protocols: what is the same for all of them is known.
+        let mut all = (0..=u8::MAX).map(IpProtocol).filter(|protocol| kind_of(*protocol) == id.kind);
+        let first = of(all.next()?)?;
+        all.all(|protocol| of(protocol) == Some(first)).then_some(first)
     }
 
     /// What a tracker must work out for it.
@@ -249,8 +251,21 @@ mod tests {
         ] {
             assert_eq!(early(text, "c7"), wanted, "{text}");
         }
-        // Ports of ICMP are none, and which protocol it is the letter does not say.
-        assert_eq!([early("port 80", "i1"), early("icmp", "i1"), early("host 10.98.0.9", "i1")], [None, None, Some(false)]);
+        // ICMP has no ports; the letter does not say whether it is ICMP or ICMPv6, nor which of many protocols x is.
+        for (text, id, wanted) in [
+            ("port 80", "i1", Some(false)),
+            ("not port 80", "i1", Some(true)),
+            ("tcp", "i1", Some(false)),
+            ("icmp", "i1", None),
+            ("icmp or icmp6", "i1", Some(true)),
+            ("host 10.98.0.9", "i1", Some(false)),
+            ("tcp or udp or sctp", "x1", Some(false)),
+            ("proto gre", "x1", None),
+            ("port 80", "x1", None),
+            ("port 81", "x1", Some(false)),
+        ] {
+            assert_eq!(early(text, id), wanted, "{text} {id}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, nearest};
 use crate::flow::fields::{self, Field, Kind, Unit, Value};
-use crate::flow::{FlowKind, FlowRecord, Wants};
+use crate::flow::{FlowRecord, Wants};
 use crate::model::IpProtocol;
 use std::ops::Range;
 
@@ -152,14 +152,12 @@ impl Subject {
         }
     }
 
-    /// Is it the same from a conversation's first packet to its last, whichever side turns out to be the originator? Of protocols that
-    /// letters of IDs stand for.
-    pub(super) fn never_changes(self, kind: FlowKind) -> bool {
-        let named = matches!(kind, FlowKind::Tcp | FlowKind::Udp | FlowKind::Sctp);
+    /// Is it the same from a conversation's first packet to its last, whichever side turns out to be the originator?
+    pub(super) fn never_changes(self) -> bool {
         match self {
-            Self::One(field) => field.name == "id" || (field.name == "proto" && named),
+            Self::One(field) => matches!(field.name, "id" | "proto"),
             Self::Either(field, _) => field.name == "orig.ip",
-            Self::Port(..) => named,
+            Self::Port(..) => true,
             Self::Sum(..) | Self::RoundTrip => false,
         }
     }

@@ -5,7 +5,7 @@ use super::subject::Subject;
 use super::value::{Wanted, plain, within};
 use crate::flow::app::{ObjectVisitor, Objects};
 use crate::flow::fields::Value;
-use crate::flow::{FlowKind, FlowRecord, Wants};
+use crate::flow::{FlowRecord, Wants};
 use regex::Regex;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -43,8 +43,8 @@ impl Test {
     }
 
     /// Is the answer the same from a conversation's first packet to its last, whichever side turns out to be the originator?
-    pub(super) fn never_changes(&self, kind: FlowKind) -> bool {
-        self.subject.never_changes(kind)
+    pub(super) fn never_changes(&self) -> bool {
+        self.subject.never_changes()
     }
 
     pub(super) fn holds(&self, record: &FlowRecord) -> bool {

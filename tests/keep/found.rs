@@ -90,6 +90,49 @@ fn threads_find_the_same() {
 }
 
 #[test]
+fn damage_that_the_first_reading_met_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = std::fs::read(capture("scan-100.pcap")).expect("there");
+    std::fs::write(folder.path().join("cut.pcap"), &whole[..whole.len() - 7]).expect("written");
+    for line in ["flows --format csv", "handshakes --format jsonl", "summary", "findings", "split --by finding -o parts"] {
+        let ran = run_in(folder.path(), &format!("{line} -r cut.pcap --where finding"));
+        assert_eq!(ran.code(), Some(5), "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains("cut.pcap ends in the middle of packet 202"), "{line}: {}", ran.stderr);
+        assert!(ran.stdout.lines().count() > 2, "{line}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn flows_that_give_way_are_the_same_both_times_or_it_is_told() {
+    let line = |flags: &[&str]| {
+        let mut command = sockeye();
+        command.args(["flows", "--format", "csv", "--fields", "id,first_packet,last_packet", "--where", "finding"]);
+        run(command.args(flags).arg("-r").arg(capture("syn-flood.pcap")))
+    };
+    let one = line(&["--max-flows", "16"]);
+    assert_eq!(one.code(), Some(0), "{}", one.stderr);
+    assert!(one.stderr.contains("flows were given out early"), "{}", one.stderr);
+    // Which of them give way, and whether any do, depends on how the threads take turns.
+    let whole = line(&[]);
+    let mut refused = 0;
+    for _ in 0..6 {
+        let ran = line(&["--max-flows", "16", "--threads", "8"]);
+        match ran.code() {
+            Some(0) => assert_eq!(ran.stdout, whole.stdout, "{}", ran.stderr),
+            Some(1) => {
+                let (before, after) =
+                    ("given out early for want of room", "conversations were not the same when the capture was read");
+                assert!(ran.stderr.contains(before) || ran.stderr.contains(after), "{}", ran.stderr);
+                assert!(ran.stderr.contains("one thread"), "{}", ran.stderr);
+                refused += 1;
+            }
+            _ => panic!("{:?} {}", ran.code(), ran.stderr),
+        }
+    }
+    println!("{refused} of 6 were refused");
+}
+
+#[test]
 fn what_is_wrong_or_cannot_be_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let tour = capture("tour.pcapng");

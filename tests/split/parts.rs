@@ -60,6 +60,52 @@ fn every_packet_is_in_the_file_of_its_conversation() {
 }
 
 #[test]
+fn each_finding_has_all_who_take_part_in_it() {
+    let mut files_of_findings = 0;
+    for name in ["tour.pcapng", "scan-100.pcap", "scan-decoys.pcap", "arp-spoof.pcap", "lossy-download.pcap", "exposed-port.pcap"]
+    {
+        let path = capture(name);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, files, whole) = split(&path, folder.path(), "--by finding");
+        let (all, parts) = (packets(std::slice::from_ref(&path)), packets(&captures_in(folder.path())));
+        assert!(parts.keys().eq(all.keys()), "{name}");
+        let count = |packets: &BTreeMap<String, usize>| packets.values().sum::<usize>() as u64;
+        let copies = whole["packets_in_two"].as_u64().expect("a number");
+        assert_eq!(count(&parts), count(&all) + copies, "{name}");
+        let ran = run(sockeye().args(["findings", "--format", "jsonl", "-r"]).arg(&path));
+        let findings = ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
+        let findings: Vec<_> = findings.filter(|record| record["type"] == "finding").collect();
+        let mut wanted = BTreeSet::new();
+        let known = flows(&path);
+        for finding in findings.iter().filter(|finding| finding["flows_total"] != 0) {
+            let code = finding["code"].as_str().expect("a code").replace('_', "-");
+            let group = format!("{}-{code}", finding["id"].as_str().expect("an id"));
+            let file = files.iter().find(|file| file["group"] == *group).unwrap_or_else(|| panic!("{name}: no {group}"));
+            let part = packets_of(&folder.path().join(file["name"].as_str().expect("a name")));
+            assert_eq!(file["packets"], part.len(), "{name} {group}");
+            // One may count twice, for both its sides.
+            let total = finding["flows_total"].as_u64().expect("a number");
+            assert!((1..=total).contains(&file["flows"].as_u64().expect("a number")), "{name} {group}");
+            if total <= 8 {
+                let ids: BTreeSet<_> =
+                    finding["flows"].as_array().expect("a list").iter().map(|id| id.as_str().unwrap()).collect();
+                let packets: u64 = ids.iter().map(|id| counted(&known[*id])).sum();
+                assert_eq!((file["flows"].as_u64(), part.len() as u64), (Some(ids.len() as u64), packets), "{name} {group}");
+            }
+            wanted.insert(group);
+        }
+        let groups = files.iter().filter_map(|file| file["group"].as_str()).filter(|group| *group != "no-finding");
+        assert!(groups.map(str::to_owned).collect::<BTreeSet<_>>() == wanted, "{name}: a file for each finding, and no other");
+        files_of_findings += wanted.len();
+        let chosen = tempfile::tempdir().expect("a folder");
+        let (_, chosen, _) = split(&path, chosen.path(), "--by finding --where finding");
+        let without = files.iter().filter(|file| file["group"].as_str().is_some_and(|group| group != "no-finding"));
+        assert!(chosen.iter().eq(without), "{name}: with a condition those of the others are the same");
+    }
+    assert!(files_of_findings > 12, "{files_of_findings} files");
+}
+
+#[test]
 fn groups_hold_every_packet() {
     for name in ["tour.pcapng", "fragments.pcap", "unreachable.pcap", "ipv6.pcap", "two-interfaces.pcapng"] {
         let path = capture(name);

@@ -86,7 +86,7 @@ pub(crate) struct CaptureArgs {
 /// `sockeye split`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sockeye split -r capture.pcap -o parts\n  sockeye split -r capture.pcap -o parts --by state\n  sockeye split -r capture.pcap -o parts --where 'rtt>100ms or resent>0'\n  sockeye split -r big.pcap.zst -o parts 'host 192.0.2.1' --format csv"
+    after_help = "Examples:\n  sockeye split -r capture.pcap -o parts\n  sockeye split -r capture.pcap -o parts --by state\n  sockeye split -r capture.pcap -o parts --by finding\n  sockeye split -r capture.pcap -o parts --where 'rtt>100ms or resent>0'\n  sockeye split -r big.pcap.zst -o parts 'host 192.0.2.1' --format csv"
 )]
 pub(crate) struct SplitArgs {
     #[command(flatten)]
@@ -128,4 +128,6 @@ pub(crate) enum ByWord {
     State,
     /// A protocol after IP: tcp.pcap, udp.pcap
     Protocol,
+    /// A finding, with all who take part in it: f1-port-scan.pcap; no-finding.pcap has the others
+    Finding,
 }

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Opened, Plan};
 use crate::cli::time;
-use sockeye::engine::choosing::{self, Bounds, Choosing, Chosen, Keeping, Kept};
+use sockeye::engine::choosing::{self, Bounds, Choosing, Chosen, Counted, Keeping, Kept};
 use sockeye::engine::{Ended, Which};
 use sockeye::event::RunSummary;
 use sockeye::flow::{FlowRecord, TrackerConfig};
@@ -45,7 +45,7 @@ pub(super) fn first(
     let mut choosing = Choosing::new(query, room, opened.memory.findings());
     let (ended, _) = drive_first(opened, tracker, progress, &mut choosing)?;
     let chosen = found(choosing, room)?;
-    tell_unexamined(&chosen);
+    tell_unexamined(chosen.unexamined);
     // Nothing that was added to the capture since then, or that a signal left unread.
     let again = Opened { limit: Some(ended.summary.matched.max(1)), ..again.open()? };
     Ok(First { again, chosen, ended })
@@ -56,9 +56,9 @@ pub(super) fn found(choosing: Choosing, room: usize) -> Result<Chosen, Problem> 
     let packets = choosing.packets();
     choosing.finish().ok_or_else(|| {
         let (room, packets) = (units::bytes(room as u64), units::counted(packets, "packet"));
-        let what = "--where: which conversation each packet belongs to needs more than";
-        Problem::new(Exit::Failed, format!("{what} {room} of memory, after {packets}; nothing was written")).help(
-            "give more to --max-memory (16 bytes a packet are enough), or choose a part:  --from, --to, or a capture filter",
+        let what = "--where: which conversation each packet belongs to, or who takes part in findings, needs more than";
+        Problem::new(Exit::Failed, format!("{what} {room} of memory, after {packets}; no packet was written")).help(
+            "give more to --max-memory (16 bytes a packet are enough; with finding 32, and some 200 a conversation), or choose a part:  --from, --to, or a capture filter",
         )
     })
 }
@@ -202,6 +202,46 @@ pub(super) fn room(condition: &Condition, memory: Memory) -> usize {
     if condition.asks_for_findings() { memory.parts() + memory.findings() } else { 0 }
 }
 
+/// A reading that is all there is, or the second of two.
+pub(super) struct Reading {
+    opened: Opened,
+    /// Of the second it is known for which conversations it holds.
+    condition: Condition,
+    /// How the first ended, what its conversations are known by, and whether several threads counted them.
+    first: Option<(Ended, Counted, bool)>,
+}
+
+/// How a reading has to end.
+pub(super) struct Expected(Option<(Ended, Counted, bool)>);
+
+impl Reading {
+    /// What is to be driven, for which conversations, and what its end is compared with.
+    pub(super) fn begin(self) -> (Opened, Condition, Expected) {
+        (self.opened, self.condition, Expected(self.first))
+    }
+}
+
+impl Expected {
+    /// Of two readings what is told: how far the first came and what it met there, and whether the second had the same conversations.
+    pub(super) fn met(self, second: Ended, counted: Counted) -> (Ended, Result<(), Problem>) {
+        let Some((first, known_by, several)) = self.0 else { return (second, Ok(())) };
+        let cut = second.output_error.is_some() || second.stopped.is_some();
+        let same = if cut || counted == known_by { Ok(()) } else { Err(other_flows(several)) };
+        (both(first, second), same)
+    }
+}
+
+/// Conversations have other numbers than before, so that it is not known for which of them the condition holds.
+fn other_flows(several: bool) -> Problem {
+    let problem = Problem::new(
+        Exit::Failed,
+        "conversations were not the same when the capture was read again: some may be missing, or others among them",
+    )
+    .help("read it again when nobody writes it any more, or a copy of it");
+    let threads = "with --threads, where some flows had to be given out early: use one thread, or a larger --max-memory";
+    if several { problem.help(threads) } else { problem }
+}
+
 /// Reads a capture a first time, where the condition asks for findings: for which conversations it holds. The second time they have
 /// to have the same numbers, so the tracker is to be the same.
 pub(super) fn learn(
@@ -209,18 +249,29 @@ pub(super) fn learn(
     condition: Condition,
     tracker: TrackerConfig,
     (progress, local): (Progress, &[Network]),
-) -> Result<(Opened, Condition), Problem> {
+) -> Result<Reading, Problem> {
     let Some(query) = condition.query().filter(|query| query.asks_for_findings()).cloned() else {
-        return Ok((opened, condition));
+        return Ok(Reading { opened, condition, first: None });
     };
     let again = opened.again.take().ok_or_else(|| once("what is read"))?;
-    let (room, findings) = (opened.memory.parts(), opened.memory.findings());
+    let (room, findings, threads) = (opened.memory.parts(), opened.memory.findings(), opened.threads > 1);
     let mut choosing = Choosing::new(query, room, findings).of_flows().with_local(local.to_vec());
     let (ended, _) = drive_first(opened, tracker, progress, &mut choosing)?;
     let chosen = found(choosing, room)?;
-    tell_unexamined(&chosen);
-    let matched = ended.summary.matched;
-    Ok((Opened { limit: Some(matched.max(1)), ..again.open()? }, condition.learnt(chosen)))
+    if threads && ended.summary.evicted > 0 {
+        // Which of them give way depends on how the threads take turns.
+        let flows = units::counted(ended.summary.evicted, "flow");
+        return Err(Problem::new(
+            Exit::Failed,
+            format!("--where finding with --threads: {flows} given out early for want of room; they cannot be found again"),
+        )
+        .help("use one thread, or a larger --max-memory (and --max-flows of flows and handshakes)"));
+    }
+    tell_unexamined(chosen.unexamined);
+    // Nothing that was added to the capture since then, or that a signal left unread.
+    let opened = Opened { limit: Some(ended.summary.matched.max(1)), ..again.open()? };
+    let first = Some((ended, chosen.known_by, threads));
+    Ok(Reading { opened, condition: condition.learnt(chosen), first })
 }
 
 /// Conversations that a condition holds for, for detectors.
@@ -230,9 +281,9 @@ pub(super) fn which(condition: &Condition) -> Option<Which> {
 }
 
 /// There may be more findings, and more that take part in them.
-fn tell_unexamined(chosen: &Chosen) {
-    if chosen.unexamined > 0 {
-        let flows = units::counted(chosen.unexamined, "conversation");
+pub(super) fn tell_unexamined(unexamined: u64) {
+    if unexamined > 0 {
+        let flows = units::counted(unexamined, "conversation");
         say(&format!("{flows} found no room in a detector: more may take part in findings (--max-memory)"));
     }
 }

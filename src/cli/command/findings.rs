@@ -11,10 +11,11 @@ use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::settings;
-use sockeye::detect::Severity;
+use sockeye::detect::{Detectors, Severity};
 use sockeye::engine::Detecting;
+use sockeye::engine::choosing::Recount;
 use sockeye::event::{Event, Keep, Sink};
-use sockeye::flow::{TrackerConfig, Wants};
+use sockeye::flow::TrackerConfig;
 use sockeye::output::line::Zone;
 use sockeye::output::{FindingsConfig, FindingsJsonSink, FindingsSink, TextOutput, units};
 use std::io;
@@ -68,14 +69,18 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
             Form::Text(FindingsSink::new(out, FindingsConfig { style: settings::style(&args.look.style), verbose, quiet }))
         }
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
+    let wants = Detectors::WANTS.and(condition.needs());
     let others = opened.memory.findings() + choosing::room(&condition, opened.memory);
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
-    let mut sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())
+    let reading = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
+    let (opened, condition, expected) = reading.begin();
+    let sink = Detecting::new(Output { form, gravest: None }, opened.memory.findings())
         .of(choosing::which(&condition))
         .with_local(args.local.clone());
-    let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let mut sink = Recount::new(sink);
+    let (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let (sink, counted) = sink.into_inner();
+    let (ended, same) = expected.met(second, counted);
     let Output { form, gravest } = sink.into_inner();
     let closed = match form {
         Form::Text(sink) => sink.into_inner().close().result,
@@ -83,7 +88,7 @@ pub(crate) fn run(args: &FindingsArgs) -> Done {
     };
     let none = (gravest.is_none() && args.format == FindingsFormat::Text && ended.summary.matched > 0)
         .then(|| format!("no findings in {}", units::counted(ended.summary.flows, "conversation")));
-    let exit = finish(ended, words, filter.as_deref(), closed.map_err(Into::into))?;
+    let exit = finish(ended, words, filter.as_deref(), closed.map_err(Into::into).and(same))?;
     if let Some(text) = none {
         say(&text);
     }

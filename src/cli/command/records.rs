@@ -10,6 +10,7 @@ use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
 use sockeye::capture::Input;
+use sockeye::engine::choosing::Recount;
 use sockeye::event::{Event, Keep, RunSummary, Sink};
 use sockeye::flow::fields::Field;
 use sockeye::flow::{Checksums, FlowRecord, Outcome, Profile, TrackerConfig, Wants};
@@ -185,16 +186,18 @@ pub(super) fn run(
         checksums: of.checksums,
         ..opened.memory.without_lines().tracker(told + choosing::room(&condition, opened.memory))
     };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, (look.run.progress, &[]))?;
+    let (opened, condition, expected) = choosing::learn(opened, condition, tracker, (look.run.progress, &[]))?.begin();
     let sink = Counted { sink, records, told: 0, at_once: look.line_buffered, due: 0, dropped: 0 };
-    let mut sink = Chosen::new(sink, condition);
+    let mut sink = Recount::new(Chosen::new(sink, condition));
     // Records that come on the terminal itself show how far it is, and a line among them would be in their way.
     let progress = if path == Path::new("-") && io::stdout().is_terminal() { Progress::Never } else { look.run.progress };
-    let (mut ended, words) = drive(opened, Some(tracker), progress, &mut sink)?;
+    let (second, words) = drive(opened, Some(tracker), progress, &mut sink)?;
+    let (sink, counted) = sink.into_inner();
+    let (mut ended, same) = expected.met(second, counted);
     let none = || sink.nothing_held(&ended.summary).or_else(|| no_record(records, &ended.summary));
     let nothing = (sink.sink.told == 0 && format == RecordFormat::Table).then(none).flatten();
     let closed = sink.sink.sink.end(&mut ended.summary);
-    let exit = finish(ended, words, filter.as_deref(), closed)?;
+    let exit = finish(ended, words, filter.as_deref(), closed.and(same))?;
     if let Some(text) = nothing {
         say(&text);
     }

@@ -11,10 +11,11 @@ use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Opened, Plan};
 use crate::cli::{Done, settings};
+use sockeye::detect::Detectors;
 use sockeye::engine::Ended;
-use sockeye::engine::choosing::Choosing;
+use sockeye::engine::choosing::{Choosing, Gathered, Gathering, Recount};
 use sockeye::event::{Event, Keep, Sink};
-use sockeye::flow::TrackerConfig;
+use sockeye::flow::{TrackerConfig, Wants};
 use sockeye::model::{FileFormat, LinkType, SourceInfo, SourceKind};
 use sockeye::output::line::Zone;
 use sockeye::output::pcap::{Groups, INDEX, ListForm, Parted, SplitBy, SplitConfig, SplitSink, is_ours, needs_nanoseconds};
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &SplitArgs) -> Done {
         ByWord::Port => SplitBy::Port,
         ByWord::State => SplitBy::State,
         ByWord::Protocol => SplitBy::Protocol,
+        ByWord::Finding => SplitBy::Finding,
     };
     let condition = Condition::of(args.which.condition.as_deref())?;
     let plan = Plan::new(&args.input, &Zone::Utc)?;
@@ -80,13 +82,16 @@ struct Learning {
     groups: Option<condition::Chosen<Groups>>,
     /// Which packets are wanted, where not all are.
     choosing: Option<Choosing>,
+    /// What is found, where each finding has a file.
+    gathering: Option<Gathering>,
 }
 
 impl Sink for Learning {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         let groups = self.groups.as_mut().map_or(Ok(Keep::Going), |groups| groups.on_event(event))?;
         let choosing = self.choosing.as_mut().map_or(Ok(Keep::Going), |choosing| choosing.on_event(event))?;
-        Ok(if choosing == Keep::Enough { choosing } else { groups })
+        let gathering = self.gathering.as_mut().map_or(Ok(Keep::Going), |gathering| gathering.on_event(event))?;
+        Ok(if [groups, choosing, gathering].contains(&Keep::Enough) { Keep::Enough } else { Keep::Going })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -102,15 +107,28 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, c
     let filter = opened.filter_text.clone();
     let Some(again) = opened.again.take() else { return Err(not_twice(by, condition, "what is read")) };
     let groups = (by != SplitBy::Flow).then(|| {
-        // Where findings are asked for, it is not known yet which: groups without packets get no file.
-        let which = if condition.asks_for_findings() { Condition::default() } else { condition.clone() };
+        // Where findings are asked for, it is not known yet which: groups without packets get no file. Findings are those of all.
+        let all = condition.asks_for_findings() || by == SplitBy::Finding;
+        let which = if all { Condition::default() } else { condition.clone() };
         condition::Chosen::new(Groups::new(by, room), which)
     });
+    let gathering = (by == SplitBy::Finding).then(|| Gathering::within(opened.memory.findings(), parts / 4));
     let choosing = condition.query().cloned().map(|query| Choosing::new(query, parts, opened.memory.findings()));
-    let mut learning = Learning { groups, choosing };
+    let mut learning = Recount::new(Learning { groups, choosing, gathering });
     let (first, _) = drive_first(opened, tracker, args.look.run.progress, &mut learning)?;
-    let groups = learning.groups.map(|groups| groups.sink);
-    if groups.as_ref().is_some_and(Groups::is_full) {
+    let (learning, known_by) = learning.into_inner();
+    let mut groups = learning.groups.map(|groups| groups.sink);
+    let mut full = false;
+    if let (Some(groups), Some(gathering)) = (&mut groups, learning.gathering) {
+        match gathering.finish() {
+            Some(Gathered { findings, members, unexamined }) => {
+                groups.take_findings(&findings, members);
+                choosing::tell_unexamined(unexamined);
+            }
+            None => full = true,
+        }
+    }
+    if full || groups.as_ref().is_some_and(Groups::is_full) {
         let room = units::bytes(room as u64);
         return Err(Problem::new(
             Exit::Failed,
@@ -123,20 +141,30 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, c
     let (matched, wanted) = (first.summary.matched, chosen.as_ref().map(|chosen| chosen.chosen));
     // Nothing that was added to the capture since then, or that a signal left unread.
     let opened = Opened { limit: Some(matched.max(1)), ..again.open()? };
-    let mut sink = sink(args, folder, &opened, groups)?;
-    let (second, words);
+    let sink = sink(args, folder, &opened, groups)?;
+    let (second, words, counted);
     let mut same = true;
-    match chosen {
-        None => (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?,
-        Some(chosen) => {
-            let mut again = choosing::again(sink, chosen);
-            (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut again)?;
-            same = again.is_the_same();
-            sink = again.into_inner().0;
+    let sink = match chosen {
+        None => {
+            let mut recount = Recount::new(sink);
+            (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut recount)?;
+            let sink;
+            (sink, counted) = recount.into_inner();
+            sink
         }
-    }
+        Some(chosen) => {
+            let mut recount = Recount::new(choosing::again(sink, chosen));
+            (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut recount)?;
+            let again;
+            (again, counted) = recount.into_inner();
+            same = again.is_the_same();
+            again.into_inner().0
+        }
+    };
     // How far it was read is told of the first time.
-    let same = second.output_error.is_some() || second.stopped.is_some() || (same && second.summary.matched == matched);
+    let same = second.output_error.is_some()
+        || second.stopped.is_some()
+        || (same && counted == known_by && second.summary.matched == matched);
     let ended = choosing::both(first, second);
     let closed = close(sink, &ended, wanted).and_then(|()| if same { Ok(()) } else { Err(changed()) });
     let exit = finish(ended, words, filter.as_deref(), closed)?;
@@ -151,10 +179,12 @@ fn run_twice(args: &SplitArgs, by: SplitBy, folder: &Path, mut opened: Opened, c
 fn tracker(args: &SplitArgs, by: SplitBy, memory: Memory, condition: &Condition) -> TrackerConfig {
     let rows = if args.all { memory.records() } else { 0 };
     let chosen = if condition.is_none() { 0 } else { memory.parts().max(choosing::room(condition, memory)) };
-    let usual = memory.without_lines().tracker(memory.parts() + rows + chosen);
+    let found = if by == SplitBy::Finding { memory.parts() / 4 + memory.findings() } else { 0 };
+    let usual = memory.without_lines().tracker(memory.parts() + rows + chosen + found);
     // By conversations each has a file under way.
     let files = if by == SplitBy::Flow { memory.parts() / 2 / SplitConfig::EACH } else { usize::MAX };
-    TrackerConfig { max_flows: usual.max_flows.min(files), handshake_events: false, wants: condition.needs(), ..usual }
+    let wants = if by == SplitBy::Finding { Detectors::WANTS } else { Wants::NONE }.and(condition.needs());
+    TrackerConfig { max_flows: usual.max_flows.min(files), handshake_events: false, wants, ..usual }
 }
 
 fn sink(args: &SplitArgs, folder: &Path, opened: &Opened, groups: Option<Groups>) -> Result<SplitSink, Problem> {

@@ -8,8 +8,10 @@ use crate::cli::helper::Wanted;
 use crate::cli::memory::Memory;
 use crate::cli::open::{Manner, Plan};
 use crate::cli::{Done, settings};
+use sockeye::detect::Detectors;
 use sockeye::engine::Detecting;
-use sockeye::flow::{TrackerConfig, Wants};
+use sockeye::engine::choosing::Recount;
+use sockeye::flow::TrackerConfig;
 use sockeye::output::line::Zone;
 use sockeye::output::{SummaryConfig, SummarySink, TextOutput};
 
@@ -34,19 +36,23 @@ pub(crate) fn run(args: &SummaryArgs) -> Done {
         source_words: opened.source_words.clone(),
         filter: filter.clone(),
     };
-    let wants = Wants { verdicts: true, app: true, cited: true, neighbours: true, ..Wants::default() }.and(condition.needs());
+    let wants = Detectors::WANTS.and(condition.needs());
     let names = opened.names.take();
     let others = opened.memory.findings() + choosing::room(&condition, opened.memory) + if args.all { 2 * records } else { 0 };
     let tracker = TrackerConfig { handshake_events: false, wants, ..opened.memory.without_lines().tracker(others) };
-    let (opened, condition) = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
+    let reading = choosing::learn(opened, condition, tracker, (args.look.run.progress, &args.local))?;
+    let (opened, condition, expected) = reading.begin();
     let mut sink = SummarySink::new(TextOutput::stdout()?, config).with_names(names);
     if let Some(text) = condition.text() {
         let which = condition.clone();
         sink = sink.chosen(text.to_owned(), Box::new(move |record| which.holds(record)));
     }
-    let mut sink = Detecting::new(sink, opened.memory.findings()).of(choosing::which(&condition)).with_local(args.local.clone());
-    let (ended, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let sink = Detecting::new(sink, opened.memory.findings()).of(choosing::which(&condition)).with_local(args.local.clone());
+    let mut sink = Recount::new(sink);
+    let (second, words) = drive(opened, Some(tracker), args.look.run.progress, &mut sink)?;
+    let (sink, counted) = sink.into_inner();
+    let (ended, same) = expected.met(second, counted);
     // All of it is written at the end, when nothing is captured any more: whoever reads it is waited for.
     let closed = sink.into_inner().into_inner().close().result;
-    finish(ended, words, filter.as_deref(), closed.map_err(Into::into))
+    finish(ended, words, filter.as_deref(), closed.map_err(Into::into).and(same))
 }

@@ -107,6 +107,12 @@ impl<T: Piece> WaitingPieces<T> {
             let waiting = &self.waiting;
             self.order.retain(|(turn, of)| waiting.get(of).is_some_and(|waiting| waiting.turn == *turn));
         }
+        self.give_up(now, gone);
+    }
+
+    /// Appends to `gone` what waited too long, or has no room.
+    pub fn give_up(&mut self, now: Timestamp, gone: &mut Vec<T>) {
+        let limits = FragmentLimits::default();
         while let Some(&(turn, oldest)) = self.order.front() {
             let there = self.waiting.get(&oldest).filter(|waiting| waiting.turn == turn);
             let full = self.waiting.len() > limits.datagrams || self.bytes > self.most;

@@ -4,7 +4,64 @@ use super::Sum;
 use super::first::Chosen;
 use crate::engine::carried::Carried;
 use crate::event::{Event, Keep, Sink};
+use crate::flow::FlowRecord;
 use std::io;
+
+/// What conversations are known by when they are counted again: a sum over them, in whatever order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted(u64);
+
+impl Counted {
+    /// One more.
+    pub(super) fn add(&mut self, record: &FlowRecord) {
+        let mut one = Sum::default();
+        for word in [record.id.key(), u64::from(record.first_packet.0), record.first_packet.1, record.last_packet.1] {
+            one.word(word);
+        }
+        self.0 = self.0.wrapping_add(one.0);
+    }
+}
+
+/// An output that is told all, and a look whether the conversations are those of the first reading, with the same numbers.
+#[derive(Debug)]
+pub struct Recount<S> {
+    sink: S,
+    counted: Counted,
+}
+
+impl<S> Recount<S> {
+    /// None so far.
+    pub fn new(sink: S) -> Self {
+        Self { sink, counted: Counted::default() }
+    }
+
+    /// The output, and what conversations there were.
+    pub fn into_inner(self) -> (S, Counted) {
+        (self.sink, self.counted)
+    }
+}
+
+impl<S: Sink> Sink for Recount<S> {
+    #[inline]
+    fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
+        if let Event::Flow(record) = event {
+            self.counted.add(record);
+        }
+        self.sink.on_event(event)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.sink.dropped()
+    }
+
+    fn records_dropped(&self) -> u64 {
+        self.sink.records_dropped()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
 
 /// An output that is told of the chosen packets and conversations alone, and of all else.
 #[derive(Debug)]

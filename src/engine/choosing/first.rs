@@ -1,13 +1,13 @@
 //! The first reading of a saved capture: which packets belong to which conversation, and for which conversations the condition holds.
 
 use super::Sum;
+use super::again::Counted;
+use super::gathering::Gathering;
 use super::packets::{Bits, Packets};
 use crate::decode::Packet;
 use crate::decode::fragment::pieces::{Datagram, WaitingPieces};
-use crate::detect::Detectors;
-use crate::engine::detecting::missed;
 use crate::event::{Event, Keep, Sink};
-use crate::flow::{ById, FlowId, Members, Note};
+use crate::flow::{ById, FlowId, Note};
 use crate::model::{Network, Timestamp};
 use crate::query::Query;
 use std::io;
@@ -20,7 +20,7 @@ pub struct Choosing {
     /// What the condition says of conversations that are over ([`Query::table`]).
     flows: ById,
     /// Where it asks for findings: what finds them, and notes who takes part.
-    detecting: Option<Box<(Detectors, Members)>>,
+    gathering: Option<Box<Gathering>>,
     /// Packets are kept, too.
     of_packets: bool,
     /// Once all was read: which findings, of those that are asked for, each conversation takes part in.
@@ -31,6 +31,8 @@ pub struct Choosing {
     bytes: usize,
     /// Conversations.
     counted: u64,
+    /// What they are known by.
+    known_by: Counted,
     /// Packets that wait for the one that completes their datagram.
     pieces: WaitingPieces<u64>,
     sum: Sum,
@@ -51,8 +53,10 @@ pub struct Chosen {
     pub(super) sum: Sum,
     /// Packets that are let through.
     pub chosen: u64,
-    /// Conversations.
+    /// Conversations,
     pub flows_total: u64,
+    /// and what they are known by.
+    pub known_by: Counted,
     /// Those for which the condition holds.
     pub flows_chosen: u64,
     /// Where the condition asks for findings: what found no room in a detector, so that there may be more to find.
@@ -77,10 +81,10 @@ impl Choosing {
     #[must_use]
     pub fn new(query: Query, most: usize, findings: usize) -> Self {
         let pieces = WaitingPieces::new(most / 16);
-        let detecting = query.asks_for_findings().then(|| Box::new((Detectors::within(findings), Members::within(most / 2))));
-        let most = if detecting.is_some() { most / 2 } else { most };
+        let gathering = query.asks_for_findings().then(|| Box::new(Gathering::within(findings, most / 2)));
+        let most = if gathering.is_some() { most / 2 } else { most };
         Self {
-            detecting,
+            gathering,
             of_packets: true,
             takes_part: ById::default(),
             unexamined: 0,
@@ -89,6 +93,7 @@ impl Choosing {
             flows: ById::default(),
             bytes: 0,
             counted: 0,
+            known_by: Counted::default(),
             most: most - pieces.most(),
             pieces,
             sum: Sum::default(),
@@ -105,12 +110,8 @@ impl Choosing {
 
     /// The same where these networks are local, beside private ones.
     #[must_use]
-    pub fn with_local(mut self, local: Vec<Network>) -> Self {
-        if let Some(detecting) = self.detecting.take() {
-            let (detectors, members) = *detecting;
-            self.detecting = Some(Box::new((detectors.with_local(local), members)));
-        }
-        self
+    pub fn with_local(self, local: Vec<Network>) -> Self {
+        Self { gathering: self.gathering.map(|gathering| Box::new(gathering.with_local(local))), ..self }
     }
 
     /// Packets that were read.
@@ -125,21 +126,29 @@ impl Choosing {
         if self.full {
             return None;
         }
-        let Self { packets, flows, takes_part, sum, unexamined, .. } = self;
+        let Self { packets, flows, takes_part, sum, unexamined, counted: flows_total, known_by, .. } = self;
         let (packets, (bits, chosen)) = (packets.len(), packets.finish(|id| holds(&flows, &takes_part, id)));
         let flows_chosen = flows.iter().filter(|(id, _)| holds(&flows, &takes_part, *id)).count() as u64;
-        Some(Chosen { bits, flows, takes_part, packets, sum, chosen, flows_total: self.counted, flows_chosen, unexamined })
+        Some(Chosen { bits, flows, takes_part, packets, sum, chosen, flows_total, known_by, flows_chosen, unexamined })
     }
 
     /// All was read: finds what there is to find, and who takes part.
-    fn detect(&mut self, dropped: Option<u64>) {
-        let Some(detecting) = self.detecting.take() else { return };
-        let (detectors, mut members) = *detecting;
-        let found = members.during(|| detectors.finish(dropped));
-        self.full |= members.is_full();
-        self.unexamined = found.without_room;
-        let query = &self.query;
-        self.takes_part = members.of(found.findings.iter().map(|finding| (finding.flows.group(), query.found(finding))));
+    fn detect(&mut self) {
+        let Some(gathering) = self.gathering.take() else { return };
+        let Some(gathered) = gathering.finish() else {
+            self.full = true;
+            return;
+        };
+        self.unexamined = gathered.unexamined;
+        let asked: Vec<_> = gathered.findings.iter().map(|finding| self.query.found(finding)).collect();
+        let groups = (0..).zip(&gathered.findings).map(|(number, finding)| (finding.flows.group(), number));
+        let takes_part = &mut self.takes_part;
+        gathered.members.each(groups, |id, numbers| {
+            let some = numbers.iter().fold(0, |all, number| all | asked.get(*number as usize).unwrap_or(&0));
+            if some != 0 {
+                takes_part.set(id, takes_part.get(id).unwrap_or(0) | some);
+            }
+        });
     }
 
     fn packet(&mut self, (packet, note): (&Packet<'_>, &Note), now: Timestamp) {
@@ -194,20 +203,16 @@ impl Sink for Choosing {
             Event::Flow(record) => {
                 self.bytes += self.flows.set(record.id, u32::from(self.query.table(record)));
                 self.counted += 1;
-                if let Some((detectors, members)) = self.detecting.as_deref_mut() {
-                    members.during(|| detectors.on_flow(record));
-                    self.full |= members.is_full();
-                }
+                self.known_by.add(record);
                 self.full |= self.bytes > self.most;
             }
-            Event::Summary(summary) => self.detect(missed(summary)),
-            Event::Neighbour(said) => {
-                if let Some((detectors, members)) = self.detecting.as_deref_mut() {
-                    members.during(|| detectors.on_neighbour(said));
-                }
-            }
-
             _ => {}
+        }
+        if let Some(gathering) = &mut self.gathering {
+            self.full |= gathering.on_event(event)? == Keep::Enough;
+        }
+        if let Event::Summary(_) = event {
+            self.detect();
         }
         Ok(if self.full { Keep::Enough } else { Keep::Going })
     }

@@ -10,7 +10,7 @@ use crate::decode::fragment::pieces::{Datagram, WaitingPieces};
 use crate::engine::carried::Carried;
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{Change, FlowId, FlowRecord, Note};
-use crate::model::{Frame, KeptFrame};
+use crate::model::{Frame, KeptFrame, Timestamp};
 use crate::query::Query;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -75,6 +75,8 @@ struct Waiting {
     turns: VecDeque<u64>,
     bytes: usize,
     missing: u64,
+    /// It is counted as one that is not whole.
+    incomplete: bool,
     /// It was asked whether something can be said early,
     asked: bool,
     /// and this was said.
@@ -84,7 +86,7 @@ struct Waiting {
 /// Keeps packets until it is known whether they are wanted.
 #[derive(Debug)]
 pub struct Keeping<S> {
-    sink: S,
+    pub(super) sink: S,
     query: Query,
     bounds: Bounds,
     held: BTreeMap<u64, (Of, Box<KeptFrame>)>,
@@ -136,9 +138,7 @@ impl<S: Roomy> Keeping<S> {
                 self.hold(turn, Of::Piece, frame);
                 let mut gone = Vec::new();
                 self.pieces.keep(datagram, turn, frame.ts, &mut gone);
-                for turn in gone {
-                    self.let_go(turn);
-                }
+                self.let_all_go(gone);
             }
             (Some(flow), _) => {
                 let before = datagram.map_or_else(Vec::new, |datagram| self.pieces.take(datagram));
@@ -151,8 +151,22 @@ impl<S: Roomy> Keeping<S> {
                 self.take(flow, frame, (turn, &before), early);
             }
         }
+        self.give_up_pieces(frame.ts);
         self.make_room()?;
         self.release()
+    }
+
+    /// Pieces whose datagram is not completed in time keep nobody waiting any longer.
+    fn give_up_pieces(&mut self, now: Timestamp) {
+        let mut gone = Vec::new();
+        self.pieces.give_up(now, &mut gone);
+        self.let_all_go(gone);
+    }
+
+    fn let_all_go(&mut self, turns: Vec<u64>) {
+        for turn in turns {
+            self.let_go(turn);
+        }
     }
 
     /// What can be said of a conversation already.
@@ -173,6 +187,9 @@ impl<S: Roomy> Keeping<S> {
         let early = waiting.early?;
         let (turns, missing) = (std::mem::take(&mut waiting.turns), std::mem::take(&mut waiting.missing));
         waiting.bytes = 0;
+        if early {
+            self.miss(flow.key(), missing);
+        }
         self.decide(turns, missing, early);
         Some(early)
     }
@@ -187,10 +204,11 @@ impl<S: Roomy> Keeping<S> {
                 self.carried.keep(frame);
             }
             Some(true) => {
-                let there: VecDeque<u64> = before.iter().copied().filter(|turn| self.held.contains_key(turn)).collect();
+                let mut there: VecDeque<u64> = before.iter().copied().filter(|turn| self.held.contains_key(turn)).collect();
                 let missing = (before.len() - there.len()) as u64;
-                self.hold(turn, Of::Wanted(0), frame);
-                self.wanted.insert(turn);
+                self.hold(turn, Of::Piece, frame);
+                there.push_back(turn);
+                self.miss(flow.key(), missing);
                 self.decide(there, missing, true);
             }
             None => {
@@ -250,12 +268,17 @@ impl<S: Roomy> Keeping<S> {
         }
     }
 
+    /// So many packets are missing of a wanted conversation, which counts once.
+    fn miss(&mut self, key: u64, missing: u64) {
+        if missing > 0 {
+            self.kept.missing += missing;
+            let told = self.flows.get_mut(&key).is_some_and(|waiting| std::mem::replace(&mut waiting.incomplete, true));
+            self.kept.incomplete += u64::from(!told);
+        }
+    }
+
     /// It is known of these packets whether they are wanted.
     fn decide(&mut self, turns: VecDeque<u64>, missing: u64, wanted: bool) {
-        if wanted && missing > 0 {
-            self.kept.incomplete += 1;
-            self.kept.missing += missing;
-        }
         for (at, turn) in turns.into_iter().enumerate() {
             match self.held.get_mut(&turn) {
                 Some((of, _)) if wanted => {
@@ -275,7 +298,11 @@ impl<S: Roomy> Keeping<S> {
     fn end_of(&mut self, record: &FlowRecord) -> io::Result<Keep> {
         let holds = self.query.holds(record);
         self.kept.flows = (self.kept.flows.0 + 1, self.kept.flows.1 + u64::from(holds));
-        if let Some(waiting) = self.flows.remove(&record.id.key()) {
+        let key = record.id.key();
+        if holds && let Some(missing) = self.flows.get(&key).map(|waiting| waiting.missing) {
+            self.miss(key, missing);
+        }
+        if let Some(waiting) = self.flows.remove(&key) {
             self.bytes -= FLOW;
             self.decide(waiting.turns, waiting.missing, holds);
         }
@@ -350,6 +377,9 @@ impl<S: Roomy> Sink for Keeping<S> {
                 self.sink.on_event(event)
             }
             Event::Drained | Event::Tick(_) => {
+                if let Event::Tick(now) = event {
+                    self.give_up_pieces(*now);
+                }
                 // The output may have room again.
                 self.release()?;
                 self.sink.on_event(event)

@@ -4,13 +4,15 @@
 
 mod again;
 mod first;
+mod gathering;
 mod keeping;
 mod packets;
 #[cfg(test)]
 mod tests;
 
-pub use again::Again;
+pub use again::{Again, Counted, Recount};
 pub use first::{Choosing, Chosen};
+pub use gathering::{Gathered, Gathering};
 pub use keeping::{Bounds, Keeping, Kept, Roomy};
 
 use crate::model::Frame;
@@ -27,7 +29,12 @@ impl Sum {
     fn add(&mut self, frame: &Frame<'_>) {
         let lengths = u64::from(frame.wire_len) << 32 | frame.bytes.len() as u64;
         for word in [frame.ts.nanos().cast_unsigned(), lengths] {
-            self.0 = (self.0 ^ word).wrapping_mul(Self::SPREAD).rotate_left(29);
+            self.word(word);
         }
+    }
+
+    #[inline]
+    const fn word(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(Self::SPREAD).rotate_left(29);
     }
 }

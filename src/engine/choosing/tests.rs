@@ -1,7 +1,7 @@
 //! Both readings of a capture made of events, with memory that does not suffice, and of a capture that changed meanwhile.
 
-use super::{Again, Choosing, Chosen};
-use crate::decode::Packet;
+use super::{Again, Bounds, Choosing, Chosen, Keeping, Recount, Roomy};
+use crate::decode::{Packet, decode};
 use crate::event::{Event, Keep, Sink};
 use crate::flow::{FlowId, FlowKind, FlowRecord, Note};
 use crate::model::{Frame, FrameMarks, LinkType, Timestamp};
@@ -96,6 +96,67 @@ fn a_capture_that_changed_is_known() {
             tell(&mut again, frame, &Note::NONE);
         }
         assert!(!again.is_the_same());
+    }
+}
+
+impl Roomy for Through {
+    fn has_room(&mut self) -> bool {
+        true
+    }
+
+    fn wait_for_room(&mut self) {}
+
+    fn after_missing(&mut self, frame: &Frame<'_>, _: u64) -> io::Result<Keep> {
+        self.0.push((frame.ts.nanos(), 0));
+        Ok(Keep::Going)
+    }
+}
+
+#[test]
+fn a_piece_whose_datagram_is_never_completed_keeps_nobody_waiting_for_long() {
+    const SECOND: i64 = 1_000_000_000;
+    // Whole from 10.0.0.1:5000 to 10.0.0.2:80, and the first piece of another.
+    let whole =
+        [&[0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x13, 0x88, 0, 80, 0, 8, 0, 0][..]].concat();
+    let mut piece = [&whole[..], &[0; 12]].concat();
+    (piece[3], piece[6]) = (40, 0x20);
+    let query = Query::parse("port 80").unwrap();
+    let mut keeping = Keeping::new(Through::default(), query, Bounds { flow: 1 << 20, all: 1 << 20, at_once: false });
+    let mut tell = |at: i64, bytes: &[u8], note: &Note| {
+        let frame = Frame { bytes, ..frame(at * SECOND, bytes.len() as u32, 0) };
+        keeping.on_event(&Event::Packet { frame: &frame, packet: &decode(&frame), note }).unwrap();
+        keeping.sink.0.len()
+    };
+    assert_eq!(tell(0, &piece, &Note::NONE), 0);
+    assert_eq!(tell(1, &whole, &note(1)), 0, "in their order, as long as it may be completed");
+    assert_eq!(tell(100, &whole, &note(1)), 2);
+    assert_eq!(tell(101, &piece, &Note::NONE), 2);
+    assert_eq!(tell(102, &whole, &note(1)), 2);
+    keeping.on_event(&Event::Tick(Timestamp::from_nanos(200 * SECOND))).unwrap();
+    assert_eq!(keeping.into_inner().0.0.len(), 3, "without a packet, too");
+}
+
+#[test]
+fn conversations_that_have_other_numbers_are_known() {
+    let known_by = chosen().known_by;
+    let recounted = |records: &[FlowRecord]| {
+        let mut recount = Recount::new(Through::default());
+        for record in records {
+            recount.on_event(&Event::Flow(record)).unwrap();
+        }
+        recount.into_inner().1
+    };
+    let same = [record(2), record(1), record(3)];
+    assert_eq!(recounted(&same), known_by, "in whatever order");
+    let mut elsewhere = same.clone();
+    elsewhere[0].first_packet.1 += 1;
+    let swapped = {
+        let mut swapped = same.clone();
+        (swapped[0].first_packet, swapped[1].last_packet) = ((0, 70), (0, 90));
+        swapped
+    };
+    for other in [&same[..2], &[record(1), record(2), record(4)], &elsewhere, &swapped] {
+        assert_ne!(recounted(other), known_by);
     }
 }
 

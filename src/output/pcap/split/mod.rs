@@ -1,7 +1,8 @@
 //! A capture in parts: a file for each conversation, or for each group of them ([`Groups`]), with an index.
 //!
 //! A packet goes where its conversation is counted (`Note::flow`): pieces of a datagram with the piece that completes it, an ICMP error
-//! to the conversation that it quotes. Packets of none go to `other`. By hosts a packet is in the files of both. The file of a
+//! to the conversation that it quotes. Packets of none go to `other`. By hosts a packet is in the files of both, by findings in those of
+//! all that its conversation takes part in. The file of a
 //! conversation is complete when its record comes; files of groups are at the end. That every packet is in a file, and how many are,
 //! is counted and compared with what the run let through.
 
@@ -38,7 +39,7 @@ use store::{At, Store, Whose};
 pub struct Parted {
     /// Files.
     pub files: u64,
-    /// Packets in them, and their bytes. By hosts most packets are there twice.
+    /// Packets in them, and their bytes. By hosts most packets are there twice, by findings some are more often.
     pub packets: u64,
     /// Bytes of the files.
     pub bytes: u64,
@@ -46,7 +47,7 @@ pub struct Parted {
     pub flows: u64,
     /// Packets of no conversation.
     pub others: u64,
-    /// Packets that are in the files of two hosts.
+    /// Packets in further files: of those that are in the files of two hosts one each, of findings one for each finding but the first.
     pub twice: u64,
     /// Packets whose time the format cannot express.
     pub times_clamped: u64,
@@ -173,14 +174,15 @@ impl SplitSink {
                 self.store.append(at, frame)?;
             }
             Files::Groups(groups, files) => {
-                let [first, second] = groups.of(flow);
-                for group in first.into_iter().chain(second) {
+                let mut written = 0;
+                for group in groups.of(flow) {
+                    written += 1;
                     let Some((file, _)) = files.get_mut(group as usize) else { continue };
                     let at = *file.get_or_insert_with(|| self.store.begin(Whose::Named(groups.name(group).into())));
                     self.store.append(at, frame)?;
                 }
-                self.parted.twice += u64::from(second.is_some());
-                if first.is_none() {
+                self.parted.twice += u64::saturating_sub(written, 1);
+                if written == 0 {
                     self.parted.changed += 1;
                     self.append_other(frame)?;
                 }
@@ -209,7 +211,7 @@ impl SplitSink {
             }
             Files::Groups(groups, files) => {
                 self.parted.changed += u64::from(!groups.agrees(record));
-                for group in groups.of(record.id).into_iter().flatten() {
+                for group in groups.of(record.id) {
                     if let Some((_, flows)) = files.get_mut(group as usize) {
                         *flows += 1;
                     }
@@ -286,7 +288,12 @@ impl SplitSink {
             units::bytes(bytes)
         );
         if twice > 0 {
-            let _ = write!(text, ", {} of them in those of both hosts", units::count(twice));
+            let of = if self.by == SplitBy::Finding {
+                "copies in those of further findings"
+            } else {
+                "of them in those of both hosts"
+            };
+            let _ = write!(text, ", {} {of}", units::count(twice));
         }
         if others > 0 {
             let _ = write!(text, ", {} of none in {}", units::count(others), name::OTHER);

@@ -1,12 +1,15 @@
 //! What the files of a split capture are called: letters and digits of ASCII, `.`, `-` and `_` (for the colons of IPv6), so that
 //! every file system takes them. Nothing of a packet but addresses, ports and numbers of protocols is in a name.
 
+use crate::detect::Cause;
 use crate::flow::{FlowId, FlowKind, FlowRecord, State};
 use crate::model::{Endpoint, FileFormat, IpProtocol};
 use std::net::IpAddr;
 
 /// Where packets of no conversation go, without its ending.
 pub(super) const OTHER: &str = "other";
+/// Where those go that take part in no finding.
+pub(super) const NO_FINDING: &str = "no-finding";
 /// The list of all files.
 pub const INDEX: &str = "index.jsonl";
 
@@ -48,6 +51,11 @@ pub(super) fn state(state: State) -> String {
     state.key().replace('_', "-")
 }
 
+/// The number and the code of a finding, `f1-port-scan`: as `sockeye findings` has them.
+pub(super) fn finding(number: u64, code: &str) -> String {
+    format!("f{number}-{}", code.replace('_', "-"))
+}
+
 /// Could a run of `split` have given this name? Then a file of it is not to be mixed with those of another run.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
@@ -74,9 +82,16 @@ pub fn is_ours(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".pcap").or_else(|| name.strip_suffix(".pcapng")) else { return false };
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let first = stem.split('-').next().unwrap_or_default();
+    let of_finding = |stem: &str| {
+        stem.strip_prefix('f').and_then(|rest| rest.split_once('-')).is_some_and(|(digits, code)| {
+            number(digits) && Cause::CODES.iter().any(|known| known.len() == code.len() && known.replace('_', "-") == code)
+        })
+    };
     let mut protocols = (0..=u8::MAX).filter_map(|number| IpProtocol(number).name());
     first.parse::<FlowId>().is_ok()
         || stem == OTHER
+        || stem == NO_FINDING
+        || of_finding(stem)
         || STATES.contains(&stem)
         || protocols.any(|word| stem == word)
         || stem.replace('_', ":").parse::<IpAddr>().is_ok()
@@ -136,14 +151,18 @@ mod tests {
             host("2001:db8::1".parse().unwrap()),
             "ip-47".to_owned(),
             OTHER.to_owned(),
+            NO_FINDING.to_owned(),
             state(State::OneWay),
             state(State::NoReply),
         ]);
+        given.extend(Cause::CODES.iter().map(|code| finding(12, code)));
         for name in given {
             assert!(is_ours(&format!("{name}.pcap")) && is_ours(&format!("{name}.pcapng")), "{name}");
         }
         assert!(is_ours(INDEX));
-        for name in ["mix.pcap", "c.pcap", "capture.pcap", "c1-x.pcap.gz", "notes.txt", "tcp-.pcap", ""] {
+        for name in
+            ["mix.pcap", "c.pcap", "capture.pcap", "c1-x.pcap.gz", "notes.txt", "tcp-.pcap", "f1-x.pcap", "f-reset.pcap", ""]
+        {
             assert!(!is_ours(name), "{name}");
         }
     }
