@@ -109,6 +109,7 @@ fn flows_that_give_way_are_the_same_both_times_or_it_is_told() {
         command.args(["flows", "--format", "csv", "--fields", "id,first_packet,last_packet", "--where", "finding"]);
         run(command.args(flags).arg("-r").arg(capture("syn-flood.pcap")))
     };
+    let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let one = line(&["--max-flows", "16"]);
     assert_eq!(one.code(), Some(0), "{}", one.stderr);
     assert!(one.stderr.contains("flows were given out early"), "{}", one.stderr);
@@ -118,7 +119,8 @@ fn flows_that_give_way_are_the_same_both_times_or_it_is_told() {
     for _ in 0..6 {
         let ran = line(&["--max-flows", "16", "--threads", "8"]);
         match ran.code() {
-            Some(0) => assert_eq!(ran.stdout, whole.stdout, "{}", ran.stderr),
+            // Whichever gave way, the same conversations with the same packets: only their order may be another.
+            Some(0) => assert_eq!(sorted(&ran.stdout), sorted(&whole.stdout), "{}", ran.stderr),
             Some(1) => {
                 let (before, after) =
                     ("given out early for want of room", "conversations were not the same when the capture was read");
