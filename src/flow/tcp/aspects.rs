@@ -6,7 +6,7 @@ use super::loss::{Loss, Passed, Paths};
 use super::measure::Measure;
 use super::reassembly::Streams;
 use super::segment::Segment;
-use super::tamper::Watch;
+use super::tamper::Kept;
 use crate::decode::Packet;
 use crate::flow::capture_drops::CaptureDrops;
 use crate::flow::deadlines::Deadlines;
@@ -14,7 +14,6 @@ use crate::flow::key::{End, FlowKey};
 use crate::flow::prefetch::prefetch;
 use crate::flow::record::{SideRecord, Vantage};
 use crate::flow::room::Room;
-use crate::flow::tampered::Tampered;
 use crate::flow::verdict::Verdict;
 use crate::flow::wants::Wants;
 use crate::model::Timestamp;
@@ -44,11 +43,17 @@ pub(in crate::flow) struct Sighting<'a, 'f> {
 pub(in crate::flow) struct Aspects {
     work: Work,
     loss: Option<Loss>,
-    streams: Option<Box<Streams>>,
-    /// Whether somebody else is in the connection.
-    pub(super) watch: Watch,
+    apart: Option<Box<Apart>>,
     /// When the tracker is to ask for settled verdicts, or [`Timestamp::MAX`].
     pub(in crate::flow) settles_at: Timestamp,
+}
+
+/// What few connections have, or few outputs want.
+#[derive(Clone, Debug, Default)]
+struct Apart {
+    streams: Option<Box<Streams>>,
+    /// To tell whether somebody else is in the connection.
+    kept: Option<Kept>,
 }
 
 /// How far it has come; `measures`: tcptrace's counters are wanted.
@@ -81,8 +86,7 @@ impl Aspects {
         (wants.measures || wants.verdicts || wants.streams || wants.cited).then(|| Self {
             work: Work::Nothing { measures: wants.measures },
             loss: wants.verdicts.then(Loss::default),
-            streams: wants.streams.then(Box::default),
-            watch: Watch::wanted(wants),
+            apart: wants.streams.then(|| Box::new(Apart { streams: Some(Box::default()), kept: None })),
             settles_at: Timestamp::MAX,
         })
     }
@@ -114,7 +118,25 @@ impl Aspects {
 
     /// The byte streams.
     pub(super) fn streams(&mut self) -> Option<&mut Streams> {
-        self.streams.as_deref_mut()
+        self.apart.as_mut()?.streams.as_deref_mut()
+    }
+
+    /// What is kept to tell whether somebody else is in the connection.
+    pub(super) fn kept(&mut self) -> Option<&mut Kept> {
+        self.apart.as_mut()?.kept.as_mut()
+    }
+
+    /// The same, made where there is none.
+    pub(super) fn keep(&mut self) -> &mut Kept {
+        self.apart.get_or_insert_default().kept.get_or_insert_default()
+    }
+
+    /// It is not needed any more.
+    pub(super) fn forget(&mut self) {
+        self.apart = self.apart.take().filter(|apart| apart.streams.is_some());
+        if let Some(apart) = &mut self.apart {
+            apart.kept = None;
+        }
     }
 
     /// Takes a segment. Lists that grow take from `room`; what flows between the same hosts know of their way is in `paths`.
@@ -180,7 +202,7 @@ impl Aspects {
         if let Some(loss) = &mut self.loss {
             loss.rest(now, room);
         }
-        if let Some(streams) = &mut self.streams {
+        if let Some(streams) = self.streams() {
             streams.rest(room);
         }
     }
@@ -208,16 +230,6 @@ impl Aspects {
             }),
         };
         side.loss = self.loss.as_ref().map(|loss| loss.record(end));
-    }
-
-    /// What somebody else did to it, and whether all was looked at.
-    pub(in crate::flow) fn tampered(&self, originator: End) -> (Option<Tampered>, bool) {
-        self.watch.found(originator)
-    }
-
-    /// The connection is over: what was kept to be compared is given back.
-    pub(in crate::flow) fn stop_watching(&mut self, room: &mut Room) {
-        self.watch.release(room);
     }
 
     /// The connection is over: what its lists held is given back.

@@ -28,6 +28,7 @@ pub(super) use self::reassembly::{Streams, Tell};
 use self::segment::Offer;
 pub(super) use self::segment::Segment;
 use self::seq::{REACH, Seq};
+use self::tamper::Watch;
 use super::icmp::Quote;
 use super::key::End;
 use super::note::{Change, EndStates};
@@ -76,6 +77,8 @@ pub(super) struct Connection {
     cut: bool,
     /// The state after the last packet.
     word: State,
+    /// Whether somebody else is in it.
+    watched: Watch,
     /// Filled at the first SYN; a connection without one began before the capture.
     setup: Option<Box<Setup>>,
     /// What is worked out only when it is wanted.
@@ -115,7 +118,17 @@ impl Connection {
     pub(super) fn new(wants: Wants) -> Self {
         let ends = [Endpoint::new(), Endpoint::new()];
         let aspects = Aspects::wanted(wants);
-        Self { ends, open: false, over: Over::No, spared: None, cut: false, word: State::Opening, setup: None, aspects }
+        Self {
+            ends,
+            open: false,
+            over: Over::No,
+            spared: None,
+            cut: false,
+            word: State::Opening,
+            watched: Watch::wanted(wants),
+            setup: None,
+            aspects,
+        }
     }
 
     /// The sender's end, the other one.

@@ -66,15 +66,15 @@ impl Tracker {
         record.cited = heap::left_out(|| cited.clone().map(Box::new));
         drop(cited);
         if let Body::Tcp(connection) = &mut flow.body {
-            if let Some(aspects) = connection.aspects.as_mut().filter(|_| self.config.wants.cited) {
+            if self.config.wants.cited {
                 heap::left_out(|| {
-                    let (tampered, whole) = aspects.tampered(flow.originator);
+                    let (tampered, whole) = connection.tampered(flow.originator);
                     if tampered.is_some() || !whole {
                         let cited = record.cited.get_or_insert_default();
                         (cited.tampered, cited.unwatched) = (tampered.map(Box::new), !whole);
                     }
                 });
-                aspects.stop_watching(&mut self.watching);
+                connection.stop_watching(&mut self.watching);
             }
             let mut tell = stream_teller(id, flow.originator, flow.key, sink);
             connection.finish_streams(&self.config.streams, &mut self.room, &mut tell);

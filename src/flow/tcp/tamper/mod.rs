@@ -7,7 +7,7 @@ mod rewritten;
 use self::resets::Resets;
 use self::rewritten::Recent;
 use super::Connection;
-use super::aspects::Sighting;
+use super::aspects::{Aspects, Sighting};
 use super::endpoint::Endpoint;
 use super::{Over, TcpFlags};
 use crate::flow::key::End;
@@ -15,21 +15,21 @@ use crate::flow::room::Room;
 use crate::flow::tampered::Tampered;
 use crate::flow::wants::Wants;
 
-/// What is known of a connection to tell whether somebody else is in it.
-#[derive(Clone, Debug, Default)]
+/// How far a connection is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::flow) enum Watch {
-    /// Nobody asked.
+    /// Nobody asked, or there is nothing more to be found.
     #[default]
     Off,
     /// Nothing was worth keeping so far.
     Nothing,
-    /// Some is kept.
-    Kept(Box<Kept>),
+    /// Some is kept, with its [`Aspects`].
+    Kept,
     /// There was no room to keep it.
     WithoutRoom,
 }
 
-/// What is kept, by end.
+/// What is kept to tell whether somebody else is in a connection, by end.
 #[derive(Clone, Debug, Default)]
 pub(in crate::flow) struct Kept {
     recent: [Recent; 2],
@@ -37,46 +37,49 @@ pub(in crate::flow) struct Kept {
 }
 
 impl Watch {
-    pub(super) fn wanted(wants: Wants) -> Self {
+    pub(super) const fn wanted(wants: Wants) -> Self {
         if wants.cited { Self::Nothing } else { Self::Off }
     }
 
     /// What is kept; made where there is nothing yet and there is room.
-    fn kept(&mut self, room: &mut Room) -> Option<&mut Kept> {
-        if let Self::Nothing = self {
-            *self = if room.take(size_of::<Kept>()) { Self::Kept(Box::default()) } else { Self::WithoutRoom };
+    fn kept<'a>(&mut self, aspects: &'a mut Aspects, room: &mut Room) -> Option<&'a mut Kept> {
+        if *self == Self::Nothing {
+            *self = if room.take(size_of::<Kept>()) { Self::Kept } else { Self::WithoutRoom };
         }
-        if let Self::Kept(kept) = self { Some(kept) } else { None }
+        (*self == Self::Kept).then(|| aspects.keep())
     }
 
     /// All was sent: nothing is compared with it any more, however long the flow is remembered.
-    fn close(&mut self, room: &mut Room) {
-        let Self::Kept(kept) = self else { return };
+    fn close(&mut self, aspects: &mut Aspects, room: &mut Room) {
+        let Some(kept) = aspects.kept().filter(|_| *self == Self::Kept) else { return };
         kept.recent.iter_mut().for_each(|recent| recent.release(room));
         let nothing = kept.resets.iter().all(Option::is_none) && kept.recent.iter().all(Recent::has_nothing);
         if nothing {
             room.give_back(size_of::<Kept>());
+            aspects.forget();
             *self = Self::Off;
         }
     }
+}
 
-    /// The flow is over: what is kept is given back.
-    pub(super) fn release(&mut self, room: &mut Room) {
-        if let Self::Kept(kept) = self {
-            kept.recent.iter_mut().for_each(|recent| recent.release(room));
-            let resets = kept.resets.iter().flatten().count();
-            room.give_back(size_of::<Kept>() + resets * size_of::<Resets>());
-            *self = Self::Nothing;
-        }
+impl Connection {
+    /// The connection is over: what is kept to be compared is given back.
+    pub(in crate::flow) fn stop_watching(&mut self, room: &mut Room) {
+        let Some(kept) = self.aspects.as_mut().and_then(Aspects::kept).filter(|_| self.watched == Watch::Kept) else { return };
+        kept.recent.iter_mut().for_each(|recent| recent.release(room));
+        let resets = kept.resets.iter().flatten().count();
+        room.give_back(size_of::<Kept>() + resets * size_of::<Resets>());
+        self.watched = Watch::Nothing;
     }
 
-    /// What was found, and whether all was looked at.
-    pub(super) fn found(&self, originator: End) -> (Option<Tampered>, bool) {
-        let kept = match self {
-            Self::Kept(kept) => kept,
-            Self::WithoutRoom => return (None, false),
-            Self::Off | Self::Nothing => return (None, true),
+    /// What somebody else did to it, and whether all was looked at.
+    pub(in crate::flow) fn tampered(&mut self, originator: End) -> (Option<Tampered>, bool) {
+        let kept = match self.watched {
+            Watch::Kept => self.aspects.as_mut().and_then(Aspects::kept),
+            Watch::WithoutRoom => return (None, false),
+            Watch::Off | Watch::Nothing => None,
         };
+        let Some(kept) = kept else { return (None, true) };
         let ends = [originator.index(), originator.other().index()];
         let found = Tampered {
             resets: ends.map(|end| kept.resets[end].as_deref().and_then(Resets::found)),
@@ -86,9 +89,7 @@ impl Watch {
         let any = found.resets.iter().any(Option::is_some) || found.rewritten.iter().any(Option::is_some);
         (any.then_some(found), whole)
     }
-}
 
-impl Connection {
     /// Looks whether a segment, which [`Self::on_segment`] has seen, contradicts what its sender sent before. What is kept takes from
     /// `room`.
     #[inline]
@@ -96,7 +97,8 @@ impl Connection {
         let Some(aspects) = &mut self.aspects else { return };
         let segment = seen.segment;
         let resets = segment.has(TcpFlags::RST);
-        if matches!(aspects.watch, Watch::Nothing) && !resets && segment.len <= 1 {
+        let watched = &mut self.watched;
+        if *watched == Watch::Off || (*watched == Watch::Nothing && !resets && segment.len <= 1) {
             return;
         }
         if !segment.sound || segment.has(TcpFlags::SYN) || !self.open {
@@ -108,21 +110,21 @@ impl Connection {
             // What ends a connection that the other side had ended, or itself by a FIN, ends nothing.
             let ends =
                 matches!(self.over, Over::No | Over::Reset(_)) && self.over != Over::Reset(seen.from.other()) && !me.has_fin();
-            if let (true, Some(kept)) = (ends, aspects.watch.kept(room)) {
+            if let (true, Some(kept)) = (ends, watched.kept(aspects, room)) {
                 on_reset(&mut kept.resets[at], seen, (me, peer), room);
             }
             if self.over != Over::No {
-                aspects.watch.close(room);
+                watched.close(aspects, room);
             }
             return;
         }
-        let Some(kept) = aspects.watch.kept(room) else { return };
+        let Some(kept) = watched.kept(aspects, room) else { return };
         if let Some(resets) = &mut kept.resets[at] {
             resets.on_segment(seen);
         }
         let over = self.over != Over::No || (me.has_fin() && peer.has_fin());
         if over {
-            aspects.watch.close(room);
+            watched.close(aspects, room);
         } else if seen.accepted && segment.len > 1 && !segment.has(TcpFlags::URG) {
             kept.recent[at].on_data(seen, me.acked_number(), room);
         }
