@@ -14,6 +14,8 @@ pub type Which = Box<dyn Fn(&FlowRecord) -> bool + Send>;
 pub struct Detecting<S> {
     sink: S,
     detectors: Detectors,
+    /// Where not all conversations are looked at: what belongs to none of them is told in number.
+    aside: Detectors,
     /// Of which conversations, where not of all.
     which: Option<Which>,
 }
@@ -27,7 +29,9 @@ impl<S: fmt::Debug> fmt::Debug for Detecting<S> {
 impl<S> Detecting<S> {
     /// Looks at all that goes to this output, and keeps at most so many bytes.
     pub fn new(sink: S, bytes: usize) -> Self {
-        Self { sink, detectors: Detectors::within(bytes), which: None }
+        /// What belongs to no conversation is little.
+        const PART: usize = 8;
+        Self { sink, detectors: Detectors::within(bytes), aside: Detectors::within(bytes / PART), which: None }
     }
 
     /// The same, of those conversations alone for which a condition holds.
@@ -53,14 +57,15 @@ impl<S: Sink> Sink for Detecting<S> {
     fn on_event(&mut self, event: &Event<'_>) -> io::Result<Keep> {
         match event {
             Event::Flow(record) if self.which.as_ref().is_none_or(|which| which(record)) => self.detectors.on_flow(record),
-            // They are of no conversation.
             Event::Neighbour(said) if self.which.is_none() => self.detectors.on_neighbour(said),
+            Event::Neighbour(said) => self.aside.on_neighbour(said),
             Event::Summary(summary) => {
                 let found = std::mem::take(&mut self.detectors).finish(missed(summary));
                 for (number, finding) in (1..).zip(&found.findings) {
                     self.sink.on_event(&Event::Finding { number, finding })?;
                 }
-                let summary = RunSummary { unexamined: found.without_room, ..(*summary).clone() };
+                let aside = std::mem::take(&mut self.aside).finish(None).findings.len() as u64;
+                let summary = RunSummary { unexamined: found.without_room, found_aside: aside, ..(*summary).clone() };
                 return self.sink.on_event(&Event::Summary(&summary));
             }
             _ => {}

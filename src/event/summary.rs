@@ -93,6 +93,8 @@ pub struct RunSummary {
     pub misplaced: u64,
     /// What found no room in [`Detecting`](crate::engine::Detecting): conversations, groups of them, packets worth citing. There may be more to find.
     pub unexamined: u64,
+    /// Findings on what belongs to no conversation (addresses), where only some conversations are looked at: they are not told.
+    pub found_aside: u64,
     /// Was the run live?
     pub live: bool,
     /// Threads that captured side by side; 0 or 1: one, whose packets have numbers in order.

@@ -67,7 +67,7 @@ impl<W: Write> FindingsSink<W> {
         if !self.found.is_empty() {
             write_list(&mut self.out, &style, &self.found, usize::MAX, self.several)?;
         }
-        unexamined(&mut self.out, &style, summary)?;
+        not_told(&mut self.out, &style, summary)?;
         if self.config.quiet || (!self.config.verbose && self.found.len() > EXPLAINED) {
             return Ok(());
         }
@@ -110,17 +110,24 @@ fn tally(findings: &[Finding]) -> String {
     format!("{}: {}", units::counted(all, "finding"), parts.join(", "))
 }
 
-/// What was not looked at for want of room, where anything was.
-pub(super) fn unexamined(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
-    if summary.unexamined == 0 {
-        return Ok(());
-    }
-    let text = format!(
-        "{} times there was no room to keep what findings are made of: there may be more to find, and more of what was found. A capture filter leaves more room.",
-        units::count(summary.unexamined)
-    );
-    for line in fold(&text, " ", Some(style.width.unwrap_or(WIDTH)), 2) {
-        writeln!(out, "{}", style.glyphs(&line))?;
+/// What was not looked at for want of room, and what is of no conversation where only some are looked at.
+pub(super) fn not_told(out: &mut impl Write, style: &Style, summary: &RunSummary) -> io::Result<()> {
+    let crowded = (summary.unexamined > 0).then(|| {
+        format!(
+            "{} times there was no room to keep what findings are made of: there may be more to find, and more of what was found. A capture filter leaves more room.",
+            units::count(summary.unexamined)
+        )
+    });
+    let aside = (summary.found_aside > 0).then(|| {
+        format!(
+            "{} on addresses (ARP, neighbour discovery): of no conversation, so told without --where alone.",
+            units::counted(summary.found_aside, "finding")
+        )
+    });
+    for text in [crowded, aside].into_iter().flatten() {
+        for line in fold(&text, " ", Some(style.width.unwrap_or(WIDTH)), 2) {
+            writeln!(out, "{}", style.glyphs(&line))?;
+        }
     }
     Ok(())
 }

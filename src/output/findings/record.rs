@@ -41,7 +41,7 @@ impl<W: Write> Sink for FindingsJsonSink<W> {
             self.findings += 1;
         }
         if let Event::Summary(summary) = event {
-            let all = json!({ "type": "findings", "total": self.findings, "unexamined": summary.unexamined });
+            let all = json!({ "type": "findings", "total": self.findings, "unexamined": summary.unexamined, "of_no_conversation": summary.found_aside });
             serde_json::to_writer(&mut self.out, &all)?;
             self.out.write_all(b"\n")?;
         }

@@ -189,11 +189,11 @@ impl<W: Write> SummarySink<W> {
 impl<W: Write> SummarySink<W> {
     /// What deserves a look: the gravest, and how many more there are.
     fn write_findings(&mut self, style: &Style, summary: &RunSummary) -> io::Result<()> {
-        if self.config.quiet || (self.found.is_empty() && summary.unexamined == 0) {
+        if self.config.quiet || (self.found.is_empty() && summary.unexamined + summary.found_aside == 0) {
             return Ok(());
         }
         writeln!(self.out)?;
-        findings::unexamined(&mut self.out, style, summary)?;
+        findings::not_told(&mut self.out, style, summary)?;
         if self.found.is_empty() {
             return Ok(());
         }
