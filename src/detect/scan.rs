@@ -321,7 +321,9 @@ impl Asked {
         list.extend(talked.iter().filter(|target| spread.has(target)).map(|target| (*target, PortState::Open)));
         let targets = list.len() as u64;
         let mut counts = BTreeMap::new();
-        list.values().for_each(|state| *counts.entry(*state).or_insert(0) += 1);
+        for state in list.values() {
+            *counts.entry(*state).or_insert(0) += 1;
+        }
         let asked: BTreeSet<IpAddr> = list.keys().map(|(ip, _)| *ip).collect();
         let hosts = asked.len() as u64;
         let slow = over >= SLOW_FROM && over.nanos() / i64::try_from(targets.max(1)).unwrap_or(1) >= SLOW.nanos();
