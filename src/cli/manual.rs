@@ -252,8 +252,9 @@ output stand the 20 files with the most packets (--all: every file), or with
 conversations are under way than have room (some 13,000 with 64m, 340,000 with
 1g), some are given out early and go on in files of their own, which is counted.
 All but --by flow, and --where, read the capture twice, since groups are known
-at the end: so it cannot be a pipe. Live captures are not split: record first, or through a
-pipe,  sudo sockeye capture -i eth0 -w - | sockeye split -r - -o parts
+at the end: so it cannot be a pipe. Live captures are not split: record first,
+or through a pipe:
+  sudo sockeye capture -i eth0 -w - | sockeye split -r - -o parts
 
 When the disk is full, the file at hand is cut after its last whole packet; it
 is said how many files are complete and what is in none: exit 1.
@@ -448,7 +449,7 @@ Then the first conversation, what it is, and the packets that show it.
   peer_gone      one side sends again and again, and nothing comes back any more
   injected_reset     a reset that its sender knows nothing of: it goes on
   rewritten_data     data that came again with other bytes
-  spoofed_address    by ARP or neighbour discovery a host takes others' addresses
+  spoofed_address    by ARP or neighbour discovery a host takes addresses
   duplicate_address  two hosts have one address
   neighbour_silent   nobody has the address that is asked for; also ARP sweeps
   clear_protocol Telnet, mail, LDAP and the like that everyone can read
@@ -459,7 +460,7 @@ findings says of each: Seen, Means (one of several), Not, Check; -v adds the
 source of the rule and what a scan found; --format jsonl for scripts.
 --fail-on high ends with 10 when there is a finding as grave (a scan is medium):
   sockeye findings -q --fail-on medium FILE; [ $? -eq 10 ] && echo look at it
-Several files are one capture, merged by time: findings of each are had by a loop
+Several files are one capture, merged by time: for findings of each write a loop
 over them. The packets of all that takes part in one:
   sockeye packets -r FILE --where finding=port_scan -w scan.pcapng
 Rules, and when each is wrong: docs/findings.md.
@@ -764,6 +765,7 @@ mod tests {
             "verdicts",
             "stories",
             "where",
+            "findings",
             "zeek",
             "memory",
             "threads",
