@@ -4,6 +4,7 @@
 use super::bounds::Bounds;
 use super::finding::{Cause, Finding, Severity};
 use super::groups::let_go;
+use super::setup::is_too_early;
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome};
 use crate::model::{Endpoint, IpProtocol, Span, Timestamp};
@@ -37,12 +38,21 @@ struct Attempts {
     unfinished: u64,
     /// Of those, whose SYN came again: a client that wants to connect does that.
     tried_again: u64,
-    /// Unfinished and completed ones by the time they began, in windows: those of most unfinished ones are kept, and the latest.
-    windows: HashMap<i64, (u64, u64), foldhash::fast::RandomState>,
+    /// By the time they began, in windows: those of most unfinished ones are kept, and the latest.
+    windows: HashMap<i64, Window, foldhash::fast::RandomState>,
     sources: HashSet<IpAddr, foldhash::fast::RandomState>,
     more_sources: bool,
     flows: Few<FlowId>,
     packets: Few<Place>,
+}
+
+/// Attempts that began at one time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    unfinished: u64,
+    /// Of those, so many might still have been completed when the capture ended.
+    early: u64,
+    completed: u64,
 }
 
 /// Windows of one server that are kept at a time.
@@ -83,16 +93,17 @@ impl Floods {
         attempts.seen = attempts.seen.max(record.told_at);
         let window = record.start.nanos().div_euclid(WINDOW.nanos());
         if attempts.windows.len() >= WINDOWS && !attempts.windows.contains_key(&window) {
-            let least = attempts.windows.iter().min_by_key(|(window, (unfinished, _))| (*unfinished, **window));
+            let least = attempts.windows.iter().min_by_key(|(at, window)| (window.unfinished, **at));
             least.map(|(window, _)| *window).and_then(|window| attempts.windows.remove(&window));
         }
         let began = attempts.windows.entry(window).or_default();
         if !unfinished {
-            began.1 += 1;
+            began.completed += 1;
             attempts.completed += 1;
             return;
         }
-        began.0 += 1;
+        began.unfinished += 1;
+        began.early += u64::from(is_too_early(record));
         attempts.unfinished += 1;
         attempts.tried_again += u64::from(handshake.syn_retries > 0);
         attempts.flows.push(record.id);
@@ -129,9 +140,14 @@ impl Floods {
         servers.sort_by_key(|(key, _)| *key);
         for ((ip, port), attempts) in servers {
             // A server that is well for hours is flooded in ten seconds.
-            let most = |(unfinished, completed): &(u64, u64)| unfinished * 100 >= UNFINISHED * (unfinished + completed);
-            let floods = attempts.windows.values().filter(|window| window.0 >= PEAK && most(window));
-            let peak = floods.map(|window| window.0).max();
+            let most = |window: &&Window| {
+                window.unfinished >= PEAK && window.unfinished * 100 >= UNFINISHED * (window.unfinished + window.completed)
+            };
+            // What began when the capture was about to end is unfinished on every busy server: it has to be more than is usual there.
+            let usual = attempts.windows.values().map(|window| window.completed).max().unwrap_or(0);
+            let unusual = |window: &&Window| window.early * 2 < window.unfinished || window.unfinished >= 2 * usual;
+            let floods = attempts.windows.values().filter(most).filter(unusual);
+            let peak = floods.map(|window| window.unfinished).max();
             // Clients of a server that is down try again, most of them.
             let Some(peak) = peak.filter(|_| attempts.tried_again * 2 <= attempts.unfinished) else { continue };
             covered.insert((ip, port));

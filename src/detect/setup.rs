@@ -106,7 +106,7 @@ impl Setups {
             self.up.insert(record.responder.ip);
         }
         let Some(how) = how(record) else { return self.went_well(record) };
-        if is_too_early(how, record) {
+        if is_too_early(record) {
             return;
         }
         let key = (how, record.protocol, (record.responder.ip, record.responder.port));
@@ -319,10 +319,10 @@ fn by_client(servers: Vec<Failed>) -> Vec<Failed> {
 }
 
 /// Was the capture over before the other end could have been waited for?
-fn is_too_early(how: How, record: &FlowRecord) -> bool {
+pub(super) fn is_too_early(record: &FlowRecord) -> bool {
     let Some(handshake) = &record.handshake else { return false };
     let tried_again = handshake.syn_retries + handshake.syn_ack_retries > 0;
-    matches!(how, How::NoAnswer | How::HalfOpen) && !tried_again && record.told_at - record.end < PATIENCE
+    matches!(handshake.outcome, Outcome::NoAnswer | Outcome::HalfOpen) && !tried_again && record.told_at - record.end < PATIENCE
 }
 
 fn how(record: &FlowRecord) -> Option<How> {
