@@ -18,6 +18,7 @@ mod left_open;
 mod neighbours;
 mod said;
 mod scan;
+mod scanned;
 mod setup;
 mod slow;
 mod tampered;
@@ -26,7 +27,8 @@ mod tests;
 mod trouble;
 
 pub use crate::flow::{Few, Place};
-pub use finding::{Cause, Conflict, Finding, Leak, NameFault, PortState, Scan, ScanKind, ScanShape, Severity, SlowWay};
+pub use finding::{Cause, Conflict, Finding, Leak, NameFault, Severity, SlowWay};
+pub use scanned::{PortState, Scan, ScanKind, ScanShape};
 
 use crate::flow::{FlowRecord, Neighbour, Wants};
 use crate::model::Network;

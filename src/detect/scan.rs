@@ -6,8 +6,9 @@
 //! connection has (FIN, NULL, Xmas, ACK and Maimon probes) are named from the first on.
 
 use super::bounds::Bounds;
-use super::finding::{Cause, Finding, PortState, Scan, ScanKind, ScanShape, Severity};
+use super::finding::{Cause, Finding, Severity};
 use super::groups::let_go;
+use super::scanned::{PortState, Scan, ScanKind, ScanShape};
 use super::setup::{Known, asks_the_way, is_too_old};
 use crate::flow::{Few, Place};
 use crate::flow::{FlowId, FlowRecord, Outcome, State};
